@@ -1,0 +1,167 @@
+"""What every test may ask for: real servers, free ports, waiting for a condition, and no task left behind.
+
+A server that is missing makes the test fail; nothing here skips. Each worker of pytest-xdist has servers of
+its own, since a session-scoped fixture is made once a process.
+"""
+
+import asyncio
+import inspect
+import socket
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, overload
+
+import pytest
+
+from tests.peers.postgres import PostgresServer
+from tests.peers.valkey import ValkeyServer
+
+T = TypeVar("T")
+
+# Cancelled tasks may need some turns of the loop to end; a task alive after this was forgotten.
+LEAK_GRACE_S = 0.5
+
+
+class Eventually(Protocol):
+    """Waits until a condition holds; see the fixture `eventually`."""
+
+    @overload
+    async def __call__(self, condition: Callable[[], Awaitable[T]], deadline_s: float = 5.0) -> T: ...
+    @overload
+    async def __call__(self, condition: Callable[[], T], deadline_s: float = 5.0) -> T: ...
+    async def __call__(self, condition: Callable[[], object], deadline_s: float = 5.0) -> object:
+        """Return the condition's first true value, or fail the test when the deadline passes."""
+        ...
+
+
+@pytest.fixture
+def eventually() -> Eventually:
+    """Await a condition with a deadline: `await eventually(lambda: len(heard) == 3, deadline_s=2)`.
+
+    The condition is a function or a coroutine function without arguments. Its value is returned.
+    """
+
+    async def wait(condition: Callable[[], object], deadline_s: float = 5.0) -> Any:
+        ends_at = time.monotonic() + deadline_s
+        while True:
+            value = condition()
+            if inspect.isawaitable(value):
+                value = await value
+            if value:
+                return value
+            if time.monotonic() > ends_at:
+                pytest.fail(f"not within {deadline_s} s: {_source_of(condition)}; last value {value!r}")
+            await asyncio.sleep(0.005)
+
+    return wait
+
+
+def _source_of(condition: Callable[[], object]) -> str:
+    try:
+        return " ".join(inspect.getsource(condition).split())
+    except (OSError, TypeError):
+        return repr(condition)
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Call it for a port of 127.0.0.1 that is free for UDP and TCP, never the same twice in one test.
+
+    For programs that cannot be told "port 0, and say which"; our own servers can, and should be.
+    """
+    given: set[int] = set()
+
+    def find() -> int:
+        for _ in range(100):
+            with (
+                socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+            ):
+                stream.bind(("127.0.0.1", 0))
+                port = int(stream.getsockname()[1])
+                if port in given:
+                    continue
+                try:
+                    datagrams.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+                given.add(port)
+                return port
+        pytest.fail("no port of 127.0.0.1 is free for both UDP and TCP")
+
+    return find
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A temporary folder with a short path: a unix socket's has at most 107 bytes, and `tmp_path` is long."""
+    with tempfile.TemporaryDirectory(prefix="yh-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[ValkeyServer]:
+    """The worker's own Valkey. A test that kills or freezes a store starts a `ValkeyServer` of its own."""
+    with tempfile.TemporaryDirectory(prefix="yh-") as folder:
+        server = ValkeyServer(Path(folder))
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def valkey_url(valkey_server: ValkeyServer) -> Iterator[str]:
+    """The address (`unix://…`) of a Valkey that is empty now and emptied afterwards."""
+    valkey_server.empty()
+    yield valkey_server.url
+    valkey_server.empty()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The worker's own PostgreSQL."""
+    with tempfile.TemporaryDirectory(prefix="yh-") as folder:
+        server = PostgresServer(Path(folder))
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The SQLAlchemy address (asyncpg) of a fresh database, dropped after the test."""
+    name = postgres_server.create_database()
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(autouse=True)
+def no_task_left(request: pytest.FixtureRequest) -> None:
+    """Fail an asynchronous test that leaves a task running: it would be cancelled midway, unseen."""
+    if inspect.iscoroutinefunction(getattr(request, "function", None)):
+        request.getfixturevalue("_tasks_end_with_the_test")
+
+
+@pytest.fixture
+async def _tasks_end_with_the_test() -> AsyncIterator[None]:
+    """Set up before all other fixtures, so its end comes after theirs: what they started must be gone."""
+    before = asyncio.all_tasks()
+    yield
+    ends_at = time.monotonic() + LEAK_GRACE_S
+    while left := asyncio.all_tasks() - before - {_this_task()}:
+        if time.monotonic() > ends_at:
+            pytest.fail("tasks left running: " + ", ".join(sorted(_describe(task) for task in left)))
+        await asyncio.sleep(0.005)
+
+
+def _this_task() -> "asyncio.Task[object]":
+    task = asyncio.current_task()
+    assert task is not None
+    return task
+
+
+def _describe(task: "asyncio.Task[object]") -> str:
+    coroutine = task.get_coro()
+    return f"{task.get_name()} ({getattr(coroutine, '__qualname__', coroutine)})"
