@@ -24,6 +24,27 @@ T = TypeVar("T")
 LEAK_GRACE_S = 0.5
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make chaos`, `make soak` and `make fuzz` ask for their larger counts."""
+    parser.addoption("--long", action="store_true", help="larger counts, and the tests marked slow")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the slow tests out of the everyday run, without reporting them as skipped."""
+    if config.getoption("--long"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        items[:] = [item for item in items if item not in slow]
+        config.hook.pytest_deselected(items=slow)
+
+
+@pytest.fixture(scope="session")
+def long_run(pytestconfig: pytest.Config) -> bool:
+    """Whether larger counts are wanted: `kills = 100 if long_run else 10`."""
+    return bool(pytestconfig.getoption("--long"))
+
+
 class Eventually(Protocol):
     """Waits until a condition holds; see the fixture `eventually`."""
 

@@ -1,0 +1,98 @@
+# Everything is made inside this folder: Python packages in .venv, the pages in gateway/static, data in data/.
+# A stamp file (.venv/.something) stands for a step that is done, so that a second `make` starts at once.
+# All paths are relative: make cannot name a file with a space, and this folder may lie in one.
+
+PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
+PYTEST := .venv/bin/python -m pytest
+# More than one worker a core makes tests of audio and of timers fail for want of time, not of truth.
+WORKERS := 2
+TEST_PACKAGES := baresip-core sip-tester chromium fonts-wqy-microhei postgresql
+# What the targets for longer runs give pytest: one at a time, with time to spare.
+LONG := --long --timeout 7200 -p no:xdist
+
+ifneq ($(wildcard web/package.json),)
+PAGES := gateway/static/.built
+PAGE_SOURCES := $(shell find web -type f -not -path '*/node_modules/*')
+endif
+
+# An environment whose Python has gone (the machine's was renewed) is made anew.
+ifneq ($(wildcard .venv/.made),)
+ifneq ($(shell .venv/bin/python -c 'print("works")' 2>/dev/null),works)
+.PHONY: .venv/.made
+endif
+endif
+
+.NOTPARALLEL:
+.PHONY: help setup run test check format lock bench chaos soak fuzz clean system-packages
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F '|' '{ printf "  make %-7s %s\n", $$1, $$2 }'
+
+setup: .venv/.project $(PAGES) ## the environment, the command .venv/bin/yihao, the pages
+
+run: setup .venv/.dial ## set up and answer: ARGS="--set http.port=9000" is passed on
+	@exec .venv/bin/yihao up --data data $(ARGS)
+
+test: system-packages setup .venv/.dev .venv/.dial check ## set up, check, and run the tests
+	$(PYTEST) -n $(WORKERS) --dist worksteal $(ARGS)
+
+check: .venv/.project .venv/.dev $(PAGES) ## lint, format, types, import contracts
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy .
+	.venv/bin/lint-imports
+ifdef PAGES
+	tools/npm run --silent check
+endif
+
+format: .venv/.dev ## put the code into form
+	.venv/bin/ruff check --fix-only --quiet .
+	.venv/bin/ruff format .
+
+lock: .venv/.dev ## take changed dependencies into requirements/; ARGS=--upgrade renews all
+	tools/lock $(ARGS)
+
+bench: .venv/.project .venv/.dev .venv/.dial ## every benchmark in short, or one: NAME=queue
+	@tools/bench $(NAME) $(ARGS)
+
+chaos: setup .venv/.dev .venv/.dial ## kill gateways and stores a hundred times
+	$(PYTEST) $(LONG) -m chaos $(ARGS)
+
+soak: setup .venv/.dev .venv/.dial ## run for long under load, watch for leaks
+	$(PYTEST) $(LONG) -m soak $(ARGS)
+
+fuzz: setup .venv/.dev ## throw made-up input at every parser
+	$(PYTEST) $(LONG) -m fuzz $(ARGS)
+
+clean: ## remove what was made here, but never data/
+	rm -rf .venv gateway/static web/node_modules build *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+system-packages:
+	@tools/system-packages $(TEST_PACKAGES)
+
+.venv/.made: tools/make-venv
+	@tools/make-venv
+	@touch $@
+
+.venv/.run: requirements/build.txt requirements/run.txt .venv/.made
+	$(PIP) --require-hashes -r requirements/build.txt -r requirements/run.txt
+	@touch $@
+
+.venv/.dev .venv/.dial .venv/.web: .venv/.%: requirements/%.txt .venv/.run
+	$(PIP) --require-hashes -r $<
+	@touch $@
+
+# Each room's __init__.py: an editable install knows the top-level packages that there were when it was made.
+.venv/.project: pyproject.toml .venv/.run $(wildcard */__init__.py)
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+web/node_modules/.installed: web/package-lock.json web/package.json | .venv/.run
+	tools/npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+gateway/static/.built: web/node_modules/.installed $(PAGE_SOURCES)
+	tools/npm run --silent build
+	@touch $@
