@@ -1,0 +1,93 @@
+"""name-addr and addr-spec with header parameters: From, To, Contact, Route (RFC 3261, sections 20.10 and 25.1)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from channels.phone.errors import MalformedMessage
+from channels.phone.sip.grammar import (
+    Params,
+    is_quoted,
+    param,
+    parse_params,
+    quote,
+    split_outside,
+    unquote,
+    write_params,
+)
+from channels.phone.sip.uri import Uri
+
+_LEADING_QUOTED = re.compile(r'\s*"(?:[^"\\\r\n]|\\[^\r\n])*"')
+# Words of an unquoted display name; bytes above ASCII are let through, for trunks that send GBK unquoted.
+_WORDS = re.compile(r"(?:[A-Za-z0-9\-.!%*_+`'~\u0080-\U0010ffff]|[ \t])*")
+
+
+@dataclass(frozen=True, slots=True)
+class NameAddress:
+    """A display name (decoded, may be empty), a URI and the header's own parameters."""
+
+    uri: Uri
+    display: str = ""
+    params: Params = ()
+
+    @classmethod
+    def parse(cls, text: str, where: str) -> NameAddress:
+        """Read one value; raises `MalformedMessage`."""
+        text = text.strip()
+        quoted = _LEADING_QUOTED.match(text)
+        if text.startswith('"') and quoted is None:
+            raise MalformedMessage(where, "a quoted string is not closed")
+        bracket = text.find("<", quoted.end() if quoted else 0)
+        if bracket < 0:
+            return cls._parse_bare(text, where)
+        display = text[:bracket].strip()
+        if not is_quoted(display) and _WORDS.fullmatch(display) is None:
+            raise MalformedMessage(where, "the display name needs quotes")
+        close = text.find(">", bracket)
+        if close < 0:
+            raise MalformedMessage(where, "the URI's bracket is not closed")
+        return cls(
+            uri=Uri.parse(text[bracket + 1 : close], where),
+            display=read_text(unquote(display)),
+            params=parse_params(text[close + 1 :], where),
+        )
+
+    @classmethod
+    def _parse_bare(cls, text: str, where: str) -> NameAddress:
+        # Section 20: without brackets, what follows a semicolon belongs to the header, and a URI that holds a
+        # comma or question mark is an error (RFC 4475, section 3.1.2.13).
+        uri, semicolon, rest = text.partition(";")
+        if "," in uri or "?" in uri:
+            raise MalformedMessage(where, "the URI needs brackets")
+        return cls(uri=Uri.parse(uri.strip(), where), params=parse_params(semicolon + rest, where))
+
+    @classmethod
+    def parse_list(cls, text: str, where: str) -> tuple[NameAddress, ...]:
+        """Read a comma-separated header value."""
+        return tuple(cls.parse(part, where) for part in split_outside(text, ",", where))
+
+    @property
+    def tag(self) -> str | None:
+        """The tag parameter."""
+        return param(self.params, "tag") or None
+
+    def with_tag(self, tag: str) -> NameAddress:
+        """The same address with this tag."""
+        others = tuple(pair for pair in self.params if pair[0] != "tag")
+        return replace(self, params=(*others, ("tag", tag)))
+
+    def __str__(self) -> str:
+        name = f"{quote(self.display)} " if self.display else ""
+        return f"{name}<{self.uri}>{write_params(self.params)}"
+
+
+def read_text(text: str) -> str:
+    """A display name for people: UTF-8 if it is that, else GB 18030, which trunks at home still send."""
+    raw = text.encode("utf-8", "surrogateescape")
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("utf-8", "replace")
