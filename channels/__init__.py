@@ -1,0 +1,1 @@
+"""How citizens come in: one folder a channel, one contract for all."""

@@ -1,0 +1,44 @@
+"""What the queue refuses or fails at."""
+
+from __future__ import annotations
+
+from session.errors import YihaoError
+from session.ids import AssigneeId, SessionId
+
+
+class QueueingError(YihaoError):
+    """The root of this folder's errors. (An unreachable store is `session.ports.StoreUnavailable`.)"""
+
+
+class StaleFence(QueueingError):
+    """Another node has taken the mailbox: this one must drop the session."""
+
+    def __init__(self, session: SessionId) -> None:
+        self.session = session
+        super().__init__(f"session {session} is another node's now")
+
+
+class VersionConflict(QueueingError):
+    """The log has grown meanwhile: read on from `version`, and try again."""
+
+    retryable = True
+
+    def __init__(self, session: SessionId, version: int) -> None:
+        self.session, self.version = session, version
+        super().__init__(f"the log of session {session} stands at {version}")
+
+
+class UnknownAssignee(QueueingError):
+    """Nobody of that name is enlisted."""
+
+    def __init__(self, assignee: AssigneeId) -> None:
+        self.assignee = assignee
+        super().__init__("no such assignee is enlisted")
+
+
+class UnsafeStore(QueueingError):
+    """The store's settings can lose what was acknowledged. Says each setting and the mend."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        self.faults = faults
+        super().__init__("the store is not durable: " + "; ".join(faults))

@@ -1,0 +1,164 @@
+"""The Audio port: what carries sound, cut above SDP and below dialogs.
+
+One `AudioSession` stands behind one citizen's call. It has two stable slots, the citizen's and the agent's; either
+far end may change (another agent, a transfer) while the slot stays. No engine's tags, flags or ports leak
+upward, and every argument and result is a plain value, since the engine may live in another process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+
+class Slot(StrEnum):
+    """One of the two ends of a citizen's call."""
+
+    CITIZEN = "citizen"
+    AGENT = "agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A thing to be heard, by name, with the whole numbers that it says aloud.
+
+    `Announcement("position", (3,))` is 您排在第三位. Which recorded pieces that takes is the engine's matter.
+    """
+
+    name: str
+    numbers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AudioCapabilities:
+    """What an engine can do; asked for, never guessed from its name."""
+
+    codecs: tuple[str, ...]
+    can_record: bool
+    can_mix: bool
+    has_quality: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AudioStats:
+    """Counters of one slot since it was negotiated. Jitter by RFC 3550, section 6.4.1, in milliseconds."""
+
+    packets_received: int
+    packets_lost: int
+    packets_sent: int
+    jitter_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingResult:
+    """A finished recording: two channels in one file, citizen left, agent right."""
+
+    path: Path
+    duration_s: float
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class DigitHeard:
+    """One telephone-event (RFC 4733), reported once however often it was repeated."""
+
+    slot: Slot
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackEnded:
+    """A non-looping `play` has been heard to its end; never sent for one that was stopped or replaced."""
+
+    slot: Slot
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioLost:
+    """Nothing has arrived on a negotiated, unheld slot for `silent_s` seconds."""
+
+    slot: Slot
+    silent_s: float
+
+
+AudioEvent = DigitHeard | PlaybackEnded | AudioLost
+
+
+class AudioSession(Protocol):
+    """The audio of one citizen's call. All methods may be called from one task at a time."""
+
+    async def answer(self, slot: Slot, offer: bytes) -> bytes:
+        """Answer a far end's SDP offer (first or re-offered). Raises `AudioRefused` when no codec is shared."""
+        ...
+
+    async def offer(self, slot: Slot) -> bytes:
+        """Our own SDP offer for a slot: for an outgoing INVITE, or in the 200 to one that had no body."""
+        ...
+
+    async def accept(self, slot: Slot, answer: bytes) -> None:
+        """Take the far end's answer to our offer."""
+        ...
+
+    async def drop(self, slot: Slot) -> None:
+        """The far end has gone: stop sending to it; the slot may be offered or answered anew."""
+        ...
+
+    async def play(self, slot: Slot, items: Sequence[Announcement], *, loop: bool = False) -> None:
+        """Start playing to a slot, in place of what it heard; returns at once. A slot that plays hears no other."""
+        ...
+
+    async def stop(self, slot: Slot) -> None:
+        """Stop what is playing."""
+        ...
+
+    async def join(self) -> None:
+        """Let the two slots hear each other; stops what either was playing."""
+        ...
+
+    async def part(self) -> None:
+        """End the joining; both ends stay up."""
+        ...
+
+    async def hold(self, slot: Slot, *, held: bool) -> None:
+        """Put a slot on hold: it is neither heard nor does it hear the other; the other hears music."""
+        ...
+
+    async def send_digits(self, slot: Slot, digits: str) -> None:
+        """Send telephone-events to the far end of a slot."""
+        ...
+
+    async def record(self, path: Path) -> None:
+        """Begin the recording: a two-channel file that is playable at every instant, even after a kill."""
+        ...
+
+    async def finish_recording(self) -> RecordingResult | None:
+        """Complete the recording; None when none ran."""
+        ...
+
+    def stats(self, slot: Slot) -> AudioStats:
+        """The slot's counters at this instant."""
+        ...
+
+    def events(self) -> AsyncIterator[AudioEvent]:
+        """What happens, until `close`. One reader."""
+        ...
+
+    async def close(self) -> None:
+        """Free ports and finish what runs. Idempotent."""
+        ...
+
+
+class Audio(Protocol):
+    """An engine. Opened by an async context manager of its own, so what is opened is closed."""
+
+    capabilities: AudioCapabilities
+
+    async def open(self, key: str) -> AudioSession:
+        """A new session; `key` names it in logs and is no personal datum."""
+        ...

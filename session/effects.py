@@ -1,0 +1,138 @@
+"""What must be done next. The machine asks; one place performs (`gateway`).
+
+An effect is named by session, version and index.
+
+Queue changes are committed in the very script that absorbs the events which caused them; the rest is performed
+after the commit, at least once, by whoever owns the leg that it touches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from session.audio import Announcement
+from session.ids import AssigneeId, LegId, MessageId, RecordingId
+from session.state import CloseReason, Demand, LegEnd, Medium
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """Put the session in line. `accrued_s` is all that it has waited already (law 5)."""
+
+    demand: Demand
+    medium: Medium
+    accrued_s: float
+    prefer: AssigneeId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Take the session out of line, and a pending offer with it (law 10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrap:
+    """The charge on the assignee is wrap-up now; it stays a charge."""
+
+    assignee: AssigneeId
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The session charges this assignee no longer."""
+
+    assignee: AssigneeId
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Fire `TimerFired(name)` in `after_s` seconds; one that is set again is moved."""
+
+    name: str
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClearTimer:
+    """Forget a timer; one that was never set is no error."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LetCitizenGo:
+    """The contact is over for the citizen: what they bring next is another session."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndSession:
+    """The session is closed: none but late events (`Event.late`) are taken, and its timers are forgotten."""
+
+    reason: CloseReason
+
+
+QueueChange = Enqueue | Withdraw | Wrap | Release | SetTimer | ClearTimer | LetCitizenGo | EndSession
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Let a leg hear announcements, then music without end where `music`."""
+
+    leg: LegId
+    items: tuple[Announcement, ...]
+    music: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncePlace:
+    """Tell a waiting caller their place and estimated wait; the performer asks the queue for them."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Call the assignee's device for an offer of a call; picking up is accepting."""
+
+    citizen_leg: LegId
+    assignee: AssigneeId
+    token: int
+    lease_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopRinging:
+    """The offer is over without this assignee; cancel their device."""
+
+    citizen_leg: LegId
+    assignee: AssigneeId
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Let two legs hear each other, and record them."""
+
+    citizen_leg: LegId
+    assignee_leg: LegId
+    recording: RecordingId
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Bring a message that is in the timeline to a leg of the citizen."""
+
+    leg: LegId
+    message: MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class CloseLeg:
+    """End a leg."""
+
+    leg: LegId
+    reason: LegEnd
+
+
+LegEffect = Play | AnnouncePlace | Ring | StopRinging | Join | Deliver | CloseLeg
+Effect = QueueChange | LegEffect

@@ -1,0 +1,319 @@
+"""What has happened to a session. Each is a frozen value; its tag is its promise to other processes (`session.codec`).
+
+`at` is seconds since 1970 by the store's clock: the store stamps it when it takes the event, so that deadlines and
+waits never depend on a node's clock (law 11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from session.address import Address
+from session.ids import AssigneeId, FileId, LegId, MessageId, NodeId, RecordingId
+from session.state import AssigneeKind, Demand, Leg, LegEnd, Medium, Party
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Anything that has happened."""
+
+    at: float = 0.0
+    vital: ClassVar[bool] = False
+    """An offer is neither made nor accepted while a vital event waits to be absorbed (law 10)."""
+    late: ClassVar[bool] = False
+    """Taken even after the session has closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOpened(Event):
+    """A citizen reached the number with a new matter (受理)."""
+
+    citizen: Address
+    number: str
+    demand: Demand
+    bot_queue: str = ""
+    language: str = "zh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegOpened(Event):
+    """The session is on one more channel, or an assignee's own call is up."""
+
+    leg: Leg
+    vital: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegAway(Event):
+    """The leg's connection is gone; it may come back."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegBack(Event):
+    """The leg's connection is back, on `owner`."""
+
+    leg: LegId
+    owner: NodeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegClosed(Event):
+    """The leg is over."""
+
+    leg: LegId
+    reason: LegEnd
+    vital: ClassVar[bool] = True
+    late: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextReceived(Event):
+    """The citizen wrote."""
+
+    leg: LegId
+    message: MessageId
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileReceived(Event):
+    """The citizen sent a file, kept under `file`; its name is the citizen's text and not to be trusted."""
+
+    leg: LegId
+    message: MessageId
+    file: FileId
+    name: str
+    content_type: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSent(Event):
+    """An assignee, or a companion bot beside a waiting session, wrote to the citizen."""
+
+    by: AssigneeId
+    kind: AssigneeKind
+    message: MessageId
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSent(Event):
+    """An assignee sent the citizen a file."""
+
+    by: AssigneeId
+    kind: AssigneeKind
+    message: MessageId
+    file: FileId
+    name: str
+    content_type: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageDelivered(Event):
+    """A message reached the other side's device."""
+
+    message: MessageId
+    to: Party
+    late: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRead(Event):
+    """A party has seen every message up to and including this one."""
+
+    message: MessageId
+    by: Party
+    late: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HumanRequested(Event):
+    """The citizen asked for a human (人工)."""
+
+    by: AssigneeId | None = None
+    """The bot that heard it; None for the citizen's own button."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferMade(Event):
+    """The queue put the session before an assignee. `why` explains it: winner, best few, counts by exclusion."""
+
+    token: int
+    assignee: AssigneeId
+    kind: AssigneeKind
+    medium: Medium
+    lease_until: float
+    why: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferAccepted(Event):
+    """The assignee has the session."""
+
+    token: int
+    assignee: AssigneeId
+    kind: AssigneeKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferDeclined(Event):
+    """The assignee said no, or their device did (`reason`: desk, busy, rejected, unreachable)."""
+
+    token: int
+    assignee: AssigneeId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferExpired(Event):
+    """Nobody answered within the lease; the assignee is not responding."""
+
+    token: int
+    assignee: AssigneeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferRescinded(Event):
+    """Taken back because the assignee vanished or left."""
+
+    token: int
+    assignee: AssigneeId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferCancelled(Event):
+    """Taken back because the citizen left."""
+
+    token: int
+    assignee: AssigneeId
+    late: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegsJoined(Event):
+    """Citizen and assignee hear each other."""
+
+    citizen_leg: LegId
+    assignee_leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegHeld(Event):
+    """A leg went on hold, or came back from it."""
+
+    leg: LegId
+    held: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitPressed(Event):
+    """A digit was heard on a leg."""
+
+    leg: LegId
+    digit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceAnnounced(Event):
+    """The citizen was told their place in line."""
+
+    leg: LegId
+    position: int
+    estimate_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStarted(Event):
+    """A recording of a call began."""
+
+    leg: LegId
+    recording: RecordingId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingFinished(Event):
+    """A recording is complete. `whole` is False where it was mended after a crash."""
+
+    leg: LegId
+    recording: RecordingId
+    duration_s: float
+    size_bytes: int
+    sha256: str
+    whole: bool = True
+    late: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionParked(Event):
+    """The assignee set it aside until the citizen writes again; it charges nobody meanwhile."""
+
+    by: AssigneeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionResumed(Event):
+    """A parked session was taken up again; it is offered to `by` first."""
+
+    by: AssigneeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactFinished(Event):
+    """The assignee ended the contact; what follows is wrap-up."""
+
+    by: AssigneeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrapFinished(Event):
+    """The assignee has written up the contact. `kind` is one of 咨询 求助 投诉 举报 建议, or empty."""
+
+    by: AssigneeId
+    kind: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteAdded(Event):
+    """An agent's note; never shown to the citizen."""
+
+    by: AssigneeId
+    text: str
+    late: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatingGiven(Event):
+    """The citizen rated the contact, 1 (bad) to 5 (good) (评价)."""
+
+    score: int
+    comment: str = ""
+    late: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssigneeAway(Event):
+    """Every connection of the assignee is gone."""
+
+    assignee: AssigneeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssigneeBack(Event):
+    """The assignee is connected again."""
+
+    assignee: AssigneeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerFired(Event):
+    """A deadline that the machine set has passed. `name` is as in `SetTimer`."""
+
+    name: str

@@ -1,0 +1,625 @@
+"""The session's machine: `advance(session, event)` gives the next session and what must be done. Pure.
+
+The rules stand in `TABLE`, phase by phase and event by event, with the phases that each may lead to; the drawing in
+`docs/session.md` is made from it. An event that has no cell changes nothing but the version: it stays in the log and
+in the timeline. So every event is met in every phase, and replaying a log always gives the same state (law 9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from session import events as ev
+from session.audio import Announcement
+from session.effects import (
+    AnnouncePlace,
+    ClearTimer,
+    CloseLeg,
+    Deliver,
+    Effect,
+    EndSession,
+    Enqueue,
+    Join,
+    LetCitizenGo,
+    Play,
+    Release,
+    Ring,
+    SetTimer,
+    StopRinging,
+    Withdraw,
+    Wrap,
+)
+from session.errors import YihaoError
+from session.ids import RecordingId, SessionId
+from session.rules import Rules
+from session.state import (
+    AssigneeKind,
+    CloseReason,
+    Demand,
+    Leg,
+    LegEnd,
+    LegState,
+    Medium,
+    Offer,
+    Party,
+    Phase,
+    Session,
+)
+
+DEFAULT_RULES = Rules()
+
+ANNOUNCE = "announce"
+ASSIGNEE = "assignee"
+CALLBACK = "callback"
+IDLE = "idle"
+MEDIA = "media"
+PARK = "park"
+WRAP = "wrap"
+
+
+def grace(leg: str) -> str:
+    """The name of the timer that a leg which is away runs under."""
+    return f"grace:{leg}"
+
+
+class BrokenLaw(YihaoError):
+    """A rule led to a phase that its cell does not name: a defect of this file."""
+
+    def __init__(self, before: Phase, event: ev.Event, after: Phase) -> None:
+        self.before, self.event, self.after = before, type(event).__name__, after
+        super().__init__(f"{self.event} must not lead from {before} to {after}")
+
+
+Step = tuple[Session, tuple[Effect, ...]]
+Rule = Callable[[Session, ev.Event, Rules], Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One rule, and every phase that it may lead to."""
+
+    rule: Rule
+    to: tuple[Phase, ...]
+
+
+def begin(session_id: SessionId, opened: ev.SessionOpened) -> Session:
+    """The session before its first event, which must then be advanced over like any other."""
+    return Session(
+        id=session_id,
+        citizen=opened.citizen,
+        number=opened.number,
+        opened_at=opened.at,
+        demand=opened.demand,
+        bot_queue=opened.bot_queue,
+    )
+
+
+def advance(session: Session, event: ev.Event, rules: Rules = DEFAULT_RULES) -> Step:
+    """The session after `event`, and the effects in the order in which they are to be done."""
+    cell = TABLE.get((session.phase, type(event)))
+    if cell is None:
+        return replace(session, version=session.version + 1), ()
+    after, effects = cell.rule(session, event, rules)
+    if after.phase not in cell.to:
+        raise BrokenLaw(session.phase, event, after.phase)
+    return replace(after, version=session.version + 1), effects
+
+
+def replay(session_id: SessionId, log: Iterable[ev.Event], rules: Rules = DEFAULT_RULES) -> Session:
+    """The session that a whole log makes. Raises `ValueError` for a log that does not begin with `SessionOpened`."""
+    events = iter(log)
+    first = next(events, None)
+    if not isinstance(first, ev.SessionOpened):
+        raise ValueError("a session's log begins with its opening")  # noqa: TRY004 - it is a value of the wrong order
+    session, _ = advance(begin(session_id, first), first, rules)
+    for event in events:
+        session, _ = advance(session, event, rules)
+    return session
+
+
+# --- waiting -----------------------------------------------------------------------------------------------------
+
+
+def _wait(session: Session, event: ev.Event, demand: Demand, *, since: float | None = None) -> Step:
+    """Put the session in line; what it waited before stays with it (law 5)."""
+    queued = replace(
+        session,
+        phase=Phase.QUEUED,
+        waiting_since=event.at if since is None else since,
+        offer=None,
+        assignee=None,
+        assignee_kind=None,
+    )
+    enqueue = Enqueue(demand, session.medium, session.accrued_wait_s, session.prefer)
+    return queued, (enqueue, ClearTimer(IDLE))
+
+
+def _stop_waiting(session: Session, now: float) -> Session:
+    return replace(session, accrued_wait_s=session.waited_s(now), waiting_since=None, announced=0)
+
+
+def _comfort(session: Session, rules: Rules) -> tuple[Effect, ...]:
+    """A caller who waits hears music, and after a while their place."""
+    leg = session.voice_leg(Party.CITIZEN)
+    if leg is None:
+        return ()
+    return Play(leg.id, ()), SetTimer(ANNOUNCE, rules.announce_s[0])
+
+
+def _place_due(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """Say the place in line, at pauses that grow."""
+    leg = session.voice_leg(Party.CITIZEN)
+    if leg is None:
+        return session, ()
+    told = session.announced + 1
+    pause_s = rules.announce_s[min(told, len(rules.announce_s) - 1)]
+    effects: tuple[Effect, ...] = (SetTimer(ANNOUNCE, pause_s),)
+    if session.phase is Phase.QUEUED or (session.offer is not None and session.offer.kind is AssigneeKind.AGENT):
+        effects = (AnnouncePlace(leg.id), *effects)
+    return replace(session, announced=told), effects
+
+
+def _back_in_line(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """An assignee is lost to a running session: it waits again, with all it has waited, and asks for them first."""
+    effects: list[Effect] = []
+    if session.assignee is not None:
+        effects.append(Release(session.assignee))
+    effects += [CloseLeg(leg.id, LegEnd.CLOSED) for leg in session.live_legs(Party.ASSIGNEE)]
+    legs = tuple(replace(leg, state=LegState.ENDED) if leg.party is Party.ASSIGNEE else leg for leg in session.legs)
+    freed = replace(session, legs=legs, prefer=session.assignee or session.prefer)
+    queued, enqueue = _wait(freed, event, session.demand)
+    return queued, (*effects, *enqueue, ClearTimer(MEDIA), ClearTimer(ASSIGNEE), *_comfort(queued, rules))
+
+
+# --- endings -----------------------------------------------------------------------------------------------------
+
+
+def _close(session: Session, event: ev.Event, reason: CloseReason) -> Step:
+    """The end. Nothing stays charged, in line, ringing or open (law 10)."""
+    effects: list[Effect] = []
+    if session.phase in (Phase.QUEUED, Phase.OFFERED):
+        effects.append(Withdraw())
+    if session.offer is not None:
+        effects += _stop_ringing(session, session.offer)
+    if session.assignee is not None:
+        effects.append(Release(session.assignee))
+    effects += [CloseLeg(leg.id, LegEnd.CLOSED) for leg in session.legs if leg.state is not LegState.ENDED]
+    closed = replace(
+        _stop_waiting(session, event.at),
+        phase=Phase.CLOSED,
+        offer=None,
+        legs=tuple(replace(leg, state=LegState.ENDED) for leg in session.legs),
+        closed_at=event.at,
+        close_reason=reason,
+    )
+    return closed, (*effects, EndSession(reason))
+
+
+def _owe(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """We lost the citizen, not they us: a call back is owed, and their own return cancels it."""
+    effects: list[Effect] = []
+    if session.phase in (Phase.QUEUED, Phase.OFFERED):
+        effects.append(Withdraw())
+    if session.offer is not None:
+        effects += _stop_ringing(session, session.offer)
+    if session.assignee is not None:
+        effects.append(Release(session.assignee))
+    effects += [CloseLeg(leg.id, LegEnd.CLOSED) for leg in session.legs if leg.state is not LegState.ENDED]
+    owed = replace(
+        _stop_waiting(session, event.at),
+        phase=Phase.CALLBACK_PENDING,
+        offer=None,
+        prefer=session.assignee or session.prefer,
+        assignee=None,
+        assignee_kind=None,
+        legs=tuple(replace(leg, state=LegState.ENDED) for leg in session.legs),
+    )
+    timers = (ClearTimer(ANNOUNCE), ClearTimer(MEDIA), ClearTimer(ASSIGNEE), ClearTimer(IDLE))
+    return owed, (*effects, *timers, SetTimer(CALLBACK, rules.callback_s))
+
+
+def _wrap(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """The contact is over; the assignee writes it up. A bot has nothing to write."""
+    if session.assignee is None or session.assignee_kind is AssigneeKind.BOT:
+        return _close(session, event, CloseReason.RESOLVED_BY_BOT)
+    closing = tuple(CloseLeg(leg.id, LegEnd.CLOSED) for leg in session.legs if leg.state is not LegState.ENDED)
+    legs = tuple(replace(leg, state=LegState.ENDED) for leg in session.legs)
+    wrapping = replace(session, phase=Phase.WRAPPING, legs=legs)
+    timers = (ClearTimer(MEDIA), ClearTimer(ASSIGNEE), ClearTimer(IDLE), SetTimer(WRAP, rules.wrap_s))
+    return wrapping, (*closing, Wrap(session.assignee), LetCitizenGo(), *timers)
+
+
+# --- rules: legs ---------------------------------------------------------------------------------------------------
+
+
+def _opened(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """Nothing is done before the first leg: a session without one has nobody to serve."""
+    return session, ()
+
+
+def _first_leg(session: Session, event: ev.Event, rules: Rules) -> Step:
+    assert isinstance(event, ev.LegOpened)
+    met = session.with_leg(event.leg)
+    if event.leg.medium is Medium.VOICE:
+        met = replace(met, bot_queue="")
+    queued, effects = _wait(met, event, demanded(met))
+    if event.leg.medium is not Medium.VOICE:
+        return queued, effects
+    greeting = Play(event.leg.id, (Announcement("welcome"), Announcement("recording_notice")))
+    return queued, (*effects, greeting, SetTimer(ANNOUNCE, rules.announce_s[0]))
+
+
+def _another_leg(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """The citizen comes on one more channel, or the assignee's own call is up."""
+    assert isinstance(event, ev.LegOpened)
+    grown = session.with_leg(event.leg)
+    if event.leg.party is Party.CITIZEN:
+        return _citizen_leg_added(session, grown, event, rules)
+    citizen = grown.voice_leg(Party.CITIZEN)
+    if session.phase is not Phase.ACTIVE or citizen is None:
+        ended = grown.with_leg(replace(event.leg, state=LegState.ENDED))
+        return ended, (CloseLeg(event.leg.id, LegEnd.CLOSED),)
+    recording = RecordingId(f"{session.id}-{session.version + 1}")
+    return replace(grown, recorded=True), (Join(citizen.id, event.leg.id, recording), ClearTimer(MEDIA))
+
+
+def _citizen_leg_added(session: Session, grown: Session, event: ev.LegOpened, rules: Rules) -> Step:
+    if session.phase in (Phase.QUEUED, Phase.OFFERED):
+        waiting, effects = _keep_place(session, grown, event)
+        return waiting, (*effects, *(_comfort(waiting, rules) if event.leg.medium is Medium.VOICE else ()))
+    return grown, (Play(event.leg.id, ()),) if event.leg.medium is Medium.VOICE else ()
+
+
+def _keep_place(before: Session, after: Session, event: ev.Event) -> Step:
+    """A waiting session whose heaviest medium changed waits on, at the same place, for an agent who can take that."""
+    if before.medium is after.medium:
+        return after, ()
+    gone: list[Effect] = [Withdraw()]
+    if after.offer is not None:
+        gone += _stop_ringing(after, after.offer)
+    queued, enqueue = _wait(_stop_waiting(after, event.at), event, demanded(after))
+    return queued, (*gone, *enqueue)
+
+
+def demanded(session: Session) -> Demand:
+    """What the session asks for in the line where it stands: the bots' or the humans'."""
+    return Demand(session.bot_queue) if session.bot_queue else session.demand
+
+
+def _leg_away(session: Session, event: ev.Event, rules: Rules) -> Step:
+    assert isinstance(event, ev.LegAway)
+    leg = session.leg(event.leg)
+    if leg is None or leg.state is not LegState.LIVE:
+        return session, ()
+    return session.with_leg(replace(leg, state=LegState.AWAY)), (SetTimer(grace(leg.id), rules.chat_grace_s),)
+
+
+def _leg_back(session: Session, event: ev.Event, rules: Rules) -> Step:
+    assert isinstance(event, ev.LegBack)
+    leg = session.leg(event.leg)
+    if leg is None or leg.state is LegState.ENDED:
+        return session, ()
+    return session.with_leg(replace(leg, state=LegState.LIVE, owner=event.owner)), (ClearTimer(grace(leg.id)),)
+
+
+def _leg_closed(session: Session, event: ev.Event, rules: Rules) -> Step:
+    assert isinstance(event, ev.LegClosed)
+    leg = session.leg(event.leg)
+    if leg is None or leg.state is LegState.ENDED:
+        return session, ()
+    less = session.with_leg(replace(leg, state=LegState.ENDED))
+    if leg.party is Party.ASSIGNEE:
+        return _assignee_hung_up(less, event, rules)
+    return _citizen_left(less, leg, event, rules)
+
+
+def _citizen_left(  # noqa: PLR0911 - one line a phase
+    less: Session, leg: Leg, event: ev.LegClosed, rules: Rules
+) -> Step:
+    if less.live_legs(Party.CITIZEN):
+        # They go on elsewhere; a call that is over no longer needs the assignee's telephone.
+        telephones = [one for one in less.live_legs(Party.ASSIGNEE) if leg.medium is Medium.VOICE]
+        hang_up = tuple(CloseLeg(one.id, LegEnd.CLOSED) for one in telephones)
+        if less.phase not in (Phase.QUEUED, Phase.OFFERED):
+            return less, hang_up
+        waiting, effects = _keep_place(less.with_leg(leg), less, event)
+        return waiting, (*hang_up, *effects)
+    if event.reason is LegEnd.NODE_LOST and less.phase is not Phase.WRAPPING:
+        return _owe(less, event, rules)
+    if less.phase in (Phase.QUEUED, Phase.OFFERED):
+        return _close(less, event, CloseReason.ABANDONED)
+    if less.phase is Phase.BOT:
+        return _close(less, event, CloseReason.RESOLVED_BY_BOT)
+    if less.phase is Phase.ACTIVE:
+        return _wrap(less, event, rules)
+    return less, ()
+
+
+def _assignee_hung_up(less: Session, event: ev.LegClosed, rules: Rules) -> Step:
+    if less.phase is not Phase.ACTIVE or less.voice_leg(Party.CITIZEN) is None:
+        return less, ()
+    if event.reason in (LegEnd.HANGUP, LegEnd.CLOSED):
+        return _wrap(less, event, rules)
+    return _back_in_line(less, event, rules)
+
+
+# --- rules: words --------------------------------------------------------------------------------------------------
+
+
+def _deliver(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """What an assignee writes goes to every text leg that the citizen has open."""
+    assert isinstance(event, ev.TextSent | ev.FileSent)
+    legs = [leg for leg in session.live_legs(Party.CITIZEN) if leg.medium is not Medium.VOICE]
+    idle = (SetTimer(IDLE, rules.chat_idle_s),) if session.phase is Phase.ACTIVE else ()
+    return session, (*(Deliver(leg.id, event.message) for leg in legs), *idle)
+
+
+def _heard(session: Session, event: ev.Event, rules: Rules) -> Step:
+    return session, (SetTimer(IDLE, rules.chat_idle_s),)
+
+
+def _citizen_writes_again(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """A parked session comes back to the agent who parked it, or to another when they are busy."""
+    queued, effects = _wait(session, event, session.demand)
+    return queued, (ClearTimer(PARK), *effects)
+
+
+def _human_wanted(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """人工: the bot lets go at once, and the citizen stands in the humans' line."""
+    effects: tuple[Effect, ...] = (Release(session.assignee),) if session.assignee is not None else ()
+    queued, enqueue = _wait(replace(session, bot_queue=""), event, session.demand)
+    return queued, (*effects, *enqueue)
+
+
+def _human_wanted_in_line(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """Only a session that stands in the bots' line has to move."""
+    if not session.bot_queue:
+        return session, ()
+    waited = _stop_waiting(session, event.at)
+    gone: list[Effect] = [Withdraw()]
+    if session.offer is not None:
+        gone += _stop_ringing(session, session.offer)
+    queued, enqueue = _wait(replace(waited, bot_queue=""), event, session.demand)
+    return queued, (*gone, *enqueue)
+
+
+# --- rules: offers -------------------------------------------------------------------------------------------------
+
+
+def _stop_ringing(session: Session, offer: Offer) -> tuple[Effect, ...]:
+    leg = next(
+        (leg for leg in reversed(session.legs) if leg.party is Party.CITIZEN and leg.medium is Medium.VOICE),
+        None,
+    )
+    if leg is None or offer.kind is not AssigneeKind.AGENT or offer.medium is not Medium.VOICE:
+        return ()
+    return (StopRinging(leg.id, offer.assignee, offer.token),)
+
+
+def _offered(session: Session, event: ev.Event, rules: Rules) -> Step:
+    assert isinstance(event, ev.OfferMade)
+    offer = Offer(event.token, event.assignee, event.kind, event.medium, event.lease_until)
+    offered = replace(session, phase=Phase.OFFERED, offer=offer)
+    leg = session.voice_leg(Party.CITIZEN)
+    if leg is None or event.medium is not Medium.VOICE or event.kind is not AssigneeKind.AGENT:
+        return offered, ()
+    return offered, (Ring(leg.id, event.assignee, event.token, event.lease_until),)
+
+
+def _accepted(session: Session, event: ev.Event, rules: Rules) -> Step:
+    assert isinstance(event, ev.OfferAccepted)
+    if session.offer is None or session.offer.token != event.token:
+        return session, ()
+    answered = replace(
+        _stop_waiting(session, event.at),
+        phase=Phase.BOT if event.kind is AssigneeKind.BOT else Phase.ACTIVE,
+        offer=None,
+        assignee=event.assignee,
+        assignee_kind=event.kind,
+        prefer=None if event.kind is AssigneeKind.BOT else event.assignee,
+    )
+    by_voice = session.offer.medium is Medium.VOICE and event.kind is AssigneeKind.AGENT
+    last = SetTimer(MEDIA, rules.media_up_s) if by_voice else SetTimer(IDLE, rules.chat_idle_s)
+    return answered, (ClearTimer(ANNOUNCE), last)
+
+
+def _not_taken(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """The queue has put it back in line with its wait, in the script that wrote this event."""
+    assert isinstance(event, ev.OfferDeclined | ev.OfferExpired | ev.OfferRescinded)
+    if session.offer is None or session.offer.token != event.token:
+        return session, ()
+    return replace(session, phase=Phase.QUEUED, offer=None), _stop_ringing(session, session.offer)
+
+
+# --- rules: the assignee's acts --------------------------------------------------------------------------------------
+
+
+def _parked(session: Session, event: ev.Event, rules: Rules) -> Step:
+    assert isinstance(event, ev.SessionParked)
+    if session.assignee != event.by or session.voice_leg(Party.CITIZEN) is not None:
+        return session, ()
+    parked = replace(session, phase=Phase.PARKED, prefer=event.by, assignee=None, assignee_kind=None)
+    return parked, (Release(event.by), ClearTimer(IDLE), ClearTimer(ASSIGNEE), SetTimer(PARK, rules.park_s))
+
+
+def _resumed(session: Session, event: ev.Event, rules: Rules) -> Step:
+    assert isinstance(event, ev.SessionResumed)
+    queued, effects = _wait(replace(session, prefer=event.by), event, session.demand)
+    return queued, (ClearTimer(PARK), *effects)
+
+
+def _finished(session: Session, event: ev.Event, rules: Rules) -> Step:
+    assert isinstance(event, ev.ContactFinished)
+    if session.assignee != event.by:
+        return session, ()
+    return _wrap(session, event, rules)
+
+
+def _wrapped(session: Session, event: ev.Event, rules: Rules) -> Step:
+    assert isinstance(event, ev.WrapFinished)
+    if session.assignee != event.by:
+        return session, ()
+    return _close(session, event, CloseReason.COMPLETED)
+
+
+def _assignee_away(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """A softphone's call needs no desk; a chat waits for its agent."""
+    assert isinstance(event, ev.AssigneeAway)
+    if session.assignee != event.assignee or session.live_legs(Party.ASSIGNEE):
+        return session, ()
+    return session, (SetTimer(ASSIGNEE, rules.assignee_grace_s),)
+
+
+def _assignee_back(session: Session, event: ev.Event, rules: Rules) -> Step:
+    assert isinstance(event, ev.AssigneeBack)
+    return session, (ClearTimer(ASSIGNEE),) if session.assignee == event.assignee else ()
+
+
+# --- rules: time -----------------------------------------------------------------------------------------------------
+
+
+def _time(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """One deadline has passed. A timer that no longer fits the phase is history."""
+    assert isinstance(event, ev.TimerFired)
+    leg = next((leg for leg in session.legs if event.name == grace(leg.id)), None)
+    if leg is not None and leg.state is LegState.AWAY:
+        return _leg_closed(session, ev.LegClosed(at=event.at, leg=leg.id, reason=LegEnd.LEFT), rules)
+    rule = _ON_TIME.get((session.phase, event.name))
+    return rule(session, event, rules) if rule else (session, ())
+
+
+def _media_never_came(session: Session, event: ev.Event, rules: Rules) -> Step:
+    if session.live_legs(Party.ASSIGNEE):
+        return session, ()
+    return _back_in_line(session, event, rules)
+
+
+def _closing(reason: CloseReason) -> Rule:
+    def close(session: Session, event: ev.Event, rules: Rules) -> Step:
+        return _close(session, event, reason)
+
+    return close
+
+
+_ON_TIME: Mapping[tuple[Phase, str], Rule] = {
+    (Phase.QUEUED, ANNOUNCE): _place_due,
+    (Phase.OFFERED, ANNOUNCE): _place_due,
+    (Phase.ACTIVE, MEDIA): _media_never_came,
+    (Phase.ACTIVE, ASSIGNEE): _back_in_line,
+    (Phase.ACTIVE, IDLE): _wrap,
+    (Phase.BOT, ASSIGNEE): _human_wanted,
+    (Phase.BOT, IDLE): _closing(CloseReason.RESOLVED_BY_BOT),
+    (Phase.PARKED, PARK): _closing(CloseReason.EXPIRED),
+    (Phase.WRAPPING, WRAP): _closing(CloseReason.COMPLETED),
+    (Phase.CALLBACK_PENDING, CALLBACK): _closing(CloseReason.UNREACHED),
+}
+
+
+def _citizen_returned(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """The one to whom a call is owed came by themselves: the debt is paid by serving them, at their old place."""
+    assert isinstance(event, ev.LegOpened)
+    met = session.with_leg(event.leg)
+    queued, effects = _wait(met, event, session.demand)
+    return queued, (ClearTimer(CALLBACK), ClearTimer(PARK), *effects, *_comfort(queued, rules))
+
+
+def _opened_too_late(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """A call that comes up when its contact is already over."""
+    assert isinstance(event, ev.LegOpened)
+    return session, (CloseLeg(event.leg.id, LegEnd.CLOSED),)
+
+
+def _written_too_late(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """The citizen wrote while the agent ended the contact: their word counts, and the same agent is asked first."""
+    assert isinstance(event, ev.TextReceived | ev.FileReceived)
+    leg = session.leg(event.leg)
+    heard = session.with_leg(replace(leg, state=LegState.LIVE)) if leg else session
+    queued, effects = _back_in_line(heard, event, rules)
+    return queued, (ClearTimer(WRAP), *effects)
+
+
+def _leg_gone_quietly(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """A leg ends where nobody is waiting for it; what is open besides decides nothing."""
+    assert isinstance(event, ev.LegClosed)
+    leg = session.leg(event.leg)
+    return (session.with_leg(replace(leg, state=LegState.ENDED)) if leg else session), ()
+
+
+TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
+    (Phase.NEW, ev.SessionOpened): Cell(_opened, (Phase.NEW,)),
+    (Phase.NEW, ev.LegOpened): Cell(_first_leg, (Phase.QUEUED,)),
+    # A program has the session.
+    (Phase.BOT, ev.LegOpened): Cell(_another_leg, (Phase.BOT,)),
+    (Phase.BOT, ev.LegAway): Cell(_leg_away, (Phase.BOT,)),
+    (Phase.BOT, ev.LegBack): Cell(_leg_back, (Phase.BOT,)),
+    (Phase.BOT, ev.LegClosed): Cell(_leg_closed, (Phase.BOT, Phase.CLOSED, Phase.CALLBACK_PENDING)),
+    (Phase.BOT, ev.TextReceived): Cell(_heard, (Phase.BOT,)),
+    (Phase.BOT, ev.FileReceived): Cell(_heard, (Phase.BOT,)),
+    (Phase.BOT, ev.TextSent): Cell(_deliver, (Phase.BOT,)),
+    (Phase.BOT, ev.FileSent): Cell(_deliver, (Phase.BOT,)),
+    (Phase.BOT, ev.HumanRequested): Cell(_human_wanted, (Phase.QUEUED,)),
+    (Phase.BOT, ev.ContactFinished): Cell(_finished, (Phase.BOT, Phase.CLOSED)),
+    (Phase.BOT, ev.AssigneeAway): Cell(_assignee_away, (Phase.BOT,)),
+    (Phase.BOT, ev.AssigneeBack): Cell(_assignee_back, (Phase.BOT,)),
+    (Phase.BOT, ev.TimerFired): Cell(_time, (Phase.BOT, Phase.QUEUED, Phase.CLOSED)),
+    # In line.
+    (Phase.QUEUED, ev.LegOpened): Cell(_another_leg, (Phase.QUEUED,)),
+    (Phase.QUEUED, ev.LegAway): Cell(_leg_away, (Phase.QUEUED,)),
+    (Phase.QUEUED, ev.LegBack): Cell(_leg_back, (Phase.QUEUED,)),
+    (Phase.QUEUED, ev.LegClosed): Cell(_leg_closed, (Phase.QUEUED, Phase.CLOSED, Phase.CALLBACK_PENDING)),
+    (Phase.QUEUED, ev.TextSent): Cell(_deliver, (Phase.QUEUED,)),
+    (Phase.QUEUED, ev.HumanRequested): Cell(_human_wanted_in_line, (Phase.QUEUED,)),
+    (Phase.QUEUED, ev.OfferMade): Cell(_offered, (Phase.OFFERED,)),
+    (Phase.QUEUED, ev.TimerFired): Cell(_time, (Phase.QUEUED, Phase.CLOSED)),
+    # Before one assignee.
+    (Phase.OFFERED, ev.LegOpened): Cell(_another_leg, (Phase.OFFERED, Phase.QUEUED)),
+    (Phase.OFFERED, ev.LegAway): Cell(_leg_away, (Phase.OFFERED,)),
+    (Phase.OFFERED, ev.LegBack): Cell(_leg_back, (Phase.OFFERED,)),
+    (Phase.OFFERED, ev.LegClosed): Cell(
+        _leg_closed, (Phase.OFFERED, Phase.QUEUED, Phase.CLOSED, Phase.CALLBACK_PENDING)
+    ),
+    (Phase.OFFERED, ev.TextSent): Cell(_deliver, (Phase.OFFERED,)),
+    (Phase.OFFERED, ev.HumanRequested): Cell(_human_wanted_in_line, (Phase.OFFERED, Phase.QUEUED)),
+    (Phase.OFFERED, ev.OfferAccepted): Cell(_accepted, (Phase.ACTIVE, Phase.BOT, Phase.OFFERED)),
+    (Phase.OFFERED, ev.OfferDeclined): Cell(_not_taken, (Phase.QUEUED, Phase.OFFERED)),
+    (Phase.OFFERED, ev.OfferExpired): Cell(_not_taken, (Phase.QUEUED, Phase.OFFERED)),
+    (Phase.OFFERED, ev.OfferRescinded): Cell(_not_taken, (Phase.QUEUED, Phase.OFFERED)),
+    (Phase.OFFERED, ev.TimerFired): Cell(_time, (Phase.OFFERED, Phase.QUEUED, Phase.CLOSED)),
+    # An agent has the session.
+    (Phase.ACTIVE, ev.LegOpened): Cell(_another_leg, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.LegAway): Cell(_leg_away, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.LegBack): Cell(_leg_back, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.LegClosed): Cell(
+        _leg_closed, (Phase.ACTIVE, Phase.WRAPPING, Phase.QUEUED, Phase.CALLBACK_PENDING)
+    ),
+    (Phase.ACTIVE, ev.TextReceived): Cell(_heard, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.FileReceived): Cell(_heard, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.TextSent): Cell(_deliver, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.FileSent): Cell(_deliver, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.SessionParked): Cell(_parked, (Phase.PARKED, Phase.ACTIVE)),
+    (Phase.ACTIVE, ev.ContactFinished): Cell(_finished, (Phase.WRAPPING, Phase.ACTIVE)),
+    (Phase.ACTIVE, ev.AssigneeAway): Cell(_assignee_away, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.AssigneeBack): Cell(_assignee_back, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.TimerFired): Cell(_time, (Phase.ACTIVE, Phase.QUEUED, Phase.WRAPPING)),
+    # Set aside until the citizen writes.
+    (Phase.PARKED, ev.LegOpened): Cell(_citizen_returned, (Phase.QUEUED,)),
+    (Phase.PARKED, ev.LegAway): Cell(_leg_away, (Phase.PARKED,)),
+    (Phase.PARKED, ev.LegBack): Cell(_leg_back, (Phase.PARKED,)),
+    (Phase.PARKED, ev.LegClosed): Cell(_leg_gone_quietly, (Phase.PARKED,)),
+    (Phase.PARKED, ev.TextReceived): Cell(_citizen_writes_again, (Phase.QUEUED,)),
+    (Phase.PARKED, ev.FileReceived): Cell(_citizen_writes_again, (Phase.QUEUED,)),
+    (Phase.PARKED, ev.HumanRequested): Cell(_citizen_writes_again, (Phase.QUEUED,)),
+    (Phase.PARKED, ev.SessionResumed): Cell(_resumed, (Phase.QUEUED,)),
+    (Phase.PARKED, ev.TimerFired): Cell(_time, (Phase.PARKED, Phase.CLOSED)),
+    # The assignee writes it up.
+    (Phase.WRAPPING, ev.LegOpened): Cell(_opened_too_late, (Phase.WRAPPING,)),
+    (Phase.WRAPPING, ev.TextReceived): Cell(_written_too_late, (Phase.QUEUED,)),
+    (Phase.WRAPPING, ev.FileReceived): Cell(_written_too_late, (Phase.QUEUED,)),
+    (Phase.WRAPPING, ev.LegClosed): Cell(_leg_gone_quietly, (Phase.WRAPPING,)),
+    (Phase.WRAPPING, ev.WrapFinished): Cell(_wrapped, (Phase.CLOSED, Phase.WRAPPING)),
+    (Phase.WRAPPING, ev.TimerFired): Cell(_time, (Phase.WRAPPING, Phase.CLOSED)),
+    # A call back is owed.
+    (Phase.CALLBACK_PENDING, ev.LegOpened): Cell(_citizen_returned, (Phase.QUEUED,)),
+    (Phase.CALLBACK_PENDING, ev.TimerFired): Cell(_time, (Phase.CALLBACK_PENDING, Phase.CLOSED)),
+}

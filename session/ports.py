@@ -1,0 +1,249 @@
+"""The Protocols that more than one folder needs: how a channel reaches the core, and state that nodes share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from session.address import Address
+from session.errors import YihaoError
+from session.events import Event
+from session.ids import AssigneeId, FileId, LegId, SessionId
+from session.state import Medium
+
+
+class StoreUnavailable(YihaoError):
+    """The store cannot be reached, or did not confirm: nothing may be called accepted (law 12).
+
+    Whether the write happened is unknown; the same event with the same `dedupe` is safe to post again.
+    """
+
+    retryable = True
+    retry_after_s = 1.0
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"the store did not confirm: {what}")
+
+
+class SessionGone(YihaoError):
+    """The session is closed, or was never there; the citizen's next word opens another."""
+
+    def __init__(self, session: SessionId) -> None:
+        self.session = session
+        super().__init__(f"session {session} takes no more events")
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A citizen who has come to a channel: what the core needs to begin or go on with a session."""
+
+    leg: LegId
+    channel: str
+    medium: Medium
+    address: Address
+    number: str
+    """The public number or account that they reached."""
+    asserted: bool = False
+    """The network vouches for the address."""
+    language: str = "zh"
+    first: Event | None = None
+    """The citizen's first word, kept in the same commit as the opening (its `leg` is this leg)."""
+    first_dedupe: str | None = None
+    arrived_at: float | None = None
+    """When they truly came, where the store could not be reached then (law 12)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The session that a contact belongs to. `fresh` is False where an open one is gone on with."""
+
+    session: SessionId
+    leg: LegId
+    fresh: bool
+
+
+class Verdict(StrEnum):
+    """What became of an accept (law 3)."""
+
+    ACCEPTED = "accepted"
+    ALREADY_YOURS = "already_yours"
+    EXPIRED = "expired"
+    """The offer's lease has run out, or another token is current."""
+    TAKEN = "taken"
+    CITIZEN_GONE = "citizen_gone"
+    NOT_OFFERED = "not_offered"
+
+    @property
+    def granted(self) -> bool:
+        """Only then may media be joined."""
+        return self in (Verdict.ACCEPTED, Verdict.ALREADY_YOURS)
+
+
+class Inbox(Protocol):
+    """How a channel tells the core. Every method returns only once what it was given is durable.
+
+    All raise `StoreUnavailable`; a webhook is then answered 503, a socket told "not accepted yet".
+    """
+
+    async def open(self, contact: Contact) -> Admission:
+        """Begin a session, or go on with the citizen's open one. Idempotent by `contact.leg`."""
+        ...
+
+    async def post(self, session: SessionId, event: Event, *, dedupe: str | None = None) -> int:
+        """Append an event; gives its version. The same `dedupe` within 24 h is one event (law 8), same version.
+
+        Raises `SessionGone` for a closed session, unless the event is `late`.
+        """
+        ...
+
+    async def accept(self, session: SessionId, assignee: AssigneeId, token: int) -> Verdict:
+        """The assignee takes the offer (picked up, clicked). Join media only if `granted`."""
+        ...
+
+    async def decline(self, session: SessionId, assignee: AssigneeId, token: int, reason: str) -> bool:
+        """The assignee or their device refuses. False where that offer is no longer pending."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event in its place: what a timeline is made of."""
+
+    session: SessionId
+    version: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Where an agent's telephone is reached: one contact of a registrar (RFC 3261, section 10)."""
+
+    aor: str
+    contact: str
+    flow: str
+    """Transport, addresses and node of the flow that it came by; requests go back the same way."""
+    node: str
+    call_id: str
+    cseq: int
+    q: float
+    expires_at: float
+    user_agent: str = ""
+
+
+class SharedState(Protocol):
+    """Small state that all nodes share. Keys are ours and hold no personal data. Times are by the store's clock."""
+
+    async def now(self) -> float:
+        """The store's clock, seconds since 1970."""
+        ...
+
+    async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
+        """Keep a value for `ttl_s`."""
+        ...
+
+    async def put_new(self, key: str, value: bytes, *, ttl_s: float) -> bool:
+        """Keep a value unless there is one; False if there was."""
+        ...
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Forget the value."""
+        ...
+
+    async def put_field(self, key: str, name: str, value: bytes, *, ttl_s: float) -> None:
+        """Keep one field of a map; the map lives at least `ttl_s` more. Bounded at 64 fields: the 65th is refused."""
+        ...
+
+    async def fields(self, key: str) -> Mapping[str, bytes]:
+        """All fields of a map."""
+        ...
+
+    async def delete_field(self, key: str, name: str) -> None:
+        """Forget one field."""
+        ...
+
+    async def take(self, bucket: str, *, rate_per_s: float, burst: int) -> bool:
+        """One token of a token bucket; False when it is empty."""
+        ...
+
+    async def lease(self, name: str, holder: str, *, ttl_s: float) -> int | None:
+        """Hold, or go on holding, a named lease; its fencing number, or None where another holds it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that a citizen or an agent sent."""
+
+    id: FileId
+    content_type: str
+    size_bytes: int
+
+
+class Files(Protocol):
+    """Keeps files that people send; type checked by content, size bounded."""
+
+    async def keep(self, chunks: AsyncIterator[bytes], claimed_type: str) -> StoredFile:
+        """Store a file. Raises a typed refusal for one that is too large or is not what it says."""
+        ...
+
+    async def read(self, file: FileId) -> tuple[StoredFile, AsyncIterator[bytes]]:
+        """A kept file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A waiting session's place (排队位置). `estimate_s` is None while too little has been measured."""
+
+    position: int
+    waiting: int
+    estimate_s: float | None
+
+
+class Lines(Protocol):
+    """What a channel may ask about the line."""
+
+    async def place(self, session: SessionId) -> Place | None:
+        """The place of a session; None where it does not wait."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What an agent's telephone proves itself by: HA1 values by algorithm (RFC 7616, section 3.4.2)."""
+
+    login: AssigneeId
+    extension: str
+    realm: str
+    ha1: Mapping[str, str] = field(default_factory=dict)
+
+
+class Telephones(Protocol):
+    """Which extensions there are."""
+
+    async def credential(self, extension: str) -> Credential | None:
+        """The secret of an extension. None for one that does not exist; the caller hides which."""
+        ...
+
+    async def extension_of(self, assignee: AssigneeId) -> str | None:
+        """The extension of an agent."""
+        ...
+
+
+class Reachability(Protocol):
+    """Told when an agent's device comes or goes, so that only what can reach them is offered."""
+
+    async def registered(self, assignee: AssigneeId, *, first: bool) -> None:
+        """A telephone is registered; `first` after an absence, never for a refresh."""
+        ...
+
+    async def unregistered(self, assignee: AssigneeId) -> None:
+        """The last telephone is gone."""
+        ...

@@ -1,0 +1,190 @@
+"""What a session is at one instant: frozen values only. `session.machine` is the one that makes new ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from session.address import Address
+from session.ids import AssigneeId, LegId, NodeId, SessionId
+
+
+class Phase(StrEnum):
+    """Where a session stands. Every session is in exactly one phase at every instant (law 1)."""
+
+    NEW = "new"
+    BOT = "bot"
+    QUEUED = "queued"
+    OFFERED = "offered"
+    ACTIVE = "active"
+    PARKED = "parked"
+    WRAPPING = "wrapping"
+    CALLBACK_PENDING = "callback_pending"
+    CLOSED = "closed"
+
+
+class Medium(StrEnum):
+    """What a leg occupies of an agent, heaviest first: a voice, a live chat, a message answered later."""
+
+    VOICE = "voice"
+    CHAT = "chat"
+    MESSAGE = "message"
+
+
+HEAVIEST_FIRST = (Medium.VOICE, Medium.CHAT, Medium.MESSAGE)
+
+
+class Party(StrEnum):
+    """Whose end a leg is."""
+
+    CITIZEN = "citizen"
+    ASSIGNEE = "assignee"
+
+
+class LegState(StrEnum):
+    """`away`: the connection is gone but may come back within its grace (a chat whose socket was cut)."""
+
+    LIVE = "live"
+    AWAY = "away"
+    ENDED = "ended"
+
+
+class AssigneeKind(StrEnum):
+    """Bot and agent take offers alike; who they are is shown to the citizen always."""
+
+    AGENT = "agent"
+    BOT = "bot"
+
+
+class LegEnd(StrEnum):
+    """Why a leg ended."""
+
+    HANGUP = "hangup"
+    """Its far end left, or we were asked to close it."""
+    LEFT = "left"
+    """Away for longer than its grace."""
+    LOST = "lost"
+    """Its audio or connection broke with nobody wanting it."""
+    NODE_LOST = "node_lost"
+    """The gateway process that held it died."""
+    CLOSED = "closed"
+    """The session ended and took it along."""
+
+
+class CloseReason(StrEnum):
+    """Why a session ended."""
+
+    COMPLETED = "completed"
+    ABANDONED = "abandoned"
+    """The citizen left before anybody answered."""
+    RESOLVED_BY_BOT = "resolved_by_bot"
+    UNREACHED = "unreached"
+    """Owed a call back, and not reached before the debt's deadline."""
+    EXPIRED = "expired"
+    """Parked for longer than allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """A skill that a session needs, or an agent has; level 1 (some) to 10 (master)."""
+
+    name: str
+    level: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A session on one channel: a call, a chat, a message thread."""
+
+    id: LegId
+    channel: str
+    medium: Medium
+    party: Party
+    owner: NodeId
+    """The node that holds its dialog or socket, and its audio."""
+    address: Address | None = None
+    """The citizen's; None for an assignee's leg."""
+    asserted: bool = False
+    """The network vouches for the address; else it is a claim."""
+    state: LegState = LegState.LIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A session put before one assignee. The token rises with each offer of a session and is never reused."""
+
+    token: int
+    assignee: AssigneeId
+    kind: AssigneeKind
+    medium: Medium
+    lease_until: float
+    """Seconds since 1970 by the store's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a session asks of the queue. Given by the routing rules when it opens."""
+
+    queue: str
+    priority: int = 0
+    """Seconds of head start in the line; may be negative."""
+    skills: tuple[Skill, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One matter that a citizen brings, over any number of channels (一次诉求)."""
+
+    id: SessionId
+    citizen: Address
+    number: str
+    """The public number that was reached."""
+    opened_at: float
+    phase: Phase = Phase.NEW
+    version: int = 0
+    """Of the last event that is in this state."""
+    demand: Demand = field(default_factory=lambda: Demand(""))
+    bot_queue: str = ""
+    """The bots' queue that it stands in first; empty where a human is asked for from the start."""
+    legs: tuple[Leg, ...] = ()
+    offer: Offer | None = None
+    assignee: AssigneeId | None = None
+    assignee_kind: AssigneeKind | None = None
+    prefer: AssigneeId | None = None
+    """Whom to ask first: the assignee that it had before."""
+    waiting_since: float | None = None
+    accrued_wait_s: float = 0.0
+    """Waited before `waiting_since`, in all earlier waits."""
+    announced: int = 0
+    """How often the place in line has been said in this wait."""
+    recorded: bool = False
+    closed_at: float | None = None
+    close_reason: CloseReason | None = None
+
+    def leg(self, leg_id: LegId) -> Leg | None:
+        """The leg of that id, ended or not."""
+        return next((leg for leg in self.legs if leg.id == leg_id), None)
+
+    def live_legs(self, party: Party) -> tuple[Leg, ...]:
+        """That party's legs which are not ended; one that is away counts."""
+        return tuple(leg for leg in self.legs if leg.party is party and leg.state is not LegState.ENDED)
+
+    def voice_leg(self, party: Party) -> Leg | None:
+        """The party's running call."""
+        return next((leg for leg in self.live_legs(party) if leg.medium is Medium.VOICE), None)
+
+    @property
+    def medium(self) -> Medium:
+        """The heaviest live medium of the citizen: what an agent is charged for (law 4)."""
+        media = {leg.medium for leg in self.live_legs(Party.CITIZEN)}
+        return next((medium for medium in HEAVIEST_FIRST if medium in media), Medium.MESSAGE)
+
+    def waited_s(self, now: float) -> float:
+        """The accrued wait in all, at `now`."""
+        return self.accrued_wait_s + (max(0.0, now - self.waiting_since) if self.waiting_since is not None else 0.0)
+
+    def with_leg(self, leg: Leg) -> Session:
+        """This session with `leg` added, or put in the place of the one with its id."""
+        if self.leg(leg.id) is None:
+            return replace(self, legs=(*self.legs, leg))
+        return replace(self, legs=tuple(leg if old.id == leg.id else old for old in self.legs))
