@@ -2,7 +2,7 @@
 # A stamp file (.venv/.something) stands for a step that is done, so that a second `make` starts at once.
 # All paths are relative: make cannot name a file with a space, and this folder may lie in one.
 
-PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
+PIP := .venv/bin/python -m pip install -qq --disable-pip-version-check
 PYTEST := .venv/bin/python -m pytest
 # More than one worker a core makes tests of audio and of timers fail for want of time, not of truth.
 WORKERS := 2

@@ -69,9 +69,7 @@ async def test_eventually_fails_at_its_deadline(eventually: Eventually) -> None:
         await eventually(lambda: False, deadline_s=0.01)
 
 
-def test_a_task_left_running_fails_its_test(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_task_left_running_fails_its_test(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     ours = Path(__file__).with_name("conftest.py")
     monkeypatch.setenv("PYTHONPATH", str(ours.parent.parent))
     pytester.makeconftest(ours.read_text())

@@ -24,9 +24,7 @@ class PostgresMissingError(Exception):
 
 def find_programs() -> Path:
     """The folder with `initdb` and `postgres`: Debian keeps it off the path, the newest version is taken."""
-    debian = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda found: float(found.parts[-3])
-    )
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda found: float(found.parts[-3]))
     if debian:
         return debian[-1].parent
     on_path = shutil.which("initdb")
