@@ -49,7 +49,7 @@ class Profile:
     kind: AssigneeKind
     queues: tuple[str, ...]
     capacity: Mapping[Medium, int]
-    """Sessions at once, by medium. While a call is charged nothing else is offered, and the other way round."""
+    """Sessions at once, by medium. While a call is charged nothing else is offered."""
     skills: tuple[Skill, ...] = ()
 
 
@@ -233,8 +233,9 @@ class Queue(Protocol):
         ...
 
     async def reach(self, assignee: AssigneeId, via: str, media: frozenset[Medium], *, ttl_s: float) -> AssigneeView:
-        """A device (`via`: one socket, one registration) can bring them these media for `ttl_s`, then must say so again.
+        """A device (`via`: one socket, one registration) can bring them these media for `ttl_s`.
 
+        It must say so again before that time is over.
         An empty set takes the device away. Where the last device for an offered medium goes, the offer is rescinded
         (the caller waits its 3 s before it says so); where the last device of all goes they are unreachable.
         """
