@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import redis.asyncio
 
 from tests.conftest import Eventually
 from tests.peers.valkey import ValkeyServer
+
+HOUSE = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize("turn", [1, 2])
@@ -32,6 +35,22 @@ async def test_valkey_keeps_its_data_when_killed(short_folder: Path) -> None:
     async with redis.asyncio.Redis.from_url(server.url) as client:
         assert await client.get("acknowledged") == b"x"
     server.stop()
+
+
+async def test_a_server_dies_with_a_killed_test_run(short_folder: Path, eventually: Eventually) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from tests.peers.valkey import ValkeyServer;"
+        "server = ValkeyServer(Path(sys.argv[1])); server.start(); print(server.pid, flush=True); time.sleep(60)"
+    )
+    run = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, str(short_folder), stdout=asyncio.subprocess.PIPE, cwd=HOUSE
+    )
+    assert run.stdout
+    server = Path(f"/proc/{int(await run.stdout.readline())}/cmdline")
+    assert b"valkey" in server.read_bytes()
+    run.kill()
+    await run.wait()
+    await eventually(lambda: not server.exists() or not server.read_bytes())
 
 
 @pytest.mark.parametrize("turn", [1, 2])
