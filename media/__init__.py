@@ -1,0 +1,1 @@
+"""Audio in this process, behind `session.audio.Audio`: RTP, SDP, G.711, digits, prompts and music."""

@@ -1,0 +1,297 @@
+"""One far end: its sockets, whose packets are its own, what it says and what it hears.
+
+Whose packets: the signalled address is believed at once. Until a packet came from there, the first other source
+that speaks the agreed payload types is taken instead (a phone behind NAT), and kept; nobody else is listened to
+after that ("RTP bleed"). A new SSRC is believed once the old one has been silent for 200 ms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import suppress
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+from media import telephone_event
+from media.g711 import EXPANSIONS, FRAME_SAMPLES, SILENCE, TRANSCODE, Law
+from media.ports import address_of
+from media.reports import Reports
+from media.rtp import HEADER, HEADER_BYTES, VERSION_2, Incoming, Outgoing, Packet, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from media.negotiation import Terms
+    from media.pace import Ticker
+    from media.ports import Pair
+    from media.prompts import Playlist
+    from media.tap import Tap
+    from session.audio import Slot
+
+MAX_PAYLOAD_BYTES = 480
+"""60 ms of G.711, the longest packet that telephones send."""
+
+_SSRC_SILENT_S = 0.2
+_MAX_DIGITS_WAITING = 64
+_Address = tuple[str | int, ...]
+
+
+def _given(protocol: asyncio.DatagramProtocol) -> asyncio.DatagramProtocol:
+    return protocol
+
+
+class Owner(Protocol):
+    """The call that an end belongs to."""
+
+    def digit_heard(self, slot: Slot, heard: telephone_event.Heard) -> None:
+        """A digit came from the far end."""
+        ...
+
+    def played(self, slot: Slot) -> None:
+        """The playlist has been heard to its end."""
+        ...
+
+
+class End(asyncio.DatagramProtocol):
+    """See the module. Nothing is sent or believed before `agree`."""
+
+    def __init__(self, slot: Slot, pair: Pair, owner: Owner, ticker: Ticker) -> None:
+        self.slot = slot
+        self.port = pair.port
+        self.terms: Terms | None = None
+        self.incoming = Incoming()
+        self.outgoing = Outgoing(secrets.randbits(32), secrets.randbits(15), secrets.randbits(32))
+        self.reports = Reports(self.incoming, self.outgoing)
+        self.listener: End | None = None
+        """Who hears this far end, and `tap`, what records it."""
+        self.tap: Tap | None = None
+        self.since_s = monotonic()
+        """From when on silence of the far end counts."""
+        self._pair = pair
+        self._owner = owner
+        self._ticker = ticker
+        self._transports: list[asyncio.DatagramTransport] = []
+        self._signalled: _Address | None = None
+        self._source: _Address | None = None
+        self._target: _Address | None = None
+        self._laws: dict[int, Law] = {}
+        self._far_type = -1
+        self._far_law = self._law = Law.PCMA
+        self._payload_type = 0
+        self._playlist: Playlist | None = None
+        self._relayed = False
+        self._digits: Iterator[telephone_event.Written] | None = None
+        self._digits_waiting = ""
+        self._digit_start = 0
+        self._reader = telephone_event.DigitReader()
+
+    async def open(self) -> None:
+        """Begin to listen on both ports."""
+        loop = asyncio.get_running_loop()
+        for protocol, sock in ((self, self._pair.rtp), (self.reports, self._pair.rtcp)):
+            transport, _ = await loop.create_datagram_endpoint(partial(_given, protocol), sock=sock)
+            self._transports.append(transport)
+
+    def close(self) -> None:
+        """Free both ports. Idempotent."""
+        self._ticker.remove(self)
+        self.terms = self.listener = self.tap = self._source = self._target = self._signalled = None
+        for transport in self._transports:
+            transport.close()
+        if not self._transports:
+            self._pair.close()
+
+    def agree(self, terms: Terms) -> None:
+        """Take what was negotiated, first or anew. A far end that keeps its address keeps its place."""
+        self.terms = terms
+        self._laws = terms.laws
+        self._payload_type, self._law = next(iter(self._laws.items()))
+        self._far_type = -1
+        self.since_s = monotonic()
+        address = address_of(terms.address, terms.port)
+        if terms.routable and address != self._signalled:
+            self._signalled = self._target = address
+            self._source = None
+            self.reports.host = terms.address
+        self._settle()
+
+    def hear(self, playlist: Playlist | None, *, relayed: bool) -> None:
+        """What the far end is to hear: a playlist, else the other end (`relayed`), else silence."""
+        self._playlist = playlist
+        self._relayed = relayed
+        self._settle()
+
+    def press(self, digits: str) -> bool:
+        """Queue digits for the far end; False when more wait already than anyone dials."""
+        if len(self._digits_waiting) + len(digits) > _MAX_DIGITS_WAITING:
+            return False
+        self._digits_waiting += digits
+        self._settle()
+        return True
+
+    def look(self, now_s: float) -> None:
+        """Once a second: reports, and a digit whose last packets were lost."""
+        if self.terms is None or self._target is None:
+            return
+        for heard in self._reader.expire(now_s):
+            self._owner.digit_heard(self.slot, heard)
+        if self._source in (None, self._signalled):
+            target = address_of(self.terms.address, self.terms.rtcp_port)
+        else:
+            host, port = str(self._source[0]), int(self._source[1])
+            target = address_of(host, port if self.terms.rtcp_mux else min(port + 1, 65535))
+        through = self._pair.rtp if self.terms.rtcp_mux else self._pair.rtcp
+        if self.terms.routable:
+            self.reports.send_when_due(now_s, through, target)
+
+    # What comes
+
+    def datagram_received(self, data: bytes, addr: _Address) -> None:
+        """A packet. The one that was expected next takes the short way: this is where relaying costs time."""
+        incoming = self.incoming
+        if addr == self._source and HEADER_BYTES < len(data) <= HEADER_BYTES + MAX_PAYLOAD_BYTES:
+            first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
+            if (
+                sequence == incoming.next_sequence
+                and timestamp == incoming.next_timestamp
+                and ssrc == incoming.ssrc
+                and second == self._far_type
+                and first == VERSION_2
+            ):
+                now_s = monotonic()
+                payload = data[HEADER_BYTES:]
+                incoming.follow(now_s, len(payload))
+                self._pass_on(sequence, timestamp, payload, now_s)
+                return
+        self._examine(data, addr)
+
+    def error_received(self, exc: Exception) -> None:
+        """An ICMP error. Whether the far end is gone, silence and signalling tell."""
+
+    def _examine(self, data: bytes, addr: _Address) -> None:
+        if self.terms is None:
+            return
+        if self.terms.rtcp_mux and len(data) > 1 and 192 <= data[1] <= 223:
+            self.reports.datagram_received(data, addr)
+            return
+        packet = parse(data)
+        if packet is None or not 0 < len(packet.payload) <= MAX_PAYLOAD_BYTES:
+            return
+        law = self._laws.get(packet.payload_type)
+        if law is None and packet.payload_type != self.terms.event_type:
+            return
+        now_s = monotonic()
+        if not self._is_theirs(addr, packet.ssrc, now_s):
+            return
+        if law is None:
+            self._take_event(packet, now_s)
+        elif self.incoming.take(packet, now_s):
+            self._far_type, self._far_law = packet.payload_type, law
+            self._pass_on(packet.sequence, packet.timestamp, packet.payload, now_s)
+
+    def _is_theirs(self, addr: _Address, ssrc: int, now_s: float) -> bool:
+        incoming = self.incoming
+        if addr != self._source:
+            if self._source is not None and addr != self._signalled:
+                return False
+            self._source = self._target = addr
+            self.reports.host = str(addr[0])
+        elif incoming.ssrc != ssrc and now_s - incoming.arrived_s < _SSRC_SILENT_S:
+            return False
+        if incoming.ssrc != ssrc:
+            self._reader.restart()
+        return True
+
+    def _take_event(self, packet: Packet, now_s: float) -> None:
+        self.incoming.take_event(packet, now_s)
+        for heard in self._reader.take(packet.payload, packet.timestamp, now_s):
+            self._owner.digit_heard(self.slot, heard)
+        if self.listener is not None:
+            self.listener.forward_event(packet, self.incoming.generation, now_s)
+
+    def _pass_on(self, sequence: int, timestamp: int, payload: bytes, now_s: float) -> None:
+        if self.tap is not None:
+            self.tap.heard(self.slot, EXPANSIONS[self._far_law], now_s, timestamp, payload)
+        if self.listener is not None:
+            self.listener.relay(
+                self._far_law,
+                self.incoming.generation,
+                sequence,
+                timestamp,
+                payload=payload,
+                now_s=now_s,
+            )
+
+    # What goes
+
+    def relay(self, law: Law, generation: int, sequence: int, timestamp: int, *, payload: bytes, now_s: float) -> None:
+        """A packet of the other far end's voice, under this one's law, unless digits are being sent."""
+        if self._digits is not None:
+            return
+        if law is not self._law:
+            payload = payload.translate(TRANSCODE[law, self._law])
+        self._send(
+            self.outgoing.relayed(self._payload_type, generation, sequence, timestamp, payload=payload, now_s=now_s)
+        )
+
+    def forward_event(self, packet: Packet, generation: int, now_s: float) -> None:
+        """A digit of the other far end's, as it is, where this one takes digits."""
+        event_type = self.terms.event_type if self.terms is not None else None
+        if event_type is None or self._digits is not None:
+            return
+        second = event_type | (0x80 if packet.marker else 0)
+        self._send(
+            self.outgoing.relayed(
+                second, generation, packet.sequence, packet.timestamp, payload=packet.payload, now_s=now_s
+            )
+        )
+
+    def tick(self, now_s: float) -> None:
+        """The next 20 ms of what we send ourselves: a digit, else what is played, else silence."""
+        step = self._next_step()
+        if step is not None and step.payload is not None and self.terms is not None:
+            self._send_event(step, self.terms.event_type, now_s)
+            return
+        frame = self._playlist.frame(self._law) if self._playlist is not None else None
+        if self._playlist is not None and frame is None:
+            self._playlist = None
+            self._owner.played(self.slot)
+        if self.terms is not None and self.terms.far_hears:
+            silence = SILENCE[self._law] * FRAME_SAMPLES
+            self._send(self.outgoing.paced(self._payload_type, frame or silence, now_s))
+
+    def _next_step(self) -> telephone_event.Written | None:
+        if self._digits is None:
+            if not self._digits_waiting:
+                return None
+            self._digits = telephone_event.write(self._digits_waiting)
+            self._digits_waiting = ""
+        step = next(self._digits, None)
+        if step is None:
+            self._digits = None
+            self._settle()
+        return step
+
+    def _send_event(self, step: telephone_event.Written, event_type: int | None, now_s: float) -> None:
+        if step.payload is None or event_type is None:
+            return
+        if step.first:
+            self._digit_start = self.outgoing.timestamp
+        self._send(self.outgoing.event(event_type, step.payload, self._digit_start, first=step.first, now_s=now_s))
+
+    def _send(self, packet: bytes) -> None:
+        # Straight to the socket: the loop's transport would queue what the kernel cannot take, and sound is
+        # worth nothing later.
+        if self._target is not None:
+            with suppress(OSError):
+                self._pair.rtp.sendto(packet, self._target)
+
+    def _settle(self) -> None:
+        """Be called every 20 ms exactly while it is we who make the sound."""
+        sending_digits = self._digits is not None or bool(self._digits_waiting)
+        if self.terms is not None and (sending_digits or self._playlist is not None or not self._relayed):
+            self._ticker.add(self)
+        else:
+            self._ticker.remove(self)

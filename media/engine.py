@@ -1,0 +1,93 @@
+"""The in-process engine behind `session.audio.Audio`."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from media.call import Call
+from media.errors import AudioRefused, EngineFull
+from media.pace import Rounds, Ticker
+from media.ports import PortRange
+from session.audio import AudioCapabilities
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from media.prompts import PromptLibrary
+    from media.tap import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of an engine. A session takes four sockets once both its slots are up."""
+
+    sessions: int = 1000
+    lost_after_s: float = 10.0
+    """How long a far end may send nothing before `AudioLost`."""
+
+
+class Engine:
+    """An async context manager; leaving it closes every session.
+
+    `addresses` are addresses of this machine that far ends can reach, at most one of each IP family: they are
+    bound and written into SDP. `ports` is the lowest and highest RTP port, (0, 0) for any free ones.
+    """
+
+    def __init__(
+        self,
+        prompts: PromptLibrary,
+        *,
+        addresses: Sequence[str] = ("127.0.0.1",),
+        ports: tuple[int, int] = (0, 0),
+        recorder: Recorder | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.capabilities = AudioCapabilities(
+            codecs=("PCMA", "PCMU"), can_record=recorder is not None, can_mix=False, has_quality=True
+        )
+        self.prompts = prompts
+        self.ports = PortRange(ports)
+        self.recorder = recorder
+        self.limits = limits or Limits()
+        self.ticker = Ticker()
+        self._rounds = Rounds()
+        self._hosts: dict[int, str] = {ipaddress.ip_address(address).version: address for address in addresses}
+        self._first_host = addresses[0]
+        self._calls: set[Call] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for call in tuple(self._calls):
+            await call.close()
+        self.ticker.close()
+        self._rounds.close()
+
+    async def open(self, key: str) -> Call:
+        """A new session. Raises `EngineFull`."""
+        if len(self._calls) >= self.limits.sessions:
+            raise EngineFull(self.limits.sessions)
+        call = Call(key, self)
+        self._calls.add(call)
+        self._rounds.add(call)
+        return call
+
+    def host_for(self, family: int | None) -> str:
+        """The address to bind for a far end of this IP version; None means any."""
+        if family is None:
+            return self._first_host
+        host = self._hosts.get(family)
+        if host is None:
+            raise AudioRefused(f"no address of IPv{family} here")
+        return host
+
+    def forget(self, call: Call) -> None:
+        """A session has closed."""
+        self._calls.discard(call)
+        self._rounds.remove(call)

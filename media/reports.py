@@ -1,0 +1,80 @@
+"""The RTCP side of one far end: a report every five seconds, and what the far end says of our stream."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from media import rtcp
+
+if TYPE_CHECKING:
+    import socket
+
+    from media.rtp import Incoming, Outgoing
+
+REPORT_EVERY_S = 5.0
+_MAX_BYTES = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class FarQuality:
+    """How our stream arrives, in the far end's own words. `fraction_lost` is 0–1 since its last report."""
+
+    fraction_lost: float
+    packets_lost: int
+    jitter_ms: float
+
+
+class Reports(asyncio.DatagramProtocol):
+    """Sends and reads reports on the odd port, or on RTP's own where both agreed on that (RFC 5761)."""
+
+    def __init__(self, incoming: Incoming, outgoing: Outgoing) -> None:
+        self.quality: FarQuality | None = None
+        self.host: str | None = None
+        """Where reports may come from: the host that the far end's voice comes from."""
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._cname = secrets.token_hex(8)  # RFC 7022: random, since a host name would be told to strangers
+        self._due_s = 0.0
+        self._reported_packets = 0
+
+    def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
+        """Keep the last reception report about our stream."""
+        if addr[0] != self.host or len(data) > _MAX_BYTES:
+            return
+        for block in rtcp.parse(data):
+            if block.ssrc == self._outgoing.ssrc:
+                self.quality = FarQuality(block.fraction_lost / 256, block.lost, block.jitter / 8)
+
+    def error_received(self, exc: Exception) -> None:
+        """An ICMP error: the far end has no RTCP; nothing follows from it."""
+
+    def send_when_due(self, now_s: float, through: socket.socket, target: tuple[str | int, ...]) -> None:
+        """One report, if five seconds have passed since the last."""
+        if now_s < self._due_s:
+            return
+        self._due_s = now_s + REPORT_EVERY_S
+        with suppress(OSError):  # a report that does not go out is followed by another
+            through.sendto(self._compound(now_s), target)
+
+    def _compound(self, now_s: float) -> bytes:
+        outgoing, incoming = self._outgoing, self._incoming
+        sender = None
+        if outgoing.packets > self._reported_packets and outgoing.sent_s is not None:
+            self._reported_packets = outgoing.packets
+            clock = outgoing.timestamp + round((now_s - outgoing.sent_s) * 8000) - 160
+            sender = rtcp.SenderInfo(time.time(), clock & 0xFFFFFFFF, outgoing.packets, outgoing.octets)
+        block = None
+        if incoming.ssrc is not None:
+            block = rtcp.ReportBlock(
+                ssrc=incoming.ssrc,
+                fraction_lost=incoming.lost_since_report(),
+                lost=incoming.lost,
+                highest=incoming.highest,
+                jitter=round(incoming.jitter),
+            )
+        return rtcp.build(outgoing.ssrc, self._cname, sender, block)

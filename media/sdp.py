@@ -1,0 +1,245 @@
+"""Session descriptions (RFC 8866): reading any, writing ours. What is agreed on is `media.negotiation`'s matter."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from media.errors import SdpInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MAX_SDP_BYTES = 16_384
+_MAX_MEDIA = 16
+_MAX_FORMATS = 64
+
+DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One payload type and what it means: `PCMA/8000`."""
+
+    payload_type: int
+    encoding: str
+    clock: int = 8000
+    parameters: str = ""
+
+    @property
+    def is_event(self) -> bool:
+        """Whether it carries digits at our clock (RFC 4733)."""
+        return self.encoding == "TELEPHONE-EVENT" and self.clock == 8000
+
+
+STATIC_FORMATS = {
+    0: Format(0, "PCMU"),
+    3: Format(3, "GSM"),
+    4: Format(4, "G723"),
+    8: Format(8, "PCMA"),
+    9: Format(9, "G722"),
+    13: Format(13, "CN"),
+    18: Format(18, "G729"),
+}
+"""RFC 3551, table 4, as far as telephones use it: an `a=rtpmap` may be left out for these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One m= line with what belongs to it. `address` is None where neither it nor the session names one."""
+
+    kind: str
+    port: int
+    protocol: str
+    payload_types: tuple[str, ...]
+    formats: tuple[Format, ...]
+    address: str | None
+    direction: str
+    rtcp_port: int | None
+    rtcp_mux: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A far end's description: its m= lines in their order."""
+
+    media: tuple[Media, ...]
+
+
+@dataclass
+class _Section:
+    """The lines below one m= (or the session's own), gathered before they are understood."""
+
+    kind: str = ""
+    port: int = 0
+    protocol: str = ""
+    payload_types: tuple[str, ...] = ()
+    address: str | None = None
+    direction: str | None = None
+    rtcp_port: int | None = None
+    rtcp_mux: bool = False
+    maps: dict[int, tuple[str, int]] = field(default_factory=dict)
+    parameters: dict[int, str] = field(default_factory=dict)
+
+
+def parse(octets: bytes) -> Description:
+    """Read a description; unknown lines and attributes are passed over. Raises `SdpInvalid`."""
+    if len(octets) > MAX_SDP_BYTES:
+        raise SdpInvalid(f"a description of {len(octets)} octets, {MAX_SDP_BYTES} at most")
+    lines = octets.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    session = _Section()
+    sections: list[_Section] = []
+    if lines[0].strip() != "v=0":
+        raise SdpInvalid("it does not begin with v=0")
+    for line in lines[1:]:
+        key, _, value = line.partition("=")
+        current = sections[-1] if sections else session
+        match key:
+            case "m":
+                sections.append(_media_line(value))
+            case "c":
+                current.address = _connection(value)
+            case "a":
+                _attribute(current, value)
+    if len(sections) > _MAX_MEDIA:
+        raise SdpInvalid(f"{len(sections)} m= lines, {_MAX_MEDIA} at most")
+    return Description(tuple(_understand(section, session) for section in sections))
+
+
+def _number(text: str, limit: int, what: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= limit):
+        raise SdpInvalid(f"{what} is no number up to {limit}")
+    return int(text)
+
+
+def _media_line(value: str) -> _Section:
+    fields = value.split()
+    if len(fields) < 4:
+        raise SdpInvalid("an m= line with fewer than four fields")
+    kind, port, protocol, *payload_types = fields
+    if len(payload_types) > _MAX_FORMATS:
+        raise SdpInvalid(f"an m= line with {len(payload_types)} formats, {_MAX_FORMATS} at most")
+    number = _number(port.partition("/")[0], 65535, "a port in an m= line")
+    return _Section(kind.lower(), number, protocol.upper(), tuple(payload_types))
+
+
+def _connection(value: str) -> str:
+    fields = value.split()
+    if len(fields) != 3 or fields[0] != "IN" or fields[1] not in ("IP4", "IP6"):
+        raise SdpInvalid("a c= line that is not IN IP4 or IN IP6 with an address")
+    try:
+        address = ipaddress.ip_address(fields[2])
+    except ValueError:
+        raise SdpInvalid("a c= line without a numeric address") from None
+    if address.is_multicast or address == ipaddress.IPv4Address("255.255.255.255"):
+        raise SdpInvalid("a c= line with a group address")
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id:
+        raise SdpInvalid("a c= line with a zone, which means nothing to another host")
+    if f"IP{address.version}" != fields[1]:
+        raise SdpInvalid("a c= line whose address is of the other family")
+    return str(address)
+
+
+def _attribute(section: _Section, value: str) -> None:
+    name, _, argument = value.strip().partition(":")
+    match name:
+        case "rtpmap":
+            _rtpmap(section, argument)
+        case "fmtp":
+            payload_type, _, parameters = argument.partition(" ")
+            section.parameters[_number(payload_type, 127, "a payload type in a=fmtp")] = parameters[:255]
+        case "rtcp":
+            section.rtcp_port = _number(argument.split(" ")[0], 65535, "the port in a=rtcp")
+        case "rtcp-mux":
+            section.rtcp_mux = True
+        case name if name in DIRECTIONS:
+            section.direction = name
+
+
+def _rtpmap(section: _Section, argument: str) -> None:
+    """`<payload type> <encoding>/<clock>[/<channels>]`; another count of channels makes it another codec."""
+    number, _, encoding = argument.partition(" ")
+    name, _, rest = encoding.strip().partition("/")
+    clock, _, channels = rest.partition("/")
+    payload_type = _number(number, 127, "a payload type in a=rtpmap")
+    if channels not in ("", "1"):
+        name = f"{name}/{channels}"
+    section.maps[payload_type] = (name.upper()[:32], _number(clock, 10_000_000, "a clock in a=rtpmap"))
+
+
+def _understand(section: _Section, session: _Section) -> Media:
+    return Media(
+        kind=section.kind,
+        port=section.port,
+        protocol=section.protocol,
+        payload_types=section.payload_types,
+        formats=tuple(_formats(section)),
+        address=section.address or session.address,
+        direction=section.direction or session.direction or "sendrecv",
+        rtcp_port=section.rtcp_port,
+        rtcp_mux=section.rtcp_mux,
+    )
+
+
+def _formats(section: _Section) -> Iterable[Format]:
+    if not section.protocol.startswith("RTP/"):
+        return
+    for text in dict.fromkeys(section.payload_types):
+        payload_type = _number(text, 127, "a payload type in an m= line")
+        if payload_type in section.maps:
+            encoding, clock = section.maps[payload_type]
+            yield Format(payload_type, encoding, clock, section.parameters.get(payload_type, ""))
+        elif payload_type in STATIC_FORMATS:
+            yield STATIC_FORMATS[payload_type]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An m= line of the far end's that we do not take: given back with port 0 (RFC 3264, section 6)."""
+
+    kind: str
+    protocol: str
+    payload_types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """The audio m= line that we stand behind."""
+
+    port: int
+    formats: tuple[Format, ...]
+    direction: str = "sendrecv"
+    rtcp_mux: bool = False
+
+
+def write(session_id: int, version: int, address: str, lines: Iterable[Ours | Rejected]) -> bytes:
+    """Our description: nothing in it but what the far end needs."""
+    where = f"IN IP{ipaddress.ip_address(address).version} {address}"
+    text = [
+        "v=0",
+        f"o=- {session_id} {version} {where}",
+        "s=-",
+        f"c={where}",
+        "t=0 0",
+    ]
+    for line in lines:
+        text += _write_ours(line) if isinstance(line, Ours) else _write_rejected(line)
+    return "".join(f"{line}\r\n" for line in text).encode()
+
+
+def _write_rejected(line: Rejected) -> list[str]:
+    return [f"m={line.kind} 0 {line.protocol} {' '.join(line.payload_types)}"]
+
+
+def _write_ours(line: Ours) -> list[str]:
+    text = [f"m=audio {line.port} RTP/AVP {' '.join(str(each.payload_type) for each in line.formats)}"]
+    for each in line.formats:
+        encoding = "telephone-event" if each.is_event else each.encoding
+        text.append(f"a=rtpmap:{each.payload_type} {encoding}/{each.clock}")
+        if each.is_event:
+            text.append(f"a=fmtp:{each.payload_type} 0-15")
+    text += ["a=ptime:20", f"a={line.direction}"]
+    if line.rtcp_mux:
+        text.append("a=rtcp-mux")
+    return text

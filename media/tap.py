@@ -1,0 +1,40 @@
+"""What the engine hands to whoever records: a tap on the call, plugged in by the gateway.
+
+Only plain values cross it, so that a recorder knows nothing of RTP or codecs and imports nothing from here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from session.audio import RecordingResult, Slot
+
+
+class Tap(Protocol):
+    """One recording under way."""
+
+    def heard(
+        self, slot: Slot, expansion: tuple[bytes, bytes], arrived_s: float, timestamp: int, payload: bytes
+    ) -> None:
+        """A packet of what a slot said to the other, on the event loop: must only note it.
+
+        `expansion` holds two `bytes.translate` tables that give the low and the high octet of the 16-bit sample
+        in each octet of `payload`; `arrived_s` is on `time.monotonic`, `timestamp` counts samples at 8 kHz and
+        wraps at 2**32; both jump when the far end's stream does.
+        """
+        ...
+
+    async def finish(self) -> RecordingResult:
+        """Complete the file."""
+        ...
+
+
+class Recorder(Protocol):
+    """Begins recordings."""
+
+    async def begin(self, path: Path) -> Tap:
+        """A recording into a new file at `path`, its time running from now."""
+        ...

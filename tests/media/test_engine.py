@@ -1,0 +1,298 @@
+"""Whole calls through real UDP sockets, on both event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import uvloop
+
+from media.engine import Engine, Limits
+from media.errors import AudioRefused, CannotAnnounce, CannotRecord, EngineFull, NotNegotiated
+from media.g711 import Law, decode
+from session.audio import Announcement, AudioLost, DigitHeard, PlaybackEnded, Slot
+from tests.media.conftest import tone
+from tests.media.phone import Phone, likeness, speech
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from media.call import Call
+    from media.prompts import PromptLibrary
+    from tests.conftest import Eventually
+
+CITIZEN, AGENT = Slot.CITIZEN, Slot.AGENT
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    return uvloop.EventLoopPolicy() if request.param == "uvloop" else asyncio.DefaultEventLoopPolicy()
+
+
+@pytest.fixture
+async def engine(prompts: PromptLibrary) -> AsyncIterator[Engine]:
+    async with Engine(prompts) as engine:
+        yield engine
+
+
+@pytest.fixture
+async def call(engine: Engine) -> Call:
+    return await engine.open("call-1")
+
+
+async def connect(call: Call, citizen: Phone, agent: Phone) -> None:
+    """The citizen's offer is answered, ours is answered by the agent, as in a real call."""
+    citizen.take(await call.answer(CITIZEN, citizen.sdp()))
+    agent.take(await call.offer(AGENT))
+    await call.accept(AGENT, agent.sdp())
+
+
+def sound_of(name: str, seconds: float = 0.25) -> Any:
+    return np.frombuffer(tone(name, seconds), dtype="<i2").astype(float)
+
+
+@pytest.mark.parametrize("laws", [(Law.PCMA, Law.PCMA), (Law.PCMU, Law.PCMA)])
+async def test_two_people_hear_each_other(call: Call, laws: tuple[Law, Law]) -> None:
+    async with Phone(laws[0]) as citizen, Phone(laws[1]) as agent:
+        await connect(call, citizen, agent)
+        await call.join()
+        asked, told = speech(1.5, 1), speech(1.5, 2)
+        await asyncio.gather(citizen.say(asked), agent.say(told))
+        await asyncio.sleep(0.03)
+        assert likeness(asked, agent.heard())[0] > 0.97
+        assert likeness(told, citizen.heard())[0] > 0.97
+        assert likeness(asked, citizen.heard())[0] < 0.2
+        stats = call.stats(CITIZEN)
+        assert stats.packets_received == 75
+        assert stats.packets_lost == 0
+        assert call.stats(AGENT).packets_sent >= 75
+
+
+async def test_prompt_then_talk_then_hold_is_one_stream(call: Call, eventually: Eventually) -> None:
+    async with Phone() as citizen, Phone(Law.PCMU) as agent:
+        await connect(call, citizen, agent)
+        await call.play(CITIZEN, [Announcement("welcome"), Announcement("position", (12,))])
+        await eventually(lambda: len(citizen.arrived) > 60)
+        await call.join()
+        talk = speech(1.0, 3)
+        await asyncio.gather(agent.say(talk), citizen.say(speech(1.0, 4)))
+        await call.hold(AGENT, held=True)
+        unheard = speech(0.8, 5)
+        await agent.say(unheard)
+        await call.hold(AGENT, held=False)
+        after = speech(0.6, 6)
+        await agent.say(after)
+        heard = citizen.heard()
+        spoken = np.concatenate([sound_of(name) for name in ("position_head", "n10", "n2", "position_tail")])
+        for sound in (sound_of("welcome"), spoken, talk, after, sound_of("music", 1.013)[: 8000 * 7 // 10]):
+            assert likeness(sound, heard)[0] > 0.9
+        assert likeness(unheard, heard)[0] < 0.3
+        voice = citizen.arrived
+        assert len({each.ssrc for each in voice}) == 1
+        steps = np.diff(np.array([each.sequence for each in voice], dtype=np.uint16))
+        assert set(steps.tolist()) == {1}
+        clock = np.diff(np.array([each.timestamp for each in voice], dtype=np.uint32))
+        assert clock.min() > 0
+        assert clock.max() < 8000
+        # The receiver's clock and ours agree at the end within 60 ms: nothing drifted, nothing was left out.
+        ran = float(clock.sum()) / 8000
+        assert abs(ran - (voice[-1].at_s - voice[0].at_s)) < 0.06
+
+
+async def test_a_slot_that_waits_is_not_dead(call: Call, eventually: Eventually) -> None:
+    async with Phone() as citizen:
+        citizen.take(await call.answer(CITIZEN, citizen.sdp()))
+        await eventually(lambda: len(citizen.arrived) >= 5)
+        assert all(abs(np.frombuffer(decode(each.payload, Law.PCMA), "<i2")).max() <= 8 for each in citizen.arrived)
+
+
+async def test_playing_ends_once_and_a_stopped_one_never(call: Call) -> None:
+    async with Phone() as citizen:
+        citizen.take(await call.answer(CITIZEN, citizen.sdp()))
+        await call.play(CITIZEN, [Announcement("welcome")])
+        await call.play(CITIZEN, [Announcement("silence", (100,)), Announcement("goodbye")])
+        events = call.events()
+        assert await anext(events) == PlaybackEnded(CITIZEN, "goodbye")
+        await call.play(CITIZEN, [Announcement("music")], loop=True)
+        await asyncio.sleep(1.3)
+        await call.stop(CITIZEN)
+        await call.close()
+        assert [event async for event in events] == []
+        music = sound_of("music", 1.013)
+        assert likeness(np.concatenate([music, music[:1200]]), citizen.heard())[0] > 0.9
+
+
+async def test_pacing_is_even_and_does_not_drift(call: Call) -> None:
+    async with Phone() as citizen:
+        citizen.take(await call.answer(CITIZEN, citizen.sdp()))
+        await call.play(CITIZEN, [Announcement("music")], loop=True)
+        await asyncio.sleep(2.0)
+        times = np.array([each.at_s for each in citizen.arrived])
+        late = times - times[0] - 0.02 * np.arange(len(times))
+        assert 95 <= len(times) <= 101
+        assert abs(np.median(late[-20:]) - np.median(late[:20])) < 0.015
+
+
+async def test_digits_in_are_reported_once(call: Call, eventually: Eventually) -> None:
+    async with Phone() as citizen, Phone() as agent:
+        await connect(call, citizen, agent)
+        await call.join()
+        await citizen.say(speech(0.1, 7))
+        for digit, code in (("5", 5), ("#", 11)):
+            for duration in (160, 320, 480):
+                citizen.send(bytes([code, 10]) + duration.to_bytes(2), 96, marker=duration == 160)
+            for _ in range(3):
+                citizen.send(bytes([code, 0x8A]) + (800).to_bytes(2), 96)
+            assert await anext(call.events()) == DigitHeard(CITIZEN, digit, 100)
+            citizen.timestamp += 1600
+        citizen.send(bytes([16, 0x8A, 3, 32]), 96)  # flash is no digit
+        citizen.timestamp = (citizen.timestamp + 800) & 0xFFFFFFFF
+        citizen.send(bytes([3, 10, 0, 160]), 96)  # all its other packets are lost
+        assert await anext(call.events()) == DigitHeard(CITIZEN, "3", 20)
+        await eventually(lambda: sum(each.payload_type == 96 for each in agent.arrived) == 14)
+
+
+async def test_digits_out(call: Call, eventually: Eventually) -> None:
+    async with Phone() as citizen:
+        citizen.take(await call.answer(CITIZEN, citizen.sdp()))
+        await call.send_digits(CITIZEN, "1#")
+        await eventually(lambda: sum(each.payload_type == 96 for each in citizen.arrived) == 16)
+        events = [each for each in citizen.arrived if each.payload_type == 96]
+        for code, packets in ((1, events[:8]), (11, events[8:])):
+            assert len({each.timestamp for each in packets}) == 1
+            assert [each.marker for each in packets] == [True] + [False] * 7
+            assert [each.payload[0] for each in packets] == [code] * 8
+            assert [int.from_bytes(each.payload[2:]) for each in packets] == [160, 320, 480, 640] + [800] * 4
+            assert [each.payload[1] >> 7 for each in packets] == [0] * 5 + [1] * 3
+        assert events[8].timestamp - events[0].timestamp >= 12 * 160
+        with pytest.raises(NotNegotiated):
+            await call.send_digits(CITIZEN, "x")
+        with pytest.raises(NotNegotiated):
+            await call.send_digits(CITIZEN, "1" * 65)
+        with pytest.raises(NotNegotiated):
+            await call.send_digits(AGENT, "1")
+
+
+@pytest.mark.parametrize("way", [("a=sendonly",), ("a=inactive",)])
+async def test_the_far_ends_own_hold(call: Call, way: tuple[str, ...], eventually: Eventually) -> None:
+    async with Phone() as citizen, Phone() as agent:
+        await connect(call, citizen, agent)
+        await call.join()
+        answer = await call.answer(AGENT, agent.sdp(*way))
+        assert (b"a=recvonly" if way == ("a=sendonly",) else b"a=inactive") in answer
+        await asyncio.sleep(0.05)
+        before = len(agent.arrived)
+        await citizen.say(speech(0.7, 8))
+        assert len(agent.arrived) == before
+        assert likeness(sound_of("music", 1.013)[:4000], citizen.heard())[0] > 0.9
+        await call.answer(AGENT, agent.sdp())
+        await citizen.say(speech(0.1, 9))
+        await eventually(lambda: len(agent.arrived) > before)
+
+
+async def test_hold_by_the_null_address(call: Call) -> None:
+    async with Phone() as citizen:
+        citizen.take(await call.answer(CITIZEN, citizen.sdp()))
+        await call.answer(CITIZEN, citizen.sdp(address="0.0.0.0"))
+        await asyncio.sleep(0.05)
+        before = len(citizen.arrived)
+        await asyncio.sleep(0.1)
+        assert len(citizen.arrived) == before
+
+
+async def test_re_offer_keeps_port_and_counts_versions(call: Call) -> None:
+    async with Phone() as citizen:
+        first = await call.answer(CITIZEN, citizen.sdp())
+        second = await call.answer(CITIZEN, citizen.sdp("a=sendonly"))
+        third = await call.offer(CITIZEN)
+        origins = [re.search(rb"o=- (\d+) (\d+) ", each) for each in (first, second, third)]
+        assert [int(each[2]) for each in origins if each] == [1, 2, 3]
+        assert len({each[1] for each in origins if each}) == 1
+        assert len({re.search(rb"m=audio (\d+)", each)[1] for each in (first, second, third)}) == 1  # type: ignore[index]  # they match
+
+
+async def test_a_new_agent_comes_to_a_new_port_unjoined(call: Call, eventually: Eventually) -> None:
+    async with Phone() as citizen, Phone() as agent, Phone() as another:
+        await connect(call, citizen, agent)
+        await call.join()
+        await citizen.say(speech(0.1, 10))
+        await call.drop(AGENT)
+        old = agent.target
+        another.take(await call.offer(AGENT))
+        await call.accept(AGENT, another.sdp())
+        assert another.target != old
+        agent.arrived.clear()
+        secret = speech(0.3, 11)
+        await citizen.say(secret)
+        assert agent.arrived == []
+        assert likeness(secret, another.heard())[0] < 0.3
+        await call.join()
+        await asyncio.gather(citizen.say(speech(0.3, 12)), another.say(speech(0.3, 13)))
+        assert likeness(speech(0.3, 12), another.heard())[0] > 0.9
+        assert likeness(speech(0.3, 13), citizen.heard())[0] > 0.9
+
+
+async def test_refusals_are_typed_and_leave_the_call_alone(call: Call) -> None:
+    async with Phone() as citizen:
+        with pytest.raises(AudioRefused) as refused:
+            await call.answer(CITIZEN, citizen.sdp("a=rtpmap:18 G729/8000", formats="18 96"))
+        assert refused.value.offered == ("G729", "TELEPHONE-EVENT")
+        assert not refused.value.retryable
+        with pytest.raises(AudioRefused):
+            await call.answer(CITIZEN, b"\xff\x00 not SDP")
+        with pytest.raises(AudioRefused, match="IPv6"):
+            await call.answer(CITIZEN, citizen.sdp(address="::1"))
+        with pytest.raises(NotNegotiated):
+            await call.accept(AGENT, citizen.sdp())
+        with pytest.raises(CannotAnnounce):
+            await call.play(CITIZEN, [Announcement("nonsense")])
+        with pytest.raises(CannotRecord):
+            await call.record(__import__("pathlib").Path("x.wav"))
+        citizen.take(await call.answer(CITIZEN, citizen.sdp()))
+        with pytest.raises(AudioRefused):
+            await call.answer(CITIZEN, citizen.sdp(formats="18"))
+        await call.play(CITIZEN, [Announcement("beep")])
+        assert await anext(call.events()) == PlaybackEnded(CITIZEN, "beep")
+
+
+async def test_bounds(prompts: PromptLibrary) -> None:
+    async with Engine(prompts, limits=Limits(sessions=1)) as engine:
+        call = await engine.open("one")
+        with pytest.raises(EngineFull):
+            await engine.open("two")
+        await call.close()
+        await call.close()
+        await engine.open("two")
+
+
+async def test_silence_of_one_side_is_noticed_once(prompts: PromptLibrary) -> None:
+    async with Engine(prompts, limits=Limits(lost_after_s=0.4)) as engine, Phone() as citizen, Phone() as agent:
+        call = await engine.open("one-way")
+        await connect(call, citizen, agent)
+        await call.join()
+        talking = asyncio.create_task(agent.say(speech(3.0, 14)))
+        event = await anext(call.events())
+        assert isinstance(event, AudioLost)
+        assert event.slot is CITIZEN
+        assert 0.4 <= event.silent_s < 1.6
+        await talking
+        await call.close()
+        assert [event async for event in call.events() if event.slot is CITIZEN] == []
+
+
+async def test_ipv6(prompts: PromptLibrary) -> None:
+    async with (
+        Engine(prompts, addresses=("127.0.0.1", "::1")) as engine,
+        Phone(host="::1") as citizen,
+        Phone() as agent,
+    ):
+        call = await engine.open("v6")
+        await connect(call, citizen, agent)
+        await call.join()
+        asked, told = speech(0.5, 15), speech(0.5, 16)
+        await asyncio.gather(citizen.say(asked), agent.say(told))
+        assert likeness(asked, agent.heard())[0] > 0.9
+        assert likeness(told, citizen.heard())[0] > 0.9
