@@ -6,16 +6,11 @@ import asyncio
 import re
 import struct
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from media.g711 import Law, decode, encode
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-Sound = "npt.NDArray[np.float64]"
 
 
 class Arrived(NamedTuple):

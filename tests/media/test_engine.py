@@ -1,9 +1,10 @@
-"""Whole calls through real UDP sockets, on both event loops."""
+"""Whole calls through real UDP sockets."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,18 +19,13 @@ from tests.media.conftest import tone
 from tests.media.phone import Phone, likeness, speech
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from media.call import Call
     from media.prompts import PromptLibrary
     from tests.conftest import Eventually
 
 CITIZEN, AGENT = Slot.CITIZEN, Slot.AGENT
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
-    return uvloop.EventLoopPolicy() if request.param == "uvloop" else asyncio.DefaultEventLoopPolicy()
 
 
 @pytest.fixture
@@ -55,7 +51,19 @@ def sound_of(name: str, seconds: float = 0.25) -> Any:
 
 
 @pytest.mark.parametrize("laws", [(Law.PCMA, Law.PCMA), (Law.PCMU, Law.PCMA)])
-async def test_two_people_hear_each_other(call: Call, laws: tuple[Law, Law]) -> None:
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_two_people_hear_each_other(
+    prompts: PromptLibrary, laws: tuple[Law, Law], loop_factory: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    async def story() -> None:
+        async with Engine(prompts) as engine:
+            await two_people_talk(await engine.open("talk"), laws)
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(story())
+
+
+async def two_people_talk(call: Call, laws: tuple[Law, Law]) -> None:
     async with Phone(laws[0]) as citizen, Phone(laws[1]) as agent:
         await connect(call, citizen, agent)
         await call.join()
@@ -250,7 +258,7 @@ async def test_refusals_are_typed_and_leave_the_call_alone(call: Call) -> None:
         with pytest.raises(CannotAnnounce):
             await call.play(CITIZEN, [Announcement("nonsense")])
         with pytest.raises(CannotRecord):
-            await call.record(__import__("pathlib").Path("x.wav"))
+            await call.record(Path("never.wav"))
         citizen.take(await call.answer(CITIZEN, citizen.sdp()))
         with pytest.raises(AudioRefused):
             await call.answer(CITIZEN, citizen.sdp(formats="18"))
