@@ -1,0 +1,172 @@
+"""What the operator of the machine decides. Defaults stand in `default.toml` alone, each under its sentence.
+
+A name that ends in `_s` is a time in seconds, and is never negative; the reader holds every such field to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from config.limits import Between, Cidr, Matching
+from config.secret import Secret, SecretUrl
+from session.rules import Rules
+
+Port = Annotated[int, Between(0, 65535)]
+Count = Annotated[int, Between(1, 1_000_000)]
+Cidrs = tuple[Annotated[str, Cidr()], ...]
+Origin = Annotated[str, Matching(r"https?://[^/\s]+", "an origin such as https://hotline.example.cn")]
+Number = Annotated[str, Matching(r"\+?[0-9]{2,15}", "a telephone number, digits only")]
+Name = Annotated[str, Matching(r"[a-z][a-z0-9-]{0,31}", "a short name in a-z, 0-9 and -")]
+Hours = Annotated[
+    str,
+    Matching(
+        r"(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))? [0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]",
+        'opening hours such as "mon-fri 08:30-18:00"',
+    ),
+]
+Key = Annotated[Secret, Matching(r"|.{32,256}", "empty, or a text of 32 to 256 characters")]
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """The web server: pages, sockets, API."""
+
+    host: str
+    port: Port
+    origins: tuple[Origin, ...]
+    trusted_proxies: Cidrs
+
+
+@dataclass(frozen=True, slots=True)
+class Sip:
+    """Telephone signalling."""
+
+    host: str
+    port: Port
+    advertised_host: str
+    number: tuple[Number, ...]
+    realm: str
+    trunks: Cidrs
+    md5: bool
+    max_calls: Count
+    max_calls_per_s: Count
+    register_min_s: float
+    register_max_s: float
+    kept_call_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Sound."""
+
+    host: str
+    port_min: Port
+    port_max: Port
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Redis or Valkey, which holds what is going on now."""
+
+    url: SecretUrl
+    tenant: Name
+    accept_unsafe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The SQL database, which holds what was."""
+
+    url: SecretUrl
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    """The people who answer."""
+
+    ready_on_register: bool
+    offer_lease_s: float
+    decline_pause_s: float
+    rescind_after_s: float
+    login_idle_s: float
+    login_longest_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class WebChat:
+    """The chat on the citizen's page."""
+
+    longest_text: Annotated[int, Between(1, 20_000)]
+    messages_per_s: Annotated[float, Between(0.01, 1000)]
+    messages_burst: Count
+    sockets_per_visitor: Count
+    sockets_per_address: Count
+    sockets: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Recordings:
+    """What is kept of calls."""
+
+    enabled: bool
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bots:
+    """Programs that answer."""
+
+    guide: bool
+    hours: tuple[Hours, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Going down in good order."""
+
+    bound_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What the process says of itself."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    format: Literal["plain", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Keys that all nodes of one hotline must share. An empty one is made by the first start, in the data folder."""
+
+    resume_key: Key
+    cookie_key: Key
+    pepper: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole configuration."""
+
+    demo: bool
+    data: Path
+    http: Http
+    sip: Sip
+    media: Media
+    store: Store
+    storage: Storage
+    agents: Agents
+    session: Rules
+    webchat: WebChat
+    recordings: Recordings
+    bots: Bots
+    drain: Drain
+    log: Log
+    secrets: Secrets
+
+    @property
+    def recordings_folder(self) -> Path:
+        """Where recordings are kept."""
+        return Path(self.recordings.folder) if self.recordings.folder else self.data / "recordings"
