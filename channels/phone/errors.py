@@ -3,6 +3,7 @@
 PhoneError
 ├── MalformedMessage     what came in breaks the grammar or the rules of a request; carries the status to answer
 ├── CallOver             a call was asked for something that its state no longer allows
+├── ReofferRefused       the far end keeps the session as it was
 └── NotBound             the endpoint was used before it was opened
 """
 
@@ -37,6 +38,16 @@ class CallOver(PhoneError):
         self.asked = asked
         self.state = state
         super().__init__(f"a call that is {state} cannot {asked}")
+
+
+class ReofferRefused(PhoneError):
+    """The far end refused a re-INVITE, with `status`; 491 (both at once) may be tried again."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.retryable = status == 491
+        self.retry_after_s = 2.0 if self.retryable else None
+        super().__init__(f"re-offer refused with {status}")
 
 
 class NotBound(PhoneError):

@@ -139,7 +139,7 @@ class Authenticator:
         return self._count(credentials, made_at, now)
 
     def _count(self, credentials: Credentials, made_at: float, now: float) -> Verdict:
-        """The nonce count must strictly rise per nonce: a replay, or a repetition by other means, is told that it is stale."""
+        """The nonce count must strictly rise: a replay, by whatever means, is told that its nonce is stale."""
         count = int(credentials.nc, 16)
         _, seen = self._used.get(credentials.nonce, (made_at, 0))
         if count <= seen:

@@ -156,10 +156,10 @@ def _check_content(request: Request) -> None:
             raise MalformedMessage("Accept", "no SDP", status=406, headers=(ACCEPT,))
 
 
-def refuse(frame: Frame, status: int, headers: tuple[tuple[str, str], ...], to_tag: str) -> Response:
+def refuse(frame: Frame, status: int, headers: tuple[tuple[str, str], ...]) -> Response:
     """An answer to a request that could not be read, from what of it can be mirrored."""
     return Response(
-        headers=Headers(chain(mirrored(frame.headers, to_tag), headers)),
+        headers=Headers(chain(mirrored(frame.headers, None), headers)),
         status=status,
         reason=REASONS[status],
     )

@@ -1,0 +1,59 @@
+"""Who may register and call: digest credentials against the extensions there are, failures counted by the guard."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from channels.phone.endpoint import Reply
+from channels.phone.errors import MalformedMessage
+from channels.phone.guard import Guard
+from channels.phone.sip.digest import Authenticator, Credentials, Verdict
+from channels.phone.sip.message import Request
+from channels.phone.transport import Flow
+from session.ports import Credential, Telephones
+
+_SILENCE = Reply(0)
+
+
+class Access:
+    """Turns a request into the credential of the extension that it proves to be, or into the answer to give."""
+
+    def __init__(self, authenticator: Authenticator, telephones: Telephones, guard: Guard) -> None:
+        self._authenticator = authenticator
+        self._telephones = telephones
+        self._guard = guard
+
+    async def identify(self, request: Request, flow: Flow) -> Credential | Reply:
+        """The extension's credential, else 401, or silence for who has guessed too often.
+
+        A user that does not exist is challenged and refused in the same words and the same time as one that does.
+        """
+        try:
+            offered = self._offered(request)
+        except MalformedMessage as fault:
+            return Reply(fault.status)
+        if offered is None:
+            return self._challenge()
+        host, now = flow.remote[0], asyncio.get_running_loop().time()
+        if self._guard.is_barred(host, offered.username, now):
+            return _SILENCE
+        credential = await self._telephones.credential(offered.username)
+        stored = credential.ha1 if credential is not None else None
+        verdict = self._authenticator.verify(offered, request.method, request.uri, stored, time.time())
+        if verdict is Verdict.ACCEPTED and credential is not None:
+            return credential
+        if verdict is Verdict.WRONG:
+            self._guard.failed(host, offered.username, now)
+        return self._challenge(stale=verdict is Verdict.STALE)
+
+    def _offered(self, request: Request) -> Credentials | None:
+        """The credentials for our realm; another scheme or realm counts as none."""
+        for value in request.headers.all("authorization"):
+            credentials = Credentials.parse(value)
+            if credentials is not None and credentials.realm == self._authenticator.realm:
+                return credentials
+        return None
+
+    def _challenge(self, *, stale: bool = False) -> Reply:
+        return Reply(401, self._authenticator.challenges(time.time(), stale=stale))

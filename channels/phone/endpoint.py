@@ -1,0 +1,451 @@
+"""The user agent core: messages to transactions, transactions to calls (RFC 3261, sections 8, 13 and 15).
+
+Every machine it runs is pure; here are their timers, their sockets, and the tables that find them again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Protocol, Self
+
+from channels.phone.call import Call, IncomingCall, OutgoingCall
+from channels.phone.errors import MalformedMessage
+from channels.phone.guard import Guard
+from channels.phone.sip.address import NameAddress
+from channels.phone.sip.client import Action, ClientTransaction, InviteClient, NonInviteClient, TimedOut, Transmit
+from channels.phone.sip.client import Deliver as DeliverResponse
+from channels.phone.sip.dialog import DialogId, dialog_id
+from channels.phone.sip.framing import Frame
+from channels.phone.sip.message import Headers, Request, Response, has_tag, respond
+from channels.phone.sip.reading import ACCEPT, ALLOW, is_response, method_of, read, refuse
+from channels.phone.sip.server import (
+    Acceptance,
+    InviteServer,
+    NonInviteServer,
+    ServerTransaction,
+    TransactionKey,
+    transaction_key,
+)
+from channels.phone.sip.timing import Timers, Timing
+from channels.phone.sip.uri import Uri, write_host
+from channels.phone.sip.via import MAGIC_COOKIE, Via
+from channels.phone.transport import Flow, Protocol3261, SocketAddress, Transport, TransportSettings
+from channels.phone.wheel import Machine, TimerWheel
+
+log = logging.getLogger(__name__)
+
+_TRANSACTION_LIMIT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A final response as its maker thinks of it. `Reply(0)` is silence."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Application(Protocol):
+    """What stands behind an endpoint."""
+
+    async def invited(self, call: IncomingCall) -> None:
+        """A call came in; it lives on after the method returns if it was answered."""
+        ...
+
+    async def registered(self, request: Request, flow: Flow) -> Reply:
+        """A REGISTER came in."""
+        ...
+
+
+class Served:
+    """A request of a peer, its transaction, and the way its response goes."""
+
+    def __init__(self, transaction: ServerTransaction, flow: Flow) -> None:
+        self.transaction = transaction
+        self.flow = flow
+        self.call: IncomingCall | None = None
+
+    @property
+    def request(self) -> Request:
+        """What was asked."""
+        return self.transaction.request
+
+    @property
+    def timers(self) -> Timers:
+        """The transaction's."""
+        return self.transaction.timers
+
+
+@dataclass(eq=False, slots=True)
+class _Asked:
+    """A request of ours and who waits for its responses."""
+
+    transaction: ClientTransaction
+    flow: Flow
+    heard: Callable[[Response], None]
+    unheard: Callable[[], None]
+
+    @property
+    def timers(self) -> Timers:
+        return self.transaction.timers
+
+
+@dataclass(eq=False, slots=True)
+class _Repeated:
+    """A 2xx that is repeated until its ACK comes."""
+
+    acceptance: Acceptance
+    flow: Flow
+    call: Call
+
+    @property
+    def timers(self) -> Timers:
+        return self.acceptance.timers
+
+
+class Endpoint:
+    """Opened by `async with`; then `bound` is its address, `call` makes calls, and the application gets them."""
+
+    def __init__(
+        self, application: Application, guard: Guard, settings: TransportSettings, *, timing: Timing | None = None
+    ) -> None:
+        self.guard = guard
+        self.timing = timing or Timing()
+        self.calls: dict[DialogId, Call] = {}
+        self._application = application
+        self._transport = Transport(settings, guard, self)
+        self._served: dict[TransactionKey, Served] = {}
+        self._merged: dict[tuple[str, str, int, str], Served] = {}
+        self._asked: dict[tuple[str, str], _Asked] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._tag_key = secrets.token_bytes(16)
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as undo:
+            self._loop = asyncio.get_running_loop()
+            self._wheel = TimerWheel(self._advance)
+            undo.callback(self._wheel.stop)
+            undo.push_async_callback(self._transport.close)
+            await self._transport.open()
+            undo.push_async_callback(self._finish_tasks)
+            self._undo = undo.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._undo.aclose()
+
+    @property
+    def bound(self) -> SocketAddress:
+        """The address of both sockets."""
+        return self._transport.bound
+
+    # -- for the application -----------------------------------------------------------------------------------
+
+    def call(
+        self,
+        flow: Flow,
+        target: Uri,
+        *,
+        caller: NameAddress,
+        callee: NameAddress,
+        body: bytes,
+        extra: tuple[tuple[str, str], ...] = (),
+    ) -> OutgoingCall:
+        """INVITE a device over a flow; what becomes of it are the call's events."""
+        headers = (
+            ("Via", self.via(flow)),
+            ("Max-Forwards", "70"),
+            ("From", str(caller.with_tag(secrets.token_hex(8)))),
+            ("To", str(callee)),
+            ("Call-ID", secrets.token_hex(16)),
+            ("CSeq", "1 INVITE"),
+            self.contact(flow),
+            ALLOW,
+            ("Content-Type", "application/sdp"),
+            *extra,
+        )
+        request = Request(headers=Headers(headers), body=body, method="INVITE", uri=target)
+        call = OutgoingCall(self, flow, request)
+        transaction = self.ask(request, flow, call.heard, call.unheard)
+        if isinstance(transaction, InviteClient):
+            call.transaction = transaction
+        return call
+
+    # -- for calls ---------------------------------------------------------------------------------------------
+
+    def via(self, flow: Flow) -> str:
+        """A Via for a new request of ours, with a branch that names one transaction."""
+        host = write_host(self._transport.local_host(flow.remote[0]), self.bound[1])
+        return f"SIP/2.0/{flow.protocol.upper()} {host};branch={MAGIC_COOKIE}{secrets.token_hex(12)};rport"
+
+    def contact(self, flow: Flow) -> tuple[str, str]:
+        """Where we are reached within dialogs."""
+        host = write_host(self._transport.local_host(flow.remote[0]), self.bound[1])
+        return ("Contact", f"<sip:{host};transport={flow.protocol}>")
+
+    def ask(
+        self, request: Request, flow: Flow, heard: Callable[[Response], None], unheard: Callable[[], None]
+    ) -> ClientTransaction:
+        """Send a request in a transaction of its own."""
+        machine = InviteClient if request.method == "INVITE" else NonInviteClient
+        transaction = machine(request, reliable=flow.is_reliable, timing=self.timing)
+        asked = _Asked(transaction, flow, heard, unheard)
+        self._asked[transaction.key] = asked
+        self._perform_asked(asked, transaction.start(self._loop.time()))
+        return transaction
+
+    def transmit(self, message: Request | Response, flow: Flow) -> None:
+        """Send outside any transaction: the ACK of a 2xx."""
+        self._transport.send(bytes(message), flow)
+
+    def respond(self, served: Served, response: Response) -> None:
+        """Answer a request. One that was answered already stays so: a far end can cross us at any moment."""
+        if served.transaction.is_answered:
+            return
+        if response.status > 100:
+            response = self._with_tag(response)
+        self._perform_served(served, served.transaction.respond(response, self._loop.time()))
+
+    def repeat(self, response: Response, flow: Flow, call: Call) -> Acceptance:
+        """Repeat a 2xx until its ACK comes. The call can be found from now on."""
+        acceptance = Acceptance(response, self._loop.time(), self.timing)
+        self.remember(call)
+        self._wheel.watch(_Repeated(acceptance, flow, call))
+        return acceptance
+
+    def remember(self, call: Call) -> None:
+        """Requests within the call's dialog find it."""
+        if call.dialog is not None:
+            self.calls[call.dialog.id] = call
+
+    def forget(self, call: Call) -> None:
+        """They find it no longer."""
+        if call.dialog is not None and self.calls.get(call.dialog.id) is call:
+            del self.calls[call.dialog.id]
+
+    # -- from the transport ------------------------------------------------------------------------------------
+
+    def received(self, frame: Frame, flow: Flow) -> None:
+        """One message. Nothing that it holds may raise beyond here."""
+        try:
+            message = read(frame)
+        except MalformedMessage as fault:
+            if not is_response(frame) and method_of(frame) != "ACK":
+                self._refuse(frame, flow, fault)
+            return
+        if isinstance(message, Response):
+            self._response_came(message)
+        else:
+            top, *others = message.vias
+            stamped = ", ".join(str(via) for via in (top.as_received(flow.remote), *others))
+            kept = (pair for pair in message.headers if pair[0].lower() not in {"via", "v"})
+            message = replace(message, headers=Headers((("Via", stamped), *kept)))
+            self._request_came(message, flow)
+
+    def lost(self, flow: Flow) -> None:
+        """A connection is gone: whatever waits for an answer on it will have none."""
+        for asked in [one for one in self._asked.values() if one.flow == flow]:
+            self._perform_asked(asked, asked.transaction.fail())
+
+    # -- requests ----------------------------------------------------------------------------------------------
+
+    def _request_came(self, request: Request, flow: Flow) -> None:
+        if request.method == "ACK":
+            self._ack_came(request)
+            return
+        key = transaction_key(request)
+        served = self._served.get(key)
+        if served is not None:
+            self._perform_served(served, served.transaction.repeat())
+            return
+        served = self._serve(request, flow, key)
+        if served is None:
+            return
+        if request.method == "CANCEL":
+            self._cancel_came(served)
+        elif request.to_address.tag is not None:
+            self._dialog_request_came(served)
+        elif request.method in {"INVITE", "REGISTER", "OPTIONS"}:
+            self._new_request_came(served)
+        else:
+            # BYE, INFO and UPDATE mean nothing outside a dialog.
+            self.respond(served, respond(request, 481))
+
+    def _serve(self, request: Request, flow: Flow, key: TransactionKey) -> Served | None:
+        """Begin a server transaction; None when there are too many, which is told without remembering it."""
+        reply_flow = flow
+        if flow.protocol is Protocol3261.UDP:
+            reply_flow = replace(flow, remote=request.vias[0].reply_address(flow.remote))
+        if len(self._served) >= _TRANSACTION_LIMIT:
+            busy = self._with_tag(respond(request, 503, headers=(("Retry-After", "5"),)))
+            self._transport.send(bytes(busy), reply_flow)
+            return None
+        machine = InviteServer if request.method == "INVITE" else NonInviteServer
+        served = Served(machine(request, reliable=flow.is_reliable, timing=self.timing), reply_flow)
+        self._served[key] = served
+        return served
+
+    def _new_request_came(self, served: Served) -> None:
+        request = served.request
+        merge = _merge_key(request)
+        if merge in self._merged and request.vias[0].is_unique:
+            # Section 8.2.2.2: the same request by two ways.
+            self.respond(served, respond(request, 482))
+            return
+        self._merged[merge] = served
+        if request.method == "OPTIONS":
+            headers = (ALLOW, ACCEPT, ("Accept-Encoding", "identity"), ("Supported", ""))
+            self.respond(served, respond(request, 200, headers=headers))
+        elif request.method == "REGISTER":
+            self._start(self._register(served))
+        else:
+            self.respond(served, respond(request, 100))
+            served.call = IncomingCall(self, served)
+            self._start(self._invite(served.call))
+
+    async def _register(self, served: Served) -> None:
+        try:
+            reply = await self._application.registered(served.request, served.flow)
+        except Exception:  # the top of this task: the phone is told, and the fault is logged
+            log.exception("a REGISTER could not be handled")
+            reply = Reply(500)
+        if reply.status:
+            self.respond(served, respond(served.request, reply.status, headers=reply.headers))
+
+    async def _invite(self, call: IncomingCall) -> None:
+        try:
+            await self._application.invited(call)
+        except Exception:  # the top of this task: the caller is told, and the fault is logged
+            log.exception("an INVITE could not be handled")
+            if not call.is_answered:
+                call.refuse(500)
+            call.hang_up()
+
+    def _ack_came(self, request: Request) -> None:
+        served = self._served.get(transaction_key(request))
+        transaction = served.transaction if served is not None else None
+        if served is not None and isinstance(transaction, InviteServer) and transaction.acknowledge(self._loop.time()):
+            self._settle_served(served)
+            return
+        call = self.calls.get(dialog_id(request, is_uas=True))
+        if call is not None:
+            call.acknowledged(request)
+
+    def _cancel_came(self, served: Served) -> None:
+        """Section 9.2: the CANCEL's branch is the INVITE's."""
+        invite = self._served.get(transaction_key(replace(served.request, method="INVITE")))
+        if invite is None:
+            self.respond(served, respond(served.request, 481))
+            return
+        self.respond(served, respond(served.request, 200))
+        if invite.call is not None:
+            invite.call.cancelled()
+        elif (call := self.calls.get(dialog_id(invite.request, is_uas=True))) is not None:
+            call.reoffer_cancelled(invite)
+
+    def _dialog_request_came(self, served: Served) -> None:
+        call = self.calls.get(dialog_id(served.request, is_uas=True))
+        if call is None:
+            self.respond(served, respond(served.request, 481))
+        else:
+            call.receive(served)
+
+    def _refuse(self, frame: Frame, flow: Flow, fault: MalformedMessage) -> None:
+        """Answer what could not be read, without remembering it: a repetition gets the same answer, same tag."""
+        response = self._with_tag(refuse(frame, fault.status, fault.headers))
+        if flow.protocol is Protocol3261.UDP:
+            try:
+                via = Via.parse_list(frame.headers.all("via")[0])[0]
+                flow = replace(flow, remote=via.reply_address(flow.remote))
+            except (IndexError, MalformedMessage):
+                pass
+        self._transport.send(bytes(response), flow)
+
+    # -- responses ---------------------------------------------------------------------------------------------
+
+    def _response_came(self, response: Response) -> None:
+        """One with a single Via of ours, or it is dropped (section 18.1.2; RFC 4475, section 3.3.10)."""
+        if len(response.vias) != 1:
+            return
+        asked = self._asked.get((response.vias[0].branch or "", response.cseq[1]))
+        if asked is not None:
+            self._perform_asked(asked, asked.transaction.receive(response, self._loop.time()))
+
+    # -- performing --------------------------------------------------------------------------------------------
+
+    def _advance(self, machine: Machine) -> None:
+        now = self._loop.time()
+        if isinstance(machine, Served):
+            self._perform_served(machine, machine.transaction.advance(now))
+        elif isinstance(machine, _Asked):
+            self._perform_asked(machine, machine.transaction.advance(now))
+        elif isinstance(machine, _Repeated):
+            for action in machine.acceptance.advance(now):
+                if isinstance(action, Transmit):
+                    self.transmit(action.message, machine.flow)
+                else:
+                    machine.call.unacknowledged(machine.acceptance)
+
+    def _perform_served(self, served: Served, actions: list[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Transmit):
+                self.transmit(action.message, served.flow)
+        self._settle_served(served)
+
+    def _settle_served(self, served: Served) -> None:
+        if not served.transaction.is_over:
+            self._wheel.watch(served)
+            return
+        self._served.pop(served.transaction.key, None)
+        request = served.request
+        merge = _merge_key(request)
+        if self._merged.get(merge) is served:
+            del self._merged[merge]
+
+    def _perform_asked(self, asked: _Asked, actions: list[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Transmit):
+                self.transmit(action.message, asked.flow)
+            elif isinstance(action, DeliverResponse):
+                asked.heard(action.response)
+            elif isinstance(action, TimedOut):
+                asked.unheard()
+        if asked.transaction.is_over:
+            self._asked.pop(asked.transaction.key, None)
+        else:
+            self._wheel.watch(asked)
+
+    def _with_tag(self, response: Response) -> Response:
+        """Give To a tag where it has none; the same for the same request, so that a repetition changes nothing."""
+        name = "\0".join(response.headers.first(one) or "" for one in ("call-id", "from", "cseq"))
+        tag = hmac.new(self._tag_key, name.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:16]
+        to = response.headers.first("to")
+        if to is None or has_tag(to):
+            return response
+        items = [(name, f"{value};tag={tag}" if name == "To" else value) for name, value in response.headers]
+        return replace(response, headers=Headers(items))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _finish_tasks(self) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _merge_key(request: Request) -> tuple[str, str, int, str]:
+    """What a request that came by two ways has in common (section 8.2.2.2)."""
+    return (request.call_id, request.from_address.tag or "", request.cseq[0], request.method)

@@ -1,0 +1,133 @@
+"""Who is heard at all: a bucket for each address, asked before a byte is parsed, and bans for guessed passwords.
+
+Strangers have 32 messages in 2 s, then 300 s of silence: any reply would be a finding for a scanner. Trunks and
+addresses with a registered phone have a far higher bound, over which messages are dropped but nobody is banned.
+All times are the caller's clock, in seconds.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_SCANNERS = re.compile(
+    rb"(?im)^user-agent[ \t]*:[^\r\n]*"
+    rb"(?:friendly-scanner|sipvicious|sipcli|vaxsipuseragent|sundayddr|iwar|sip-scan|smap|pplsip|voipscan)"
+)
+_TABLE_LIMIT = 65_536
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class GuardSettings:
+    """The bounds; the defaults are those that the product ships with."""
+
+    stranger_burst: int = 32
+    stranger_window_s: float = 2.0
+    known_burst: int = 2_000
+    known_window_s: float = 2.0
+    ban_s: float = 300.0
+    failures: int = 5
+    failures_window_s: float = 60.0
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    filled_at: float
+    banned_until: float = 0.0
+
+
+class Guard:
+    """Token buckets and bans by address. Tables are bounded; under a flood of addresses the oldest are forgotten."""
+
+    def __init__(self, settings: GuardSettings, trunks: Iterable[Network] = ()) -> None:
+        self._settings = settings
+        self._trunks = tuple(trunks)
+        self._trunk_answers: OrderedDict[str, bool] = OrderedDict()
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._welcome: OrderedDict[str, float] = OrderedDict()
+        self._failures: OrderedDict[str, list[float]] = OrderedDict()
+        self._barred: OrderedDict[str, float] = OrderedDict()
+
+    def is_trunk(self, host: str) -> bool:
+        """Whether an address is one of a known trunk."""
+        known = self._trunk_answers.get(host)
+        if known is None:
+            known = self._in_trunks(host)
+            _keep(self._trunk_answers, host, known)
+        return known
+
+    def admit(self, host: str, now: float) -> bool:
+        """One more message from an address: whether to look at it. Costs under a microsecond or two."""
+        settings = self._settings
+        is_known = self.is_trunk(host) or self._welcome.get(host, 0.0) > now
+        burst = settings.known_burst if is_known else settings.stranger_burst
+        window_s = settings.known_window_s if is_known else settings.stranger_window_s
+        bucket = self._buckets.get(host)
+        if bucket is None:
+            _keep(self._buckets, host, _Bucket(burst - 1, now))
+            return True
+        if bucket.banned_until > now:
+            return False
+        bucket.tokens = min(float(burst), bucket.tokens + (now - bucket.filled_at) * burst / window_s)
+        bucket.filled_at = now
+        if bucket.tokens >= 1:
+            bucket.tokens -= 1
+            return True
+        if not is_known:
+            bucket.banned_until = now + settings.ban_s
+            self._buckets.move_to_end(host)
+        return False
+
+    def welcome(self, host: str, until: float) -> None:
+        """A phone registered from this address: treat it as known until its registration ends."""
+        _keep(self._welcome, host, max(until, self._welcome.get(host, 0.0)))
+
+    def failed(self, host: str, user: str, now: float) -> None:
+        """A wrong digest. Enough of them ban the address, and bar the name for every address not known to have it."""
+        if self._count_failure(f"host {host}", now) and not self.is_trunk(host):
+            bucket = self._buckets.setdefault(host, _Bucket(0.0, now))
+            bucket.banned_until = now + self._settings.ban_s
+        if self._count_failure(f"user {user}", now):
+            _keep(self._barred, user, now + self._settings.ban_s)
+
+    def is_barred(self, host: str, user: str, now: float) -> bool:
+        """Whether a name may not be tried from here. Where its owner is at home it may: no locking out of others."""
+        return self._barred.get(user, 0.0) > now and not self.is_trunk(host) and self._welcome.get(host, 0.0) <= now
+
+    def _count_failure(self, key: str, now: float) -> bool:
+        recent = [at for at in self._failures.get(key, []) if at > now - self._settings.failures_window_s]
+        recent.append(now)
+        if len(recent) >= self._settings.failures:
+            self._failures.pop(key, None)
+            return True
+        _keep(self._failures, key, recent)
+        return False
+
+    def _in_trunks(self, host: str) -> bool:
+        try:
+            address = ipaddress.ip_address(host.partition("%")[0])
+        except ValueError:
+            return False
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        return any(address in network for network in self._trunks)
+
+
+def is_scanner(data: bytes) -> bool:
+    """Whether a message says that it comes from a scanner; it gets no reply, since any reply is what it looks for."""
+    return _SCANNERS.search(data, 0, 4_096) is not None
+
+
+def _keep(table: OrderedDict[str, _Value], key: str, value: _Value) -> None:
+    table[key] = value
+    table.move_to_end(key)
+    if len(table) > _TABLE_LIMIT:
+        table.popitem(last=False)
