@@ -1,0 +1,171 @@
+"""`yihao doctor`: what is missing or unsafe on this machine, and how to mend it."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import resource
+import shutil
+import socket
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+
+from config.settings import Settings
+from session.errors import YihaoError
+
+LEAST_FILES = 4096
+LEAST_FREE_BYTES = 2 * 1024**3
+
+
+class Grade(StrEnum):
+    """How bad it is. `fault` stops `yihao up`; `warning` is for whoever runs it to weigh."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at, and the mend where one is needed."""
+
+    grade: Grade
+    what: str
+    mend: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything that can be seen without starting anything."""
+    looks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+        _python, _data_folder, _disk, _files, _ports, _sip, _pages, _web, _dialler, _demo,
+    )  # fmt: skip
+    return [finding for look in looks for finding in look(settings)]
+
+
+async def examine_store(settings: Settings) -> Finding:
+    """Whether the store that is configured answers and is durable."""
+    from queueing.store import RedisStore  # noqa: PLC0415 - a sick machine must still get the other findings
+
+    url = settings.store.url.reveal()
+    if not url:
+        return Finding(Grade.OK, "store: embedded Valkey, every write on disk before it is acknowledged")
+    try:
+        async with (
+            asyncio.timeout(5),
+            RedisStore.connect(
+                url, tenant=settings.store.tenant, pepper=b"doctor", accept_unsafe=settings.store.accept_unsafe
+            ) as store,
+        ):
+            await store.ready()
+    except (YihaoError, TimeoutError) as error:
+        return Finding(Grade.FAULT, f"store: {error}", "start it, or mend what is named; or leave store.url empty")
+    return Finding(Grade.OK, "store: answers, and is durable")
+
+
+def _python(_: Settings) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    ok = sys.version_info >= (3, 11)
+    yield Finding(Grade.OK if ok else Grade.FAULT, f"Python {version}", "" if ok else "install Python 3.11 or newer")
+
+
+def _data_folder(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data
+    nearest = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    if not os.access(nearest, os.W_OK):
+        yield Finding(
+            Grade.FAULT, f"data folder {folder} cannot be written", f"give {nearest} to the user who runs yihao"
+        )
+        return
+    yield Finding(Grade.OK, f"data folder {folder}")
+    for name in ("secrets.json", "credentials.json"):
+        secret = folder / name
+        if secret.exists() and stat.S_IMODE(secret.stat().st_mode) & 0o077:
+            yield Finding(Grade.FAULT, f"{name} can be read by others", f"chmod 600 {secret}")
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    nearest = next(path for path in (settings.data, *settings.data.resolve().parents) if path.exists())
+    free = shutil.disk_usage(nearest).free
+    if free < LEAST_FREE_BYTES:
+        yield Finding(Grade.WARNING, f"only {free // 1024**2} MiB free for logs and recordings", "make room")
+    else:
+        yield Finding(Grade.OK, f"{free // 1024**3} GiB free")
+
+
+def _files(_: Settings) -> Iterator[Finding]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < LEAST_FILES:
+        yield Finding(Grade.WARNING, f"at most {hard} open files", "raise LimitNOFILE, or `ulimit -n 65536`")
+    else:
+        yield Finding(Grade.OK, f"open files: {soft} now, {hard} allowed")
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    wanted = (
+        ("http", settings.http.host, settings.http.port, socket.SOCK_STREAM),
+        ("sip", settings.sip.host, settings.sip.port, socket.SOCK_DGRAM),
+    )
+    for name, host, port, kind in wanted:
+        if port and not _free(host, port, kind):
+            yield Finding(Grade.WARNING, f"{name} port {port} is in use", f"stop what uses it, or --set {name}.port=…")
+        else:
+            yield Finding(Grade.OK, f"{name} port {port or 'any'}")
+
+
+def _free(host: str, port: int, kind: socket.SocketKind) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _sip(settings: Settings) -> Iterator[Finding]:
+    networks = [ipaddress.ip_network(trunk, strict=False) for trunk in settings.sip.trunks]
+    wide = [network for network in networks if network.num_addresses > 2**16 and not network.is_loopback]
+    if not networks:
+        yield Finding(
+            Grade.WARNING, "no trunk: only registered phones can call", "set sip.trunks to the carrier's addresses"
+        )
+    elif wide:
+        yield Finding(Grade.FAULT, f"trunk {wide[0]} lets half the world call", "name the carrier's own addresses")
+    else:
+        yield Finding(Grade.OK, f"{len(networks)} trunk networks")
+
+
+def _pages(_: Settings) -> Iterator[Finding]:
+    page = Path(__file__).with_name("static") / "index.html"
+    if page.exists():
+        yield Finding(Grade.OK, "pages are built")
+    else:
+        yield Finding(Grade.FAULT, "the pages are not built", "make setup")
+
+
+def _web(settings: Settings) -> Iterator[Finding]:
+    if settings.http.host not in {"127.0.0.1", "::1", "localhost"} and not settings.http.origins:
+        yield Finding(
+            Grade.WARNING,
+            "the web server is open to others, and http.origins is empty",
+            "put a TLS proxy before it, and name its origin in http.origins",
+        )
+
+
+def _dialler(_: Settings) -> Iterator[Finding]:
+    if find_spec("pyVoIP") is None:
+        yield Finding(Grade.WARNING, "`yihao dial` needs pyVoIP", "make run installs it (Python 3.11 or 3.12)")
+
+
+def _demo(settings: Settings) -> Iterator[Finding]:
+    if settings.demo:
+        yield Finding(
+            Grade.WARNING, "the demonstration profile is on: this machine itself may call", "demo = false for a city"
+        )

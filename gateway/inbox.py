@@ -1,0 +1,78 @@
+"""How channels reach the core: every method returns only once what it was given is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.routing import Routing
+from queueing.contract import Store
+from session.events import Event, LegOpened, SessionOpened
+from session.ids import AssigneeId, NodeId, SessionId
+from session.ports import Admission, Contact, Verdict
+from session.state import Leg, Party
+
+
+class StoreInbox:
+    """The `session.ports.Inbox` of one node."""
+
+    def __init__(
+        self,
+        store: Store,
+        node: NodeId,
+        routing: Callable[[], Routing],
+        new_id: Callable[[], SessionId],
+        wake: Callable[[SessionId], None],
+        now: Callable[[], float],
+    ) -> None:
+        self._store, self._node = store, node
+        self._routing, self._new_id, self._wake, self._now = routing, new_id, wake, now
+
+    async def open(self, contact: Contact) -> Admission:
+        """See the port. The routing rules decide where a fresh session stands."""
+        route = self._routing().route(contact, contact.arrived_at or self._now())
+        opened = SessionOpened(
+            citizen=contact.address,
+            number=contact.number,
+            demand=route.demand,
+            bot_queue=route.bot_queue,
+            language=contact.language,
+        )
+        leg = Leg(
+            id=contact.leg,
+            channel=contact.channel,
+            medium=contact.medium,
+            party=Party.CITIZEN,
+            owner=self._node,
+            address=contact.address,
+            asserted=contact.asserted,
+        )
+        session, fresh = await self._store.log.open(
+            self._new_id(),
+            self._node,
+            opened,
+            LegOpened(leg=leg),
+            contact.first,
+            dedupe=f"leg:{contact.leg}",
+            word_dedupe=contact.first_dedupe,
+            at=contact.arrived_at,
+        )
+        self._wake(session)
+        return Admission(session, contact.leg, fresh)
+
+    async def post(self, session: SessionId, event: Event, *, dedupe: str | None = None) -> int:
+        """See the port."""
+        version = await self._store.log.append(session, event, dedupe=dedupe)
+        self._wake(session)
+        return version
+
+    async def accept(self, session: SessionId, assignee: AssigneeId, token: int) -> Verdict:
+        """See the port."""
+        verdict = await self._store.queue.accept(session, assignee, token)
+        self._wake(session)
+        return verdict
+
+    async def decline(self, session: SessionId, assignee: AssigneeId, token: int, reason: str) -> bool:
+        """See the port."""
+        declined = await self._store.queue.decline(session, assignee, token, reason)
+        self._wake(session)
+        return declined

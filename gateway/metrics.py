@@ -1,0 +1,37 @@
+"""What is measured: Prometheus, no personal datum in a label."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+ANSWER_BUCKETS = (1, 2, 5, 10, 15, 20, 30, 45, 60, 120, 300, 600)
+LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
+
+
+class Metrics:
+    """One node's figures, in a registry of its own so that several nodes can live in one process."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.waiting = Gauge("yihao_waiting", "Sessions in line", ["queue"], registry=registry)
+        self.longest_wait_s = Gauge("yihao_longest_wait_seconds", "Longest wait", ["queue"], registry=registry)
+        self.agents = Gauge("yihao_agents", "Assignees by what they do", ["routing"], registry=registry)
+        self.offers = Counter("yihao_offers", "Offers by their outcome", ["outcome"], registry=registry)
+        self.answer_s = Histogram(
+            "yihao_answer_seconds", "Wait until a human answered", buckets=ANSWER_BUCKETS, registry=registry
+        )
+        self.sessions = Counter("yihao_sessions", "Sessions by how they ended", ["end"], registry=registry)
+        self.legs = Gauge("yihao_legs", "Legs held by this node", ["channel"], registry=registry)
+        self.effects_failed = Counter(
+            "yihao_effects_failed", "Effects that a channel could not do", ["effect"], registry=registry
+        )
+        self.loop_lag_s = Histogram(
+            "yihao_loop_lag_seconds", "How late the event loop runs", buckets=LAG_BUCKETS, registry=registry
+        )
+        self.packets_lost = Counter("yihao_packets_lost", "RTP packets that never came", registry=registry)
+        self.store_up = Gauge("yihao_store_up", "1 while the store confirms writes", registry=registry)
+
+    def exposition(self) -> bytes:
+        """The text that Prometheus scrapes."""
+        return generate_latest(self.registry)

@@ -1,0 +1,160 @@
+"""One gateway process among several: it beats, sweeps, takes over from the dead, and fences itself when it stalls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from channels.contract import Channel
+from gateway.mailboxes import Mailboxes
+from gateway.metrics import Metrics
+from gateway.performer import Performer
+from queueing.contract import Store
+from queueing.errors import QueueingError
+from session.errors import YihaoError
+from session.events import AssigneeAway, Event, LegAway, LegClosed
+from session.ids import NodeId, SessionId
+from session.ports import SessionGone, StoreUnavailable
+from session.state import Leg, LegEnd, LegState, Medium, Session
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 1.0
+LEASE_S = 5.0
+"""A node that has not been heard of for this long is dead; its legs are lost and its mailboxes free."""
+SWEEP_S = 0.25
+STALL_S = 1.0
+"""A node whose loop stood still for longer drops its mailboxes: another may have taken them."""
+
+
+class Node:
+    """The duties of a node, each a task that outlives any single failure."""
+
+    def __init__(
+        self,
+        store: Store,
+        node: NodeId,
+        mailboxes: Mailboxes,
+        performer: Performer,
+        channels: Mapping[str, Channel],
+        metrics: Metrics,
+    ) -> None:
+        self._store, self.id = store, node
+        self._mailboxes, self._performer = mailboxes, performer
+        self._channels, self._metrics = channels, metrics
+        self._mourned: frozenset[NodeId] = frozenset()
+        self.draining = False
+        self.store_up = True
+
+    async def start(self) -> None:
+        """Be known before the first session is opened here."""
+        await self._store.mailboxes.beat(self.id, ttl_s=LEASE_S)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._every(BEAT_S, self._beat), name="beat")
+            tasks.create_task(self._every(SWEEP_S, self._sweep), name="sweep")
+            tasks.create_task(self._every(BEAT_S, self._take_over), name="take over")
+            tasks.create_task(self._watch_lag(), name="lag")
+            tasks.create_task(self._receive(), name="receive")
+
+    async def leave(self) -> None:
+        """End in good order: what is still open is another node's at once."""
+        await self._mailboxes.stop()
+        await self._store.mailboxes.leave(self.id)
+
+    async def _every(self, pause_s: float, duty: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await duty()
+                self._store_state(up=True)
+            except StoreUnavailable:
+                self._store_state(up=False)
+            except YihaoError as error:
+                log.warning("duty failed", extra={"duty": duty.__name__, "why": type(error).__name__})
+            except Exception:  # task's top
+                log.exception("duty failed", extra={"duty": duty.__name__})
+            await asyncio.sleep(pause_s)
+
+    def _store_state(self, *, up: bool) -> None:
+        if up != self.store_up:
+            log.log(logging.INFO if up else logging.ERROR, "store is back" if up else "store is away")
+        self.store_up = up
+        self._metrics.store_up.set(up)
+
+    async def _beat(self) -> None:
+        if not await self._store.mailboxes.beat(self.id, ttl_s=LEASE_S):
+            log.error("taken for dead: mailboxes dropped")
+            self._mailboxes.drop_all()
+
+    async def _sweep(self) -> None:
+        swept = await self._store.queue.sweep()
+        if swept.vanished:
+            await self.mourn_assignees()
+
+    async def _take_over(self) -> None:
+        for session, _ in await self._store.mailboxes.orphans():
+            self._mailboxes.wake(session)
+        for session in await self._store.mailboxes.unabsorbed(self.id):
+            self._mailboxes.wake(session)
+        await self._mourn_nodes()
+
+    async def _mourn_nodes(self) -> None:
+        """Legs that a dead node held are gone, whoever has their session's mailbox."""
+        dead = await self._store.mailboxes.dead_nodes() - {self.id}
+        if not dead:
+            return
+        for session in self._mailboxes.sessions():
+            for leg in session.legs:
+                if leg.owner in dead and leg.state is LegState.LIVE:
+                    await self._mourn(session, leg)
+
+    async def _mourn(self, session: Session, leg: Leg) -> None:
+        channel = self._channels.get(leg.channel)
+        survives = channel is not None and channel.capabilities.survives_node
+        event: Event = LegAway(leg=leg.id) if survives else LegClosed(leg=leg.id, reason=LegEnd.NODE_LOST)
+        await self._post(session.id, event, f"mourn:{leg.owner}:{leg.id}")
+
+    async def mourn_assignees(self) -> None:
+        """Who can no longer be reached for what they have: their sessions wait for them, then go back in line."""
+        for one in await self._store.queue.roster():
+            for charge in one.charges:
+                if (
+                    charge.state == "engaged"
+                    and charge.medium not in one.reachable
+                    and charge.medium is not Medium.VOICE
+                ):
+                    event = AssigneeAway(assignee=one.profile.assignee)
+                    await self._post(charge.session, event, f"away:{one.profile.assignee}:{one.since}")
+
+    async def _post(self, session: SessionId, event: Event, dedupe: str) -> None:
+        try:
+            await self._store.log.append(session, event, dedupe=dedupe)
+        except (SessionGone, QueueingError):
+            return
+        self._mailboxes.wake(session)
+
+    async def _watch_lag(self) -> None:
+        """A loop that stood still may have been taken for dead: it drops what it held, and claims again."""
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(SWEEP_S)
+            lag_s = time.monotonic() - before - SWEEP_S
+            self._metrics.loop_lag_s.observe(max(0.0, lag_s))
+            if lag_s > STALL_S:
+                log.error("stalled: mailboxes dropped", extra={"lag_s": round(lag_s, 2)})
+                self._mailboxes.drop_all()
+
+    async def _receive(self) -> None:
+        cursor = "0"
+        while True:
+            try:
+                cursor, passed = await self._store.mailboxes.receive(self.id, cursor)
+            except StoreUnavailable:
+                await asyncio.sleep(BEAT_S)
+                continue
+            for session, name, effect in passed:
+                await self._performer.passed(session, name, effect)

@@ -1,0 +1,140 @@
+"""The one place that performs effects on legs. What belongs to another node's leg is passed to that node.
+
+An effect may be performed twice (after a crash); every channel's methods are idempotent by leg and token. What a
+channel cannot do is logged and counted, never raised: the session's own timers bring it on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from channels.contract import CarriesAudio, Channel, ChannelError, Content, FileLink, Text
+from gateway.metrics import Metrics
+from queueing.contract import Store
+from session.audio import Announcement
+from session.effects import AnnouncePlace, CloseLeg, Deliver, Join, LegEffect, Play, Ring, StopRinging
+from session.errors import YihaoError
+from session.events import FileSent, PlaceAnnounced, TextSent
+from session.ids import LegId, MessageId, NodeId, SessionId
+from session.ports import Inbox, Place
+from session.state import Leg, Session
+
+log = logging.getLogger(__name__)
+
+EFFECT_TIMEOUT_S = 10.0
+SHORT_WAIT_S = 60.0
+
+
+class Performer:
+    """Performs the effects of this node's mailboxes, and those that other nodes pass to it."""
+
+    def __init__(
+        self, store: Store, node: NodeId, channels: Mapping[str, Channel], inbox: Inbox, metrics: Metrics
+    ) -> None:
+        self._store, self._node, self._channels = store, node, channels
+        self._inbox, self._metrics = inbox, metrics
+
+    async def perform(self, session: Session, name: str, effect: LegEffect) -> None:
+        """Perform here, or pass on to the node that owns the leg."""
+        leg = session.leg(_leg_of(effect))
+        if leg is None:
+            return
+        if leg.owner != self._node:
+            await self._store.mailboxes.send(leg.owner, (session.id, name, effect))
+            return
+        await self._perform_here(session, name, effect, leg)
+
+    async def passed(self, session_id: SessionId, name: str, effect: LegEffect) -> None:
+        """An effect that another node's mailbox asked for."""
+        session = await self._store.log.open_session_of(session_id)
+        leg = session.leg(_leg_of(effect)) if session is not None else None
+        if session is not None and leg is not None:
+            await self._perform_here(session, name, effect, leg)
+
+    async def _perform_here(self, session: Session, name: str, effect: LegEffect, leg: Leg) -> None:
+        kind = type(effect).__name__
+        try:
+            async with asyncio.timeout(EFFECT_TIMEOUT_S):
+                await self._do(session, effect, self._channels[leg.channel])
+        except (YihaoError, TimeoutError, KeyError) as error:
+            self._metrics.effects_failed.labels(effect=kind).inc()
+            log.warning(
+                "effect failed",
+                extra={"session": session.id, "effect": f"{kind} {name}", "why": type(error).__name__},
+            )
+
+    async def _do(self, session: Session, effect: LegEffect, channel: Channel) -> None:
+        match effect:
+            case Deliver():
+                await self._deliver(session, effect, channel)
+            case CloseLeg():
+                await channel.close_leg(session.id, effect.leg, effect.reason)
+            case _:
+                if not isinstance(channel, CarriesAudio):
+                    raise CannotCarryAudio(channel.name)
+                await self._sound(session, effect, channel)
+
+    async def _sound(self, session: Session, effect: LegEffect, channel: CarriesAudio) -> None:
+        match effect:
+            case Play():
+                await channel.play(effect.leg, effect.items, music=effect.music)
+            case AnnouncePlace():
+                await self._announce_place(session, effect.leg, channel)
+            case Ring():
+                await channel.ring(session.id, effect.citizen_leg, effect.assignee, effect.token, effect.lease_until)
+            case StopRinging():
+                await channel.stop_ringing(effect.citizen_leg, effect.assignee, effect.token)
+            case Join():
+                await channel.join(session.id, effect.citizen_leg, effect.assignee_leg, effect.recording)
+
+    async def _announce_place(self, session: Session, leg: LegId, channel: CarriesAudio) -> None:
+        place = await self._store.queue.place(session.id)
+        if place is None:
+            return
+        await channel.play(leg, announcements(place), music=True)
+        event = PlaceAnnounced(leg=leg, position=place.position, estimate_s=place.estimate_s)
+        await self._inbox.post(session.id, event, dedupe=f"place:{session.id}:{session.version}")
+
+    async def _deliver(self, session: Session, effect: Deliver, channel: Channel) -> None:
+        if channel.capabilities.follows_timeline:
+            return
+        content = await self._content(session.id, effect.message)
+        if content is not None:
+            await channel.send(session.id, effect.leg, content)
+
+    async def _content(self, session: SessionId, message: MessageId) -> Content | None:
+        for entry in await self._store.log.read(session):
+            match entry.event:
+                case TextSent(message=is_) as sent if is_ == message:
+                    return Text(message, sent.text)
+                case FileSent(message=is_) as sent if is_ == message:
+                    return FileLink(message, sent.file, sent.name, sent.content_type, sent.size_bytes)
+        return None
+
+
+class CannotCarryAudio(ChannelError):
+    """A call's effect on a leg of a channel without sound."""
+
+    def __init__(self, channel: str) -> None:
+        self.channel = channel
+        super().__init__(f"channel {channel} carries no audio")
+
+
+def announcements(place: Place) -> tuple[Announcement, ...]:
+    """What a caller is told: their place, and the wait in whole minutes once it has been measured."""
+    position = Announcement("position", (place.position,))
+    if place.estimate_s is None:
+        return (position, Announcement("keep_waiting"))
+    if place.estimate_s <= SHORT_WAIT_S:
+        return (position, Announcement("wait_short"))
+    return (position, Announcement("wait_minutes", (min(round(place.estimate_s / 60), 999),)))
+
+
+def _leg_of(effect: LegEffect) -> LegId:
+    match effect:
+        case Ring() | StopRinging() | Join():
+            return effect.citizen_leg
+        case _:
+            return effect.leg

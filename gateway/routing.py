@@ -1,0 +1,145 @@
+"""Routing rules: which queue, priority and skills a new session gets. Data that a supervisor changes."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from session.errors import YihaoError
+from session.ports import Contact
+from session.state import Demand, Medium, Skill
+
+CITY = ZoneInfo("Asia/Shanghai")
+_KEYS = {"channel", "medium", "number", "language", "hours", "queue", "priority", "skills", "bot_queue"}
+
+
+class BadRoutingRule(YihaoError):
+    """A rule that cannot be read; names the rule and the fault."""
+
+    def __init__(self, index: int, fault: str) -> None:
+        self.index, self.fault = index, fault
+        super().__init__(f"routing rule {index + 1}: {fault}")
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Of the city's clock: from `start` up to, not including, `end`; over midnight where `end` is smaller."""
+
+    start: int
+    end: int
+
+    def holds(self, hour: int) -> bool:
+        """Whether the hour lies within."""
+        if self.start <= self.end:
+            return self.start <= hour < self.end
+        return hour >= self.start or hour < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingRule:
+    """A rule holds when every condition that it states holds; the first that holds decides."""
+
+    queue: str
+    priority: int = 0
+    skills: tuple[Skill, ...] = ()
+    bot_queue: str = ""
+    channel: str | None = None
+    medium: Medium | None = None
+    number: str | None = None
+    language: str | None = None
+    hours: Hours | None = None
+
+    def holds(self, contact: Contact, hour: int) -> bool:
+        """Whether this rule is for the contact."""
+        wanted = (
+            (self.channel, contact.channel),
+            (self.medium, contact.medium),
+            (self.number, contact.number),
+            (self.language, contact.language),
+        )
+        return all(want is None or want == is_ for want, is_ in wanted) and (
+            self.hours is None or self.hours.holds(hour)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a contact asks of the queue."""
+
+    demand: Demand
+    bot_queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """All rules, in order. The last resort is the queue `general`, so that a human is always reachable."""
+
+    rules: tuple[RoutingRule, ...]
+
+    def route(self, contact: Contact, at: float) -> Route:
+        """The first rule that holds, at that time."""
+        hour = datetime.fromtimestamp(at, CITY).hour
+        for rule in self.rules:
+            if rule.holds(contact, hour):
+                return Route(Demand(rule.queue, rule.priority, rule.skills), rule.bot_queue)
+        return Route(Demand("general"), "")
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Every human queue that the rules name."""
+        return tuple(dict.fromkeys((*(rule.queue for rule in self.rules), "general")))
+
+
+def read_routing(text: str) -> Routing:
+    """Rules from TOML: `[[rule]]` tables. Raises `BadRoutingRule`."""
+    tables = tomllib.loads(text).get("rule", [])
+    return Routing(tuple(_rule(index, table) for index, table in enumerate(tables)))
+
+
+def _rule(index: int, table: dict[str, object]) -> RoutingRule:
+    unknown = table.keys() - _KEYS
+    if unknown:
+        raise BadRoutingRule(index, f"unknown key {min(unknown)!r}")
+    if not isinstance(table.get("queue"), str):
+        raise BadRoutingRule(index, "`queue` must name a queue")
+    try:
+        return RoutingRule(
+            queue=str(table["queue"]),
+            priority=_whole(table.get("priority", 0)),
+            skills=_skills(table.get("skills", {})),
+            bot_queue=str(table.get("bot_queue", "")),
+            channel=_text(table.get("channel")),
+            medium=Medium(str(table["medium"])) if "medium" in table else None,
+            number=_text(table.get("number")),
+            language=_text(table.get("language")),
+            hours=_hours(table.get("hours")),
+        )
+    except (TypeError, ValueError) as error:
+        raise BadRoutingRule(index, str(error)) from error
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError("`priority` must be a whole number of seconds")
+    return value
+
+
+def _skills(value: object) -> tuple[Skill, ...]:
+    if not isinstance(value, dict):
+        raise TypeError("`skills` must be a table of name = level")
+    return tuple(Skill(str(name), _whole(level)) for name, level in sorted(value.items()))
+
+
+def _hours(value: object) -> Hours | None:
+    match value:
+        case None:
+            return None
+        case [int(start), int(end)] if 0 <= start < 24 and 0 <= end <= 24:
+            return Hours(start, end)
+    raise ValueError("`hours` must be two hours of the day, as [9, 17]")
