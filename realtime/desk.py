@@ -1,0 +1,521 @@
+"""The frames between an agent's desk and the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from realtime.citizen import File, MessageState
+from realtime.messages import (
+    COMMON_DOWN,
+    COMMON_UP,
+    Command,
+    Durable,
+    Ephemeral,
+    FileName,
+    Name,
+    Number,
+    Reason,
+    Remark,
+    Words,
+    by_tag,
+)
+
+MediumName = Literal["voice", "chat", "message"]
+PhaseName = Literal["new", "bot", "queued", "offered", "active", "parked", "wrapping", "callback_pending", "closed"]
+RoutingName = Literal["unreachable", "not_responding", "off", "engaged", "offered", "wrapping", "ready"]
+PresenceName = Literal["ready", "break", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whose doing an entry is. `name` is empty for the citizen and the system; the desk has its own words for them."""
+
+    kind: Literal["citizen", "agent", "bot", "system"]
+    name: str = ""
+
+
+# --- the timeline, as the desk draws it: a union that `kind` tells apart --------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextEntry:
+    """A text of either side."""
+
+    kind: ClassVar[str] = "text"
+    at: float
+    who: Who
+    message: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry:
+    """A file of either side."""
+
+    kind: ClassVar[str] = "file"
+    at: float
+    who: Who
+    message: str
+    file: File
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgressEntry:
+    """Every message of the other side up to this one was delivered to, or read by, `who`."""
+
+    kind: ClassVar[str] = "progress"
+    at: float
+    who: Who
+    message: str
+    state: MessageState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegEntry:
+    """A leg came up, was cut, came back, was joined or held, or ended. `reason` is that of an end."""
+
+    kind: ClassVar[str] = "leg"
+    at: float
+    who: Who
+    leg: str
+    what: Literal["opened", "away", "back", "joined", "held", "unheld", "closed"]
+    channel: str = ""
+    medium: MediumName | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferEntry:
+    """An offer, and what became of it. `why` is the queue's explanation of an offer that was made."""
+
+    kind: ClassVar[str] = "offer"
+    at: float
+    who: Who
+    token: int
+    what: Literal["made", "accepted", "declined", "expired", "rescinded", "cancelled"]
+    reason: str = ""
+    why: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingEntry:
+    """A recording began, or can be heard at `/api/recordings/{recording}`. Not `whole`: mended after a crash."""
+
+    kind: ClassVar[str] = "recording"
+    at: float
+    who: Who
+    recording: str
+    what: Literal["started", "finished"]
+    duration_s: float | None = None
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteEntry:
+    """An agent's note."""
+
+    kind: ClassVar[str] = "note"
+    at: float
+    who: Who
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatingEntry:
+    """The citizen's rating, 1 to 5."""
+
+    kind: ClassVar[str] = "rating"
+    at: float
+    who: Who
+    score: int
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrapEntry:
+    """The contact was written up. `subject` is one of 咨询 求助 投诉 举报 建议, or empty."""
+
+    kind: ClassVar[str] = "wrap"
+    at: float
+    who: Who
+    subject: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventEntry:
+    """Anything else, by name; `detail` is a digit, a place in line, or a timer's name."""
+
+    kind: ClassVar[str] = "event"
+    at: float
+    who: Who
+    what: Literal[
+        "opened",
+        "human_requested",
+        "digit",
+        "place",
+        "parked",
+        "resumed",
+        "finished",
+        "assignee_away",
+        "assignee_back",
+        "timer",
+    ]
+    detail: str = ""
+
+
+TimelineEntry = (
+    TextEntry
+    | FileEntry
+    | ProgressEntry
+    | LegEntry
+    | OfferEntry
+    | RecordingEntry
+    | NoteEntry
+    | RatingEntry
+    | WrapEntry
+    | EventEntry
+)
+
+
+# --- what a desk shows ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegView:
+    """A leg of a contact."""
+
+    id: str
+    channel: str
+    medium: MediumName
+    party: Literal["citizen", "assignee"]
+    state: Literal["live", "away", "ended"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A session that is put before this agent. `citizen` is masked (`tel 138****8000`); `why` says why them."""
+
+    session: str
+    token: int
+    medium: MediumName
+    channel: str
+    queue: str
+    citizen: str
+    waited_s: float
+    ring_until: float
+    why: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A queue at one instant. `ready` counts the assignees who could take one now."""
+
+    queue: str
+    waiting: int
+    longest_s: float
+    ready: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """What the agent chose, and what the system makes of it. `next` is the presence chosen for after this contact."""
+
+    presence: PresenceName
+    reason: str
+    routing: RoutingName
+    since: float
+    next: PresenceName | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Devices:
+    """How the agent is reached. `phone` is the extension of their registered telephone."""
+
+    desk: bool
+    phone: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """An entry at its place in the session's timeline."""
+
+    version: int
+    entry: TimelineEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """A session that this agent has, with all that has happened in it."""
+
+    session: str
+    phase: PhaseName
+    medium: MediumName
+    channel: str
+    queue: str
+    citizen: str
+    legs: tuple[LegView, ...]
+    assignee: str | None
+    opened_at: float
+    wrap_until: float | None = None
+    timeline: tuple[Placed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot(Durable):
+    """All that the desk shows, in place of whatever it showed."""
+
+    t: ClassVar[str] = "snapshot"
+    presence: Presence
+    devices: Devices
+    offers: tuple[Offer, ...]
+    contacts: tuple[Contact, ...]
+    queues: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferNew(Durable):
+    """An offer, with a countdown to `ring_until`."""
+
+    t: ClassVar[str] = "offer.new"
+    session: str
+    token: int
+    medium: MediumName
+    channel: str
+    queue: str
+    citizen: str
+    waited_s: float
+    ring_until: float
+    why: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferRevoked(Durable):
+    """The offer is over for this agent: accepted (by their telephone too), declined, expired, rescinded, cancelled."""
+
+    t: ClassVar[str] = "offer.revoked"
+    session: str
+    token: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactState(Durable):
+    """A contact of this agent is new, or stands elsewhere now."""
+
+    t: ClassVar[str] = "contact.state"
+    session: str
+    phase: PhaseName
+    medium: MediumName
+    channel: str
+    queue: str
+    citizen: str
+    legs: tuple[LegView, ...]
+    assignee: str | None
+    opened_at: float
+    wrap_until: float | None = None
+    """When wrap-up ends by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactTimeline(Durable):
+    """One more entry of a contact's timeline. `version` rises, with gaps where an event is not for show."""
+
+    t: ClassVar[str] = "contact.timeline"
+    session: str
+    version: int
+    entry: TimelineEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactGone(Durable):
+    """The contact is no longer this agent's."""
+
+    t: ClassVar[str] = "contact.gone"
+    session: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceSelf(Durable):
+    """The agent's own presence."""
+
+    t: ClassVar[str] = "presence.self"
+    presence: PresenceName
+    reason: str
+    routing: RoutingName
+    since: float
+    next: PresenceName | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceState(Durable):
+    """How the agent is reached."""
+
+    t: ClassVar[str] = "device.state"
+    desk: bool
+    phone: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Durable):
+    """A sentence for the agent, by its name in the desk's dictionary."""
+
+    t: ClassVar[str] = "notice"
+    level: Literal["info", "warning", "error"]
+    text_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStats(Ephemeral):
+    """The queues that this agent serves."""
+
+    t: ClassVar[str] = "queue.stats"
+    queues: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typing(Ephemeral):
+    """Down: the citizen of a session writes; shown for 5 s. Up: the agent does; at most every 3 s."""
+
+    t: ClassVar[str] = "typing"
+    session: Name
+
+    @property
+    def key(self) -> str:
+        """One a session."""
+        return f"{self.t} {self.session}"
+
+
+# --- what a desk asks -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceSet(Command):
+    """Anything but `ready` needs a reason."""
+
+    t: ClassVar[str] = "presence.set"
+    presence: PresenceName
+    reason: Reason = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferAccept(Command):
+    """Take the session. Refused with the verdict as code: expired, taken, citizen_gone, not_offered."""
+
+    t: ClassVar[str] = "offer.accept"
+    session: Name
+    token: Annotated[int, Number(0, 2**53 - 1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferDecline(Command):
+    """Do not take it; another is asked."""
+
+    t: ClassVar[str] = "offer.decline"
+    session: Name
+    token: Annotated[int, Number(0, 2**53 - 1)]
+    reason: Reason = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageSend(Command):
+    """Write to the citizen. The message's id is the command's."""
+
+    t: ClassVar[str] = "msg.send"
+    session: Name
+    text: Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSend(Command):
+    """Send the citizen a file that `/api/desk/files` has taken."""
+
+    t: ClassVar[str] = "file.send"
+    session: Name
+    file: Name
+    name: FileName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRead(Command):
+    """The agent has seen every message up to and including `message`."""
+
+    t: ClassVar[str] = "msg.read"
+    session: Name
+    message: Name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteAdd(Command):
+    """A note that the citizen never sees."""
+
+    t: ClassVar[str] = "note.add"
+    session: Name
+    text: Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactFinish(Command):
+    """End the contact; wrap-up follows."""
+
+    t: ClassVar[str] = "contact.finish"
+    session: Name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactPark(Command):
+    """Set the contact aside until the citizen writes again."""
+
+    t: ClassVar[str] = "contact.park"
+    session: Name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactResume(Command):
+    """Take a parked contact up again."""
+
+    t: ClassVar[str] = "contact.resume"
+    session: Name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrapSave(Command):
+    """The contact is written up, which ends wrap-up. `kind` is one of 咨询 求助 投诉 举报 建议, or empty."""
+
+    t: ClassVar[str] = "wrap.save"
+    session: Name
+    kind: Reason = ""
+    note: Remark = ""
+
+
+DOWN = by_tag(
+    *COMMON_DOWN,
+    Snapshot,
+    OfferNew,
+    OfferRevoked,
+    ContactState,
+    ContactTimeline,
+    ContactGone,
+    PresenceSelf,
+    DeviceState,
+    Notice,
+    QueueStats,
+    Typing,
+)
+UP = by_tag(
+    *COMMON_UP,
+    PresenceSet,
+    OfferAccept,
+    OfferDecline,
+    MessageSend,
+    FileSend,
+    MessageRead,
+    NoteAdd,
+    ContactFinish,
+    ContactPark,
+    ContactResume,
+    WrapSave,
+    Typing,
+)
