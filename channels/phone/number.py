@@ -47,15 +47,7 @@ def normalise(text: str, area: str = "") -> str | None:
         return _international(digits[1:])
     if not digits.isascii() or not digits.isdigit() or len(digits) > 15:
         return None
-    if digits.startswith(COUNTRY) and _national(digits[2:]):
-        return f"+{digits}"
-    if digits.startswith("0") and _national(digits[1:]):
-        return f"+{COUNTRY}{digits[1:]}"
-    if _national(digits):
-        return f"+{COUNTRY}{digits}"
-    if area and _LOCAL.fullmatch(digits):
-        return f"+{COUNTRY}{area}{digits}"
-    return digits or None
+    return _domestic(digits, area)
 
 
 def caller_of(request: Request, *, is_trunk: bool, registered: str | None, unique: str, area: str = "") -> Caller:
@@ -80,6 +72,16 @@ def caller_of(request: Request, *, is_trunk: bool, registered: str | None, uniqu
 def dialled(request: Request) -> str:
     """The number dialled: the request URI's, or the tel URI's, without separators."""
     return _SEPARATORS.sub("", request.uri.number or "")
+
+
+def _domestic(digits: str, area: str) -> str:
+    """Digits without an international prefix: +86 in front of every form of a mainland subscriber's number."""
+    for prefix in (COUNTRY, "0", ""):
+        if digits.startswith(prefix) and _national(digits[len(prefix) :]):
+            return f"+{COUNTRY}{digits[len(prefix) :]}"
+    if area and _LOCAL.fullmatch(digits):
+        return f"+{COUNTRY}{area}{digits}"
+    return digits
 
 
 def _international(digits: str) -> str | None:

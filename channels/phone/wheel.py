@@ -30,6 +30,7 @@ class TimerWheel:
         self._scheduled: dict[int, float] = {}
         self._order = itertools.count()
         self._handle: asyncio.TimerHandle | None = None
+        self._armed_at = 0.0
 
     def watch(self, machine: Machine) -> None:
         """Note a machine's next deadline; to be called whenever its timers may have changed."""
@@ -52,9 +53,11 @@ class TimerWheel:
             return
         at = self._heap[0][0]
         if self._handle is not None:
-            if not self._handle.cancelled() and self._handle.when() <= at:
+            if self._armed_at <= at:
                 return
             self._handle.cancel()
+        # Kept here, since uvloop gives a handle without `when` for a moment that has passed.
+        self._armed_at = at
         self._handle = self._loop.call_at(at, self._turn)
 
     def _turn(self) -> None:
