@@ -54,8 +54,10 @@ def routes() -> list[web.AbstractRouteDef]:
 
 
 def _page(path: Path) -> Handler:
+    built = path.is_file()
+
     async def serve(_: web.Request) -> web.StreamResponse:
-        if not path.is_file():
+        if not built:
             raise web.HTTPServiceUnavailable(text="the pages are not built: make setup")
         return web.FileResponse(path, headers={"Cache-Control": "no-cache"})
 

@@ -1,0 +1,134 @@
+"""The command line `yihao`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from config.loading import load
+from config.printing import effective
+from config.settings import Settings
+from gateway import agents, doctor, up
+from session.errors import YihaoError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command. 0 done, 1 refused or failed, 2 not understood."""
+    arguments = _parser().parse_args(argv)
+    if arguments.command == "dial":
+        return _dial(arguments.rest)
+    try:
+        settings = load(file=arguments.config, arguments=_sets(arguments))
+        return int(arguments.run(settings, arguments))
+    except YihaoError as error:
+        print(f"yihao: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="yihao", description="一号: one public number, many ways in.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    starting = commands.add_parser("up", parents=[_common()], help="start the gateway")
+    starting.add_argument("--ready-json", action="store_true", help="print one JSON line once it serves")
+    starting.set_defaults(run=_up)
+
+    people = commands.add_parser("agents", parents=[_common()], help="the people who answer")
+    acts = people.add_subparsers(dest="act", required=True, metavar="add|list|passwd")
+    adding = acts.add_parser("add", parents=[_common()], help="add an agent; prints the generated passwords once")
+    adding.add_argument("login")
+    adding.add_argument("--name", default="")
+    adding.add_argument("--extension", help="default: the login")
+    adding.add_argument("--role", choices=["agent", "supervisor", "administrator"], default="agent")
+    adding.add_argument("--queue", action="append", default=[], help="may be repeated; default: general")
+    adding.add_argument("--skill", action="append", default=[], metavar="NAME=LEVEL", help="may be repeated")
+    acts.add_parser("list", parents=[_common()], help="list the agents")
+    changing = acts.add_parser("passwd", parents=[_common()], help="set an agent's password (asked for, or standard input)")
+    changing.add_argument("login")
+    people.set_defaults(run=_agents)
+
+    commands.add_parser("dial", add_help=False, help="call the number from this terminal").add_argument(
+        "rest", nargs=argparse.REMAINDER
+    )
+    looking = commands.add_parser("doctor", parents=[_common()], help="what is missing or unsafe here, and the mend")
+    looking.set_defaults(run=_doctor)
+    printing = commands.add_parser("config", parents=[_common()], help="print the configuration in force")
+    printing.set_defaults(run=_config)
+    return parser
+
+
+def _common() -> argparse.ArgumentParser:
+    """Flags of every command. Suppressed defaults let them stand before or behind a subcommand."""
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument("--config", type=Path, help="a file of settings (default: yihao.toml in the data folder)")
+    common.add_argument("--data", help="the data folder")
+    common.add_argument("--set", action="append", dest="sets", metavar="SECTION.KEY=VALUE", help="may be repeated")
+    return common
+
+
+def _sets(arguments: argparse.Namespace) -> list[str]:
+    sets = list(getattr(arguments, "sets", []))
+    if hasattr(arguments, "data"):
+        sets.append(f"data={arguments.data}")
+    arguments.config = getattr(arguments, "config", None)
+    return sets
+
+
+def _dial(rest: list[str]) -> int:
+    """In a process of its own, which replaces this one: pyVoIP is GPL-3 and is never loaded beside our code."""
+    os.execv(sys.executable, [sys.executable, "-m", "gateway.dial", *rest])  # noqa: S606 - our own module
+
+
+def _up(settings: Settings, arguments: argparse.Namespace) -> int:
+    return uvloop.run(up.serve(settings, ready_json=arguments.ready_json))
+
+
+def _agents(settings: Settings, arguments: argparse.Namespace) -> int:
+    match arguments.act:
+        case "add":
+            print(asyncio.run(agents.add(settings, _wanted(arguments))))
+        case "list":
+            print(asyncio.run(agents.listed(settings)))
+        case _:
+            password = getpass.getpass("new password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+            print(asyncio.run(agents.set_password(settings, arguments.login, password)))
+    return 0
+
+
+def _wanted(arguments: argparse.Namespace) -> agents.Wanted:
+    return agents.Wanted(
+        login=arguments.login,
+        name=arguments.name or arguments.login,
+        extension=arguments.extension or arguments.login,
+        role=arguments.role,
+        queues=tuple(arguments.queue) or ("general",),
+        skills=tuple(arguments.skill),
+    )
+
+
+def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:
+    del arguments
+    findings = [*doctor.examine(settings), asyncio.run(doctor.examine_store(settings))]
+    for finding in findings:
+        mend = f" → {finding.mend}" if finding.mend else ""
+        print(f"{finding.grade.upper():8}{finding.what}{mend}")
+    return 1 if any(finding.grade is doctor.Grade.FAULT for finding in findings) else 0
+
+
+def _config(settings: Settings, arguments: argparse.Namespace) -> int:
+    del arguments
+    print(effective(settings), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,241 @@
+"""What a desk shows, made from sessions and their events. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Literal
+
+from queueing.contract import AssigneeView, QueueView
+from realtime import desk as frames
+from realtime.citizen import File
+from session import events as ev
+from session.address import Address
+from session.ids import AssigneeId
+from session.ports import Entry
+from session.state import AssigneeKind, Medium, Party, Session
+
+CITIZEN = frames.Who(kind="citizen")
+SYSTEM = frames.Who(kind="system")
+
+
+def masked(address: Address | None) -> str:
+    """A citizen as an agent sees them: enough to tell two apart, too little to note down (脱敏)."""
+    if address is None:
+        return ""
+    name = address.identifier
+    if address.scheme != "tel":
+        return f"{address.scheme} {name[-4:]}"
+    digits = name.removeprefix("+86")
+    if len(digits) < 8:
+        return f"tel {digits}"
+    return f"tel {digits[:3]}****{digits[-4:]}"
+
+
+def who(by: AssigneeId, kind: AssigneeKind) -> frames.Who:
+    """An assignee."""
+    return frames.Who(kind="bot" if kind is AssigneeKind.BOT else "agent", name=by)
+
+
+def entry_of(event: ev.Event) -> frames.TimelineEntry | None:
+    """How one event is drawn; None for one that is not for show."""
+    return _word(event) or _call(event) or _offer(event) or _act(event)
+
+
+def _word(event: ev.Event) -> frames.TimelineEntry | None:
+    match event:
+        case ev.TextReceived():
+            return frames.TextEntry(at=event.at, who=CITIZEN, message=event.message, text=event.text)
+        case ev.TextSent():
+            return frames.TextEntry(at=event.at, who=who(event.by, event.kind), message=event.message, text=event.text)
+        case ev.FileReceived():
+            return frames.FileEntry(at=event.at, who=CITIZEN, message=event.message, file=_file(event))
+        case ev.FileSent():
+            return frames.FileEntry(
+                at=event.at, who=who(event.by, event.kind), message=event.message, file=_file(event)
+            )
+        case ev.MessageDelivered():
+            return frames.ProgressEntry(at=event.at, who=_party(event.to), message=event.message, state="delivered")
+        case ev.MessageRead():
+            return frames.ProgressEntry(at=event.at, who=_party(event.by), message=event.message, state="read")
+        case ev.NoteAdded():
+            return frames.NoteEntry(at=event.at, who=who(event.by, AssigneeKind.AGENT), text=event.text)
+    return None
+
+
+def _call(event: ev.Event) -> frames.TimelineEntry | None:
+    match event:
+        case ev.LegOpened():
+            leg = event.leg
+            return frames.LegEntry(
+                at=event.at,
+                who=_party(leg.party),
+                leg=leg.id,
+                what="opened",
+                channel=leg.channel,
+                medium=leg.medium.value,
+            )
+        case ev.LegAway():
+            return frames.LegEntry(at=event.at, who=CITIZEN, leg=event.leg, what="away")
+        case ev.LegBack():
+            return frames.LegEntry(at=event.at, who=CITIZEN, leg=event.leg, what="back")
+        case ev.LegClosed():
+            return frames.LegEntry(at=event.at, who=SYSTEM, leg=event.leg, what="closed", reason=event.reason.value)
+        case ev.LegHeld():
+            what: Literal["held", "unheld"] = "held" if event.held else "unheld"
+            return frames.LegEntry(at=event.at, who=SYSTEM, leg=event.leg, what=what)
+        case ev.LegsJoined():
+            return frames.LegEntry(at=event.at, who=SYSTEM, leg=event.assignee_leg, what="joined")
+        case ev.RecordingStarted():
+            return frames.RecordingEntry(at=event.at, who=SYSTEM, recording=event.recording, what="started")
+        case ev.RecordingFinished():
+            return frames.RecordingEntry(
+                at=event.at,
+                who=SYSTEM,
+                recording=event.recording,
+                what="finished",
+                duration_s=event.duration_s,
+                whole=event.whole,
+            )
+        case ev.DigitPressed():
+            return frames.EventEntry(at=event.at, who=CITIZEN, what="digit", detail=event.digit)
+        case ev.PlaceAnnounced():
+            return frames.EventEntry(at=event.at, who=SYSTEM, what="place", detail=str(event.position))
+    return None
+
+
+def _offer(event: ev.Event) -> frames.TimelineEntry | None:
+    match event:
+        case ev.OfferMade():
+            return frames.OfferEntry(
+                at=event.at, who=who(event.assignee, event.kind), token=event.token, what="made", why=event.why
+            )
+        case ev.OfferAccepted():
+            return frames.OfferEntry(
+                at=event.at, who=who(event.assignee, event.kind), token=event.token, what="accepted"
+            )
+        case ev.OfferDeclined():
+            return frames.OfferEntry(
+                at=event.at, who=_agent(event.assignee), token=event.token, what="declined", reason=event.reason
+            )
+        case ev.OfferExpired():
+            return frames.OfferEntry(at=event.at, who=_agent(event.assignee), token=event.token, what="expired")
+        case ev.OfferRescinded():
+            return frames.OfferEntry(
+                at=event.at, who=_agent(event.assignee), token=event.token, what="rescinded", reason=event.reason
+            )
+        case ev.OfferCancelled():
+            return frames.OfferEntry(at=event.at, who=_agent(event.assignee), token=event.token, what="cancelled")
+    return None
+
+
+def _act(event: ev.Event) -> frames.TimelineEntry | None:
+    match event:
+        case ev.SessionOpened():
+            return frames.EventEntry(at=event.at, who=CITIZEN, what="opened", detail=event.number)
+        case ev.HumanRequested():
+            return frames.EventEntry(at=event.at, who=CITIZEN, what="human_requested")
+        case ev.SessionParked():
+            return frames.EventEntry(at=event.at, who=_agent(event.by), what="parked")
+        case ev.SessionResumed():
+            return frames.EventEntry(at=event.at, who=_agent(event.by), what="resumed")
+        case ev.ContactFinished():
+            return frames.EventEntry(at=event.at, who=_agent(event.by), what="finished")
+        case ev.WrapFinished():
+            return frames.WrapEntry(at=event.at, who=_agent(event.by), subject=event.kind, note=event.note)
+        case ev.RatingGiven():
+            return frames.RatingEntry(at=event.at, who=CITIZEN, score=event.score, comment=event.comment)
+        case ev.AssigneeAway():
+            return frames.EventEntry(at=event.at, who=_agent(event.assignee), what="assignee_away")
+        case ev.AssigneeBack():
+            return frames.EventEntry(at=event.at, who=_agent(event.assignee), what="assignee_back")
+    return None
+
+
+def _agent(login: AssigneeId) -> frames.Who:
+    return frames.Who(kind="agent", name=login)
+
+
+def _party(party: Party) -> frames.Who:
+    return CITIZEN if party is Party.CITIZEN else frames.Who(kind="agent")
+
+
+def _file(event: ev.FileReceived | ev.FileSent) -> File:
+    return File(id=event.file, name=event.name, content_type=event.content_type, size=event.size_bytes)
+
+
+def timeline(entries: Iterable[Entry]) -> tuple[frames.Placed, ...]:
+    """A session's events as a desk draws them."""
+    drawn = ((entry.version, entry_of(entry.event)) for entry in entries)
+    return tuple(frames.Placed(version=version, entry=entry) for version, entry in drawn if entry is not None)
+
+
+def contact_state(session: Session, wrap_until: float | None) -> frames.ContactState:
+    """Where a contact stands."""
+    citizen = next((leg for leg in session.legs if leg.party is Party.CITIZEN), None)
+    return frames.ContactState(
+        session=session.id,
+        phase=session.phase.value,
+        medium=heaviest_ever(session).value,
+        channel=citizen.channel if citizen else "",
+        queue=session.demand.queue,
+        citizen=masked(session.citizen),
+        legs=tuple(
+            frames.LegView(
+                id=leg.id,
+                channel=leg.channel,
+                medium=leg.medium.value,
+                party=leg.party.value,
+                state=leg.state.value,
+            )
+            for leg in session.legs
+        ),
+        assignee=session.assignee,
+        opened_at=session.opened_at,
+        wrap_until=wrap_until,
+    )
+
+
+def heaviest_ever(session: Session) -> Medium:
+    """What the contact is drawn as, also when its legs have ended."""
+    media = [leg.medium for leg in session.legs if leg.party is Party.CITIZEN]
+    return Medium.VOICE if Medium.VOICE in media else media[-1] if media else Medium.MESSAGE
+
+
+def contact(session: Session, entries: Sequence[Entry], wrap_until: float | None) -> frames.Contact:
+    """A contact with all that has happened in it."""
+    state = contact_state(session, wrap_until)
+    facts = {one.name: getattr(state, one.name) for one in fields(state)}
+    return frames.Contact(**facts, timeline=timeline(entries))
+
+
+def offer(session: Session, made: ev.OfferMade) -> frames.OfferNew:
+    """An offer as it is put before an agent."""
+    citizen = next((leg for leg in session.legs if leg.party is Party.CITIZEN), None)
+    return frames.OfferNew(
+        session=session.id,
+        token=made.token,
+        medium=made.medium.value,
+        channel=citizen.channel if citizen else "",
+        queue=session.demand.queue,
+        citizen=masked(session.citizen),
+        waited_s=session.waited_s(made.at),
+        ring_until=made.lease_until,
+        why=made.why,
+    )
+
+
+def presence(view: AssigneeView) -> frames.PresenceSelf:
+    """The agent's own presence."""
+    return frames.PresenceSelf(
+        presence=view.presence.value, reason=view.reason, routing=view.routing.value, since=view.since
+    )
+
+
+def lines(views: Iterable[QueueView], served: Sequence[str]) -> tuple[frames.Line, ...]:
+    """The queues that an agent serves."""
+    return tuple(
+        frames.Line(queue=one.queue, waiting=one.waiting, longest_s=one.longest_wait_s, ready=one.ready)
+        for one in views
+        if one.queue in served
+    )
