@@ -1,0 +1,1 @@
+"""Makes the hotline's announcements, tones and hold music again (see README.md)."""

@@ -1,0 +1,76 @@
+"""What the hotline says: each announcement, and the pieces that "您排在第 23 位" is joined from.
+
+Every name is the stem of a WAV file in `media/prompts/zh`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ANNOUNCEMENTS: dict[str, str] = {
+    "welcome": "您好，这里是一二三四五政务服务便民热线，正在为您转接人工话务员。",
+    "recording_notice": "为保证服务质量，本次通话将被录音。",
+    "wait_short": "预计很快为您接通。",
+    "keep_waiting": "话务员正忙，请您不要挂机，我们会尽快为您接通。",
+    "out_of_hours": "现在是非工作时间，您的来电我们已经记录，请稍后再拨。",
+    "store_down": "您好，您的来电已经接通，系统正在恢复，请不要挂机。",
+    "apology": "非常抱歉，暂时无法为您接通，我们会尽快给您回电。",
+    "callback_promised": "我们会尽快给您回电，请保持电话畅通。",
+    "goodbye": "感谢您的来电，再见。",
+    "all_busy": "目前来电较多，请您耐心等候。",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A few syllables spoken inside a sentence and cut out of it.
+
+    A syllable given to the synthesiser alone loses its tone: all of them come out with one and the same
+    rise and fall. Inside a sentence the tone, the pace and the pitch of running speech are kept.
+    """
+
+    text: str
+    before: str = ""
+    after: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What is spoken."""
+        return f"{self.before}{self.text}{self.after}"
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """First character of the piece in `sentence`, and the one after its last."""
+        return len(self.before), len(self.before) + len(self.text)
+
+
+def _head(text: str) -> Piece:
+    """Opens a sentence; the closed lips of 八 make a clean place to cut."""
+    return Piece(text, after="八位。")
+
+
+def _middle(text: str) -> Piece:
+    """Stands in a sentence; the voice pauses before it, and the d- of 多 closes it."""
+    return Piece(text, before=_LEAD, after="，多谢您。")
+
+
+def _tail(text: str) -> Piece:
+    """Ends a sentence."""
+    return Piece(text, before=_LEAD, after="。")
+
+
+_LEAD = "请您记下来这个号码，"  # long enough for a true pause at its comma
+
+PIECES: dict[str, Piece] = {
+    "position_head": _head("您排在第"),
+    "position_tail": _tail("位"),
+    "wait_head": _head("预计等待"),
+    "minutes_tail": _tail("分钟"),
+    "agent_head": _head("工号"),
+    "agent_tail": _tail("为您服务"),
+    **{f"n{digit}": _middle(word) for digit, word in enumerate("零一二三四五六七八九十")},
+    "n100": _middle("百"),
+    "n1000": _middle("千"),
+    "liang": _middle("两"),
+    "yao": _middle("幺"),
+}
