@@ -128,7 +128,7 @@ def likeness(said: Any, heard: Any) -> tuple[float, int]:
     size = 1 << (len(said) + len(heard)).bit_length()
     cross = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(said, size)), size)
     shift = int(np.argmax(cross))
-    shift = shift - size if shift > size // 2 else shift
+    shift = shift - size if shift >= len(heard) else shift
     low, high = max(0, shift), min(len(heard), shift + len(said))
     a, b = said[low - shift : high - shift], heard[low:high]
     missing = 1 - len(a) / len(said)

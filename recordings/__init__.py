@@ -1,0 +1,1 @@
+"""Recordings of calls: what may be recorded, writing as the call runs, finding and playing back."""
