@@ -101,7 +101,7 @@ class MessageNew(Durable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageProgress(Durable):
-    """This message, and every earlier one of the same sender, has come at least as far as `state`."""
+    """A message has come as far as `state`; `read` speaks for every earlier one of the same sender too."""
 
     t: ClassVar[str] = "msg.state"
     id: str

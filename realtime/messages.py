@@ -38,12 +38,12 @@ class Number:
 LONGEST_TEXT = 4000
 
 Ulid = Annotated[str, Text(26, 26, "[0-7][0-9A-HJKMNP-TV-Z]{25}")]
-Name = Annotated[str, Text(1, 128)]
+Name = Annotated[str, Text(1, 128, "[!-~]+")]
 """An id of ours (a session's, a message's, a file's)."""
-FileName = Annotated[str, Text(1, 255)]
+FileName = Annotated[str, Text(1, 255, r"[^\x00-\x1f\x7f]+")]
 Token = Annotated[str, Text(0, 1024)]
-Words = Annotated[str, Text(1, LONGEST_TEXT)]
-"""What somebody wrote."""
+Words = Annotated[str, Text(1, LONGEST_TEXT, r"\s*\S.*")]
+"""What somebody wrote: more than blanks."""
 Remark = Annotated[str, Text(0, 2000)]
 """What somebody may have written."""
 Reason = Annotated[str, Text(0, 64)]

@@ -146,7 +146,7 @@ export namespace Citizen {
     file: File | null;
   }
 
-  /** This message, and every earlier one of the same sender, has come at least as far as `state`. */
+  /** A message has come as far as `state`; `read` speaks for every earlier one of the same sender too. */
   export interface MessageProgress {
     t: "msg.state";
     seq: number;

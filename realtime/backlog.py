@@ -1,0 +1,57 @@
+"""The durable frames of one link that its page has not confirmed, by their numbers."""
+
+from __future__ import annotations
+
+from collections import deque
+
+
+class Backlog:
+    """Numbers begin at 1 and have no gap. Bounded in frames, age and bytes: the oldest go first.
+
+    What was let go before the page confirmed it can no longer be replayed; `holds_after` says so.
+    """
+
+    __slots__ = ("_bodies", "_bytes", "_frames", "_keep_s", "_most_bytes", "last")
+
+    def __init__(self, *, frames: int, keep_s: float, most_bytes: int) -> None:
+        self._frames, self._keep_s, self._most_bytes = frames, keep_s, most_bytes
+        self._bodies: deque[tuple[float, bytes]] = deque()
+        self._bytes = 0
+        self.last = 0
+        """The last number given."""
+
+    @property
+    def first(self) -> int:
+        """The number of the oldest frame kept; one more than `last` where none is."""
+        return self.last - len(self._bodies) + 1
+
+    def append(self, body: bytes, now: float) -> int:
+        """Keep a frame; gives its number."""
+        self._bodies.append((now, body))
+        self._bytes += len(body)
+        self.last += 1
+        while len(self._bodies) > 1 and self._is_over(now):
+            self._drop()
+        return self.last
+
+    def confirm(self, seq: int) -> None:
+        """The page has everything up to `seq` and will never ask for it again."""
+        while self._bodies and self.first <= min(seq, self.last):
+            self._drop()
+
+    def holds_after(self, seq: int) -> bool:
+        """Whether everything after `seq` can be sent."""
+        return self.first - 1 <= seq <= self.last
+
+    def body(self, seq: int) -> bytes | None:
+        """The frame of that number, or None where it is gone or not yet there."""
+        index = seq - self.first
+        return self._bodies[index][1] if 0 <= index < len(self._bodies) else None
+
+    def _is_over(self, now: float) -> bool:
+        oldest, _ = self._bodies[0]
+        return len(self._bodies) > self._frames or self._bytes > self._most_bytes or oldest < now - self._keep_s
+
+    def _drop(self) -> None:
+        _, body = self._bodies.popleft()
+        self._bytes -= len(body)
