@@ -13,8 +13,6 @@ from channels.phone.sip.message import Request
 from channels.phone.transport import Flow
 from session.ports import Credential, Telephones
 
-_SILENCE = Reply(0)
-
 
 class Access:
     """Turns a request into the credential of the extension that it proves to be, or into the answer to give."""
@@ -25,9 +23,10 @@ class Access:
         self._guard = guard
 
     async def identify(self, request: Request, flow: Flow) -> Credential | Reply:
-        """The extension's credential, else 401, or silence for who has guessed too often.
+        """The extension's credential, else 401.
 
-        A user that does not exist is challenged and refused in the same words and the same time as one that does.
+        A user that does not exist is challenged and refused in the same words and the same time as one that does, and
+        so is one for whom too many have guessed: no credentials are looked at then, and nobody can tell.
         """
         try:
             offered = self._offered(request)
@@ -37,7 +36,7 @@ class Access:
             return self._challenge()
         host, now = flow.remote[0], asyncio.get_running_loop().time()
         if self._guard.is_barred(host, offered.username, now):
-            return _SILENCE
+            return self._challenge()
         credential = await self._telephones.credential(offered.username)
         stored = credential.ha1 if credential is not None else None
         verdict = self._authenticator.verify(offered, request.method, request.uri, stored, time.time())

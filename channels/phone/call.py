@@ -353,6 +353,7 @@ class OutgoingCall(Call):
         self._acks: dict[str, Request] = {}
         self._is_cancelled = False
         self._is_cancel_sent = False
+        self._reason: tuple[tuple[str, str], ...] = ()
 
     def hang_up(self, reason: str | None = None) -> None:
         """BYE once answered; CANCEL before, as soon as that may be sent. A 2xx that crosses it is ended by BYE."""
@@ -362,6 +363,7 @@ class OutgoingCall(Call):
             super().hang_up(reason)
             return
         self._is_cancelled = True
+        self._reason = (("Reason", reason),) if reason else ()
         if self.transaction is not None and self.transaction.state is State.PROCEEDING:
             self._cancel()
         self.end(Ended(EndCause.OURS))
@@ -389,7 +391,7 @@ class OutgoingCall(Call):
         """Once: its repetitions are its transaction's matter."""
         if not self._is_cancel_sent:
             self._is_cancel_sent = True
-            self._endpoint.ask(cancellation(self.request), self.flow, _ignore, _ignore_failure)
+            self._endpoint.ask(cancellation(self.request, self._reason), self.flow, _ignore, _ignore_failure)
 
     def _heard_acceptance(self, response: Response) -> None:
         tag = response.to_address.tag or ""

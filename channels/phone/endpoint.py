@@ -47,7 +47,7 @@ _TRANSACTION_LIMIT = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A final response as its maker thinks of it. `Reply(0)` is silence."""
+    """A final response as its maker thinks of it."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
@@ -319,8 +319,7 @@ class Endpoint:
         except Exception:  # the top of this task: the phone is told, and the fault is logged
             log.exception("a REGISTER could not be handled")
             reply = Reply(500)
-        if reply.status:
-            self.respond(served, respond(served.request, reply.status, headers=reply.headers))
+        self.respond(served, respond(served.request, reply.status, headers=reply.headers))
 
     async def _invite(self, call: IncomingCall) -> None:
         try:

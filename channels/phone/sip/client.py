@@ -203,8 +203,8 @@ def acknowledge(request: Request, response: Response) -> Request:
     return Request(headers=Headers(copied), method="ACK", uri=request.uri)
 
 
-def cancellation(request: Request) -> Request:
-    """The CANCEL of a request that has got a provisional response (section 9.1)."""
+def cancellation(request: Request, extra: tuple[tuple[str, str], ...] = ()) -> Request:
+    """The CANCEL of a request that has got a provisional response (section 9.1); `extra` may give a Reason."""
     copied = [("Via", str(request.vias[0]))]
     copied += [("Route", value) for value in request.headers.all("route")]
     copied += [
@@ -213,5 +213,6 @@ def cancellation(request: Request) -> Request:
         ("Call-ID", request.call_id),
         ("CSeq", f"{request.cseq[0]} CANCEL"),
         ("Max-Forwards", "70"),
+        *extra,
     ]
     return Request(headers=Headers(copied), method="CANCEL", uri=request.uri)

@@ -1,0 +1,300 @@
+"""The phone as a channel: who may call, how many at once, and the core's effects brought to the right bridge."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from channels.contract import Capabilities, ChannelError, Content, LegUnknown
+from channels.phone.access import Access
+from channels.phone.bridge import Bridge, BridgePorts
+from channels.phone.call import IncomingCall
+from channels.phone.debts import Debts
+from channels.phone.endpoint import Endpoint, Reply
+from channels.phone.guard import Guard
+from channels.phone.number import SCHEMES, caller_of, dialled
+from channels.phone.registrar import Registrar, RegistrarSettings
+from channels.phone.settings import PhoneSettings
+from channels.phone.sip.digest import Authenticator
+from channels.phone.sip.message import Request
+from channels.phone.sip.timing import Timing
+from channels.phone.transport import Flow, SocketAddress, TransportSettings
+from channels.phone.waiting import WaitingRoom
+from session.audio import Announcement, Audio
+from session.errors import YihaoError
+from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
+from session.ports import Contact, Inbox, Reachability, SharedState, StoreUnavailable, Telephones
+from session.state import LegEnd, Medium
+
+_SWEEP_S = 1.0
+_BUSY = (("Retry-After", "5"),)
+
+
+class SpeaksOnly(ChannelError):
+    """A call carries no text."""
+
+    def __init__(self) -> None:
+        super().__init__("the phone carries no text")
+
+
+class PhoneChannel:
+    """Opened by `async with`. `bound` is then the address of its UDP and TCP sockets."""
+
+    name = "phone"
+    capabilities = Capabilities(
+        schemes=SCHEMES, medium=Medium.VOICE, survives_node=False, follows_timeline=False, longest_text=0
+    )
+
+    def __init__(
+        self,
+        settings: PhoneSettings,
+        *,
+        node: NodeId,
+        inbox: Inbox,
+        audio: Audio,
+        shared: SharedState,
+        telephones: Telephones,
+        reachability: Reachability,
+        recording_path: Callable[[RecordingId], Path] | None,
+        nonce_secret: bytes | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        """`nonce_secret` is shared by the nodes of one hotline; `recording_path` of None records nothing."""
+        self._settings = settings
+        self._audio = audio
+        self._inbox = inbox
+        guard = Guard(settings.guard, settings.networks)
+        authenticator = Authenticator(
+            settings.realm, nonce_secret or secrets.token_bytes(32), algorithms=settings.algorithms
+        )
+        self._guard = guard
+        self._access = Access(authenticator, telephones, guard)
+        self._registrar = Registrar(
+            RegistrarSettings(
+                least_s=int(settings.register_min_s),
+                most_s=int(settings.register_max_s),
+                authenticate=settings.authenticate,
+            ),
+            access=self._access,
+            shared=shared,
+            reachability=reachability,
+            guard=guard,
+            node=node,
+        )
+        transport = TransportSettings(host=settings.host, port=settings.port, advertised_host=settings.advertised_host)
+        self._endpoint = Endpoint(self, guard, transport, timing=timing)
+        self._room = WaitingRoom(
+            inbox,
+            Debts(settings.debts),
+            channel=self.name,
+            kept_s=settings.kept_call_s,
+            patience_s=settings.store_patience_s,
+        )
+        self._ports = BridgePorts(
+            endpoint=self._endpoint,
+            registrar=self._registrar,
+            inbox=inbox,
+            telephones=telephones,
+            shared=shared,
+            node=node,
+            channel=self.name,
+            recording_path=recording_path,
+        )
+        self._bridges: dict[LegId, Bridge] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._is_draining = False
+        self._tokens = (float(settings.max_calls_per_s), 0.0)
+        self._undo = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as undo:
+            await undo.enter_async_context(self._endpoint)
+            undo.push_async_callback(self._hang_up_all)
+            for work in (self._room.run(), self._sweep()):
+                task = asyncio.create_task(work)
+                undo.push_async_callback(_cancel, task)
+            self._undo = undo.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._undo.aclose()
+
+    @property
+    def bound(self) -> SocketAddress:
+        """Host and port, the same for UDP and TCP."""
+        return self._endpoint.bound
+
+    @property
+    def calls(self) -> int:
+        """Citizens' calls that run."""
+        return len(self._bridges)
+
+    # -- the channel's contract --------------------------------------------------------------------------------
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """None: telephones do not speak HTTP."""
+        return ()
+
+    async def send(self, session: SessionId, leg: LegId, content: Content) -> None:  # noqa: ARG002 - the contract's
+        """A call carries no text: always `SpeaksOnly`."""
+        raise SpeaksOnly
+
+    async def close_leg(self, session: SessionId, leg: LegId, reason: LegEnd) -> None:  # noqa: ARG002 - the contract's
+        """Hang up the citizen's or the agent's end."""
+        bridge = self._bridges.get(leg)
+        if bridge is not None:
+            bridge.hang_up(reason)
+            return
+        for other in self._bridges.values():
+            if other.has_agent_leg(leg):
+                other.hang_up_agent()
+
+    async def drain(self, within_s: float) -> None:
+        """Refuse new calls with 503, and wait for those that run."""
+        self._is_draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._idle.wait()
+
+    # -- carrying audio ----------------------------------------------------------------------------------------
+
+    async def play(self, leg: LegId, items: Sequence[Announcement], *, music: bool) -> None:
+        """Let a citizen hear announcements, then music where `music`."""
+        await self._bridge(leg).play(items, music=music)
+
+    async def ring(
+        self,
+        session: SessionId,  # noqa: ARG002 - the contract's
+        citizen_leg: LegId,
+        assignee: AssigneeId,
+        token: int,
+        lease_until: float,
+    ) -> None:
+        """Call the assignee's registered devices."""
+        self._bridge(citizen_leg).ring(assignee, token, lease_until)
+
+    async def stop_ringing(self, citizen_leg: LegId, assignee: AssigneeId, token: int) -> None:
+        """Cancel what rings for that offer."""
+        bridge = self._bridges.get(citizen_leg)
+        if bridge is not None:
+            bridge.stop_ringing(assignee, token)
+
+    async def join(
+        self,
+        session: SessionId,  # noqa: ARG002 - the contract's
+        citizen_leg: LegId,
+        assignee_leg: LegId,
+        recording: RecordingId,
+    ) -> None:
+        """Let citizen and assignee hear each other, and record them."""
+        if not await self._bridge(citizen_leg).join(assignee_leg, recording):
+            raise LegUnknown(assignee_leg)
+
+    # -- the endpoint's application ----------------------------------------------------------------------------
+
+    async def registered(self, request: Request, flow: Flow) -> Reply:
+        """A REGISTER."""
+        return await self._registrar.register(request, flow)
+
+    async def invited(self, call: IncomingCall) -> None:
+        """A call: refused, or carried to its end."""
+        if self._is_draining or len(self._bridges) >= self._settings.max_calls or not self._take_token():
+            call.refuse(503, _BUSY)
+            return
+        try:
+            contact = await self._admit(call)
+        except StoreUnavailable:
+            call.refuse(503, _BUSY)
+            return
+        if contact is None:
+            return
+        try:
+            audio = await self._audio.open(contact.leg)
+        except YihaoError:
+            call.refuse(503, _BUSY)
+            return
+        bridge = Bridge(self._ports, call, contact, audio)
+        self._bridges[contact.leg] = bridge
+        self._idle.clear()
+        try:
+            await bridge.serve(self._room)
+        finally:
+            del self._bridges[contact.leg]
+            if not self._bridges:
+                self._idle.set()
+
+    async def _admit(self, call: IncomingCall) -> Contact | None:
+        """Who calls and whom; None once the call has been refused. The number is looked at last: a stranger's
+        question whether it exists has the same answer for every number.
+        """
+        request, settings = call.request, self._settings
+        is_trunk = self._guard.is_trunk(call.flow.remote[0]) or not settings.authenticate
+        registered: str | None = None
+        if not is_trunk:
+            identity = await self._access.identify(request, call.flow)
+            if isinstance(identity, Reply):
+                call.refuse(identity.status, identity.headers)
+                return None
+            if not await self._registrar.bindings(identity.extension):
+                call.refuse(403)
+                return None
+            registered = identity.extension
+        number = dialled(request)
+        if number not in settings.numbers and settings.authenticate:
+            call.refuse(404)
+            return None
+        leg = LegId(f"call-{secrets.token_hex(12)}")
+        caller = caller_of(request, is_trunk=is_trunk, registered=registered, unique=leg, area=settings.area)
+        return Contact(
+            leg=leg,
+            channel=self.name,
+            medium=Medium.VOICE,
+            address=caller.address,
+            number=number,
+            asserted=caller.asserted,
+            arrived_at=time.time(),
+        )
+
+    def _take_token(self) -> bool:
+        """One new call out of the bucket of calls a second."""
+        now, rate = asyncio.get_running_loop().time(), float(self._settings.max_calls_per_s)
+        tokens, at = self._tokens
+        tokens = min(rate, tokens + (now - at) * rate)
+        self._tokens = (tokens - 1 if tokens >= 1 else tokens, now)
+        return tokens >= 1
+
+    def _bridge(self, leg: LegId) -> Bridge:
+        bridge = self._bridges.get(leg)
+        if bridge is None:
+            raise LegUnknown(leg)
+        return bridge
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            with suppress(StoreUnavailable):
+                await self._registrar.sweep()
+
+    async def _hang_up_all(self) -> None:
+        """The node goes down: say goodbye to every telephone, and give the core a moment to hear of it."""
+        for bridge in tuple(self._bridges.values()):
+            bridge.hang_up(LegEnd.NODE_LOST)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.store_patience_s):
+                await self._idle.wait()
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

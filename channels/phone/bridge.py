@@ -1,0 +1,434 @@
+"""One citizen's call from answer to end: what they hear, whom it rings, and to whom it is joined.
+
+Two dialogs stand back to back; the audio session between them has a slot for each. The core decides by its
+effects; here is what happens meanwhile on the wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from channels.phone.call import Call, Confirmed, EndCause, Ended, IncomingCall, OutgoingCall, Reoffered
+from channels.phone.endpoint import Endpoint
+from channels.phone.number import ANONYMOUS
+from channels.phone.outbox import Outbox
+from channels.phone.registrar import Registrar
+from channels.phone.ringing import ELSEWHERE, NoAnswer, PickedUp, Ringing, reachable
+from channels.phone.sip.address import NameAddress
+from channels.phone.sip.digits import InfoDigit
+from channels.phone.sip.sdp import asks_hold
+from channels.phone.sip.uri import Uri
+from channels.phone.waiting import WaitingRoom
+from session.audio import Announcement, AudioLost, AudioSession, DigitHeard, PlaybackEnded, Slot
+from session.errors import YihaoError
+from session.events import DigitPressed, LegClosed, LegHeld, LegOpened, LegsJoined, RecordingFinished, RecordingStarted
+from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
+from session.ports import Contact, Inbox, SharedState, StoreUnavailable, Telephones
+from session.ports import Verdict as Accepted
+from session.state import Leg, LegEnd, Medium, Party
+
+log = logging.getLogger(__name__)
+
+MUSIC = (Announcement("hold_music"),)
+_LEASE_GRACE_S = 1.0
+_SAME_PRESS_S = 1.0
+_APOLOGY_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class BridgePorts:
+    """What a bridge is given."""
+
+    endpoint: Endpoint
+    registrar: Registrar
+    inbox: Inbox
+    telephones: Telephones
+    shared: SharedState
+    node: NodeId
+    channel: str
+    recording_path: Callable[[RecordingId], Path] | None
+
+
+@dataclass(eq=False)
+class _AgentEnd:
+    """The agent's side of a bridge."""
+
+    leg: LegId
+    call: OutgoingCall
+
+
+class Bridge:
+    """One citizen's call. `serve` lasts as long as the call and until everything about it has been told."""
+
+    def __init__(self, ports: BridgePorts, call: IncomingCall, contact: Contact, audio: AudioSession) -> None:
+        self.contact = contact
+        self.call = call
+        self.session: SessionId | None = None
+        self.is_joined = False
+        self._ports = ports
+        self._audio = audio
+        self._audio_turn = asyncio.Lock()
+        self._outbox = Outbox(ports.inbox)
+        self._agent: _AgentEnd | None = None
+        self._ringing: Ringing | None = None
+        self._ring_turn = asyncio.Lock()
+        self._ring_tasks: set[asyncio.Task[None]] = set()
+        self._recording: RecordingId | None = None
+        self._music_next = False
+        self._played = asyncio.Event()
+        self._silent: dict[Slot, int] = {}
+        self._held: dict[Slot, bool] = {}
+        self._last_press = ("", "", 0.0)
+        self._end = LegEnd.HANGUP
+
+    # -- the citizen's end -------------------------------------------------------------------------------------
+
+    async def serve(self, room: WaitingRoom) -> None:
+        """Answer the call once the core has it, or once it is known that the store is away; then see it through."""
+        background = [asyncio.create_task(self._outbox.run()), asyncio.create_task(self._hear_audio())]
+        keeping: asyncio.Task[None] | None = None
+        try:
+            body = await self._answer_offer()
+            if body is None:
+                return
+            self.session = await room.admit(self.contact)
+            if not self.call.is_over:
+                self.call.answer(body)
+            if self.session is None:
+                keeping = asyncio.create_task(self._be_kept(room))
+                background.append(keeping)
+            await self._hear(self.call, Slot.CITIZEN, self.contact.leg)
+            self._played.set()
+            await room.leave(self.contact.leg, owed=self._end is LegEnd.NODE_LOST)
+            if keeping is not None:
+                await keeping
+        finally:
+            try:
+                await self._leave()
+                await self._outbox.drained()
+            finally:
+                for task in background:
+                    task.cancel()
+                await asyncio.gather(*background, return_exceptions=True)
+
+    def hang_up(self, reason: LegEnd) -> None:
+        """End the citizen's call from our side."""
+        if not self.call.is_over:
+            self._end = reason
+            self.call.hang_up()
+
+    async def play(self, items: Sequence[Announcement], *, music: bool) -> None:
+        """Let the citizen hear announcements, then music where `music`; ignored once joined."""
+        if self.is_joined or self.call.is_over:
+            return
+        self._music_next = music and bool(items)
+        self._played.clear()
+        async with self._audio_turn:
+            if items:
+                await self._audio.play(Slot.CITIZEN, items)
+            elif music:
+                await self._audio.play(Slot.CITIZEN, MUSIC, loop=True)
+            else:
+                await self._audio.stop(Slot.CITIZEN)
+
+    async def _answer_offer(self) -> bytes | None:
+        """Our SDP for the 200; None when nothing can be agreed on, which the caller is told."""
+        try:
+            async with self._audio_turn:
+                if self.call.offer is None:
+                    return await self._audio.offer(Slot.CITIZEN)
+                return await self._audio.answer(Slot.CITIZEN, self.call.offer)
+        except YihaoError as refused:
+            if refused.retryable:
+                self.call.refuse(503, (("Retry-After", str(int(refused.retry_after_s or 1))),))
+            else:
+                self.call.refuse(488, (("Warning", '305 yihao "Incompatible media format"'),))
+            return None
+
+    async def _be_kept(self, room: WaitingRoom) -> None:
+        """The store is away: say so, wait with the caller, and let them go with an apology if it stays away."""
+        await self.play((Announcement("store_down"),), music=True)
+        self.session = await room.keep(self.contact)
+        if self.session is None and not self.call.is_over:
+            await self.play((Announcement("apology"),), music=False)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_APOLOGY_S):
+                    await self._played.wait()
+            self.hang_up(LegEnd.CLOSED)
+
+    async def _leave(self) -> None:
+        """The citizen is gone: nothing rings, nobody is left talking to silence, and the core is told."""
+        self.call.hang_up()
+        for task in tuple(self._ring_tasks):
+            task.cancel()
+        agent = self._agent
+        if self.session is not None:
+            leg = self.contact.leg
+            self._outbox.put(self.session, LegClosed(leg=leg, reason=self._end), f"closed:{leg}")
+        await asyncio.gather(*self._ring_tasks, return_exceptions=True)
+        if agent is not None:
+            await self._agent_gone(agent, LegEnd.CLOSED)
+        await self._audio.close()
+
+    # -- the agent's end ---------------------------------------------------------------------------------------
+
+    def ring(self, assignee: AssigneeId, token: int, lease_until: float) -> None:
+        """Call an assignee's devices for an offer; the same offer rings once."""
+        if self.call.is_over or (self._ringing is not None and token <= self._ringing.token):
+            return
+        if self._ringing is not None:
+            self._ringing.stop()
+        self._ringing = Ringing(self._ports.endpoint, assignee, token)
+        task = asyncio.create_task(self._ring(self._ringing, lease_until))
+        self._ring_tasks.add(task)
+        task.add_done_callback(self._ring_tasks.discard)
+
+    def stop_ringing(self, assignee: AssigneeId, token: int) -> None:
+        """The offer is over; idempotent."""
+        ringing = self._ringing
+        if ringing is not None and (ringing.assignee, ringing.token) == (assignee, token):
+            ringing.stop()
+
+    async def join(self, assignee_leg: LegId, recording: RecordingId) -> bool:
+        """Let both hear each other, and record them; False when that leg of the agent is not here (any more)."""
+        if self._agent is None or self._agent.leg != assignee_leg or self.session is None:
+            return False
+        if self.is_joined:
+            return True
+        self.is_joined = True
+        self._silent.clear()
+        async with self._audio_turn:
+            await self._audio.join()
+        joined = LegsJoined(citizen_leg=self.contact.leg, assignee_leg=assignee_leg)
+        self._outbox.put(self.session, joined, f"joined:{assignee_leg}")
+        await self._record(recording)
+        return True
+
+    def has_agent_leg(self, leg: LegId) -> bool:
+        """Whether that leg is the agent's end of this bridge."""
+        return self._agent is not None and self._agent.leg == leg
+
+    def hang_up_agent(self) -> None:
+        """End the agent's call from our side; the citizen's stays."""
+        if self._agent is not None:
+            self._agent.call.hang_up()
+
+    async def _ring(self, ringing: Ringing, lease_until: float) -> None:
+        """One offer, from the first ring to the end of the call that may come of it. Offers have the slot in turn."""
+        async with self._ring_turn:
+            if ringing is not self._ringing or self.session is None:
+                return
+            try:
+                outcome = await self._ring_devices(ringing, lease_until)
+                if isinstance(outcome, PickedUp):
+                    await self._picked_up(self.session, ringing, outcome, lease_until)
+                elif outcome is not None:
+                    await self._decline(self.session, ringing, outcome)
+            except Exception:  # the top of this task: the lease brings the session on
+                log.exception("an agent's devices could not be rung")
+            finally:
+                if not self.call.is_over:
+                    async with self._audio_turn:
+                        await self._audio.drop(Slot.AGENT)
+
+    async def _ring_devices(self, ringing: Ringing, lease_until: float) -> PickedUp | NoAnswer | None:
+        try:
+            extension = await self._ports.telephones.extension_of(ringing.assignee)
+            bindings = await self._ports.registrar.bindings(extension) if extension else ()
+            left_s = lease_until - await self._ports.shared.now()
+        except StoreUnavailable:
+            return None
+        async with self._audio_turn:
+            offer = await self._audio.offer(Slot.AGENT)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, left_s)):
+                return await ringing.run(reachable(bindings, self._ports.node), self._shown_caller(), offer)
+        return None
+
+    async def _picked_up(self, session: SessionId, ringing: Ringing, picked: PickedUp, lease_until: float) -> None:
+        """Picking up is accepting. The 200 has been acknowledged; only a granted accept lets sound through."""
+        agent = _AgentEnd(LegId(f"agent-{secrets.token_hex(12)}"), picked.call)
+        try:
+            verdict = await self._accept(session, ringing, lease_until)
+            if not verdict.granted:
+                picked.call.hang_up(ELSEWHERE)
+                return
+            self._agent = agent
+            leg = Leg(agent.leg, self._ports.channel, Medium.VOICE, Party.ASSIGNEE, self._ports.node)
+            try:
+                async with self._audio_turn:
+                    await self._audio.accept(Slot.AGENT, picked.answer)
+            except YihaoError:
+                self._outbox.put(session, LegOpened(leg=leg), f"leg:{agent.leg}")
+                await self._agent_gone(agent, LegEnd.LOST)
+                return
+            self._outbox.put(session, LegOpened(leg=leg), f"leg:{agent.leg}")
+            ended = await self._hear(picked.call, Slot.AGENT, agent.leg)
+            await self._agent_gone(agent, _leg_end(ended.cause))
+        finally:
+            picked.call.hang_up(ELSEWHERE)
+
+    async def _accept(self, session: SessionId, ringing: Ringing, lease_until: float) -> Accepted:
+        """The core's verdict; asked again while the store is away, as long as the offer can stand."""
+        loop = asyncio.get_running_loop()
+        gives_up = loop.time() + _LEASE_GRACE_S
+        with suppress(StoreUnavailable):
+            gives_up += max(0.0, lease_until - await self._ports.shared.now())
+        while True:
+            try:
+                return await self._ports.inbox.accept(session, ringing.assignee, ringing.token)
+            except StoreUnavailable as trouble:
+                pause_s = trouble.retry_after_s or 1.0
+                if loop.time() + pause_s > gives_up:
+                    return Accepted.EXPIRED
+                await asyncio.sleep(pause_s)
+
+    async def _decline(self, session: SessionId, ringing: Ringing, why: NoAnswer) -> None:
+        """The device refuses for its agent. Where the store is away the lease runs out instead."""
+        with suppress(StoreUnavailable):
+            await self._ports.inbox.decline(session, ringing.assignee, ringing.token, why)
+
+    async def _agent_gone(self, agent: _AgentEnd, reason: LegEnd) -> None:
+        if self._agent is not agent:
+            return
+        self._agent = None
+        self.is_joined = False
+        agent.call.hang_up()
+        await self._finish_recording()
+        if self.session is not None:
+            self._outbox.put(self.session, LegClosed(leg=agent.leg, reason=reason), f"closed:{agent.leg}")
+        if not self.call.is_over:
+            async with self._audio_turn:
+                await self._audio.part()
+            await self.play((), music=True)
+
+    # -- either end --------------------------------------------------------------------------------------------
+
+    async def _hear(self, call: Call, slot: Slot, leg: LegId) -> Ended:
+        """Serve one end's signalling until its call is over."""
+        async for event in call:
+            match event:
+                case Ended():
+                    return event
+                case Reoffered(offer=offer):
+                    await self._reoffered(call, slot, leg, offer)
+                case Confirmed(body=body) if body:
+                    await self._confirmed(call, slot, body)
+                case InfoDigit(digit=digit):
+                    self._pressed(leg, digit, "info")
+                case _:
+                    pass
+        return Ended(EndCause.LOST)
+
+    async def _reoffered(self, call: Call, slot: Slot, leg: LegId, offer: bytes | None) -> None:
+        """Answer a re-INVITE or UPDATE; what cannot be agreed leaves the session as it was."""
+        try:
+            async with self._audio_turn:
+                body = await (self._audio.answer(slot, offer) if offer else self._audio.offer(slot))
+            call.accept_reoffer(body)
+        except YihaoError:
+            call.refuse_reoffer(488)
+            return
+        held = bool(offer) and asks_hold(offer or b"")
+        if held != self._held.get(slot, False) and self.session is not None:
+            self._outbox.put(self.session, LegHeld(leg=leg, held=held))
+        self._held[slot] = held
+
+    async def _confirmed(self, call: Call, slot: Slot, answer: bytes) -> None:
+        """The ACK brought the answer to an offer of ours; without one that fits there is no call."""
+        try:
+            async with self._audio_turn:
+                await self._audio.accept(slot, answer)
+        except YihaoError:
+            call.hang_up()
+
+    async def _hear_audio(self) -> None:
+        async for event in self._audio.events():
+            match event:
+                case DigitHeard(slot=slot, digit=digit):
+                    leg = self._leg_of(slot)
+                    if leg is not None:
+                        self._pressed(leg, digit, "rtp")
+                case PlaybackEnded(slot=Slot.CITIZEN):
+                    self._played.set()
+                    if self._music_next:
+                        await self.play((), music=True)
+                case AudioLost(slot=slot):
+                    self._fell_silent(slot)
+                case _:
+                    pass
+
+    def _pressed(self, leg: LegId, digit: str, way: str) -> None:
+        """Tell of a digit once, although a phone may send it both as telephone-event and as INFO."""
+        now = asyncio.get_running_loop().time()
+        last_digit, last_way, at = self._last_press
+        if self.session is None or (digit == last_digit and way != last_way and now - at < _SAME_PRESS_S):
+            return
+        self._last_press = (digit, way, now)
+        self._outbox.put(self.session, DigitPressed(leg=leg, digit=digit))
+
+    def _fell_silent(self, slot: Slot) -> None:
+        """End a joined call when nothing comes from either end. One silent end may only be a muted telephone."""
+        self._silent[slot] = self._audio.stats(slot).packets_received
+        still = [one for one, count in self._silent.items() if self._audio.stats(one).packets_received == count]
+        if self.is_joined and len(still) == len(Slot):
+            log.warning("a joined call fell silent at both ends", extra={"leg": self.contact.leg})
+            self.hang_up(LegEnd.LOST)
+
+    def _leg_of(self, slot: Slot) -> LegId | None:
+        if slot is Slot.CITIZEN:
+            return self.contact.leg
+        return self._agent.leg if self._agent is not None else None
+
+    def _shown_caller(self) -> NameAddress:
+        """The citizen's number as the agent's telephone shows it; hidden where the citizen hid it."""
+        address = self.contact.address
+        host, port = self._ports.endpoint.bound
+        if address.scheme == ANONYMOUS:
+            return NameAddress(Uri("sip", "anonymous.invalid", "anonymous"), "Anonymous")
+        user = quote(address.identifier.partition("@")[0], safe="+")
+        return NameAddress(Uri("sip", host, user, port=port))
+
+    # -- recording ---------------------------------------------------------------------------------------------
+
+    async def _record(self, recording: RecordingId) -> None:
+        """A call that cannot be recorded is still a call: the agent and citizen talk on."""
+        if self._ports.recording_path is None or self.session is None:
+            return
+        try:
+            async with self._audio_turn:
+                await self._audio.record(self._ports.recording_path(recording))
+        except (YihaoError, OSError):
+            log.exception("a recording could not begin", extra={"leg": self.contact.leg})
+            return
+        self._recording = recording
+        started = RecordingStarted(leg=self.contact.leg, recording=recording)
+        self._outbox.put(self.session, started, f"recording:{recording}")
+
+    async def _finish_recording(self) -> None:
+        recording, self._recording = self._recording, None
+        if recording is None or self.session is None:
+            return
+        async with self._audio_turn:
+            result = await self._audio.finish_recording()
+        if result is not None:
+            finished = RecordingFinished(
+                leg=self.contact.leg,
+                recording=recording,
+                duration_s=result.duration_s,
+                size_bytes=result.size_bytes,
+                sha256=result.sha256,
+            )
+            self._outbox.put(self.session, finished, f"recorded:{recording}")
+
+
+def _leg_end(cause: EndCause) -> LegEnd:
+    """Why the agent's leg ended, in the core's words."""
+    return {EndCause.FAR_END: LegEnd.HANGUP, EndCause.OURS: LegEnd.CLOSED}.get(cause, LegEnd.LOST)

@@ -1,0 +1,106 @@
+"""One offer on an agent's telephones: INVITE to every binding, until one is picked up or none is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from channels.phone.call import Answered, Ended, OutgoingCall
+from channels.phone.endpoint import Endpoint
+from channels.phone.sip.address import NameAddress
+from channels.phone.sip.uri import Uri
+from channels.phone.transport import Flow
+from session.ids import AssigneeId, NodeId
+from session.ports import Binding
+
+ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
+_BUSY = {486, 600}
+_UNREACHABLE = {404, 408, 410, 480, 503}
+
+
+class NoAnswer(StrEnum):
+    """Why nobody picked up, in the words of `OfferDeclined.reason`."""
+
+    BUSY = "busy"
+    REJECTED = "rejected"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class PickedUp:
+    """The device that was picked up and its SDP answer."""
+
+    call: OutgoingCall
+    answer: bytes
+
+
+class Ringing:
+    """The devices of one assignee, called for one offer."""
+
+    def __init__(self, endpoint: Endpoint, assignee: AssigneeId, token: int) -> None:
+        self.assignee = assignee
+        self.token = token
+        self.is_deciding = False
+        """Picked up, and the core is being asked: only its verdict ends the ringing now."""
+        self._endpoint = endpoint
+        self._calls: list[OutgoingCall] = []
+        self._heard: asyncio.Queue[tuple[OutgoingCall, Answered | Ended] | None] = asyncio.Queue()
+
+    async def run(self, bindings: Sequence[Binding], caller: NameAddress, offer: bytes) -> PickedUp | NoAnswer | None:
+        """Ring all. None when it was stopped. Other devices than the one picked up are silent afterwards."""
+        if not bindings:
+            return NoAnswer.UNREACHABLE
+        async with asyncio.TaskGroup() as group:
+            for binding in bindings:
+                target = Uri.parse(binding.contact)
+                call = self._endpoint.call(
+                    Flow.parse(binding.flow), target, caller=caller, callee=NameAddress(target.bare()), body=offer
+                )
+                self._calls.append(call)
+                group.create_task(self._follow(call))
+            try:
+                return await self._decide()
+            finally:
+                picked = next((call for call in self._calls if call.is_answered and not call.is_over), None)
+                for call in self._calls:
+                    if call is not picked or not self.is_deciding:
+                        call.hang_up(ELSEWHERE if self.is_deciding else None)
+
+    def stop(self) -> None:
+        """The offer is over without this assignee; idempotent."""
+        if not self.is_deciding:
+            self._heard.put_nowait(None)
+
+    async def _decide(self) -> PickedUp | NoAnswer | None:
+        statuses: list[int] = []
+        while (heard := await self._heard.get()) is not None:
+            call, event = heard
+            if isinstance(event, Answered):
+                self.is_deciding = True
+                return PickedUp(call, event.body)
+            statuses.append(event.status)
+            if event.status >= 600 or len(statuses) == len(self._calls):
+                return _why(statuses)
+        return None
+
+    async def _follow(self, call: OutgoingCall) -> None:
+        async for event in call:
+            if isinstance(event, Answered | Ended):
+                self._heard.put_nowait((call, event))
+                return
+
+
+def reachable(bindings: Sequence[Binding], node: NodeId) -> list[Binding]:
+    """Those that this node can ring: a connection that ends on another node cannot be used from here."""
+    return [one for one in bindings if one.node == node or not Flow.parse(one.flow).is_reliable]
+
+
+def _why(statuses: list[int]) -> NoAnswer:
+    """The refusal that says most about the agent: a busy or refusing device was at least reached."""
+    if any(status in _BUSY for status in statuses):
+        return NoAnswer.BUSY
+    if all(status in _UNREACHABLE for status in statuses):
+        return NoAnswer.UNREACHABLE
+    return NoAnswer.REJECTED

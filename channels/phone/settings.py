@@ -1,0 +1,50 @@
+"""What the operator decides about the phone. The gateway fills it from the section `sip` of the configuration."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from channels.phone.guard import GuardSettings, Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneSettings:
+    """Times in seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 5060
+    """Of UDP and TCP; 0 takes a free one."""
+    advertised_host: str = ""
+    """What others reach us by; empty is the address listened on."""
+    numbers: tuple[str, ...] = ("12345",)
+    realm: str = "yihao"
+    trunks: tuple[str, ...] = ()
+    """Networks whose calls are taken without registration, and whose word about the caller is believed."""
+    md5: bool = True
+    area: str = ""
+    """The hotline's own area code without its 0, for callers who are sent without one."""
+    max_calls: int = 400
+    max_calls_per_s: int = 100
+    register_min_s: float = 60.0
+    register_max_s: float = 3600.0
+    kept_call_s: float = 120.0
+    """How long a call is kept with an announcement while the store cannot be reached."""
+    store_patience_s: float = 2.0
+    """How long a caller may hear nothing while the store does not answer."""
+    debts: Path = Path("data/phone-debts.jsonl")
+    """Where calls are noted that were let go before the store was back; holds numbers, mode 600."""
+    authenticate: bool = True
+    """False takes every registration, caller and number: for the conformance tests of SIP only."""
+    guard: GuardSettings = field(default_factory=GuardSettings)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The trunks' networks."""
+        return tuple(ipaddress.ip_network(text) for text in self.trunks)
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """Digest algorithms in the order of preference (RFC 8760)."""
+        return ("SHA-256", "MD5") if self.md5 else ("SHA-256",)
