@@ -187,7 +187,8 @@ class End(asyncio.DatagramProtocol):
             return
         if law is None:
             self._take_event(packet, now_s)
-        elif self.incoming.take(packet, now_s):
+        else:
+            self.incoming.take(packet, now_s)
             self._far_type, self._far_law = packet.payload_type, law
             self._pass_on(packet.sequence, packet.timestamp, packet.payload, now_s)
 
@@ -197,6 +198,7 @@ class End(asyncio.DatagramProtocol):
             if self._source is not None and addr != self._signalled:
                 return False
             self._source = self._target = addr
+            incoming.ssrc = None  # another source is another stream, should it even show the same SSRC
             self.reports.host = str(addr[0])
         elif incoming.ssrc != ssrc and now_s - incoming.arrived_s < _SSRC_SILENT_S:
             return False

@@ -85,7 +85,7 @@ class Playlist:
         self._offset += FRAME_SAMPLES
         while len(frame) < FRAME_SAMPLES:
             if not self._next_sound():
-                return frame + SILENCE[law] * (FRAME_SAMPLES - len(frame))
+                return frame + SILENCE[law] * (FRAME_SAMPLES - len(frame)) if frame else None
             need = FRAME_SAMPLES - len(frame)
             frame += self._sounds[self._index][law][:need]
             self._offset = need

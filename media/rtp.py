@@ -14,6 +14,7 @@ VERSION_2 = 0x80
 MAX_PACKET_BYTES = 1500
 _MAX_DROPOUT = 3000
 _MAX_MISORDER = 100
+_MAX_LATE_RUN = 5
 _MAX_JUMP_SAMPLES = 8000
 """A timestamp that strays by more than a second from both its sequence and the clock has jumped."""
 
@@ -75,6 +76,8 @@ class Incoming:
     __slots__ = (
         "_base",
         "_cycles",
+        "_late_next",
+        "_late_run",
         "_reported_expected",
         "_reported_received",
         "_transit",
@@ -98,6 +101,8 @@ class Incoming:
         self.next_timestamp = 0
         self._base = 0
         self._cycles = 0
+        self._late_next = -1
+        self._late_run = 0
         self._transit = 0.0
         self._reported_expected = 0
         self._reported_received = 0
@@ -118,8 +123,8 @@ class Incoming:
             self._cycles += 65536
         self.next_sequence = sequence
 
-    def take(self, packet: Packet, now_s: float) -> bool:
-        """Place any packet of audio in the stream; False for one too late to be of use."""
+    def take(self, packet: Packet, now_s: float) -> None:
+        """Place any packet of audio in the stream."""
         if packet.ssrc != self.ssrc:
             self._begin(packet, now_s)
         gap = ahead(packet.sequence, self.next_sequence, 16)
@@ -127,18 +132,26 @@ class Incoming:
             self._begin(packet, now_s)
             gap = 0
         leap = ahead(packet.timestamp, self.next_timestamp, 32)
-        if gap < 0:
+        if gap < 0 and not self._restarts(packet.sequence, leap):
             self.received += 1
-            return -_MAX_JUMP_SAMPLES <= leap <= 0
+            return
+        if gap < 0:
+            self._begin(packet, now_s)
+            gap = leap = 0
         if abs(leap) > _MAX_JUMP_SAMPLES and self._strays(leap, now_s):
             self.generation = next(_generations)
             self._transit = now_s * 8000 - packet.timestamp
         self._skip_to(packet.sequence, gap)
         self.next_timestamp = packet.timestamp
         self.follow(now_s, len(packet.payload))
-        return True
 
-    def take_event(self, packet: Packet, now_s: float) -> bool:
+    def _restarts(self, sequence: int, leap: int) -> bool:
+        """Whether a packet behind its time is no late one but the far end begun anew, close behind itself."""
+        self._late_run = self._late_run + 1 if sequence == self._late_next else 1
+        self._late_next = (sequence + 1) & 0xFFFF
+        return not -_MAX_JUMP_SAMPLES <= leap <= 0 or self._late_run > _MAX_LATE_RUN
+
+    def take_event(self, packet: Packet, now_s: float) -> None:
         """Place a telephone-event, which has a sequence number of the stream but holds its timestamp still."""
         if packet.ssrc != self.ssrc:
             self._begin(packet, now_s)
@@ -150,7 +163,6 @@ class Incoming:
         self.arrived_s = now_s
         if gap >= 0:
             self._skip_to((packet.sequence + 1) & 0xFFFF, gap + 1)
-        return True
 
     def _strays(self, leap: int, now_s: float) -> bool:
         return abs(leap - (now_s - self.arrived_s) * 8000) > _MAX_JUMP_SAMPLES
