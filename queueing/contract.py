@@ -286,7 +286,7 @@ class Store(Protocol):
     shared: SharedState
 
     def wakes(self) -> AsyncIterator[SessionId]:
-        """Sessions that grew or queues that changed, as a hint; nobody trusts it."""
+        """Sessions that grew, as a hint that nobody trusts; the empty id says that `match` could make an offer."""
         ...
 
     async def ready(self) -> bool:

@@ -42,3 +42,19 @@ class UnsafeStore(QueueingError):
     def __init__(self, faults: tuple[str, ...]) -> None:
         self.faults = faults
         super().__init__("the store is not durable: " + "; ".join(faults))
+
+
+class TooLarge(QueueingError):
+    """A value beyond the store's bound."""
+
+    def __init__(self, what: str, size: int, limit: int) -> None:
+        self.what, self.size, self.limit = what, size, limit
+        super().__init__(f"{what} of size {size} is beyond the bound of {limit}")
+
+
+class UnfitName(QueueingError):
+    """A name that would tear what is written around it. Not repeated: it is not ours."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what} must be short, printable and not empty")

@@ -1,0 +1,131 @@
+"""`contract.Log` in Redis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from queueing.errors import TooLarge
+from queueing.library import MOST
+from queueing.server import Server
+from queueing.wire import Blinding
+from session import codec
+from session.events import Event, LegClosed, LegOpened, SessionOpened
+from session.ids import NodeId, SessionId
+from session.machine import begin
+from session.ports import Entry, SessionGone
+from session.state import Medium, Session
+
+FEED_BATCH = 1000
+
+
+class RedisLog:
+    """One stream a session, whose ids are the versions, and one feed of all."""
+
+    def __init__(self, server: Server, prefix: str, blinding: Blinding) -> None:
+        self._server, self._prefix, self._blinding = server, prefix, blinding
+
+    async def open(
+        self,
+        session: SessionId,
+        node: NodeId,
+        opened: SessionOpened,
+        first_leg: LegOpened,
+        first_word: Event | None = None,
+        *,
+        dedupe: str,
+        word_dedupe: str | None = None,
+        at: float | None = None,
+    ) -> tuple[SessionId, bool]:
+        (outcome,) = await self._server.call(
+            "open",
+            session,
+            node,
+            self._blinding.citizen(opened.citizen),
+            self._blinding.contact(dedupe),
+            self._blinding.word(word_dedupe),
+            _bounded(opened),
+            _bounded(first_leg),
+            int(first_leg.leg.medium is Medium.VOICE),
+            b"" if first_word is None else _bounded(first_word),
+            "" if at is None else round(at * 1000),
+        )
+        known, _, fresh = _written(outcome)
+        return known, fresh
+
+    async def append(self, session: SessionId, event: Event, *, dedupe: str | None = None) -> int:
+        word = self._blinding.word(dedupe)
+        (outcome,) = await self._server.call("append", session, word, _bounded(event), _vital(event), int(event.late))
+        if outcome == b"gone":
+            raise SessionGone(session)
+        return _written(outcome)[1]
+
+    async def read(self, session: SessionId, after: int = 0, limit: int = FEED_BATCH) -> list[Entry]:
+        found = await self._server.send("XRANGE", f"{self._prefix}log:{session}", f"{after + 1}-0", "+", "COUNT", limit)
+        return [_entry(session, int(stream_id.partition(b"-")[0]), values) for stream_id, values in found]
+
+    async def follow(self, after: str = "$", *, block_s: float = 5.0) -> tuple[str, list[Entry]]:
+        feed = f"{self._prefix}feed"
+        if after == "$":
+            newest = await self._server.send("XREVRANGE", feed, "+", "-", "COUNT", 1)
+            after = newest[0][0].decode() if newest else "0"
+        block_ms = max(1, round(block_s * 1000))
+        found = await self._server.wait_for(
+            block_s, "XREAD", "COUNT", FEED_BATCH, "BLOCK", block_ms, "STREAMS", feed, after
+        )
+        if not found:
+            return after, []
+        ((_, items),) = found
+        entries = []
+        for _, values in items:
+            by_name = _by_name(values)
+            entries.append(_entry(SessionId(by_name[b"s"].decode()), int(by_name[b"v"]), values))
+        return items[-1][0].decode(), entries
+
+    async def trim(self, cursor: str) -> None:
+        if cursor in ("0", "$"):
+            return
+        milliseconds, _, sequence = cursor.partition("-")
+        await self._server.send("XTRIM", f"{self._prefix}feed", "MINID", f"{milliseconds}-{int(sequence) + 1}")
+        while await self._server.call("forget", cursor, MOST) == MOST:
+            pass
+
+    async def open_session_of(self, session: SessionId) -> Session | None:
+        snapshot = await self._server.send("HGET", f"{self._prefix}session:{session}", "snapshot")
+        if snapshot is not None:
+            return codec.decode_session(snapshot)
+        return await self.newborn(session)
+
+    async def newborn(self, session: SessionId) -> Session | None:
+        """A session that no mailbox has absorbed anything of yet."""
+        first = await self.read(session, limit=1)
+        if not first or not isinstance(first[0].event, SessionOpened):
+            return None
+        return begin(session, first[0].event)
+
+
+def _bounded(event: Event) -> bytes:
+    data = codec.encode_event(event)
+    if len(data) > codec.LARGEST_BYTES:
+        raise TooLarge(codec.tag_of(event), len(data), codec.LARGEST_BYTES)
+    return data
+
+
+def _vital(event: Event) -> str:
+    """What the queue must know of a vital event: whether somebody may be gone."""
+    if not event.vital:
+        return ""
+    return "gone" if isinstance(event, LegClosed) else "came"
+
+
+def _written(outcome: bytes) -> tuple[SessionId, int, bool]:
+    session, version, fresh = outcome.decode().rsplit("#", 2)
+    return SessionId(session), int(version), fresh == "1"
+
+
+def _by_name(values: list[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(values[::2], values[1::2], strict=True))
+
+
+def _entry(session: SessionId, version: int, values: list[Any]) -> Entry:
+    by_name = _by_name(values)
+    return Entry(session, version, codec.decode_event(by_name[b"e"], int(by_name[b"at"]) / 1000))

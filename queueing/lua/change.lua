@@ -1,0 +1,84 @@
+-- What a mailbox asks of the queue, committed in the script that absorbs the events which caused it.
+
+local change = {}
+
+local BETWEEN = '\n' -- in a timer's name: session, then name; ids have no line breaks
+
+function change.clear_timer(session, name)
+  redis.call('SREM', P .. 'timers_of:' .. session, name)
+  redis.call('ZREM', P .. 'timers', session .. BETWEEN .. name)
+end
+
+function change.parse_timer(member)
+  return string.match(member, '^([^\n]+)\n(.*)$')
+end
+
+-- The charge on an assignee who has the session ends, and with it what an accept may be repeated for.
+local function release(session, who)
+  charge.drop(who, session)
+  local key = journal.session_key(session)
+  if redis.call('HGET', key, 'holder') == who then
+    redis.call('HDEL', key, 'holder')
+  end
+end
+
+local function finish(session)
+  local key = journal.session_key(session)
+  offer.cancel(session)
+  line.leave(session)
+  local holder = redis.call('HGET', key, 'holder')
+  if holder then
+    release(session, holder)
+  end
+  for _, name in ipairs(redis.call('SMEMBERS', P .. 'timers_of:' .. session)) do
+    change.clear_timer(session, name)
+  end
+  redis.call('HDEL', key, 'open', 'declined')
+  redis.call('ZADD', P .. 'closed', NOW, session)
+  matter.unindex(session)
+end
+
+local APPLY = {
+  enqueue = function(session, want)
+    offer.cancel(session)
+    line.join(session, want)
+    matter.index(session)
+  end,
+  withdraw = function(session)
+    offer.cancel(session)
+    line.leave(session)
+  end,
+  wrap = function(session, want)
+    charge.move(want.assignee, session, 'wrapping')
+  end,
+  release = function(session, want)
+    release(session, want.assignee)
+  end,
+  set_timer = function(session, want)
+    redis.call('SADD', P .. 'timers_of:' .. session, want.name)
+    redis.call('ZADD', P .. 'timers', NOW + want.after, session .. BETWEEN .. want.name)
+  end,
+  clear_timer = function(session, want)
+    change.clear_timer(session, want.name)
+  end,
+  let_go = function(session)
+    matter.unindex(session)
+  end,
+  finish = finish,
+}
+
+-- The first class among the changes that is not open yet, or false; asked before anything is written.
+function change.missing_class(changes)
+  for _, want in ipairs(changes) do
+    if want.class and redis.call('SISMEMBER', P .. 'classes', want.class) == 0 then
+      return want.class
+    end
+  end
+  return false
+end
+
+function change.apply(session, changes)
+  for _, want in ipairs(changes) do
+    APPLY[want.kind](session, want)
+  end
+end

@@ -1,0 +1,116 @@
+-- Sessions begin, and what happens to them is written down.
+
+local matter = {}
+
+local DONE = '#' -- between the parts of what is remembered of a word
+
+function matter.written(id, version, fresh)
+  return id .. DONE .. version .. DONE .. fresh
+end
+
+-- The citizen's coming or going: until it is absorbed no offer of theirs is made or accepted (law 10).
+local function vital(id, version, kind)
+  if kind ~= '' then
+    redis.call('HSET', journal.session_key(id), 'vital', version, 'vital_kind', kind)
+    line.settle(id)
+  end
+end
+
+-- The citizen's newest open session that this contact belongs to. Two calls at once are two people.
+local function open_session(citizen, is_call)
+  for _, id in ipairs(redis.call('ZREVRANGE', P .. 'citizen:' .. citizen, 0, 7)) do
+    local held = fields(journal.session_key(id), 'open', 'call')
+    if held.open and not (is_call == '1' and held.call == '1') then
+      return id
+    end
+  end
+end
+
+function matter.index(id)
+  local citizen = redis.call('HGET', journal.session_key(id), 'citizen')
+  local began = redis.call('HGET', journal.session_key(id), 'began')
+  redis.call('ZADD', P .. 'citizen:' .. citizen, began, id)
+end
+
+function matter.unindex(id)
+  local citizen = redis.call('HGET', journal.session_key(id), 'citizen')
+  redis.call('ZREM', P .. 'citizen:' .. citizen, id)
+end
+
+-- id, node, citizen, contact's word, first word's word, opened, leg, is it a call, first event, at ('' for now)
+-- -> { "id#version#fresh" }
+entry('open', function(args)
+  local id, name, citizen, contact, word, opened, leg, is_call, first, at = unpack(args)
+  local known = journal.known(citizen, contact)
+  if known then
+    return { known }
+  end
+  at = at == '' and NOW or math.min(tonumber(at), NOW)
+  local found = open_session(citizen, is_call)
+  local fresh = not found
+  if fresh then
+    redis.call('HSET', journal.session_key(id), 'open', 1, 'log', 0, 'snap', 0, 'vital', 0, 'fence', 1, 'token', 0,
+      'node', name, 'citizen', citizen, 'began', at)
+    node.take(name, id)
+    matter.index(id)
+    journal.write(id, opened, at)
+  else
+    id = found
+  end
+  if is_call == '1' then
+    redis.call('HSET', journal.session_key(id), 'call', 1)
+  end
+  local version = journal.write(id, leg, at)
+  vital(id, version, 'came')
+  local outcome = matter.written(id, version, fresh and 1 or 0)
+  journal.remember(citizen, contact, outcome)
+  if first ~= '' and not journal.known(citizen, word) then
+    version = journal.write(id, first, at)
+    journal.remember(citizen, word, matter.written(id, version, 0))
+  end
+  return { outcome }
+end)
+
+-- id, word, event, vital kind ('came', 'gone' or ''), may it be late ('1')
+-- -> { 'gone' } | { "id#version#0" }
+entry('append', function(args)
+  local id, word, event, kind, late = unpack(args)
+  local held = fields(journal.session_key(id), 'citizen', 'open')
+  if not held.citizen then
+    return { 'gone' }
+  end
+  local known = journal.known(held.citizen, word)
+  if known then
+    return { known }
+  end
+  if not held.open and late ~= '1' then
+    return { 'gone' }
+  end
+  local version = journal.write(id, event, NOW)
+  if held.open then
+    vital(id, version, kind)
+  end
+  local outcome = matter.written(id, version, 0)
+  journal.remember(held.citizen, word, outcome)
+  return { outcome }
+end)
+
+-- cursor (ms-seq), limit -> how many sessions were forgotten: closed for long, and safe elsewhere up to the cursor.
+entry('forget', function(args)
+  local upto_ms, upto_seq = string.match(args[1], '^(%d+)-(%d+)$')
+  upto_ms, upto_seq = tonumber(upto_ms), tonumber(upto_seq)
+  local forgotten = 0
+  local old = redis.call('ZRANGEBYSCORE', P .. 'closed', '-inf', NOW - SETTINGS.forget, 'LIMIT', 0, bounded(args[2]))
+  for _, id in ipairs(old) do
+    local key = journal.session_key(id)
+    local ms, seq = string.match(redis.call('HGET', key, 'cursor'), '^(%d+)-(%d+)$')
+    ms, seq = tonumber(ms), tonumber(seq)
+    if ms < upto_ms or (ms == upto_ms and seq <= upto_seq) then
+      node.drop(id)
+      redis.call('ZREM', P .. 'closed', id)
+      redis.call('UNLINK', key, P .. 'log:' .. id, P .. 'effects:' .. id, P .. 'timers_of:' .. id)
+      forgotten = forgotten + 1
+    end
+  end
+  return forgotten
+end)

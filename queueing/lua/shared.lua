@@ -1,0 +1,46 @@
+-- Small state that all nodes share.
+
+local FIELDS = 64
+
+-- key, field, value, ttl -> 1, or 0 where the map is full
+entry('put_field', function(args)
+  local key, name, value, ttl = P .. 'shared:' .. args[1], args[2], args[3], tonumber(args[4])
+  if redis.call('HEXISTS', key, name) == 0 and redis.call('HLEN', key) >= FIELDS then
+    return 0
+  end
+  redis.call('HSET', key, name, value)
+  if redis.call('PTTL', key) < ttl then
+    redis.call('PEXPIRE', key, ttl)
+  end
+  return 1
+end)
+
+-- bucket, rate per second, burst -> 1, or 0 where it is empty
+entry('take', function(args)
+  local key, rate, burst = P .. 'bucket:' .. args[1], tonumber(args[2]), tonumber(args[3])
+  local b = fields(key, 'tokens', 'at')
+  local tokens = math.min(burst, tonumber(b.tokens or burst) + (NOW - tonumber(b.at or NOW)) * rate / 1000)
+  local taken = tokens >= 1
+  if taken then
+    tokens = tokens - 1
+  end
+  redis.call('HSET', key, 'tokens', string.format('%.6f', tokens), 'at', NOW)
+  redis.call('PEXPIRE', key, math.min(math.ceil(burst / rate * 1000) + 1000, 24 * 3600 * 1000))
+  return taken and 1 or 0
+end)
+
+-- name, holder, ttl -> the fencing number, or 0 where another holds it
+entry('lease', function(args)
+  local key, holder, ttl = P .. 'lease:' .. args[1], args[2], tonumber(args[3])
+  local held = fields(key, 'holder', 'until', 'fence')
+  local live = held.holder and tonumber(held['until']) > NOW
+  if live and held.holder ~= holder then
+    return 0
+  end
+  local fence = tonumber(held.fence or 0)
+  if not live then
+    fence = fence + 1
+  end
+  redis.call('HSET', key, 'holder', holder, 'until', NOW + ttl, 'fence', fence)
+  return fence
+end)

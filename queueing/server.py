@@ -1,0 +1,183 @@
+"""The way to the Redis or Valkey server: few connections, many callers, no retry.
+
+Calls made in the same turn of the loop travel in one pipeline: with `appendfsync always` one fsync then serves them
+all. A call whose reply does not come ends as `StoreUnavailable`, and is never sent twice by this file; who may
+repeat it is decided above, where it is known to be safe. The one exception is a function that the server says it
+does not have: nothing has run then, so the library is loaded and the call sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol
+
+from redis import exceptions
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from queueing.library import Library
+from session.ports import StoreUnavailable
+
+CONNECT_S = 2.0
+COMMAND_S = 5.0
+LANES = 4
+"""Pipelines under way at once. More only makes each shorter."""
+BATCH = 64
+"""Commands in one pipeline."""
+REDIAL_S = 0.2
+"""Pause before a broken subscription is tried again."""
+
+Argument = str | bytes | int | float
+_Broken = (exceptions.ConnectionError, exceptions.TimeoutError, OSError, TimeoutError)
+
+
+class Caller(Protocol):
+    """Who can run the library's functions and plain commands."""
+
+    async def call(self, function: str, *arguments: Argument) -> Any: ...
+    async def send(self, *command: Argument) -> Any: ...
+
+
+class Server:
+    """One server, by URL. Replies are raw (bytes, int, lists)."""
+
+    def __init__(self, url: str, prefix: str, library: Library, connections: int) -> None:
+        self._prefix, self._library = prefix, library
+        self._names: dict[str, str] = {}
+        self._pool = _pool(url, connections, COMMAND_S)
+        self._patient = _pool(url, connections, None)
+        self._waiting: deque[tuple[Sequence[Argument], asyncio.Future[Any]]] = deque()
+        self._lanes: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Let what is under way end, and disconnect."""
+        while self._lanes:
+            await asyncio.gather(*self._lanes)
+        await self._pool.disconnect()
+        await self._patient.disconnect()
+
+    async def load(self) -> None:
+        """Give the server our functions. A library of that name has that content, so replacing changes nothing."""
+        await self.send("FUNCTION", "LOAD", "REPLACE", self._library.code)
+
+    async def call(self, function: str, *arguments: Argument) -> Any:
+        """Run a function of the library over our keys. Raises `StoreUnavailable`."""
+        name = self._names.get(function)
+        if name is None:
+            name = self._names.setdefault(function, self._library.function(function))
+        command = ("FCALL", name, 1, self._prefix, *arguments)
+        try:
+            return await self._submit(command)
+        except exceptions.ResponseError as error:
+            if "Function not found" not in str(error):
+                raise _unavailable(error) from error
+        await self.load()
+        return await self.send(*command)
+
+    async def send(self, *command: Argument) -> Any:
+        """Run one command. Raises `StoreUnavailable`."""
+        try:
+            return await self._submit(command)
+        except exceptions.ResponseError as error:
+            raise _unavailable(error) from error
+
+    async def wait_for(self, block_s: float, *command: Argument) -> Any:
+        """Run a command that may block for `block_s`, on a connection of its own. Raises `StoreUnavailable`."""
+        async with _Connection(self._patient) as connection:
+            async with asyncio.timeout(block_s + COMMAND_S):
+                await connection.send_command(*command)
+                return await connection.read_response()
+
+    async def heard(self, channel: str) -> AsyncIterator[bytes]:
+        """What is published on a channel of ours, without end: a broken subscription is begun again."""
+        while True:
+            try:
+                async with Redis(connection_pool=self._patient).pubsub() as subscription:
+                    await subscription.subscribe(self._prefix + channel)
+                    async for message in subscription.listen():
+                        if message["type"] == "message":
+                            yield message["data"]
+            except (exceptions.RedisError, OSError):
+                await asyncio.sleep(REDIAL_S)
+
+    def _submit(self, command: Sequence[Argument]) -> asyncio.Future[Any]:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+        self._waiting.append((command, answer))
+        if len(self._lanes) < LANES:
+            lane = loop.create_task(self._run_lane(), name="queueing lane")
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lanes.discard)
+        return answer
+
+    async def _run_lane(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            try:
+                await self._exchange(batch)
+            except StoreUnavailable as error:
+                for _, answer in batch:
+                    if not answer.done():
+                        answer.set_exception(error)
+
+    async def _exchange(self, batch: Sequence[tuple[Sequence[Argument], asyncio.Future[Any]]]) -> None:
+        async with _Connection(self._pool) as connection:
+            packed = connection.pack_commands([command for command, _ in batch])
+            await connection.send_packed_command(packed)
+            for _, answer in batch:
+                try:
+                    reply = await connection.read_response()
+                except exceptions.ResponseError as error:
+                    if not answer.done():
+                        answer.set_exception(error)
+                else:
+                    if not answer.done():
+                        answer.set_result(reply)
+
+
+class _Connection:
+    """A connection of the pool for one exchange; broken, it is closed, so that nobody reads another's reply."""
+
+    def __init__(self, pool: BlockingConnectionPool) -> None:
+        self._pool = pool
+        self._connection: AbstractConnection | None = None
+
+    async def __aenter__(self) -> AbstractConnection:
+        try:
+            connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call] # redis-py's decorator
+            self._connection = connection
+        except (exceptions.RedisError, *_Broken) as error:
+            raise _unavailable(error) from error
+        return connection
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        assert self._connection is not None  # noqa: S101 - entered
+        if error is not None:
+            await self._connection.disconnect(nowait=True)
+        await self._pool.release(self._connection)
+        if isinstance(error, (exceptions.RedisError, *_Broken)):
+            raise _unavailable(error) from error
+
+
+def _pool(url: str, connections: int, timeout_s: float | None) -> BlockingConnectionPool:
+    """A pool without redis-py's default of ten retries, which ran a script four times whose reply was lost."""
+    return BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=CONNECT_S,
+        socket_connect_timeout=CONNECT_S,
+        socket_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 0),
+        retry_on_error=[],
+        protocol=2,
+    )
+
+
+def _unavailable(error: BaseException) -> StoreUnavailable:
+    """Says the kind of failure only: a server's sentence may repeat what was sent."""
+    code = str(error).split(" ", 1)[0] if isinstance(error, exceptions.ResponseError) else ""
+    return StoreUnavailable(" ".join(filter(None, (type(error).__name__, code))))
