@@ -1,0 +1,104 @@
+"""The sound of a test's call: a real UDP socket with a paced microphone, and an ear that keeps what arrives."""
+
+import asyncio
+import re
+import struct
+import time
+from typing import Any, Self
+
+import numpy as np
+
+from tests.peers.sound import FRAME, RATE, Sound, a_law, from_a_law
+
+PCMA = 8
+LONGEST_S = 300
+"""An ear that hears timestamps further apart than this reports a fault rather than fill the memory."""
+
+
+class RtpEnd(asyncio.DatagramProtocol):
+    """One end of a call, in A-law. It sends to where the other side's description says, or to whom spoke first."""
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.host = host
+        self.target: tuple[str, int] | None = None
+        self.first_at: float | None = None
+        """When the first packet came, by the monotonic clock."""
+        self.last_at = 0.0
+        self.packets = 0
+        self._heard: list[tuple[int, int, bytes]] = []
+        self._transport: Any = None
+        self._sequence = 0
+        self._timestamp = 0
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self.host, 0))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._transport.close()
+
+    @property
+    def port(self) -> int:
+        return int(self._transport.get_extra_info("sockname")[1])
+
+    @property
+    def description(self) -> str:
+        """An offer or answer of A-law and telephone events."""
+        return (
+            f"v=0\r\no=test 1 1 IN IP4 {self.host}\r\ns=-\r\nc=IN IP4 {self.host}\r\nt=0 0\r\n"
+            f"m=audio {self.port} RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+            "a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+        )
+
+    def take(self, description: str) -> None:
+        """Send to where this description of the other side says."""
+        host = re.search(r"^c=IN IP4 (\S+)", description, re.MULTILINE)
+        port = re.search(r"^m=audio (\d+)", description, re.MULTILINE)
+        assert host is not None, description
+        assert port is not None, description
+        self.target = (host[1], int(port[1]))
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if len(data) < 12 or data[0] >> 6 != 2:
+            return
+        now = time.monotonic()
+        self.first_at = self.first_at or now
+        self.last_at = now
+        self.packets += 1
+        self.target = self.target or addr
+        kind, _, timestamp, ssrc = struct.unpack_from("!xBHII", data)
+        if kind & 0x7F == PCMA:
+            self._heard.append((ssrc, timestamp, data[12:]))
+
+    async def say(self, sound: Sound) -> None:
+        """Speak: a packet each 20 ms by the clock, until the sound is over."""
+        octets = a_law(sound)
+        start = time.monotonic()
+        for index in range(len(octets) // FRAME):
+            await asyncio.sleep(max(0.0, start + index * FRAME / RATE - time.monotonic()))
+            self._send(octets[index * FRAME : (index + 1) * FRAME])
+
+    def _send(self, payload: bytes) -> None:
+        assert self.target is not None, "nobody to speak to yet"
+        header = struct.pack("!BBHII", 0x80, PCMA, self._sequence, self._timestamp, 0x7E57)
+        self._transport.sendto(header + payload, self.target)
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self._timestamp = (self._timestamp + len(payload)) & 0xFFFFFFFF
+
+    def heard(self) -> Sound:
+        """What arrived, each packet at the place that its timestamp says, one source after the other."""
+        pieces = [self._laid_out(source) for source in dict.fromkeys(ssrc for ssrc, _, _ in self._heard)]
+        return np.concatenate(pieces) if pieces else np.zeros(0)
+
+    def _laid_out(self, source: int) -> Sound:
+        packets = [(timestamp, payload) for ssrc, timestamp, payload in self._heard if ssrc == source]
+        origin = packets[0][0]
+        places = [((timestamp - origin + 2**31) & 0xFFFFFFFF) - 2**31 for timestamp, _ in packets]
+        first = min(places)
+        span = max(places) - first
+        assert span < LONGEST_S * RATE, "the timestamps jump"
+        sound = np.zeros(span + max(len(payload) for _, payload in packets))
+        for place, (_, payload) in zip(places, packets, strict=True):
+            sound[place - first : place - first + len(payload)] = from_a_law(payload)
+        return sound
