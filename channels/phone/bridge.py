@@ -25,7 +25,7 @@ from channels.phone.sip.address import NameAddress
 from channels.phone.sip.digits import InfoDigit
 from channels.phone.sip.sdp import asks_hold
 from channels.phone.sip.uri import Uri
-from channels.phone.waiting import WaitingRoom
+from channels.phone.waiting import Kept, WaitingRoom
 from session.audio import Announcement, AudioLost, AudioSession, DigitHeard, PlaybackEnded, Slot
 from session.errors import YihaoError
 from session.events import DigitPressed, LegClosed, LegHeld, LegOpened, LegsJoined, RecordingFinished, RecordingStarted
@@ -102,7 +102,7 @@ class Bridge:
             if not self.call.is_over:
                 self.call.answer(body)
             if self.session is None:
-                keeping = asyncio.create_task(self._be_kept(room))
+                keeping = asyncio.create_task(self._be_kept(room, room.enter(self.contact)))
                 background.append(keeping)
             await self._hear(self.call, Slot.CITIZEN, self.contact.leg)
             self._played.set()
@@ -152,10 +152,10 @@ class Bridge:
                 self.call.refuse(488, (("Warning", '305 yihao "Incompatible media format"'),))
             return None
 
-    async def _be_kept(self, room: WaitingRoom) -> None:
+    async def _be_kept(self, room: WaitingRoom, kept: Kept) -> None:
         """The store is away: say so, wait with the caller, and let them go with an apology if it stays away."""
         await self.play((Announcement("store_down"),), music=True)
-        self.session = await room.keep(self.contact)
+        self.session = await room.wait(kept)
         if self.session is None and not self.call.is_over:
             await self.play((Announcement("apology"),), music=False)
             with suppress(TimeoutError):

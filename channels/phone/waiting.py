@@ -44,11 +44,15 @@ class WaitingRoom:
         """The session of a caller, directly; None where the store is away, or others wait for it already."""
         return None if self._line else await self._open(contact)
 
-    async def keep(self, contact: Contact) -> SessionId | None:
-        """Wait in line for the store. None: kept too long, and noted as a debt; or forgotten meanwhile."""
+    def enter(self, contact: Contact) -> Kept:
+        """Take the next place in line."""
         kept = Kept(contact)
         self._line.append(kept)
         self._came.set()
+        return kept
+
+    async def wait(self, kept: Kept) -> SessionId | None:
+        """Until the store is back. None: kept too long, and noted as a debt; or the call ended meanwhile."""
         try:
             async with asyncio.timeout(self._kept_s):
                 return await asyncio.shield(kept.admitted)
@@ -56,11 +60,11 @@ class WaitingRoom:
             if kept.admitted.done():
                 return kept.admitted.result()
             self._line.remove(kept)
-            await self._owe(contact)
+            await self._owe(kept.contact)
             return None
 
     async def leave(self, leg: LegId, *, owed: bool) -> None:
-        """The call is over: the caller leaves the line, and `keep` returns. `owed`: it was we who ended it."""
+        """The call is over: the caller leaves the line, and `wait` returns. `owed`: it was we who ended it."""
         for kept in [one for one in self._line if one.contact.leg == leg]:
             self._line.remove(kept)
             if owed:

@@ -120,7 +120,9 @@ SAMPLES = (
     Sample(
         "4475-3.1.1.10",
         "unknown transports",
-        request(extra=("Via: SIP/2.0/UNKNOWN t.example;branch=z9hG4bKa", "Via: SIP/2.0/SCTP s.example;branch=z9hG4bKb")),
+        request(
+            extra=("Via: SIP/2.0/UNKNOWN t.example;branch=z9hG4bKa", "Via: SIP/2.0/SCTP s.example;branch=z9hG4bKb")
+        ),
         OK,
     ),
     Sample(
@@ -159,8 +161,18 @@ SAMPLES = (
     Sample("4475-3.1.2.7", "the request URI in brackets", request(uri="<sip:12345@yihao.example>"), (400,)),
     Sample("4475-3.1.2.8", "a space in the request URI", request(uri="sip:12345@yihao.example; lr"), (400,)),
     Sample("4475-3.1.2.9", "two spaces in the request line", request(uri=" sip:12345@yihao.example "), (400,)),
-    Sample("4475-3.1.2.10", "spaces behind the request line", request().replace(b" SIP/2.0\r\n", b" SIP/2.0  \r\n", 1), (400,)),
-    Sample("4475-3.1.2.11", "header fields in the request URI", request(uri="sip:1@yihao.example?Route=%3Csip:x%3E"), (400,)),
+    Sample(
+        "4475-3.1.2.10",
+        "spaces behind the request line",
+        request().replace(b" SIP/2.0\r\n", b" SIP/2.0  \r\n", 1),
+        (400,),
+    ),
+    Sample(
+        "4475-3.1.2.11",
+        "header fields in the request URI",
+        request(uri="sip:1@yihao.example?Route=%3Csip:x%3E"),
+        (400,),
+    ),
     Sample("4475-3.1.2.12", "a Date in no zone", request(extra=("Date: Fri, 01 Jan 2010 16:00:00 EST",)), (100, 400)),
     Sample(
         "4475-3.1.2.13",
@@ -183,7 +195,9 @@ SAMPLES = (
         (505,),
     ),
     Sample("4475-3.1.2.17", "CSeq of another method", request(CSeq="8 INVITE"), (400,)),
-    Sample("4475-3.1.2.18", "an unknown method with CSeq of another", request("NEWMETHOD", CSeq="8 INVITE"), (501, 400)),
+    Sample(
+        "4475-3.1.2.18", "an unknown method with CSeq of another", request("NEWMETHOD", CSeq="8 INVITE"), (501, 400)
+    ),
     Sample(
         "4475-3.1.2.19",
         "a status that is none",
@@ -191,7 +205,9 @@ SAMPLES = (
         (),
     ),
     Sample("4475-3.2.1", "the bare cookie as branch", request(Via="SIP/2.0/UDP probe.example;branch=z9hG4bK"), OK),
-    Sample("4475-3.3.1", "From, To and Call-ID absent", request("INVITE", drop=("From", "To", "Call-ID"), body=SDP), (400,)),
+    Sample(
+        "4475-3.3.1", "From, To and Call-ID absent", request("INVITE", drop=("From", "To", "Call-ID"), body=SDP), (400,)
+    ),
     Sample("4475-3.3.1b", "From absent", request("INVITE", drop=("From",), body=SDP), (400,)),
     Sample("4475-3.3.1c", "Via absent", request("INVITE", drop=("Via",), body=SDP), (400,)),
     Sample("4475-3.3.2", "an unknown scheme", request(uri="nobodyKnows:opaque"), (416,)),
@@ -199,7 +215,9 @@ SAMPLES = (
     Sample(
         "4475-3.3.4",
         "odd schemes in the fields of a REGISTER",
-        request("REGISTER", "sip:yihao.example", To="isbn:2983792873", From="<http://h.example>;tag=5", Contact="<name:J_S>"),
+        request(
+            "REGISTER", "sip:yihao.example", To="isbn:2983792873", From="<http://h.example>;tag=5", Contact="<name:J_S>"
+        ),
         (400,),
     ),
     Sample(
@@ -208,7 +226,9 @@ SAMPLES = (
         request(extra=("Require: nothing, nothingElse", "Proxy-Require: noProxy")),
         (420,),
     ),
-    Sample("4475-3.3.6", "an unknown content type", request("INVITE", body="<a/>", Content_Type="application/odd"), (415,)),
+    Sample(
+        "4475-3.3.6", "an unknown content type", request("INVITE", body="<a/>", Content_Type="application/odd"), (415,)
+    ),
     Sample(
         "4475-3.3.7",
         "an unknown scheme of authorization",
@@ -266,19 +286,48 @@ SAMPLES = (
         ),
         (100, 400),
     ),
-    Sample("5118-4.1", "an IPv6 reference", request(uri="sip:[2001:db8::10]", Via="SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bK6"), OK),
+    Sample(
+        "5118-4.1",
+        "an IPv6 reference",
+        request(uri="sip:[2001:db8::10]", Via="SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bK6"),
+        OK,
+    ),
     Sample("5118-4.2", "IPv6 without brackets", request(uri="sip:2001:db8::10"), (400,)),
     Sample("5118-4.3", "a port within the brackets", request(uri="sip:[2001:db8::10:5070]"), OK),
     Sample("5118-4.4", "a port behind the brackets", request(uri="sip:[2001:db8::10]:5070"), OK),
-    Sample("5118-4.5a", "received in brackets", request(Via="SIP/2.0/UDP [2001:db8::9:1];received=[2001:db8::9:255];branch=z9hG4bK7"), OK),
-    Sample("5118-4.5b", "received without brackets", request(Via="SIP/2.0/UDP [2001:db8::9:1];received=2001:db8::9:255;branch=z9hG4bK8"), OK),
+    Sample(
+        "5118-4.5a",
+        "received in brackets",
+        request(Via="SIP/2.0/UDP [2001:db8::9:1];received=[2001:db8::9:255];branch=z9hG4bK7"),
+        OK,
+    ),
+    Sample(
+        "5118-4.5b",
+        "received without brackets",
+        request(Via="SIP/2.0/UDP [2001:db8::9:1];received=2001:db8::9:255;branch=z9hG4bK8"),
+        OK,
+    ),
     Sample("5118-4.6", "IPv6 in SDP", request("INVITE", body=SDP.replace("IP4 127.0.0.1", "IP6 2001:db8::20")), OK),
-    Sample("5118-4.7", "addresses of both kinds in Via", request(extra=("Via: SIP/2.0/TCP [2001:db8::9:255];branch=z9hG4bK9;received=192.0.2.200",)), OK),
-    Sample("5118-4.8", "addresses of both kinds in SDP", request("INVITE", body=SDP + "m=video 6024 RTP/AVP 107\r\nc=IN IP6 2001:db8::1\r\n"), OK),
-    Sample("5118-4.9", "an IPv4 address in IPv6", request("INVITE", Contact='"T" <sip:t@[::ffff:192.0.2.2]>', body=SDP), OK),
+    Sample(
+        "5118-4.7",
+        "addresses of both kinds in Via",
+        request(extra=("Via: SIP/2.0/TCP [2001:db8::9:255];branch=z9hG4bK9;received=192.0.2.200",)),
+        OK,
+    ),
+    Sample(
+        "5118-4.8",
+        "addresses of both kinds in SDP",
+        request("INVITE", body=SDP + "m=video 6024 RTP/AVP 107\r\nc=IN IP6 2001:db8::1\r\n"),
+        OK,
+    ),
+    Sample(
+        "5118-4.9", "an IPv4 address in IPv6", request("INVITE", Contact='"T" <sip:t@[::ffff:192.0.2.2]>', body=SDP), OK
+    ),
     Sample("5118-4.10a", "three colons", request(uri="sip:12345@[2001:db8:::192.0.2.1]"), OK),
     Sample("5118-4.10b", "two colons", request(uri="sip:12345@[2001:db8::192.0.2.1]"), OK),
-    Sample("telephony", "a port that no socket has", request(Via="SIP/2.0/UDP probe.example:99999;branch=z9hG4bKp"), (400,)),
+    Sample(
+        "telephony", "a port that no socket has", request(Via="SIP/2.0/UDP probe.example:99999;branch=z9hG4bKp"), (400,)
+    ),
     Sample("telephony", "a tel: From", request("INVITE", From="<tel:+8613800138000>;tag=6", body=SDP), OK),
     Sample(
         "telephony",
@@ -292,5 +341,10 @@ SAMPLES = (
     Sample("3261-7.3.1", "a line without a name", request(extra=("no colon here",)), (400,)),
     Sample("limits", "a line of more than 8 KB", request(extra=(f"X: {'x' * 9000}",)), (513,)),
     Sample("limits", "more than 128 fields", request(extra=tuple(f"X-{n}: 1" for n in range(140))), (513,)),
-    Sample("limits", "more than 70 Via", request(extra=tuple(f"Via: SIP/2.0/UDP h{n};branch=z9hG4bK{n}" for n in range(80))), (513,)),
+    Sample(
+        "limits",
+        "more than 70 Via",
+        request(extra=tuple(f"Via: SIP/2.0/UDP h{n};branch=z9hG4bK{n}" for n in range(80))),
+        (513,),
+    ),
 )

@@ -1,0 +1,59 @@
+"""The phone on a free port, with the real audio engine and a core in memory."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from channels.phone.adapter import PhoneChannel
+from channels.phone.settings import PhoneSettings
+from media.announcement import PIECES
+from media.engine import Engine
+from media.g711 import Law
+from media.prompts import PromptLibrary
+from session.ids import NodeId
+from tests.channels.phone.core import Core
+
+LOOPBACK = ("127.0.0.0/8",)
+OpenPhone = Callable[..., AbstractAsyncContextManager[PhoneChannel]]
+
+
+@pytest.fixture
+def core() -> Core:
+    return Core()
+
+
+@pytest.fixture
+def prompts() -> PromptLibrary:
+    """Every piece, a tenth of a second long."""
+    return PromptLibrary({name: dict.fromkeys(Law, b"U" * 800) for name in PIECES})
+
+
+@pytest.fixture
+def open_phone(core: Core, prompts: PromptLibrary, tmp_path: Path) -> OpenPhone:
+    @asynccontextmanager
+    async def opened(**settings: object) -> AsyncIterator[PhoneChannel]:
+        values: dict[str, object] = {"port": 0, "trunks": LOOPBACK, "debts": tmp_path / "debts.jsonl"}
+        async with (
+            Engine(prompts) as audio,
+            PhoneChannel(
+                PhoneSettings(**(values | settings)),  # type: ignore[arg-type]
+                node=NodeId("n1"),
+                inbox=core,
+                audio=audio,
+                shared=core,
+                telephones=core,
+                reachability=core,
+                recording_path=None,
+            ) as phone,
+        ):
+            yield phone
+
+    return opened
+
+
+@pytest.fixture
+async def phone(open_phone: OpenPhone) -> AsyncIterator[PhoneChannel]:
+    async with open_phone() as opened:
+        yield opened

@@ -1,0 +1,134 @@
+"""A core in memory for the phone's tests: it keeps what it is told and can be away, as the store can."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from channels.phone.sip.digest import ha1
+from session.events import Event, LegClosed
+from session.ids import AssigneeId, SessionId
+from session.ports import Admission, Contact, Credential, StoreUnavailable, Verdict
+
+REALM = "yihao"
+PASSWORD = "correct horse"
+
+
+@dataclass
+class Core:
+    """Inbox, SharedState, Telephones and Reachability at once."""
+
+    is_away: bool = False
+    verdict: Verdict = Verdict.ACCEPTED
+    contacts: list[Contact] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    accepted: list[tuple[AssigneeId, int]] = field(default_factory=list)
+    declined: list[tuple[AssigneeId, int, str]] = field(default_factory=list)
+    presence: list[tuple[str, bool]] = field(default_factory=list)
+    maps: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    asked: int = 0
+    _seen: set[str] = field(default_factory=set)
+
+    def _reach(self, what: str) -> None:
+        self.asked += 1
+        if self.is_away:
+            raise StoreUnavailable(what)
+
+    # Inbox
+
+    async def open(self, contact: Contact) -> Admission:
+        self._reach("open")
+        fresh = all(one.leg != contact.leg for one in self.contacts)
+        if fresh:
+            self.contacts.append(contact)
+        return Admission(SessionId(f"session-{contact.leg}"), contact.leg, fresh)
+
+    async def post(self, session: SessionId, event: Event, *, dedupe: str | None = None) -> int:
+        self._reach("post")
+        if dedupe is None or dedupe not in self._seen:
+            self.events.append(event)
+        if dedupe is not None:
+            self._seen.add(dedupe)
+        return len(self.events)
+
+    async def accept(self, session: SessionId, assignee: AssigneeId, token: int) -> Verdict:
+        self._reach("accept")
+        self.accepted.append((assignee, token))
+        return self.verdict
+
+    async def decline(self, session: SessionId, assignee: AssigneeId, token: int, reason: str) -> bool:
+        self._reach("decline")
+        self.declined.append((assignee, token, str(reason)))
+        return True
+
+    def said(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def closed(self) -> list[tuple[str, str]]:
+        return [(event.leg.split("-")[0], event.reason) for event in self.events if isinstance(event, LegClosed)]
+
+    # SharedState
+
+    async def now(self) -> float:
+        self._reach("now")
+        return time.time()
+
+    async def put_field(self, key: str, name: str, value: bytes, *, ttl_s: float) -> None:
+        self._reach("put_field")
+        self.maps.setdefault(key, {})[name] = value
+
+    async def fields(self, key: str) -> Mapping[str, bytes]:
+        self._reach("fields")
+        return dict(self.maps.get(key, {}))
+
+    async def delete_field(self, key: str, name: str) -> None:
+        self._reach("delete_field")
+        self.maps.get(key, {}).pop(name, None)
+
+    async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
+        raise NotImplementedError
+
+    async def put_new(self, key: str, value: bytes, *, ttl_s: float) -> bool:
+        raise NotImplementedError
+
+    async def get(self, key: str) -> bytes | None:
+        raise NotImplementedError
+
+    async def delete(self, key: str) -> None:
+        raise NotImplementedError
+
+    async def take(self, bucket: str, *, rate_per_s: float, burst: int) -> bool:
+        raise NotImplementedError
+
+    async def lease(self, name: str, holder: str, *, ttl_s: float) -> int | None:
+        raise NotImplementedError
+
+    def expire_all(self) -> None:
+        """As if every registration had run out."""
+        for fields in self.maps.values():
+            for name, value in fields.items():
+                fields[name] = json.dumps(json.loads(value) | {"expires_at": 1.0}).encode()
+
+    # Telephones: the extensions 8001 to 8004, of agents a8001 to a8004
+
+    async def credential(self, extension: str) -> Credential | None:
+        self._reach("credential")
+        await asyncio.sleep(0)
+        if extension not in {"8001", "8002", "8003", "8004"}:
+            return None
+        values = {algorithm: ha1(extension, REALM, PASSWORD, algorithm) for algorithm in ("SHA-256", "MD5")}
+        return Credential(AssigneeId(f"a{extension}"), extension, REALM, values)
+
+    async def extension_of(self, assignee: AssigneeId) -> str | None:
+        self._reach("extension_of")
+        return assignee.removeprefix("a")
+
+    # Reachability
+
+    async def registered(self, assignee: AssigneeId, *, first: bool) -> None:
+        self.presence.append((assignee, first))
+
+    async def unregistered(self, assignee: AssigneeId) -> None:
+        self.presence.append((assignee, False))
+        self.presence.append(("gone", False))
