@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ANNOUNCEMENT_SPEED = 0.92  # 1.0, the voice's own pace, is brisk for an elderly caller on a poor line
+
 ANNOUNCEMENTS: dict[str, str] = {
     "welcome": "您好，这里是一二三四五政务服务便民热线，正在为您转接人工话务员。",
     "recording_notice": "为保证服务质量，本次通话将被录音。",
@@ -30,8 +32,9 @@ class Piece:
     """
 
     text: str
-    before: str = ""
-    after: str = ""
+    before: str
+    after: str
+    speed: float
 
     @property
     def sentence(self) -> str:
@@ -45,18 +48,18 @@ class Piece:
 
 
 def _head(text: str) -> Piece:
-    """Opens a sentence; the closed lips of 八 make a clean place to cut."""
-    return Piece(text, after="八位。")
+    """Opens an announcement; the closed lips of 八 make a clean place to cut."""
+    return Piece(text, before="您好，", after="八位。", speed=ANNOUNCEMENT_SPEED)
 
 
 def _middle(text: str) -> Piece:
-    """Stands in a sentence; the voice pauses before it, and the d- of 多 closes it."""
-    return Piece(text, before=_LEAD, after="，多谢您。")
+    """A numeral: the voice pauses before it, and the d- of 多 closes it; faster, it is under 0.2 s."""
+    return Piece(text, before=_LEAD, after="，多谢您。", speed=0.65)
 
 
 def _tail(text: str) -> Piece:
-    """Ends a sentence."""
-    return Piece(text, before=_LEAD, after="。")
+    """Ends an announcement."""
+    return Piece(text, before=_LEAD, after="。", speed=0.85)
 
 
 _LEAD = "请您记下来这个号码，"  # long enough for a true pause at its comma

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.prompts.catalogue import ANNOUNCEMENTS, PIECES
+from tools.prompts.catalogue import ANNOUNCEMENT_SPEED, ANNOUNCEMENTS, PIECES
 from tools.prompts.music import hold_music
 from tools.prompts.shape import (
     SAMPLE_RATE_HZ,
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-ANNOUNCEMENT_SPEED = 0.92  # the voice's own pace is brisk for an elderly caller on a poor line
-PIECE_SPEED = 0.8
+PIECE_SILENCE_MS = 30  # between two pieces of one number it counts twice
 
 _LOG = logging.getLogger("prompts")
 
@@ -48,10 +47,10 @@ def speech(kokoro_js: Path) -> Iterator[tuple[str, NDArray[np.float64]]]:
         spoken = voice.speak(text, ANNOUNCEMENT_SPEED).samples
         yield name, level_speech(trim(to_telephone_band(spoken, kokoro.SAMPLE_RATE_HZ)))
     for name, piece in PIECES.items():
-        whole = voice.speak(piece.sentence, PIECE_SPEED)
+        whole = voice.speak(piece.sentence, piece.speed)
         band = to_telephone_band(whole.samples, kokoro.SAMPLE_RATE_HZ)
         start_s, end_s = whole.span_s(*piece.span)
-        yield name, level_speech(trim(cut(band, start_s, end_s)))
+        yield name, level_speech(trim(cut(band, start_s, end_s), PIECE_SILENCE_MS))
 
 
 def main() -> None:

@@ -97,7 +97,8 @@ def pluck(midi: int, strength: float) -> NDArray[np.float64]:
             sound += np.sin(2 * np.pi * k * hz * t) * np.exp(-t * (1.3 + 1.1 * k)) * strength ** (k / 2) / k**1.7
     attack = np.minimum(1.0, t / 0.012)
     release = np.minimum(1.0, (t[-1] - t) / 0.1)
-    return strength * sound * attack * release
+    plucked: NDArray[np.float64] = strength * sound * attack * release
+    return plucked
 
 
 def pad(midi: int) -> NDArray[np.float64]:
@@ -105,13 +106,14 @@ def pad(midi: int) -> NDArray[np.float64]:
     length = int(5.5 * _BEAT)
     t = np.arange(length) / SAMPLE_RATE_HZ
     hz = _hz(midi)
+    swell = np.sin(np.pi * np.arange(length) / length) ** 1.5
     voices = [
-        np.sin(2 * np.pi * k * hz * detune * t + phase) / k**2
+        swell * np.sin(2 * np.pi * k * hz * detune * t + phase) / k**2
         for detune, phase in ((0.9985, 0.0), (1.0015, 2.0))
         for k in (1, 2, 3)
     ]
-    swell: NDArray[np.float64] = np.sin(np.pi * np.arange(length) / length) ** 1.5
-    return swell * np.sum(voices, axis=0)
+    held: NDArray[np.float64] = np.sum(voices, axis=0)
+    return held
 
 
 def _add_round(track: NDArray[np.float64], at: int, sound: NDArray[np.float64]) -> None:

@@ -17,7 +17,7 @@ PEAK_DBFS = -3.0
 SPEECH_DBFS = -15.5  # of the frames in which somebody speaks; the limiter then touches a few peaks only
 
 _FRAME = SAMPLE_RATE_HZ // 100  # 10 ms
-_SILENT_BELOW_LOUDEST_DB = 38.0  # keeps a final -n or -ng and a leading s-, drops the model's hiss
+_SILENT_BELOW_LOUDEST_DB = 35.0  # keeps a final -n or -ng and a leading s-, drops the model's hiss
 _SPEAKING_BELOW_LOUDEST_DB = 25.0
 
 
@@ -52,7 +52,8 @@ def _without_rumble(samples: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _frame_levels(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
-    return 10 * np.log10(np.mean(frames**2, axis=1) + 1e-10)
+    levels: NDArray[np.float64] = 10 * np.log10(np.mean(frames**2, axis=1) + 1e-10)
+    return levels
 
 
 def cut(samples: NDArray[np.float64], start_s: float, end_s: float) -> NDArray[np.float64]:
