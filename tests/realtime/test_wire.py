@@ -1,0 +1,110 @@
+"""Frames to JSON and back."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime import citizen, desk
+from realtime.errors import BadField, FrameRefused
+from realtime.wire import decode, encode, numbered
+
+ID = "01JD0000000000000000000000"
+
+
+def _send(**change: Any) -> str:
+    return json.dumps({"t": "msg.send", "id": ID, "cseq": 1, "text": "你好", **change})
+
+
+def test_a_command_is_read() -> None:
+    assert decode(_send(), citizen.UP) == citizen.MessageSend(id=ID, cseq=1, text="你好")
+
+
+def test_defaults_may_be_left_out_and_choices_are_held() -> None:
+    presence = {"t": "presence.set", "id": ID, "cseq": 1, "presence": "ready"}
+    assert decode(json.dumps(presence), desk.UP) == desk.PresenceSet(id=ID, cseq=1, presence="ready")
+    with pytest.raises(BadField):
+        decode(json.dumps({**presence, "presence": "asleep"}), desk.UP)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cseq": True},
+        {"cseq": 1.5},
+        {"cseq": -1},
+        {"cseq": 2**60},
+        {"cseq": None},
+        {"id": "8" + "0" * 25},
+        {"id": "short"},
+        {"id": ID.lower()},
+        {"text": None},
+        {"text": ["x"]},
+        {"from_": "x"},
+    ],
+)
+def test_a_field_out_of_bounds_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(BadField):
+        decode(_send(**change), citizen.UP)
+
+
+def test_a_refusal_knows_its_command_and_repeats_no_words() -> None:
+    with pytest.raises(FrameRefused) as refused:
+        decode(_send(text="my secret" * 1000), citizen.UP)
+    assert (refused.value.command_id, refused.value.cseq, refused.value.code) == (ID, 1, "too_long")
+    assert "secret" not in str(refused.value)
+
+
+@given(text=st.text(max_size=300))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        frame = decode(text, citizen.UP)
+    except FrameRefused:
+        return
+    assert frame.t in citizen.UP
+
+
+@given(text=st.text(min_size=1, max_size=4000))
+def test_every_text_with_more_than_blanks_comes_through_whole(text: str) -> None:
+    fits = text.strip() and "\0" not in text
+    try:
+        frame = decode(_send(text=text), citizen.UP)
+    except BadField:
+        assert not fits or any("\ud800" <= char <= "\udfff" for char in text)
+    else:
+        assert isinstance(frame, citizen.MessageSend)
+        assert frame.text == text
+
+
+def test_a_durable_frame_is_written_with_its_number() -> None:
+    file = citizen.File(id="f", name='"名"', content_type="image/png", size=3)
+    frame = citizen.MessageNew(id=ID, from_="agent", name="8001", ts=1.5, state="sent", file=file)
+    assert json.loads(numbered(encode(frame), 12)) == {
+        "seq": 12,
+        "t": "msg.new",
+        "id": ID,
+        "from": "agent",
+        "name": "8001",
+        "ts": 1.5,
+        "state": "sent",
+        "text": None,
+        "file": {"id": "f", "name": '"名"', "content_type": "image/png", "size": 3},
+    }
+
+
+def test_an_entry_of_a_union_says_its_kind() -> None:
+    entry = desk.TextEntry(at=1.0, who=desk.Who(kind="citizen"), message="m", text="hi")
+    frame = desk.ContactTimeline(session="s", version=4, entry=entry)
+    assert json.loads(encode(frame))["entry"] == {
+        "kind": "text",
+        "at": 1.0,
+        "who": {"kind": "citizen", "name": ""},
+        "message": "m",
+        "text": "hi",
+    }
+
+
+def test_half_a_character_from_another_channel_does_not_break_a_frame() -> None:
+    assert json.loads(encode(citizen.MessageNew(id="i", from_="agent", name="", ts=0, state="sent", text="a\ud800b")))
