@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, cast
 
 try:
+    from pyVoIP import VoIP  # before the others, which go in a circle with it
     from pyVoIP.RTP import PayloadType, TransmitType
     from pyVoIP.SIP import SIPMessage, SIPMessageType
-    from pyVoIP.VoIP import CallState, VoIPCall, VoIPPhone
 except ImportError:
     sys.stderr.write(
         "pyVoIP is not installed: run `make run` once, or `pip install -r requirements/dial.txt` in the environment\n"
@@ -47,7 +47,7 @@ class Telephone:
 
     def __init__(self, server: str, port: int, caller: str) -> None:
         address = _own_address(server, port)
-        self._phone = cast("Any", VoIPPhone(server, port, caller, "", myIP=address, sipPort=0))
+        self._phone = cast("Any", VoIP.VoIPPhone(server, port, caller, "", myIP=address, sipPort=0))
         self._sip = self._phone.sip
         self._sip.s = self._sip.out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._sip.s.bind((address, 0))
@@ -69,7 +69,7 @@ class Telephone:
         branch = sip.gen_branch()
         self._invite = sip.gen_invite(number, str(session_id), media, TransmitType.SENDRECV, branch, call_id)
         request = SIPMessage(self._invite.encode())
-        self.call = cast("Any", VoIPCall)(phone, CallState.DIALING, request, session_id, sip.myIP, ms=media)
+        self.call = cast("Any", VoIP.VoIPCall)(phone, VoIP.CallState.DIALING, request, session_id, sip.myIP, ms=media)
         phone.calls[call_id] = self.call
         phone.NSD = sip.NSD = True
         threading.Thread(target=sip.recv_loop, daemon=True).start()
@@ -78,10 +78,10 @@ class Telephone:
 
     def hang_up(self) -> None:
         """BYE after an answer, CANCEL before one."""
-        if self.call.state == CallState.ANSWERED:
+        if self.call.state == VoIP.CallState.ANSWERED:
             self.call.request.headers["Via"][0]["branch"] = self._sip.gen_branch()
             self.call.hangup()
-        elif self.call.state == CallState.DIALING:
+        elif self.call.state == VoIP.CallState.DIALING:
             self._send(self._within("CANCEL"))
             _wait_until(lambda: self.status >= 300, GOODBYE_S)
 
@@ -106,7 +106,7 @@ class Telephone:
             self._hear(message)
         else:
             self._send(self._within("ACK", message.headers["To"]["tag"]))
-            self.call.state = CallState.ENDED
+            self.call.state = VoIP.CallState.ENDED
 
     def _ack(self, response: Any) -> str:
         """The ACK of a 2xx: a transaction of its own, to the Contact (RFC 3261 §13.2.2.4)."""
@@ -165,14 +165,14 @@ def _talk(telephone: Telephone, arguments: argparse.Namespace, said: bytes) -> b
     end = time.monotonic() + arguments.seconds
     call = telephone.dial(arguments.number)
     try:
-        _wait_until(lambda: call.state != CallState.DIALING, arguments.seconds)
-        if call.state != CallState.ANSWERED:
+        _wait_until(lambda: call.state != VoIP.CallState.DIALING, arguments.seconds)
+        if call.state != VoIP.CallState.ANSWERED:
             _say(f"not answered: {telephone.status}" if telephone.status >= 300 else "not answered in time")
             telephone.hang_up()
             return False
         _say("answered; Ctrl+C hangs up")
         call.write_audio(said)
-        _wait_until(lambda: call.state != CallState.ANSWERED, end - time.monotonic())
+        _wait_until(lambda: call.state != VoIP.CallState.ANSWERED, end - time.monotonic())
     except KeyboardInterrupt:
         _say("")
     telephone.hang_up()

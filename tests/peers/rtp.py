@@ -26,6 +26,7 @@ class RtpEnd(asyncio.DatagramProtocol):
         self.last_at = 0.0
         self.packets = 0
         self._heard: list[tuple[int, int, bytes]] = []
+        self._spoken_to = asyncio.Event()
         self._transport: Any = None
         self._sequence = 0
         self._timestamp = 0
@@ -67,9 +68,14 @@ class RtpEnd(asyncio.DatagramProtocol):
         self.last_at = now
         self.packets += 1
         self.target = self.target or addr
+        self._spoken_to.set()
         kind, _, timestamp, ssrc = struct.unpack_from("!xBHII", data)
         if kind & 0x7F == PCMA:
             self._heard.append((ssrc, timestamp, data[12:]))
+
+    async def spoken_to(self, deadline_s: float = 5.0) -> None:
+        """Come back when the first packet has come."""
+        await asyncio.wait_for(self._spoken_to.wait(), deadline_s)
 
     async def say(self, sound: Sound) -> None:
         """Speak: a packet each 20 ms by the clock, until the sound is over."""

@@ -4,8 +4,12 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.peers.baresip import Baresip
 from tests.peers.caller import Telephones
+from tests.peers.rtp import RtpEnd
+from tests.peers.sipp import ANSWERED, HANG_UP, INVITE, Sipp, pause
 from tests.peers.sound import likeness, speech
 
 
@@ -46,3 +50,32 @@ async def test_a_softphone_refuses(tmp_path: Path, free_port: Callable[[], int])
         await softphone.hang_up()
         assert await call.ended() in {"486", "603"}
         assert await asyncio.wait_for(call.ended(), 1) == call.over
+
+
+async def test_sipp_calls_with_the_sound_of_the_test(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    said, answered = speech(2, seed=1), speech(2, seed=2)
+    port = free_port()
+    server = f"127.0.0.1:{port}"
+    softphone = Baresip(tmp_path / "b", server, "8001", "-", port, free_port(), answers=True, says=answered)
+    async with softphone, RtpEnd() as sound:
+        steps = [INVITE, ANSWERED, pause(2500), HANG_UP]
+        async with Sipp(tmp_path / "s", server, steps, sound.port, number="8001") as sipp:
+            await softphone.saw("CALL_ESTABLISHED")
+            await sound.spoken_to()
+            await sound.say(said)
+            await sipp.succeeded()
+        assert sipp.statistic("SuccessfulCall(C)") == "1"
+        assert likeness(said, softphone.heard()).correlation >= 0.9
+        assert likeness(answered, sound.heard()).correlation >= 0.9
+
+
+async def test_sipp_tells_of_a_failure(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    port = free_port()
+    server = f"127.0.0.1:{port}"
+    softphone = Baresip(tmp_path / "b", server, "8001", "-", port, free_port())
+    caller = Sipp(tmp_path / "s", server, [INVITE, ANSWERED, HANG_UP], number="8001")
+    async with softphone, caller:
+        await softphone.saw("CALL_INCOMING")
+        await softphone.hang_up()
+        with pytest.raises(AssertionError, match="sipp exited with 1"):
+            await caller.succeeded()
