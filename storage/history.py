@@ -1,0 +1,278 @@
+"""The durable history of sessions: what is read, and the one way in which it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Row,
+    Select,
+    String,
+    Table,
+    bindparam,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from session.address import Address
+from session.codec import decode_event, decode_session, encode_event, encode_session, tag_of
+from session.events import SessionOpened
+from session.ids import AssigneeId, SessionId
+from session.ports import Entry
+from storage.database import Database
+from storage.errors import EarlierMissing, StaleCursor
+from storage.metadata import METADATA, Instant
+from storage.record import SessionRecord
+
+BEGINNING = "0"
+"""The cursor before anything."""
+_ARCHIVE = "archive"
+_CHUNK = 200
+"""Values in one IN (…): SQLite takes 32,766 in all, and short statements are planned sooner."""
+
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    Column("id", String(64), nullable=False),
+    Column("citizen", String(320), nullable=False),
+    Column("number", String(64), nullable=False),
+    Column("queue", String(64), nullable=False),
+    Column("phase", String(32), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+    Column("closed_at", Instant),
+    Column("close_reason", String(32)),
+    Column("assignee", String(64)),
+    Column("assignee_kind", String(16)),
+    Column("accrued_wait_s", Double, nullable=False),
+    Column("offers", Integer, nullable=False),
+    Column("contact_kind", String(64)),
+    Column("rating", Integer),
+    Column("state", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("id"),
+    Index(None, "citizen", "id"),
+    Index(None, "assignee", "id"),
+)
+"""The columns beside `state` are for asking; `state` (the snapshot's wire form) is what the next event is folded on."""
+
+EVENTS = Table(
+    "events",
+    METADATA,
+    Column("session", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("tag", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("session", "version"),
+)
+"""No foreign key to `sessions`: an event is kept even where the opening of its session was lost."""
+
+CURSORS = Table(
+    "cursors",
+    METADATA,
+    Column("name", String(32), nullable=False),
+    Column("position", String(64), nullable=False),
+    PrimaryKeyConstraint("name"),
+)
+
+
+class History:
+    """Sessions and timelines in SQL. Behind the live log by as much as the archiver has not yet drained."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def timeline(self, session: SessionId, after: int = 0, limit: int = 1000) -> list[Entry]:
+        """The archived events after a version, in order."""
+        wanted = (
+            select(EVENTS.c.version, EVENTS.c.at, EVENTS.c.body)
+            .where(EVENTS.c.session == session, EVENTS.c.version > after)
+            .order_by(EVENTS.c.version)
+            .limit(limit)
+        )
+        async with self._database.reading() as connection:
+            rows = await connection.execute(wanted)
+            return [Entry(session, row.version, decode_event(row.body, row.at)) for row in rows]
+
+    async def session(self, session: SessionId) -> SessionRecord | None:
+        """One session, or None where nothing of it is archived."""
+        found = await self._records(select(SESSIONS).where(SESSIONS.c.id == session))
+        return found[0] if found else None
+
+    async def sessions_of(
+        self, citizen: Address, *, limit: int = 50, before: SessionId | None = None
+    ) -> list[SessionRecord]:
+        """A citizen's sessions, the newest first; the next page is `before` the last one's id."""
+        return await self._records(_newest(limit, before).where(SESSIONS.c.citizen == str(citizen)))
+
+    async def recent(
+        self, *, limit: int = 50, before: SessionId | None = None, assignee: AssigneeId | None = None
+    ) -> list[SessionRecord]:
+        """All sessions, or one assignee's, the newest first."""
+        wanted = _newest(limit, before)
+        return await self._records(wanted.where(SESSIONS.c.assignee == assignee) if assignee else wanted)
+
+    async def _records(self, wanted: Select[Any]) -> list[SessionRecord]:
+        async with self._database.reading() as connection:
+            return [_record(row) for row in await connection.execute(wanted)]
+
+    async def cursor(self) -> str:
+        """How far the log has been archived; `BEGINNING` at first."""
+        async with self._database.reading() as connection:
+            found = await connection.scalar(select(CURSORS.c.position).where(CURSORS.c.name == _ARCHIVE))
+            return str(found)
+
+    async def archive(self, entries: Sequence[Entry], *, since: str, upto: str, holes: bool = False) -> int:
+        """Write entries and move the cursor from `since` to `upto`, together or not at all; how many were new.
+
+        An entry that is there already is left alone, so nothing is ever written twice. Raises, and then writes
+        nothing: `StaleCursor` where another archiver has moved the cursor, and, unless `holes` are allowed,
+        `EarlierMissing` where a session's entries do not follow upon what is there. A session with a hole keeps all
+        its events, while its row stays as it was before the hole.
+        """
+        async with self._database.writing() as connection:
+            await _move_cursor(connection, since, upto)
+            fresh = await _unwritten(connection, entries)
+            if not fresh:
+                return 0
+            records = await _stored(connection, sorted({entry.session for entry in fresh}))
+            missing = _missing(records, fresh)
+            if missing and not holes:
+                raise EarlierMissing(missing)
+            await connection.execute(insert(EVENTS), [_event_row(entry) for entry in fresh])
+            await _write_rows(connection, records, _folded(records, fresh))
+            return len(fresh)
+
+
+def _newest(limit: int, before: SessionId | None) -> Select[Any]:
+    """Ids are ULIDs: they sort by birth, so a page goes on exactly where the last one ended."""
+    wanted = select(SESSIONS).order_by(SESSIONS.c.id.desc()).limit(limit)
+    return wanted.where(SESSIONS.c.id < before) if before else wanted
+
+
+async def _move_cursor(connection: AsyncConnection, since: str, upto: str) -> None:
+    """Compare and set, and by that the lock that keeps two archivers apart."""
+    at_its_place = (CURSORS.c.name == _ARCHIVE) & (CURSORS.c.position == since)
+    moved = await connection.execute(update(CURSORS).where(at_its_place).values(position=upto))
+    if moved.rowcount != 1:
+        raise StaleCursor(since)
+
+
+async def _unwritten(connection: AsyncConnection, entries: Sequence[Entry]) -> list[Entry]:
+    """The entries that are not in SQL yet, each once, in the order of their versions."""
+    offered = {(entry.session, entry.version): entry for entry in entries}
+    sessions = sorted({entry.session for entry in entries})
+    for start in range(0, len(sessions), _CHUNK):
+        chunk = sessions[start : start + _CHUNK]
+        lowest = min(entry.version for entry in entries if entry.session in set(chunk))
+        wanted = select(EVENTS.c.session, EVENTS.c.version).where(
+            EVENTS.c.session.in_(chunk), EVENTS.c.version >= lowest
+        )
+        for row in await connection.execute(wanted):
+            offered.pop((row.session, row.version), None)
+    return sorted(offered.values(), key=lambda entry: (entry.session, entry.version))
+
+
+def _missing(records: Mapping[SessionId, SessionRecord], fresh: Sequence[Entry]) -> dict[SessionId, int]:
+    """For each session whose fresh entries do not follow upon its record: the version after which some are missing."""
+    reached = {session: record.session.version for session, record in records.items()}
+    missing: dict[SessionId, int] = {}
+    for entry in fresh:
+        at = reached.get(entry.session, 0)
+        if entry.version == at + 1:
+            reached[entry.session] = entry.version
+        else:
+            missing.setdefault(entry.session, at)
+    return missing
+
+
+def _folded(records: Mapping[SessionId, SessionRecord], fresh: Sequence[Entry]) -> dict[SessionId, SessionRecord]:
+    """The records that have grown."""
+    grown: dict[SessionId, SessionRecord] = {}
+    for entry in fresh:
+        record = grown.get(entry.session) or records.get(entry.session)
+        if record is None and entry.version == 1 and isinstance(entry.event, SessionOpened):
+            grown[entry.session] = SessionRecord.begin(entry.session, entry.event)
+        elif record is not None and entry.version == record.session.version + 1:
+            grown[entry.session] = record.after(entry.event)
+    return grown
+
+
+async def _write_rows(
+    connection: AsyncConnection,
+    before: Mapping[SessionId, SessionRecord],
+    grown: Mapping[SessionId, SessionRecord],
+) -> None:
+    born = [_session_row(record) for session, record in grown.items() if session not in before]
+    if born:
+        await connection.execute(insert(SESSIONS), born)
+    changed = [_session_row(record) for session, record in grown.items() if session in before]
+    if changed:
+        by_id = update(SESSIONS).where(SESSIONS.c.id == bindparam("its_id"))
+        await connection.execute(
+            by_id.values({name: bindparam(name) for name in changed[0]}),
+            [{**row, "its_id": row["id"]} for row in changed],
+        )
+
+
+async def _stored(connection: AsyncConnection, sessions: Sequence[SessionId]) -> dict[SessionId, SessionRecord]:
+    found = {}
+    for start in range(0, len(sessions), _CHUNK):
+        wanted = select(SESSIONS).where(SESSIONS.c.id.in_(sessions[start : start + _CHUNK]))
+        for row in await connection.execute(wanted):
+            record = _record(row)
+            found[record.session.id] = record
+    return found
+
+
+def _event_row(entry: Entry) -> dict[str, Any]:
+    return {
+        "session": entry.session,
+        "version": entry.version,
+        "at": entry.event.at,
+        "tag": tag_of(entry.event),
+        "body": encode_event(entry.event),
+    }
+
+
+def _session_row(record: SessionRecord) -> dict[str, Any]:
+    session = record.session
+    return {
+        "id": session.id,
+        "citizen": str(session.citizen),
+        "number": session.number,
+        "queue": session.demand.queue,
+        "phase": session.phase.value,
+        "version": session.version,
+        "opened_at": session.opened_at,
+        "answered_at": record.answered_at,
+        "closed_at": session.closed_at,
+        "close_reason": session.close_reason.value if session.close_reason else None,
+        "assignee": session.assignee,
+        "assignee_kind": session.assignee_kind.value if session.assignee_kind else None,
+        "accrued_wait_s": session.accrued_wait_s,
+        "offers": record.offers,
+        "contact_kind": record.contact_kind,
+        "rating": record.rating,
+        "state": encode_session(session),
+    }
+
+
+def _record(row: Row[Any]) -> SessionRecord:
+    return SessionRecord(
+        session=decode_session(row.state),
+        answered_at=row.answered_at,
+        offers=row.offers,
+        contact_kind=row.contact_kind,
+        rating=row.rating,
+    )

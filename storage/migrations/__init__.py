@@ -1,0 +1,1 @@
+"""The schema's history. One chain for the tables of all rooms, since they stand in one database."""

@@ -1,0 +1,228 @@
+"""What sessions live through, as scripts of events: the machine, the wire and the history are all tried on them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from session import events as ev
+from session.address import Address
+from session.ids import AssigneeId, FileId, LegId, MessageId, NodeId, RecordingId, SessionId
+from session.state import AssigneeKind, Demand, Leg, LegEnd, Medium, Party
+
+CITIZEN = Address("tel", "+8613800138000")
+VISITOR = Address("web", "v1")
+WANG, LI = AssigneeId("8001"), AssigneeId("8002")
+GUIDE = AssigneeId("guide")
+CALL, CHAT, AGENT_CALL, AGENT_CALL_2 = LegId("call"), LegId("chat"), LegId("agent"), LegId("agent-2")
+NODE, OTHER_NODE = NodeId("n1"), NodeId("n2")
+SESSION = SessionId("01J00000000000000000000000")
+START = 1_790_000_000.25
+
+OPENED_BY_CALL = ev.SessionOpened(citizen=CITIZEN, number="12345", demand=Demand("general", 10))
+OPENED_BY_CHAT = ev.SessionOpened(citizen=VISITOR, number="web", demand=Demand("general"))
+OPENED_OUT_OF_HOURS = replace(OPENED_BY_CHAT, bot_queue="bots")
+
+
+def call(leg: LegId = CALL, owner: NodeId = NODE) -> ev.LegOpened:
+    return ev.LegOpened(leg=Leg(leg, "phone", Medium.VOICE, Party.CITIZEN, owner, CITIZEN, asserted=True))
+
+
+def chat(leg: LegId = CHAT, owner: NodeId = NODE) -> ev.LegOpened:
+    return ev.LegOpened(leg=Leg(leg, "webchat", Medium.CHAT, Party.CITIZEN, owner, VISITOR))
+
+
+def telephone(leg: LegId = AGENT_CALL, owner: NodeId = NODE) -> ev.LegOpened:
+    return ev.LegOpened(leg=Leg(leg, "phone", Medium.VOICE, Party.ASSIGNEE, owner))
+
+
+def offer(token: int, assignee: AssigneeId = WANG, medium: Medium = Medium.CHAT) -> ev.OfferMade:
+    kind = AssigneeKind.BOT if assignee == GUIDE else AssigneeKind.AGENT
+    why = {"winner": {"assignee": assignee, "score": 12.5}, "excluded": {"busy": 3}}
+    return ev.OfferMade(token=token, assignee=assignee, kind=kind, medium=medium, lease_until=START + 20, why=why)
+
+
+def accept(token: int, assignee: AssigneeId = WANG) -> ev.OfferAccepted:
+    kind = AssigneeKind.BOT if assignee == GUIDE else AssigneeKind.AGENT
+    return ev.OfferAccepted(token=token, assignee=assignee, kind=kind)
+
+
+def expire(token: int, assignee: AssigneeId = WANG) -> ev.OfferExpired:
+    return ev.OfferExpired(token=token, assignee=assignee)
+
+
+def wrote(text: str = "路灯坏了", message: str = "m1", leg: LegId = CHAT) -> ev.TextReceived:
+    return ev.TextReceived(leg=leg, message=MessageId(message), text=text)
+
+
+def said(text: str = "您好", message: str = "m2", by: AssigneeId = WANG) -> ev.TextSent:
+    kind = AssigneeKind.BOT if by == GUIDE else AssigneeKind.AGENT
+    return ev.TextSent(by=by, kind=kind, message=MessageId(message), text=text)
+
+
+def hangs_up(leg: LegId = CALL, reason: LegEnd = LegEnd.HANGUP) -> ev.LegClosed:
+    return ev.LegClosed(leg=leg, reason=reason)
+
+
+def timer(name: str) -> ev.TimerFired:
+    return ev.TimerFired(name=name)
+
+
+RECORDING = RecordingId("01J0-6")
+
+STORIES: Mapping[str, tuple[ev.Event, ...]] = {
+    "call answered": (
+        OPENED_BY_CALL,
+        call(),
+        ev.PlaceAnnounced(leg=CALL, position=3, estimate_s=40.0),
+        offer(1, medium=Medium.VOICE),
+        accept(1),
+        telephone(),
+        ev.LegsJoined(citizen_leg=CALL, assignee_leg=AGENT_CALL),
+        ev.RecordingStarted(leg=CALL, recording=RECORDING),
+        ev.DigitPressed(leg=CALL, digit="5"),
+        ev.LegHeld(leg=AGENT_CALL, held=True),
+        ev.LegHeld(leg=AGENT_CALL, held=False),
+        hangs_up(),
+        ev.RecordingFinished(leg=CALL, recording=RECORDING, duration_s=61.5, size_bytes=1_968_044, sha256="ab" * 32),
+        ev.WrapFinished(by=WANG, kind="投诉", note="路灯"),
+        ev.RatingGiven(score=5, comment="谢谢"),
+        ev.NoteAdded(by=LI, text="已转办"),
+    ),
+    "call abandoned": (OPENED_BY_CALL, call(), timer("announce"), offer(1, medium=Medium.VOICE), hangs_up()),
+    "nobody picks up, the next one does": (
+        OPENED_BY_CALL,
+        call(),
+        offer(1, medium=Medium.VOICE),
+        expire(1),
+        offer(2, LI, medium=Medium.VOICE),
+        ev.OfferDeclined(token=2, assignee=LI, reason="busy"),
+        offer(3, medium=Medium.VOICE),
+        ev.OfferRescinded(token=3, assignee=WANG, reason="unreachable"),
+        offer(4, LI, medium=Medium.VOICE),
+        accept(4, LI),
+        telephone(),
+        hangs_up(AGENT_CALL),
+        timer("wrap"),
+    ),
+    "chat cut and back": (
+        OPENED_BY_CHAT,
+        chat(),
+        wrote(),
+        ev.LegAway(leg=CHAT),
+        offer(1),
+        ev.LegBack(leg=CHAT, owner=OTHER_NODE),
+        accept(1),
+        said(),
+        ev.MessageDelivered(message=MessageId("m2"), to=Party.CITIZEN),
+        ev.MessageRead(message=MessageId("m2"), by=Party.CITIZEN),
+        ev.FileReceived(
+            leg=CHAT,
+            message=MessageId("m3"),
+            file=FileId("f1"),
+            name="路灯.jpg",
+            content_type="image/jpeg",
+            size_bytes=9,
+        ),
+        ev.FileSent(
+            by=WANG,
+            kind=AssigneeKind.AGENT,
+            message=MessageId("m4"),
+            file=FileId("f2"),
+            name="答复.pdf",
+            content_type="application/pdf",
+            size_bytes=7,
+        ),
+        ev.ContactFinished(by=WANG),
+        ev.WrapFinished(by=WANG, kind="咨询"),
+    ),
+    "chat cut for good": (OPENED_BY_CHAT, chat(), wrote(), ev.LegAway(leg=CHAT), timer("grace:chat")),
+    "node lost, call owed, citizen returns": (
+        OPENED_BY_CALL,
+        call(),
+        hangs_up(reason=LegEnd.NODE_LOST),
+        call(LegId("call-2"), OTHER_NODE),
+        offer(1, medium=Medium.VOICE),
+        hangs_up(LegId("call-2")),
+    ),
+    "owed and never reached": (OPENED_BY_CALL, call(), hangs_up(reason=LegEnd.NODE_LOST), timer("callback")),
+    "from the bot to a human": (
+        OPENED_OUT_OF_HOURS,
+        chat(),
+        offer(1, GUIDE),
+        accept(1, GUIDE),
+        said("现在是下班时间", by=GUIDE),
+        wrote("人工"),
+        ev.HumanRequested(by=GUIDE),
+        offer(2),
+        accept(2),
+        ev.ContactFinished(by=WANG),
+        timer("wrap"),
+    ),
+    "settled by the bot": (
+        OPENED_OUT_OF_HOURS,
+        chat(),
+        offer(1, GUIDE),
+        accept(1, GUIDE),
+        wrote("谢谢"),
+        ev.ContactFinished(by=GUIDE),
+    ),
+    "parked and taken up again": (
+        OPENED_BY_CHAT,
+        chat(),
+        wrote(),
+        offer(1),
+        accept(1),
+        ev.SessionParked(by=WANG),
+        ev.SessionResumed(by=WANG),
+        offer(2),
+        accept(2),
+        ev.SessionParked(by=WANG),
+        wrote("还在吗", "m5"),
+        offer(3, LI),
+        accept(3, LI),
+        ev.ContactFinished(by=LI),
+        wrote("还有一件事", "m6"),
+        offer(4, LI),
+        accept(4, LI),
+        ev.ContactFinished(by=LI),
+        ev.WrapFinished(by=LI),
+    ),
+    "the agent's desk is gone": (
+        OPENED_BY_CHAT,
+        chat(),
+        offer(1),
+        accept(1),
+        ev.AssigneeAway(assignee=WANG),
+        ev.AssigneeBack(assignee=WANG),
+        ev.AssigneeAway(assignee=WANG),
+        timer("assignee"),
+        offer(2),
+        ev.OfferCancelled(token=2, assignee=WANG),
+        hangs_up(CHAT, LegEnd.LEFT),
+    ),
+    "a chat becomes a call": (
+        OPENED_BY_CHAT,
+        chat(),
+        wrote(),
+        call(),
+        offer(1, medium=Medium.VOICE),
+        accept(1),
+        telephone(),
+        hangs_up(CHAT, LegEnd.LEFT),
+        hangs_up(),
+        timer("wrap"),
+    ),
+}
+
+
+def stamped(events: Iterable[ev.Event], every_s: float = 1.0, start: float = START) -> list[ev.Event]:
+    """The events as the store would take them, one after the other."""
+    return [replace(event, at=start + index * every_s) for index, event in enumerate(events)]
+
+
+def every_kind() -> Mapping[type[ev.Event], ev.Event]:
+    """One event of each kind."""
+    found: dict[type[ev.Event], ev.Event] = {}
+    for story in STORIES.values():
+        for event in story:
+            found.setdefault(type(event), event)
+    return found
