@@ -99,10 +99,16 @@ class Authenticator:
         self._life_s = life_s
         self._used: dict[str, tuple[float, int]] = {}
 
-    def challenges(self, now: float, *, stale: bool = False) -> tuple[tuple[str, str], ...]:
-        """The WWW-Authenticate headers of a 401, the preferred algorithm first. `now` is wall-clock seconds."""
+    def challenges(
+        self, now: float, *, stale: bool = False, only_md5: bool = False
+    ) -> tuple[tuple[str, str], ...]:
+        """The WWW-Authenticate headers of a 401, the preferred algorithm first. `now` is wall-clock seconds.
+
+        `only_md5` names MD5 alone, if it is accepted at all.
+        """
         flag = ", stale=true" if stale else ""
-        return tuple(("WWW-Authenticate", self._challenge(algorithm, now) + flag) for algorithm in self.algorithms)
+        named = ("MD5",) if only_md5 and "MD5" in self.algorithms else self.algorithms
+        return tuple(("WWW-Authenticate", self._challenge(algorithm, now) + flag) for algorithm in named)
 
     def _challenge(self, algorithm: str, now: float) -> str:
         nonce = self._nonce(algorithm, now)
