@@ -160,11 +160,11 @@ class Log(Protocol):
         ...
 
     async def trim(self, cursor: str) -> None:
-        """Events up to the cursor are safe elsewhere; sessions that closed over an hour ago may be forgotten."""
+        """Events up to the cursor are safe elsewhere; sessions that closed long ago (`forget_s`) are forgotten."""
         ...
 
     async def open_session_of(self, session: SessionId) -> Session | None:
-        """The stored snapshot of a session, or None where it is gone."""
+        """The stored snapshot of a session, closed or not; None once it is forgotten."""
         ...
 
 
@@ -172,13 +172,17 @@ class Mailboxes(Protocol):
     """One hand per live session turns its events into the next state."""
 
     async def claim(self, session: SessionId, node: NodeId) -> Mailbox | None:
-        """Take (or go on with) a mailbox; None where a living node has it, or the session is gone."""
+        """Take (or go on with) a mailbox; None where a living node has it, or nothing is left to do for the session.
+
+        A closed session is still to be had while effects of it are pending.
+        """
         ...
 
     async def absorb(self, commit: Commit) -> int:
         """Commit. Gives the log's version afterwards (changes may have made the queue write events).
 
-        Raises `StaleFence`, `VersionConflict`.
+        `commit.session.version` must be the log's: what the queue wrote meanwhile may change what must follow. The
+        same commit again changes nothing. Raises `StaleFence`, `VersionConflict`.
         """
         ...
 
@@ -187,7 +191,10 @@ class Mailboxes(Protocol):
         ...
 
     async def beat(self, node: NodeId, *, ttl_s: float) -> bool:
-        """This node lives. False where it was taken for dead meanwhile: it must fence itself."""
+        """This node lives. False, once, where it was taken for dead meanwhile: it must drop what it held.
+
+        Where no node at all has beaten for a whole `ttl_s`, the store was away: those that lived then are forgiven.
+        """
         ...
 
     async def leave(self, node: NodeId) -> None:

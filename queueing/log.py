@@ -54,7 +54,9 @@ class RedisLog:
 
     async def append(self, session: SessionId, event: Event, *, dedupe: str | None = None) -> int:
         word = self._blinding.word(dedupe)
-        (outcome,) = await self._server.call("append", session, word, _bounded(event), _vital(event), int(event.late))
+        (outcome,) = await self._server.call(
+            "append", session, word, _bounded(event), vital_kind(event), int(event.late)
+        )
         if outcome == b"gone":
             raise SessionGone(session)
         return _written(outcome)[1]
@@ -110,7 +112,7 @@ def _bounded(event: Event) -> bytes:
     return data
 
 
-def _vital(event: Event) -> str:
+def vital_kind(event: Event) -> str:
     """What the queue must know of a vital event: whether somebody may be gone."""
     if not event.vital:
         return ""

@@ -45,16 +45,13 @@ local function forgive(ttl)
   end
 end
 
--- name, ttl -> 1, or 0 where it was taken for dead
+-- name, ttl -> 1, or 0, once, where it was taken for dead meanwhile
 entry('beat', function(args)
   local name, ttl = args[1], tonumber(args[2])
-  if redis.call('ZSCORE', P .. 'departed', name) then
-    return 0
-  end
   forgive(ttl)
   redis.call('SET', P .. 'beaten', NOW)
   redis.call('ZADD', P .. 'nodes', NOW + ttl, name)
-  return 1
+  return 1 - redis.call('ZREM', P .. 'departed', name)
 end)
 
 -- name

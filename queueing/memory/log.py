@@ -1,0 +1,116 @@
+"""`contract.Log` in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from queueing.errors import TooLarge
+from queueing.log import vital_kind
+from queueing.memory.world import Kept, World
+from session import codec
+from session.events import Event, LegOpened, SessionOpened
+from session.ids import NodeId, SessionId
+from session.machine import begin
+from session.ports import Entry, SessionGone
+from session.state import Medium, Session
+
+
+class MemoryLog:
+    """Lists."""
+
+    def __init__(self, world: World, hold: Callable[[NodeId], None]) -> None:
+        self._world, self._hold = world, hold
+
+    async def open(
+        self,
+        session: SessionId,
+        node: NodeId,
+        opened: SessionOpened,
+        first_leg: LegOpened,
+        first_word: Event | None = None,
+        *,
+        dedupe: str,
+        word_dedupe: str | None = None,
+        at: float | None = None,
+    ) -> tuple[SessionId, bool]:
+        world, citizen, contact = self._world, str(opened.citizen), f"contact:{dedupe}"
+        for event in (opened, first_leg, first_word):
+            _check_size(event)
+        if known := world.known(citizen, contact):
+            return known[0], known[2]
+        stamp = world.now / 1000 if at is None else min(at, world.now / 1000)
+        is_call = first_leg.leg.medium is Medium.VOICE
+        kept = self._open_session(citizen, is_call=is_call)
+        fresh = kept is None
+        if kept is None:
+            kept = world.sessions[session] = Kept(session, node, citizen, round(stamp * 1000))
+            self._hold(node)
+            world.write(kept, replace(opened, at=stamp))
+        kept.call = kept.call or is_call
+        kept.vital, kept.vital_kind = world.write(kept, replace(first_leg, at=stamp)), "came"
+        world.remember(citizen, contact, kept.id, kept.vital, fresh=fresh)
+        if first_word is not None and not world.known(citizen, word_dedupe):
+            version = world.write(kept, replace(first_word, at=stamp))
+            world.remember(citizen, word_dedupe, kept.id, version, fresh=False)
+        return kept.id, fresh
+
+    def _open_session(self, citizen: str, *, is_call: bool) -> Kept | None:
+        mine = [kept for kept in self._world.sessions.values() if kept.citizen == citizen and kept.findable]
+        newest_first = sorted(mine, key=lambda kept: (kept.began, kept.id), reverse=True)
+        return next((kept for kept in newest_first if kept.open and not (is_call and kept.call)), None)
+
+    async def append(self, session: SessionId, event: Event, *, dedupe: str | None = None) -> int:
+        _check_size(event)
+        world = self._world
+        kept = world.sessions.get(session)
+        if kept is None:
+            raise SessionGone(session)
+        if known := world.known(kept.citizen, dedupe):
+            return known[1]
+        if not kept.open and not event.late:
+            raise SessionGone(session)
+        version = world.write(kept, replace(event, at=world.now / 1000))
+        if event.vital and kept.open:
+            kept.vital, kept.vital_kind = version, vital_kind(event)
+        world.remember(kept.citizen, dedupe, session, version, fresh=False)
+        return version
+
+    async def read(self, session: SessionId, after: int = 0, limit: int = 1000) -> list[Entry]:
+        kept = self._world.sessions.get(session)
+        found = kept.log[after : after + limit] if kept else []
+        return [Entry(session, after + offset, event) for offset, event in enumerate(found, 1)]
+
+    async def follow(self, after: str = "$", *, block_s: float = 5.0) -> tuple[str, list[Entry]]:
+        world = self._world
+        seen = world.trimmed + len(world.feed) if after == "$" else int(after)
+        await world.until(lambda: world.trimmed + len(world.feed) > seen, block_s)
+        found = world.feed[max(0, seen - world.trimmed) :]
+        return str(max(seen, world.trimmed) + len(found)), found
+
+    async def trim(self, cursor: str) -> None:
+        world = self._world
+        upto = int(cursor)
+        if upto > world.trimmed:
+            del world.feed[: upto - world.trimmed]
+            world.trimmed = upto
+        old = world.now - round(world.settings.forget_s * 1000)
+        for kept in list(world.sessions.values()):
+            if kept.closed_at is not None and kept.closed_at <= old and kept.cursor <= upto:
+                del world.sessions[kept.id]
+
+    async def open_session_of(self, session: SessionId) -> Session | None:
+        kept = self._world.sessions.get(session)
+        return snapshot_of(kept) if kept else None
+
+
+def snapshot_of(kept: Kept) -> Session:
+    """The snapshot, or where nothing is absorbed yet the session before its first event."""
+    opened = kept.log[0]
+    assert isinstance(opened, SessionOpened)  # noqa: S101 - a log begins so
+    return kept.snapshot or begin(kept.id, opened)
+
+
+def _check_size(event: Event | None) -> None:
+    if event is not None and (size := len(codec.encode_event(event))) > codec.LARGEST_BYTES:
+        raise TooLarge(codec.tag_of(event), size, codec.LARGEST_BYTES)

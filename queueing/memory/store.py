@@ -1,0 +1,49 @@
+"""`contract.Store` in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+
+from queueing.memory.line import MemoryQueue
+from queueing.memory.log import MemoryLog
+from queueing.memory.mailboxes import MemoryMailboxes
+from queueing.memory.shared import MemoryShared
+from queueing.memory.world import World
+from queueing.settings import QueueSettings
+from session.ids import SessionId
+
+HINTS_KEPT = 1000
+"""A listener that is further behind loses hints, which nobody trusts."""
+
+
+class MemoryStore:
+    """`clock` gives seconds since 1970; a test may hand in one that it moves itself."""
+
+    def __init__(self, settings: QueueSettings | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._listeners: set[asyncio.Queue[SessionId]] = set()
+        world = World(settings or QueueSettings(), clock, self._wake)
+        self.mailboxes = MemoryMailboxes(world)
+        self.log = MemoryLog(world, self.mailboxes.hold)
+        self.queue = MemoryQueue(world)
+        self.shared = MemoryShared(clock)
+
+    def _wake(self, session: SessionId) -> None:
+        for hints in self._listeners:
+            for hint in {session, SessionId("")}:
+                if not hints.full():
+                    hints.put_nowait(hint)
+
+    async def wakes(self) -> AsyncIterator[SessionId]:
+        """Ids of sessions that grew, and the empty id, since an offer may be possible then."""
+        hints: asyncio.Queue[SessionId] = asyncio.Queue(HINTS_KEPT)
+        self._listeners.add(hints)
+        try:
+            while True:
+                yield await hints.get()
+        finally:
+            self._listeners.discard(hints)
+
+    async def ready(self) -> bool:
+        return True
