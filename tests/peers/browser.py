@@ -1,0 +1,158 @@
+"""Debian's Chromium, driven by playwright: one process for all tests of a worker, a window of its own for each person.
+
+It runs in a thread with a loop of its own, since playwright binds its objects to the loop that made them and each test
+here has another.
+"""
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from playwright.async_api import Browser, Error, Page, Playwright, async_playwright
+
+T = TypeVar("T")
+
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+    # The page of a person who looks elsewhere must go on as if it were seen.
+    *("--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding"),
+)
+DESKTOP = (1440, 900)
+MOBILE = (390, 844)
+ACTION_S = 10.0
+
+
+class ChromiumMissingError(Exception):
+    """No Chromium on this machine."""
+
+    def __init__(self) -> None:
+        super().__init__("Chromium is not on this machine: install Debian's package chromium")
+
+
+class Window:
+    """One person's browser: cookies and storage of its own, one page. What its console complains of is kept."""
+
+    def __init__(self, chromium: "Chromium", page: Page) -> None:
+        self._chromium = chromium
+        self._page = page
+        self.complaints: list[str] = []
+        page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    async def open(self, address: str) -> None:
+        await self._do(self._page.goto(address, wait_until="domcontentloaded"))
+
+    async def reload(self) -> None:
+        await self._do(self._page.reload(wait_until="domcontentloaded"))
+
+    async def write(self, into: str, text: str) -> None:
+        """Fill the field that this selector finds."""
+        await self._do(self._page.fill(into, text))
+
+    async def type(self, into: str, text: str) -> None:
+        """Press the keys one by one."""
+        await self._do(self._page.locator(into).press_sequentially(text, delay=20))
+
+    async def press(self, key: str) -> None:
+        await self._do(self._page.keyboard.press(key))
+
+    async def click(self, what: str) -> None:
+        await self._do(self._page.click(what))
+
+    async def choose_file(self, into: str, file: Path) -> None:
+        await self._do(self._page.set_input_files(into, str(file)))
+
+    async def sees(self, what: str, deadline_s: float = ACTION_S) -> str:
+        """Wait until it is visible; gives its text."""
+        place = self._page.locator(what).first
+        try:
+            await self._do(place.wait_for(state="visible", timeout=deadline_s * 1000))
+        except Error:
+            shown = await self._do(self._page.inner_text("body"))
+            raise AssertionError(f"{what} is not seen within {deadline_s} s, but:\n{shown}") from None
+        return await self._do(place.inner_text())
+
+    async def sees_no(self, what: str, deadline_s: float = ACTION_S) -> None:
+        """Wait until nothing of the kind is visible."""
+        await self._do(self._page.locator(what).first.wait_for(state="hidden", timeout=deadline_s * 1000))
+
+    async def count(self, what: str) -> int:
+        return await self._do(self._page.locator(what).count())
+
+    async def texts(self, what: str) -> list[str]:
+        return await self._do(self._page.locator(what).all_inner_texts())
+
+    async def evaluate(self, script: str) -> Any:
+        return await self._do(self._page.evaluate(script))
+
+    async def offline(self, away: bool) -> None:
+        """Take the network away, or give it back. Running sockets are not cut by it: the gateway's side must be."""
+        await self._do(self._page.context.set_offline(away))
+
+    async def picture(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        await self._do(self._page.screenshot(path=str(file)))
+
+    async def close(self) -> None:
+        await self._do(self._page.context.close())
+
+    async def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        return await self._chromium.do(work)
+
+
+class Chromium:
+    """The browser process."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="browser", daemon=True)
+        self._playwright: Playwright | None = None
+        self._browser: Browser | None = None
+
+    def start(self) -> Self:
+        program = shutil.which("chromium")
+        if program is None:
+            raise ChromiumMissingError
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._launch(program), self._loop).result(30)
+        return self
+
+    def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._quit(), self._loop).result(30)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+    async def window(self, size: tuple[int, int] = DESKTOP, *, language: str = "zh-CN") -> Window:
+        """A window that shares nothing with the others."""
+        return await self.do(self._window(size, language))
+
+    async def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run on the browser's own loop."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    async def _launch(self, program: str) -> None:
+        self._playwright = await async_playwright().start()
+        self._browser = await self._playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+
+    async def _quit(self) -> None:
+        if self._browser is not None:
+            await self._browser.close()
+        if self._playwright is not None:
+            await self._playwright.stop()
+
+    async def _window(self, size: tuple[int, int], language: str) -> Window:
+        assert self._browser is not None
+        width, height = size
+        context = await self._browser.new_context(
+            viewport={"width": width, "height": height},
+            locale=language,
+            timezone_id="Asia/Shanghai",
+            has_touch=width < 600,
+        )
+        context.set_default_timeout(ACTION_S * 1000)
+        return Window(self, await context.new_page())

@@ -1,0 +1,311 @@
+"""A citizen's page and an agent's desk without a browser: real sockets that speak the protocol by hand.
+
+For hundreds of them at once, and for what no browser does (a foreign Origin, another's token). They come back after a
+cut and send again what was not acknowledged, as the pages do, to whichever server answers.
+"""
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Self
+
+import aiohttp
+
+VERSION = 1
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+OWN_PAGE = {"X-Yihao": "1"}
+REFUSED_FOR_GOOD = {4000, 4001, 4003, 4009}
+HELLO_S = 5.0
+
+
+class Refused(Exception):
+    """A command, a login or the socket is refused for good; `code` says why."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+class Page:
+    """One page on any number of sockets, one after the other. `frames` holds the durable ones, each once, in order."""
+
+    path = ""
+
+    def __init__(self, servers: Sequence[str]) -> None:
+        self.servers = list(servers)
+        self.frames: list[dict[str, Any]] = []
+        self.mentions: list[dict[str, Any]] = []
+        """Ephemeral frames: typing, places in line."""
+        self.resumes = 0
+        """Sockets that went on where the one before ended."""
+        self.closed_with: int | None = None
+        """The close code that ended this page for good."""
+        self.welcomed = asyncio.Event()
+        self.http: aiohttp.ClientSession
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._resume: str | None = None
+        self._last = 0
+        self._cseq = 0
+        self._turn = asyncio.Lock()
+        self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._news = asyncio.Event()
+        self._stays_away = False
+
+    async def __aenter__(self) -> Self:
+        self.http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+        await self.prepare()
+        self._task = asyncio.create_task(self._live())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self.http.close()
+
+    async def prepare(self) -> None:
+        """What comes before the first ticket."""
+
+    async def ticket(self, server: str) -> str:
+        raise NotImplementedError
+
+    async def open(self, deadline_s: float = 10.0) -> None:
+        """Come back when a socket serves."""
+        async with asyncio.timeout(deadline_s):
+            await self.welcomed.wait()
+
+    def cut(self) -> None:
+        """Lose the connection without a word, as a telephone in a lift."""
+        self.welcomed.clear()
+        connection = self._socket._response.connection if self._socket is not None else None
+        if connection is not None and connection.transport is not None:
+            connection.transport.abort()
+
+    def stay_away(self) -> None:
+        """Lose the connection and do not come back by oneself."""
+        self._stays_away = True
+        self.cut()
+
+    def come_back(self) -> None:
+        self._stays_away = False
+
+    async def command(self, kind: str, deadline_s: float = 10.0, **fields: object) -> dict[str, Any]:
+        """Send a command over as many sockets as it takes, until it is acknowledged; gives the ack.
+
+        Commands go one at a time, so that they stay in order. Raises `Refused`, or `TimeoutError` when nobody
+        acknowledged it: then it was, or was not, done.
+        """
+        command_id = "0" + "".join(secrets.choice(_CROCKFORD) for _ in range(25))
+        async with self._turn, asyncio.timeout(deadline_s):
+            while True:
+                await self.welcomed.wait()
+                answer = await self._ask({"t": kind, "id": command_id, "cseq": self._cseq + 1, **fields})
+                if answer is None:
+                    continue
+                if answer["t"] == "ack":
+                    self._cseq += 1
+                    return answer
+                if answer["code"] == "gap":
+                    self._cseq = int(answer["expect"]) - 1
+                elif not answer["retry"]:
+                    self._cseq += 1
+                    raise Refused(str(answer["code"]))
+                else:
+                    await asyncio.sleep(min(float(answer.get("after_s") or 0.2), 1.0))
+
+    async def mention(self, kind: str, **fields: object) -> None:
+        """Send now or never."""
+        await self.open()
+        assert self._socket is not None
+        await self._socket.send_json({"t": kind, **fields})
+
+    async def saw(self, kind: str, deadline_s: float = 10.0, **fields: object) -> dict[str, Any]:
+        """Wait for the newest frame of this kind whose fields are these; gives it."""
+        return await self.until(lambda frame: _fits(frame, kind, fields), deadline_s, f"{kind} {fields}")
+
+    async def until(
+        self, fits: Callable[[dict[str, Any]], bool], deadline_s: float = 10.0, what: str = "such frame"
+    ) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(deadline_s):
+                while True:
+                    self._news.clear()
+                    found = next((frame for frame in reversed([*self.frames, *self.mentions]) if fits(frame)), None)
+                    if found is not None:
+                        return found
+                    await self._news.wait()
+        except TimeoutError:
+            kinds = [frame["t"] for frame in self.frames]
+            raise AssertionError(f"no {what} within {deadline_s} s, but {kinds[-20:]}") from None
+
+    async def _ask(self, command: dict[str, Any]) -> dict[str, Any] | None:
+        """One attempt; None when the socket was cut before an answer."""
+        assert self._socket is not None
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._answers[command["id"]] = answer
+        try:
+            await self._socket.send_json(command)
+            return await answer
+        except (ConnectionError, aiohttp.ClientError, asyncio.InvalidStateError):
+            await asyncio.sleep(0.02)
+            return None
+        finally:
+            self._answers.pop(command["id"], None)
+
+    async def _live(self) -> None:
+        attempt = 0
+        while self.closed_with is None:
+            server = self.servers[attempt % len(self.servers)]
+            attempt += 1
+            with suppress(aiohttp.ClientError, ConnectionError, TimeoutError):
+                if not self._stays_away:
+                    await self._serve(server)
+            self._lose()
+            await asyncio.sleep(random.uniform(0.02, 0.1))
+
+    async def _serve(self, server: str) -> None:
+        ticket = await self.ticket(server)
+        address = f"ws{server.removeprefix('http')}{self.path}"
+        async with self.http.ws_connect(address, origin=server, autoping=True) as socket:
+            self._socket = socket
+            hello = {"t": "hello", "v": VERSION, "ticket": ticket, "resume": self._resume, "last": self._last}
+            await socket.send_json({**hello, "build": "test", "take": False})
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    await self._take(message.json())
+            if socket.close_code in REFUSED_FOR_GOOD:
+                if socket.close_code == 4003 and self._resume is not None:
+                    self._resume = None
+                else:
+                    self.closed_with = socket.close_code
+
+    async def _take(self, frame: dict[str, Any]) -> None:
+        match frame["t"]:
+            case "welcome":
+                self._resume = frame["resume"]
+                self.resumes += 0 if frame["reset"] else 1
+                if frame["reset"]:
+                    self._last = self._cseq = 0
+                self.welcomed.set()
+            case "ack" | "nack":
+                answer = self._answers.get(frame["id"])
+                if answer is not None and not answer.done():
+                    answer.set_result(frame)
+            case "pong":
+                pass
+            case _ if "seq" in frame:
+                await self._take_durable(frame)
+            case _:
+                self.mentions.append(frame)
+        self._news.set()
+
+    async def _take_durable(self, frame: dict[str, Any]) -> None:
+        assert frame["seq"] == self._last + 1, f"after {self._last} came {frame['seq']}"
+        self._last = frame["seq"]
+        self.frames.append(frame)
+        assert self._socket is not None
+        await self._socket.send_json({"t": "rcv", "seq": self._last})
+
+    def _lose(self) -> None:
+        self.welcomed.clear()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(ConnectionResetError("the socket is cut"))
+
+
+def _fits(frame: dict[str, Any], kind: str, fields: dict[str, object]) -> bool:
+    return frame["t"] == kind and all(frame.get(name) == value for name, value in fields.items())
+
+
+class CitizenPage(Page):
+    """The web chat of one visitor."""
+
+    path = "/api/webchat/socket"
+
+    def __init__(self, *servers: str) -> None:
+        super().__init__(servers)
+        self.visitor: str | None = None
+
+    async def ticket(self, server: str) -> str:
+        asked = {"visitor": self.visitor} if self.visitor else {}
+        async with self.http.post(
+            f"{server}/api/webchat/visitor", json=asked, headers={**OWN_PAGE, "Origin": server}
+        ) as answer:
+            answer.raise_for_status()
+            given = await answer.json()
+        self.visitor = given["visitor"]
+        return str(given["ticket"])
+
+    async def write(self, text: str, deadline_s: float = 10.0) -> str:
+        """Send a message; gives its id once the gateway has it for certain."""
+        return str((await self.command("msg.send", deadline_s, text=text))["id"])
+
+    def texts(self) -> list[str]:
+        """What the page shows, in order: the last snapshot and what came after it."""
+        return [str(message["text"]) for message in self.messages() if message.get("text")]
+
+    def messages(self) -> list[dict[str, Any]]:
+        shown: dict[str, dict[str, Any]] = {}
+        for frame in self.frames:
+            if frame["t"] == "snapshot":
+                shown = {message["id"]: message for message in frame["messages"]}
+            elif frame["t"] == "msg.new":
+                assert frame["id"] not in shown, "a message is shown twice"
+                shown[frame["id"]] = frame
+        return list(shown.values())
+
+    @property
+    def phase(self) -> str:
+        """Where the matter stands, as the page was told last."""
+        for frame in reversed(self.frames):
+            if frame["t"] in {"snapshot", "session.state"}:
+                return str(frame["state"]["phase"] if frame["t"] == "snapshot" else frame["phase"])
+        return ""
+
+
+class DeskPage(Page):
+    """The desk of one agent."""
+
+    path = "/api/desk/socket"
+
+    def __init__(self, login: str, password: str, *servers: str) -> None:
+        super().__init__(servers)
+        self.login = login
+        self.password = password
+
+    async def prepare(self) -> None:
+        await self.log_in(self.servers[0])
+
+    async def log_in(self, server: str) -> None:
+        """Raises `Refused` with the error's code."""
+        given = {"login": self.login, "password": self.password}
+        async with self.http.post(f"{server}/api/login", json=given, headers={**OWN_PAGE, "Origin": server}) as answer:
+            if answer.status != 200:
+                raise Refused(str((await answer.json())["error"]))
+
+    async def ticket(self, server: str) -> str:
+        async with self.http.post(f"{server}/api/desk/ticket", headers={**OWN_PAGE, "Origin": server}) as answer:
+            if answer.status == 401:
+                await self.log_in(server)
+                return ""
+            answer.raise_for_status()
+            return str((await answer.json())["ticket"])
+
+    async def make_ready(self) -> None:
+        await self.command("presence.set", presence="ready")
+
+    async def offer(self, deadline_s: float = 10.0, *, after: int = 0) -> dict[str, Any]:
+        """The newest offer whose token is higher than `after`."""
+        return await self.until(lambda frame: frame["t"] == "offer.new" and frame["token"] > after, deadline_s, "offer")
+
+    async def accept(self, offer: dict[str, Any]) -> None:
+        await self.command("offer.accept", session=offer["session"], token=offer["token"])
+
+    async def get(self, path: str) -> bytes:
+        """Something that only a logged-in agent may fetch."""
+        async with self.http.get(f"{self.servers[0]}{path}") as answer:
+            answer.raise_for_status()
+            return await answer.read()
