@@ -58,3 +58,11 @@ class UnfitName(QueueingError):
     def __init__(self, what: str) -> None:
         self.what = what
         super().__init__(f"{what} must be short, printable and not empty")
+
+
+class EmbeddedStoreFailed(QueueingError):
+    """The embedded Valkey does not start."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(f"the embedded store did not start: {why}")
