@@ -1,0 +1,80 @@
+/** The desk's plain HTTP questions. Each POST bears a header that no other site's form can set (CSRF). */
+
+export interface Agent {
+  readonly login: string;
+  readonly name: string;
+  readonly extension: string;
+  readonly role: "agent" | "supervisor" | "administrator";
+}
+
+export interface Uploaded {
+  readonly file: string;
+  readonly name: string;
+  readonly content_type: string;
+  readonly size: number;
+}
+
+/** An answer that is not 2xx. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    readonly retryAfter_s: number | null,
+  ) {
+    super(`refused with ${status}`);
+  }
+}
+
+async function ask(path: string, init: RequestInit = {}): Promise<unknown> {
+  const headers = init.method === "POST" ? { "X-Yihao": "1", ...init.headers } : { ...init.headers };
+  const response = await fetch(path, { ...init, headers, credentials: "same-origin" });
+  const isJson = response.headers.get("Content-Type")?.includes("json") ?? false;
+  const body: unknown = isJson ? await response.json() : null;
+  if (response.ok) return body;
+  throw new Refused(response.status, (body as { retry_after_s?: number } | null)?.retry_after_s ?? null);
+}
+
+export async function login(login: string, password: string): Promise<Agent> {
+  const answer = await ask("/api/login", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ login, password }),
+  });
+  return (answer as { agent: Agent }).agent;
+}
+
+export async function logout(): Promise<void> {
+  await ask("/api/logout", { method: "POST" });
+}
+
+/** Who is logged in by the cookie; null for nobody. */
+export async function me(): Promise<Agent | null> {
+  try {
+    const answer = (await ask("/api/me")) as { agent: Agent } | Agent;
+    return "agent" in answer ? answer.agent : answer;
+  } catch (refusal) {
+    if (refusal instanceof Refused && refusal.status === 401) return null;
+    throw refusal;
+  }
+}
+
+/** A single-use ticket for the socket; null where the login is over. */
+export async function ticket(): Promise<string | null> {
+  try {
+    return ((await ask("/api/desk/ticket", { method: "POST" })) as { ticket: string }).ticket;
+  } catch (refusal) {
+    if (refusal instanceof Refused && (refusal.status === 401 || refusal.status === 403)) return null;
+    throw refusal;
+  }
+}
+
+export async function upload(file: File): Promise<Uploaded> {
+  const answer = await ask("/api/desk/files", {
+    method: "POST",
+    headers: { "Content-Type": file.type || "application/octet-stream", "X-Filename": encodeURIComponent(file.name) },
+    body: file,
+  });
+  return answer as Uploaded;
+}
+
+export const fileAddress = (id: string): string => `/api/desk/files/${encodeURIComponent(id)}`;
+export const recordingAddress = (id: string): string => `/api/recordings/${encodeURIComponent(id)}`;

@@ -1,0 +1,95 @@
+import type { Desk } from "@shared/protocol";
+
+/** A message on its way to the gateway, drawn below the timeline until it is part of it. */
+export interface Sending {
+  readonly id: string;
+  readonly text: string | null;
+  readonly file: Desk.File | null;
+  readonly failed: boolean;
+}
+
+export type Entry = Desk.Placed["entry"];
+
+/** A contact as the desk keeps it; the rest of what is shown is read from its timeline. */
+export interface Contact extends Omit<Desk.Contact, "timeline"> {
+  readonly timeline: Desk.Placed[];
+}
+
+const STATES = ["sent", "delivered", "read"] as const;
+export type MessageState = (typeof STATES)[number];
+
+/** How far each message has come at the other side. A progress entry speaks for all earlier ones of its sender too. */
+export function messageStates(timeline: readonly Desk.Placed[]): Map<string, MessageState> {
+  const states = new Map<string, MessageState>();
+  const order: { id: string; fromCitizen: boolean }[] = [];
+  for (const { entry } of timeline) {
+    if (entry.kind === "text" || entry.kind === "file") {
+      order.push({ id: entry.message, fromCitizen: entry.who.kind === "citizen" });
+      if (!states.has(entry.message)) states.set(entry.message, "sent");
+    } else if (entry.kind === "progress") {
+      const byCitizen = entry.who.kind === "citizen";
+      const upTo = order.findIndex(({ id }) => id === entry.message);
+      for (const { id, fromCitizen } of order.slice(0, upTo + 1)) {
+        const state = states.get(id) ?? "sent";
+        if (fromCitizen !== byCitizen && STATES.indexOf(entry.state) > STATES.indexOf(state)) states.set(id, entry.state);
+      }
+    }
+  }
+  return states;
+}
+
+/** The citizen's messages that no agent has read. */
+export function unreadOf(timeline: readonly Desk.Placed[]): string[] {
+  let unread: string[] = [];
+  for (const { entry } of timeline) {
+    if ((entry.kind === "text" || entry.kind === "file") && entry.who.kind === "citizen") unread.push(entry.message);
+    if (entry.kind === "progress" && entry.state === "read" && entry.who.kind !== "citizen") {
+      unread = unread.slice(unread.indexOf(entry.message) + 1);
+    }
+  }
+  return unread;
+}
+
+/** The newest message, and when it came. */
+export function lastMessage(timeline: readonly Desk.Placed[]): { text: string; at: number; mine: boolean } | null {
+  for (let index = timeline.length - 1; index >= 0; index--) {
+    const entry = timeline[index]?.entry;
+    if (entry?.kind === "text") return { text: entry.text, at: entry.at, mine: entry.who.kind !== "citizen" };
+    if (entry?.kind === "file") return { text: `[${entry.file.name}]`, at: entry.at, mine: entry.who.kind !== "citizen" };
+  }
+  return null;
+}
+
+/** Put entries in at their places; one that is there already changes nothing. */
+export function mergeTimeline(timeline: Desk.Placed[], entries: readonly Desk.Placed[]): void {
+  for (const placed of entries) {
+    let place = timeline.length;
+    while (place > 0 && (timeline[place - 1]?.version ?? 0) > placed.version) place--;
+    if (timeline[place - 1]?.version !== placed.version) timeline.splice(place, 0, placed);
+  }
+}
+
+export type CallState = "joining" | "live" | "held" | "ended";
+
+/** Where the call of a voice contact stands. */
+export function callState(contact: Contact): CallState {
+  let state: CallState = "joining";
+  for (const { entry } of contact.timeline) {
+    if (entry.kind !== "leg") continue;
+    if (entry.what === "joined" || entry.what === "unheld") state = "live";
+    if (entry.what === "held") state = "held";
+  }
+  const isUp = contact.legs.some((leg) => leg.medium === "voice" && leg.party === "citizen" && leg.state !== "ended");
+  return isUp ? state : "ended";
+}
+
+/** A recording runs: one has begun that has no end yet. */
+export function isRecording(timeline: readonly Desk.Placed[]): boolean {
+  const running = new Set<string>();
+  for (const { entry } of timeline) {
+    if (entry.kind !== "recording") continue;
+    if (entry.what === "started") running.add(entry.recording);
+    else running.delete(entry.recording);
+  }
+  return running.size > 0;
+}

@@ -1,0 +1,67 @@
+import { onScopeDispose, ref, watch, type Ref } from "vue";
+
+const FIRST_HZ = 880;
+const SECOND_HZ = 660;
+const REPEAT_MS = 2_400;
+const LOUDNESS = 0.16;
+
+let context: AudioContext | null = null;
+const audible = ref(false);
+
+/** Browsers let a page sound only after a gesture; the first one on the page is taken for it. */
+function unlock(): void {
+  context ??= new AudioContext();
+  void context.resume().then(() => (audible.value = context?.state === "running"));
+}
+addEventListener("pointerdown", unlock, { once: true });
+addEventListener("keydown", unlock, { once: true });
+
+function tone(from_s: number, hertz: number): void {
+  if (!context) return;
+  const oscillator = context.createOscillator();
+  const gain = context.createGain();
+  const start = context.currentTime + from_s;
+  oscillator.frequency.value = hertz;
+  gain.gain.setValueAtTime(0, start);
+  gain.gain.linearRampToValueAtTime(LOUDNESS, start + 0.02);
+  gain.gain.exponentialRampToValueAtTime(0.001, start + 0.32);
+  oscillator.connect(gain).connect(context.destination);
+  oscillator.start(start);
+  oscillator.stop(start + 0.34);
+}
+
+function ringOnce(): void {
+  tone(0, FIRST_HZ);
+  tone(0.2, SECOND_HZ);
+  tone(0.6, FIRST_HZ);
+  tone(0.8, SECOND_HZ);
+}
+
+/** Ring and blink the window's title while `calls` holds; ring only where `sound` is on. */
+export function useRing(calls: Ref<boolean>, sound: Ref<boolean>, words: () => string) {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  let blink: ReturnType<typeof setInterval> | undefined;
+  const plain = document.title;
+
+  function stop(): void {
+    clearInterval(timer);
+    clearInterval(blink);
+    document.title = plain;
+  }
+  watch(
+    calls,
+    (isRinging) => {
+      stop();
+      if (!isRinging) return;
+      const ring = () => sound.value && ringOnce();
+      ring();
+      timer = setInterval(ring, REPEAT_MS);
+      blink = setInterval(() => {
+        document.title = document.title === plain ? words() + plain : plain;
+      }, 900);
+    },
+    { immediate: true },
+  );
+  onScopeDispose(stop);
+  return { audible };
+}

@@ -1,0 +1,40 @@
+import { useI18n } from "vue-i18n";
+
+/** Words that are made of more than the dictionary: spans of time, masked citizens, names of channels. */
+export function useSpeech() {
+  const { t, te, locale } = useI18n();
+
+  /** `3:07`, or `1:02:07`. */
+  function span(seconds: number): string {
+    const whole = Math.max(0, Math.floor(seconds));
+    const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+    const tail = String(s).padStart(2, "0");
+    return h > 0 ? `${h}:${String(m).padStart(2, "0")}:${tail}` : `${m}:${tail}`;
+  }
+
+  /** The gateway's label (`tel 138****8000`, `web 9f3c`) as an agent says it. */
+  function citizen(label: string): string {
+    const [scheme = "", name = ""] = label.split(" ", 2);
+    if (scheme === "tel") return name;
+    return name ? `${t("talk.citizen")} ${name}` : label || t("talk.citizen");
+  }
+
+  function channel(name: string): string {
+    return te(`channel.${name}`, "zh") ? t(`channel.${name}`) : name;
+  }
+
+  function reason(name: string): string {
+    return te(`presence.reasons.${name}`, "zh") ? t(`presence.reasons.${name}`) : name;
+  }
+
+  function clock(at: number): string {
+    return new Date(at * 1000).toLocaleTimeString(locale.value === "en" ? "en-GB" : "zh-CN", {
+      hour: "2-digit",
+      minute: "2-digit",
+      second: "2-digit",
+      hour12: false,
+    });
+  }
+
+  return { t, te, span, citizen, channel, reason, clock };
+}

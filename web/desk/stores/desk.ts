@@ -1,0 +1,265 @@
+import { Client, type Link } from "@shared/client";
+import { Outbox } from "@shared/outbox";
+import { type Desk, LONGEST_TEXT, type Unsent } from "@shared/protocol";
+import { defineStore } from "pinia";
+import { computed, reactive, ref, shallowRef } from "vue";
+import { Refused, ticket, upload } from "../api";
+import { type Contact, type Sending, mergeTimeline, unreadOf } from "../contact";
+import { dropDrafts } from "../drafts";
+import { useClock } from "./clock";
+
+type Command = Unsent<Desk.Command>;
+
+/** Something to tell the agent: words of the dictionary and what stands in them. */
+export interface Remark {
+  readonly key: string;
+  readonly values?: Record<string, string | number>;
+  readonly level: "info" | "warning" | "error";
+}
+
+const TYPING_SHOWN_S = 5;
+const TYPING_EVERY_MS = 3_000;
+const LEFT = "yihao.desk.left";
+/** So soon after leaving, this window is its own reload and may take its place back without a word. */
+const RELOAD_MS = 15_000;
+
+/** Everything that the gateway has told this desk, and everything that can be asked of it. */
+export const useDesk = defineStore("desk", () => {
+  const clock = useClock();
+  const link = ref<Link>("closed");
+  const known = ref(false);
+  const presence = ref<Desk.Presence | null>(null);
+  const devices = ref<Desk.Devices>({ desk: false, phone: null });
+  const offers = ref<Desk.Offer[]>([]);
+  const contacts = reactive(new Map<string, Contact>());
+  const queues = ref<readonly Desk.Line[]>([]);
+  const sending = reactive(new Map<string, Sending[]>());
+  const typingUntil = reactive(new Map<string, number>());
+  const current = ref<string | null>(null);
+  const answering = ref<string | null>(null);
+  const remark = shallowRef<Remark | null>(null);
+  const limits = ref({ text: LONGEST_TEXT, file_bytes: 10 * 1024 * 1024 });
+  const readUpTo = new Map<string, string>();
+  let client: Client<Command> | null = null;
+  let typedAt = 0;
+
+  const list = computed(() => [...contacts.values()].sort((one, other) => one.opened_at - other.opened_at));
+  const shown = computed(() => (current.value ? (contacts.get(current.value) ?? null) : null));
+
+  function open(login: string): void {
+    const outbox = new Outbox<Command>(sessionStorage, `yihao.out.${login}.`);
+    for (const { id, command } of outbox.pending) noteSending(id, command);
+    client = new Client<Command>({
+      ticket,
+      open: () => new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/desk/socket`),
+      outbox,
+      onFrame: (frame) => hear(frame as Desk.Down),
+      onLink: (now) => (link.value = now),
+      onWelcome: (welcome) => {
+        limits.value = welcome.limits;
+        clock.follow(welcome.srv_ts);
+      },
+      onRefused: refused,
+      onOutdated: () => location.reload(),
+      take: Date.now() - Number(sessionStorage.getItem(LEFT) ?? 0) < RELOAD_MS,
+      build: "1",
+    });
+    sessionStorage.removeItem(LEFT);
+    client.start();
+    addEventListener("online", hurry);
+    document.addEventListener("visibilitychange", onVisible);
+    addEventListener("pagehide", onLeave);
+  }
+
+  function close(): void {
+    client?.stop();
+    client = null;
+    known.value = false;
+    offers.value = [];
+    contacts.clear();
+    sending.clear();
+    removeEventListener("online", hurry);
+    document.removeEventListener("visibilitychange", onVisible);
+    removeEventListener("pagehide", onLeave);
+  }
+
+  const hurry = () => client?.hurry();
+  const onLeave = () => sessionStorage.setItem(LEFT, String(Date.now()));
+  const onVisible = () => {
+    hurry();
+    markRead();
+  };
+
+  function hear(frame: Desk.Down): void {
+    switch (frame.t) {
+      case "snapshot":
+        return takeSnapshot(frame);
+      case "offer.new":
+        offers.value = [...offers.value.filter(({ session }) => session !== frame.session), frame];
+        return;
+      case "offer.revoked":
+        return dropOffer(frame);
+      case "contact.state":
+        return takeContact(frame);
+      case "contact.timeline":
+        return takeEntry(frame);
+      case "contact.gone":
+        return dropContact(frame.session);
+      case "presence.self":
+        presence.value = frame;
+        return;
+      case "device.state":
+        devices.value = { desk: frame.desk, phone: frame.phone };
+        return;
+      case "queue.stats":
+        queues.value = frame.queues;
+        return;
+      case "typing":
+        typingUntil.set(frame.session, clock.now_s + TYPING_SHOWN_S);
+        return;
+      case "notice":
+        remark.value = { key: frame.text_key, level: frame.level };
+    }
+  }
+
+  function takeSnapshot(frame: Desk.Snapshot): void {
+    presence.value = frame.presence;
+    devices.value = frame.devices;
+    offers.value = [...frame.offers];
+    queues.value = frame.queues;
+    contacts.clear();
+    for (const contact of frame.contacts) {
+      contacts.set(contact.session, { ...contact, timeline: [...contact.timeline] });
+      settleSending(contact.session, contact.timeline);
+    }
+    if (!current.value || !contacts.has(current.value)) current.value = list.value[0]?.session ?? null;
+    known.value = true;
+    markRead();
+  }
+
+  function takeContact(frame: Desk.ContactState): void {
+    const { t: _t, seq: _seq, ...state } = frame;
+    const before = contacts.get(frame.session);
+    contacts.set(frame.session, { ...state, timeline: before?.timeline ?? [] });
+    if (before) return;
+    // The one that was just accepted comes to the front; another does not push away what is being written.
+    if (answering.value === frame.session || !shown.value || shown.value.phase === "wrapping") show(frame.session);
+    answering.value = null;
+  }
+
+  function takeEntry(frame: Desk.ContactTimeline): void {
+    const contact = contacts.get(frame.session);
+    if (!contact) return;
+    mergeTimeline(contact.timeline, [frame]);
+    settleSending(frame.session, [frame]);
+    const { entry } = frame;
+    if ((entry.kind === "text" || entry.kind === "file") && entry.who.kind === "citizen") typingUntil.delete(frame.session);
+    markRead();
+  }
+
+  function dropContact(session: string): void {
+    contacts.delete(session);
+    sending.delete(session);
+    dropDrafts(session);
+    if (current.value === session) current.value = list.value[0]?.session ?? null;
+  }
+
+  function dropOffer(frame: Desk.OfferRevoked): void {
+    const isThere = offers.value.some(({ session, token }) => session === frame.session && token === frame.token);
+    offers.value = offers.value.filter(({ session, token }) => session !== frame.session || token !== frame.token);
+    if (frame.reason !== "accepted" && answering.value === frame.session) answering.value = null;
+    if (isThere && ["expired", "citizen_gone", "cancelled", "rescinded"].includes(frame.reason)) {
+      remark.value = { key: `offer.gone.${frame.reason}`, level: "warning" };
+    }
+  }
+
+  function settleSending(session: string, entries: readonly Desk.Placed[]): void {
+    const there = new Set(entries.map(({ entry }) => ("message" in entry ? entry.message : "")));
+    const left = (sending.get(session) ?? []).filter(({ id }) => !there.has(id));
+    sending.set(session, left);
+  }
+
+  function noteSending(id: string, command: Command): void {
+    if (command.t !== "msg.send" && command.t !== "file.send") return;
+    const text = command.t === "msg.send" ? command.text : null;
+    const file = command.t === "file.send" ? { id: command.file, name: command.name, content_type: "", size: 0 } : null;
+    sending.set(command.session, [...(sending.get(command.session) ?? []), { id, text, file, failed: false }]);
+  }
+
+  function refused(id: string, command: Command, code: string): void {
+    if (command.t === "msg.send" || command.t === "file.send") {
+      const marked = (sending.get(command.session) ?? []).map((one) => (one.id === id ? { ...one, failed: true } : one));
+      sending.set(command.session, marked);
+    }
+    if (command.t === "offer.accept" || command.t === "offer.decline") {
+      offers.value = offers.value.filter(({ session, token }) => session !== command.session || token !== command.token);
+      answering.value = null;
+    }
+    if (command.t !== "msg.read") remark.value = { key: `refused.${code}`, values: { code }, level: "error" };
+  }
+
+  function send(command: Command): void {
+    const id = client?.send(command);
+    if (id) noteSending(id, command);
+  }
+
+  function show(session: string | null): void {
+    current.value = session;
+    markRead();
+  }
+
+  /** What is in front and looked at has been read. */
+  function markRead(): void {
+    const contact = shown.value;
+    if (!contact || contact.phase !== "active" || document.visibilityState !== "visible") return;
+    const newest = unreadOf(contact.timeline).pop();
+    if (!newest || readUpTo.get(contact.session) === newest) return;
+    readUpTo.set(contact.session, newest);
+    client?.send({ t: "msg.read", session: contact.session, message: newest });
+  }
+
+  function mentionTyping(session: string): void {
+    if (Date.now() - typedAt < TYPING_EVERY_MS) return;
+    typedAt = Date.now();
+    client?.mention({ t: "typing", session });
+  }
+
+  function accept(offer: Desk.Offer): void {
+    if (answering.value) return;
+    answering.value = offer.session;
+    send({ t: "offer.accept", session: offer.session, token: offer.token });
+  }
+
+  function decline(offer: Desk.Offer): void {
+    send({ t: "offer.decline", session: offer.session, token: offer.token, reason: "desk" });
+    offers.value = offers.value.filter((one) => one !== offer);
+  }
+
+  async function attach(session: string, file: File): Promise<void> {
+    if (file.size > limits.value.file_bytes) return complainOfFile("too_large");
+    try {
+      const taken = await upload(file);
+      send({ t: "file.send", session, file: taken.file, name: taken.name });
+    } catch (refusal) {
+      const status = refusal instanceof Refused ? refusal.status : 0;
+      complainOfFile(status === 413 ? "too_large" : status === 415 ? "kind" : "failed");
+    }
+  }
+
+  function complainOfFile(what: "too_large" | "kind" | "failed"): void {
+    remark.value = { key: `file.${what}`, values: { mb: Math.round(limits.value.file_bytes / 1024 / 1024) }, level: "error" };
+  }
+
+  /** Write a refused message again, as a new one. */
+  function sendAgain(session: string, one: Sending): void {
+    sending.set(session, (sending.get(session) ?? []).filter(({ id }) => id !== one.id));
+    if (one.text !== null) send({ t: "msg.send", session, text: one.text });
+    else if (one.file) send({ t: "file.send", session, file: one.file.id, name: one.file.name });
+  }
+
+  return {
+    ...{ link, known, presence, devices, offers, contacts, queues, sending, typingUntil, current, answering, remark },
+    ...{ limits, list, shown, open, close, show, send, accept, decline, attach, sendAgain, mentionTyping },
+    takeOver: () => client?.takeOver(),
+  };
+});

@@ -1,0 +1,20 @@
+import { createI18n } from "vue-i18n";
+import { en } from "./en";
+import { type Words, zh } from "./zh";
+
+export type Language = "zh" | "en";
+const LANGUAGE = "yihao.desk.language";
+
+export const i18n = createI18n<[Words], Language, false>({
+  legacy: false,
+  locale: localStorage.getItem(LANGUAGE) === "en" ? "en" : "zh",
+  fallbackLocale: "zh",
+  messages: { zh, en },
+});
+
+/** Speak another language from now on, and after a reload too. */
+export function speak(language: Language): void {
+  i18n.global.locale.value = language;
+  localStorage.setItem(LANGUAGE, language);
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+}

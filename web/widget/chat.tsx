@@ -1,0 +1,190 @@
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { Composer } from "./composer";
+import type { Conversation, View } from "./conversation";
+import { isLookedAt, tellHost, watchLooks } from "./host";
+import { Message, TimeMark, Typing } from "./messages";
+import { Rating } from "./rating";
+import { LinkBanner, Standing } from "./standing";
+import type { Language, Say, Word } from "./words";
+
+/** Minutes between two messages after which the time stands between them. */
+const TIME_MARK_S = 5 * 60;
+/** So close to the end counts as reading the newest. */
+const NEAR_END_PX = 80;
+
+const STARTERS: readonly [Word, Word][] = [
+  ["scope_consult", "start_consult"],
+  ["scope_help", "start_help"],
+  ["scope_complain", "start_complain"],
+  ["scope_report", "start_report"],
+  ["scope_suggest", "start_suggest"],
+];
+
+interface Props {
+  conversation: Conversation;
+  say: Say;
+  language: Language;
+}
+
+export function Chat({ conversation, say, language }: Props) {
+  const view = useView(conversation);
+  const [draft, setDraft] = useState(savedDraft);
+  const box = useRef<HTMLTextAreaElement>(null);
+  const { list, hasNew, toEnd } = useFollowing(view);
+
+  useEffect(() => saveDraft(draft), [draft]);
+  useUnread(view);
+
+  const start = (word: Word) => {
+    setDraft(say(word));
+    box.current?.focus();
+  };
+  const isEmpty = view.bubbles.length === 0 && view.uploads.length === 0;
+  const isOver = view.state.phase === "ended";
+
+  return (
+    <main class="chat">
+      <Standing view={view} say={say} conversation={conversation} />
+      <LinkBanner view={view} say={say} onUseHere={() => conversation.useHere()} />
+      <div class="scroll" ref={list} tabIndex={0} role="log" aria-live="polite" aria-label={say("title")}>
+        {isEmpty && view.known && <Welcome say={say} onStart={start} />}
+        <ul class="bubbles">
+          {view.bubbles.map((bubble, index) => {
+            const before = view.bubbles[index - 1];
+            return (
+              <li key={bubble.id}>
+                {(!before || bubble.ts - before.ts > TIME_MARK_S) && <TimeMark at={bubble.ts} language={language} />}
+                <Message bubble={bubble} conversation={conversation} say={say} />
+              </li>
+            );
+          })}
+          {view.uploads.map((upload) => (
+            <li key={`upload-${upload.key}`} class="uploading">
+              {say("file_sending", { name: upload.name })}
+            </li>
+          ))}
+          {view.typing && !isOver && (
+            <li>
+              <Typing who={view.typing} say={say} />
+            </li>
+          )}
+        </ul>
+        {isOver && <Rating view={view} say={say} onRate={(score, comment) => conversation.rate(score, comment)} />}
+      </div>
+      {hasNew && (
+        <button type="button" class="to-end" onClick={toEnd}>
+          {say("new_messages")} ↓
+        </button>
+      )}
+      {view.complaint && (
+        <div class="complaint" role="alert">
+          {say(view.complaint, { mb: Math.round(view.limits.file_bytes / 1024 / 1024) })}
+          <button type="button" aria-label="×" onClick={() => conversation.dismissComplaint()}>
+            ×
+          </button>
+        </div>
+      )}
+      <Composer
+        conversation={conversation}
+        view={view}
+        say={say}
+        box={box}
+        draft={draft}
+        onDraft={setDraft}
+        onSent={toEnd}
+      />
+    </main>
+  );
+}
+
+function Welcome({ say, onStart }: { say: Say; onStart: (word: Word) => void }) {
+  return (
+    <div class="welcome">
+      <h2>{say("hello_title")}</h2>
+      <p>{say("hello_text")}</p>
+      <div class="starters" role="group" aria-label={say("scope_title")}>
+        {STARTERS.map(([label, start]) => (
+          <button key={label} type="button" onClick={() => onStart(start)}>
+            {say(label)}
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function useView(conversation: Conversation): View {
+  const [view, setView] = useState(conversation.view);
+  useEffect(() => conversation.watch(() => setView(conversation.view)), [conversation]);
+  return view;
+}
+
+/** Keep the newest message in sight, unless the reader has scrolled up to read; then say that there is more. */
+function useFollowing(view: View) {
+  const list = useRef<HTMLDivElement>(null);
+  const atEnd = useRef(true);
+  const [hasNew, setHasNew] = useState(false);
+
+  const toEnd = () => {
+    atEnd.current = true;
+    setHasNew(false);
+    const at = list.current;
+    if (at) at.scrollTop = at.scrollHeight;
+  };
+  useEffect(() => {
+    const at = list.current;
+    if (!at) return;
+    const onScroll = () => {
+      atEnd.current = at.scrollHeight - at.scrollTop - at.clientHeight < NEAR_END_PX;
+      if (atEnd.current) setHasNew(false);
+    };
+    at.addEventListener("scroll", onScroll, { passive: true });
+    const resized = new ResizeObserver(() => atEnd.current && toEnd());
+    resized.observe(at);
+    return () => {
+      at.removeEventListener("scroll", onScroll);
+      resized.disconnect();
+    };
+  }, []);
+  useLayoutEffect(() => {
+    if (atEnd.current) toEnd();
+    else setHasNew(true);
+  }, [view.bubbles.length, view.typing, view.state.phase, view.uploads.length]);
+
+  return { list, hasNew, toEnd };
+}
+
+/** While nobody looks: the number of new messages before the title, and to the page around this frame. */
+function useUnread(view: View): void {
+  const seen = useRef(0);
+  const others = view.bubbles.filter(({ from }) => from !== "citizen").length;
+  useEffect(() => {
+    const show = () => {
+      if (isLookedAt()) seen.current = others;
+      const unread = Math.max(0, others - seen.current);
+      document.title = document.title.replace(/^\(\d+\) /, "");
+      if (unread > 0) document.title = `(${unread}) ${document.title}`;
+      tellHost("unread", unread);
+    };
+    show();
+    return watchLooks(show);
+  }, [others]);
+}
+
+const DRAFT = "yihao.draft";
+
+function savedDraft(): string {
+  try {
+    return sessionStorage.getItem(DRAFT) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function saveDraft(text: string): void {
+  try {
+    sessionStorage.setItem(DRAFT, text);
+  } catch {
+    // Forbidden or full: only a reload would lose the draft.
+  }
+}

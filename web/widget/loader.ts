@@ -1,0 +1,68 @@
+/**
+ * `<script src="https://…/widget.js" async></script>` puts a button into the corner of any page, which opens the chat.
+ *
+ * It brings no style sheet and no script of its own into that page beyond this file: the chat stands in a frame, loaded
+ * at the first click. `data-language="en"` chooses the language, `data-label` the button's words.
+ */
+const script = document.currentScript as HTMLScriptElement;
+const origin = new URL(script.src).origin;
+const { language = "zh", label = language === "en" ? "12345 Chat" : "12345 在线咨询" } = script.dataset;
+const mobile = matchMedia("(max-width: 480px)");
+
+let frame: HTMLIFrameElement | undefined;
+
+// Styles are set one by one: a host page whose policy forbids inline style sheets still allows that.
+const button = document.createElement("button");
+button.type = "button";
+button.textContent = label;
+button.setAttribute("aria-expanded", "false");
+Object.assign(button.style, {
+  position: "fixed",
+  right: "20px",
+  bottom: "20px",
+  zIndex: "2147483000",
+  minHeight: "56px",
+  padding: "0 24px",
+  border: "0",
+  borderRadius: "28px",
+  background: "#0b57a4",
+  color: "#fff",
+  font: "600 18px/1.2 system-ui,sans-serif",
+  boxShadow: "0 6px 24px #08305a59",
+  cursor: "pointer",
+});
+button.onclick = () => show(true);
+document.body.append(button);
+
+addEventListener("message", ({ data, source }) => {
+  if (!frame || source !== frame.contentWindow || !data) return;
+  if (data.yihao === "close") show(false);
+  if (data.yihao === "unread") button.textContent = data.count ? `${label} (${data.count})` : label;
+});
+
+function show(isOpen: boolean): void {
+  frame ??= open();
+  const size = mobile.matches ? ["0", "0", "100%", "100%", "0"] : ["20px", "20px", "400px", "min(680px,calc(100% - 40px))", "16px"];
+  const [right, bottom, width, height, borderRadius] = size;
+  Object.assign(frame.style, { right, bottom, width, height, borderRadius, display: isOpen ? "block" : "none" });
+  button.style.display = isOpen ? "none" : "block";
+  button.setAttribute("aria-expanded", String(isOpen));
+  (isOpen ? frame : button).focus();
+}
+
+function open(): HTMLIFrameElement {
+  const made = document.createElement("iframe");
+  made.src = `${origin}/?lang=${language}`;
+  made.title = label;
+  Object.assign(made.style, {
+    position: "fixed",
+    zIndex: "2147483001",
+    border: "0",
+    background: "#fff",
+    boxShadow: "0 8px 40px #08305a59",
+  });
+  document.body.append(made);
+  return made;
+}
+
+export {};

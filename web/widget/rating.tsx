@@ -1,0 +1,67 @@
+import { useState } from "preact/hooks";
+import type { View } from "./conversation";
+import { Icon } from "./icons";
+import type { Say } from "./words";
+
+const SCORES = [1, 2, 3, 4, 5] as const;
+type Score = (typeof SCORES)[number];
+
+/** 评价: one to five stars, and a word if one likes. */
+export function Rating({ view, say, onRate }: { view: View; say: Say; onRate: (score: number, comment: string) => void }) {
+  const [score, setScore] = useState<Score | null>(null);
+  const [comment, setComment] = useState("");
+  if (view.rated) {
+    return (
+      <p class="rating rating-done" role="status">
+        {say("rate_thanks")}
+      </p>
+    );
+  }
+  if (!view.state.may_rate) return null;
+  return (
+    <form
+      class="rating"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (score) onRate(score, comment.trim());
+      }}
+    >
+      <fieldset>
+        <legend>{say("rate_title")}</legend>
+        <div class="stars">
+          {SCORES.map((value) => (
+            <label key={value} class={score !== null && value <= score ? "star lit" : "star"} title={say(`rate_${value}`)}>
+              <input
+                type="radio"
+                name="score"
+                value={value}
+                checked={score === value}
+                aria-label={say(`rate_${value}`)}
+                onChange={() => setScore(value)}
+              />
+              <Icon name="star" />
+            </label>
+          ))}
+        </div>
+        <p class="stars-word" aria-hidden="true">
+          {score ? say(`rate_${score}`) : "\u00a0"}
+        </p>
+      </fieldset>
+      {score !== null && (
+        <>
+          <textarea
+            rows={2}
+            maxLength={500}
+            placeholder={say("rate_comment")}
+            aria-label={say("rate_comment")}
+            value={comment}
+            onInput={(event) => setComment(event.currentTarget.value)}
+          />
+          <button type="submit" class="act act-main">
+            {say("rate_send")}
+          </button>
+        </>
+      )}
+    </form>
+  );
+}

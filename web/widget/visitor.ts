@@ -1,0 +1,71 @@
+/** Who this browser is to the gateway: a signed name that it was given once, without a log-in. */
+const KEY = "yihao.visitor";
+
+/** What the gateway says to a file that it does not take. */
+export type FileRefusal = "too_large" | "kind" | "failed";
+
+export interface Uploaded {
+  readonly file: string;
+  readonly name: string;
+  readonly content_type: string;
+  readonly size: number;
+}
+
+export class Visitor {
+  private token: string | null;
+
+  constructor(private readonly store: Storage) {
+    this.token = store.getItem(KEY);
+  }
+
+  /** A single-use ticket for the socket. A name that the gateway no longer knows is replaced by a new one. */
+  async ticket(): Promise<string> {
+    const response = await fetch("/api/webchat/visitor", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Yihao": "1" },
+      body: JSON.stringify(this.token ? { visitor: this.token } : {}),
+    });
+    if (!response.ok) {
+      if (response.status === 401 || response.status === 403) this.forget();
+      throw new Error(`no ticket: ${response.status}`);
+    }
+    const answer = (await response.json()) as { visitor: string; ticket: string };
+    this.token = answer.visitor;
+    this.store.setItem(KEY, answer.visitor);
+    return answer.ticket;
+  }
+
+  async upload(file: File): Promise<Uploaded | FileRefusal> {
+    let response: Response;
+    try {
+      response = await fetch("/api/webchat/files", {
+        method: "POST",
+        headers: {
+          "Content-Type": file.type || "application/octet-stream",
+          "X-Filename": encodeURIComponent(file.name),
+          "X-Visitor": this.token ?? "",
+          "X-Yihao": "1",
+        },
+        body: file,
+      });
+    } catch {
+      return "failed";
+    }
+    if (response.ok) return (await response.json()) as Uploaded;
+    return response.status === 413 ? "too_large" : response.status === 415 ? "kind" : "failed";
+  }
+
+  /** Fetched with this visitor's name, which a plain address in an `<img>` could not carry. */
+  async fetchFile(id: string): Promise<Blob> {
+    const response = await fetch(`/api/webchat/files/${encodeURIComponent(id)}`, {
+      headers: { "X-Visitor": this.token ?? "" },
+    });
+    if (!response.ok) throw new Error(`no file: ${response.status}`);
+    return response.blob();
+  }
+
+  private forget(): void {
+    this.token = null;
+    this.store.removeItem(KEY);
+  }
+}
