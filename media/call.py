@@ -195,7 +195,7 @@ class Call:
                 continue
             other = self._places[_OTHER[slot]]
             place.end.listener = other.end if talking and other.playlist is None else None
-            place.end.tap = self._tap if talking else None
+            place.end.note = self._tap.ear(slot) if self._tap is not None and talking else None
             playlist = place.playlist
             if playlist is None and self._joined and other.is_held and not place.is_held:
                 playlist = self._hold_music(place)

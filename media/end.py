@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
@@ -21,13 +20,13 @@ from media.reports import Reports
 from media.rtp import HEADER, HEADER_BYTES, VERSION_2, Incoming, Outgoing, Packet, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from media.negotiation import Terms
     from media.pace import Ticker
     from media.ports import Pair
     from media.prompts import Playlist
-    from media.tap import Tap
+    from media.tap import Noted
     from session.audio import Slot
 
 MAX_PAYLOAD_BYTES = 480
@@ -65,11 +64,12 @@ class End(asyncio.DatagramProtocol):
         self.outgoing = Outgoing(secrets.randbits(32), secrets.randbits(15), secrets.randbits(32))
         self.reports = Reports(self.incoming, self.outgoing)
         self.listener: End | None = None
-        """Who hears this far end, and `tap`, what records it."""
-        self.tap: Tap | None = None
+        """Who hears this far end, and `note`, what records it."""
+        self.note: Callable[[Noted], None] | None = None
         self.since_s = monotonic()
         """From when on silence of the far end counts."""
         self._pair = pair
+        self._sendto = pair.rtp.sendto
         self._owner = owner
         self._ticker = ticker
         self._transports: list[asyncio.DatagramTransport] = []
@@ -79,6 +79,7 @@ class End(asyncio.DatagramProtocol):
         self._laws: dict[int, Law] = {}
         self._far_type = -1
         self._far_law = self._law = Law.PCMA
+        self._expansion = EXPANSIONS[Law.PCMA]
         self._payload_type = 0
         self._playlist: Playlist | None = None
         self._relayed = False
@@ -97,7 +98,7 @@ class End(asyncio.DatagramProtocol):
     def close(self) -> None:
         """Free both ports. Idempotent."""
         self._ticker.remove(self)
-        self.terms = self.listener = self.tap = self._source = self._target = self._signalled = None
+        self.terms = self.listener = self.note = self._source = self._target = self._signalled = None
         for transport in self._transports:
             transport.close()
         if not self._transports:
@@ -189,7 +190,7 @@ class End(asyncio.DatagramProtocol):
             self._take_event(packet, now_s)
         else:
             self.incoming.take(packet, now_s)
-            self._far_type, self._far_law = packet.payload_type, law
+            self._far_type, self._far_law, self._expansion = packet.payload_type, law, EXPANSIONS[law]
             self._pass_on(packet.sequence, packet.timestamp, packet.payload, now_s)
 
     def _is_theirs(self, addr: _Address, ssrc: int, now_s: float) -> bool:
@@ -214,29 +215,22 @@ class End(asyncio.DatagramProtocol):
             self.listener.forward_event(packet, self.incoming.generation, now_s)
 
     def _pass_on(self, sequence: int, timestamp: int, payload: bytes, now_s: float) -> None:
-        if self.tap is not None:
-            self.tap.heard(self.slot, EXPANSIONS[self._far_law], now_s, timestamp, payload)
-        if self.listener is not None:
-            self.listener.relay(
-                self._far_law,
-                self.incoming.generation,
-                sequence,
-                timestamp,
-                payload=payload,
-                now_s=now_s,
-            )
+        note = self.note
+        if note is not None:
+            note((now_s, timestamp, payload, self._expansion))
+        listener = self.listener
+        if listener is not None:
+            listener.relay(self._far_law, self.incoming.generation, sequence, timestamp, payload, now_s)
 
     # What goes
 
-    def relay(self, law: Law, generation: int, sequence: int, timestamp: int, *, payload: bytes, now_s: float) -> None:
+    def relay(self, law: Law, generation: int, sequence: int, timestamp: int, payload: bytes, now_s: float) -> None:
         """A packet of the other far end's voice, under this one's law, unless digits are being sent."""
         if self._digits is not None:
             return
         if law is not self._law:
             payload = payload.translate(TRANSCODE[law, self._law])
-        self._send(
-            self.outgoing.relayed(self._payload_type, generation, sequence, timestamp, payload=payload, now_s=now_s)
-        )
+        self._send(self.outgoing.relayed(self._payload_type, generation, sequence, timestamp, payload, now_s))
 
     def forward_event(self, packet: Packet, generation: int, now_s: float) -> None:
         """A digit of the other far end's, as it is, where this one takes digits."""
@@ -244,11 +238,7 @@ class End(asyncio.DatagramProtocol):
         if event_type is None or self._digits is not None:
             return
         second = event_type | (0x80 if packet.marker else 0)
-        self._send(
-            self.outgoing.relayed(
-                second, generation, packet.sequence, packet.timestamp, payload=packet.payload, now_s=now_s
-            )
-        )
+        self._send(self.outgoing.relayed(second, generation, packet.sequence, packet.timestamp, packet.payload, now_s))
 
     def tick(self, now_s: float) -> None:
         """The next 20 ms of what we send ourselves: a digit, else what is played, else silence."""
@@ -286,9 +276,12 @@ class End(asyncio.DatagramProtocol):
     def _send(self, packet: bytes) -> None:
         # Straight to the socket: the loop's transport would queue what the kernel cannot take, and sound is
         # worth nothing later.
-        if self._target is not None:
-            with suppress(OSError):
-                self._pair.rtp.sendto(packet, self._target)
+        target = self._target
+        if target is not None:
+            try:  # noqa: SIM105  for every packet: `suppress` takes longer than all else here
+                self._sendto(packet, target)
+            except OSError:
+                pass
 
     def _settle(self) -> None:
         """Be called every 20 ms exactly while it is we who make the sound."""

@@ -256,7 +256,7 @@ class Outgoing:
         return packet
 
     def relayed(
-        self, payload_type: int, generation: int, sequence: int, timestamp: int, *, payload: bytes, now_s: float
+        self, payload_type: int, generation: int, sequence: int, timestamp: int, payload: bytes, now_s: float
     ) -> bytes:
         """A packet of another far end as one of this stream: its gaps and its order stay to be seen."""
         if generation != self._generation:

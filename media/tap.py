@@ -8,23 +8,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from session.audio import RecordingResult, Slot
+
+Noted = tuple[float, int, bytes, tuple[bytes, bytes]]
+"""A packet of what a slot said: `(arrived_s, timestamp, payload, expansion)`.
+
+`arrived_s` is on `time.monotonic`; `timestamp` counts samples at 8 kHz and wraps at 2**32; both jump when the far
+end's stream does. `expansion` holds two `bytes.translate` tables that give the low and the high octet of the 16-bit
+sample in each octet of `payload`.
+"""
 
 
 class Tap(Protocol):
     """One recording under way."""
 
-    def heard(
-        self, slot: Slot, expansion: tuple[bytes, bytes], arrived_s: float, timestamp: int, payload: bytes
-    ) -> None:
-        """A packet of what a slot said to the other, on the event loop: must only note it.
-
-        `expansion` holds two `bytes.translate` tables that give the low and the high octet of the 16-bit sample
-        in each octet of `payload`; `arrived_s` is on `time.monotonic`, `timestamp` counts samples at 8 kHz and
-        wraps at 2**32; both jump when the far end's stream does.
-        """
+    def ear(self, slot: Slot) -> Callable[[Noted], None]:
+        """What is called on the event loop with each packet that a slot says to the other: it may only note it."""
         ...
 
     async def finish(self) -> RecordingResult:

@@ -69,7 +69,7 @@ class _RunningTape:
     def __init__(self, tape: Tape, store: RecordingStore) -> None:
         self._store = store
         self._tape = tape
-        self.heard = tape.heard
+        self.ear = tape.ear
 
     async def finish(self) -> RecordingResult:
         """Complete the file."""

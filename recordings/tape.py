@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from recordings import wav
 from recordings.errors import AlreadyRecorded
-from recordings.track import Placed, Track, Voice
+from recordings.track import Expansion, Noted, Placed, Track, stretches
 from session.audio import Slot
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 MAX_RECORDING_S = 12 * 3600.0
@@ -25,10 +26,6 @@ _LATEST_SAMPLES = 1600
 
 _MAX_WAITING = 6000
 """Packets, a minute of a call: what a stalled disk may cost in memory. Then the oldest are given up."""
-
-
-Expansion = tuple[bytes, bytes]
-"""Two `bytes.translate` tables that give the low and the high octet of the sample in an octet."""
 
 
 @lru_cache(maxsize=8)
@@ -61,34 +58,37 @@ class _Channel:
     """One side's packets on their way into the file."""
 
     def __init__(self) -> None:
-        self.waiting: deque[Voice] = deque(maxlen=_MAX_WAITING)
+        self.waiting: deque[Noted] = deque(maxlen=_MAX_WAITING)
         self._track = Track()
         self._early: list[Placed] = []
 
-    def window(self, start: int, count: int) -> tuple[bytes, Expansion] | None:
+    def window(self, start: int, count: int, started_s: float) -> tuple[bytes, Expansion] | None:
         """The octets from `start` on with their expansion; None when nothing was said there."""
+        # The event loop goes on adding at the other end: as many are taken as there are now.
         arrived = [self.waiting.popleft() for _ in range(len(self.waiting))]
-        placed = self._early + self._track.place(arrived)
+        placed = self._early + self._track.place(stretches(arrived, started_s))
         end = start + count
-        self._early = [each for each in placed if each.position + len(each.voice.payload) > end]
+        self._early = [each for each in placed if each.position + len(each.octets) > end]
         if not any(each.position < end for each in placed):
             return None
-        expansion = placed[0].voice.expansion
-        octets = bytearray(_silence(expansion) * count)
-        for position, voice in placed:
-            at, payload = position - start, voice.payload
-            if voice.expansion is not expansion and voice.expansion != expansion:
-                payload = payload.translate(_recoding(voice.expansion, expansion))
-            if at < 0:
-                payload, at = payload[-at:], 0
-            if at < count and payload:
-                payload = payload[: count - at]
-                octets[at : at + len(payload)] = payload
-        return bytes(octets), expansion
+        expansion = placed[0].expansion
+        window = bytearray(_silence(expansion) * count)
+        for position, said, its_expansion in placed:
+            octets = said
+            if its_expansion != expansion:
+                octets = said.translate(_recoding(its_expansion, expansion))
+            at = position - start
+            part = octets[max(0, -at) : max(0, count - at)]
+            at = max(0, at)
+            window[at : at + len(part)] = part
+        return bytes(window), expansion
 
 
 class Tape:
-    """A file that grows with its call. `heard` on the loop; everything else on one other thread at a time."""
+    """A file that grows with its call.
+
+    What `ear` gives is called on the event loop; everything else on one other thread at a time.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -99,10 +99,9 @@ class Tape:
         self._file = _create(path)
         self._started_s = time.monotonic()
 
-    def heard(self, slot: Slot, expansion: Expansion, arrived_s: float, timestamp: int, payload: bytes) -> None:
-        """Note a packet: on the event loop, so nothing more is done here."""
-        arrived = int((arrived_s - self._started_s) * wav.SAMPLE_RATE)
-        self._channels[slot].waiting.append(Voice(arrived, timestamp, payload, expansion))
+    def ear(self, slot: Slot) -> Callable[[Noted], None]:
+        """What notes a slot's packets: on the event loop, so nothing more is done there."""
+        return self._channels[slot].waiting.append
 
     def flush(self, now_s: float) -> None:
         """Write what is old enough that nothing can come before it, in whole peaks."""
@@ -133,7 +132,9 @@ class Tape:
         count = end - self._written
         if count <= 0:
             return
-        windows = [self._channels[slot].window(self._written, count) for slot in (Slot.CITIZEN, Slot.AGENT)]
+        windows = [
+            self._channels[slot].window(self._written, count, self._started_s) for slot in (Slot.CITIZEN, Slot.AGENT)
+        ]
         if self.failure is not None:
             return
         frames = bytearray(count * wav.FRAME_BYTES)

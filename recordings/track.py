@@ -11,7 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
+
+Expansion = tuple[bytes, bytes]
+"""Two `bytes.translate` tables that give the low and the high octet of the sample in an octet."""
+
+Noted = tuple[float, int, bytes, Expansion]
+"""A packet as the tap hands it over: time of arrival in seconds, timestamp, payload, expansion."""
+
+SAMPLE_RATE = 8000
 
 _MAX_LEAP = 8000
 """A timestamp further than a second from the one before belongs to another run."""
@@ -26,24 +34,46 @@ _ENOUGH = 10
 """Fewer packets than this may all have been late by chance."""
 
 
-class Voice(NamedTuple):
-    """A packet: `arrived` is the sample at which its last sample could have been spoken at the latest."""
+class Stretch(NamedTuple):
+    """Packets without a gap. `begun` is the sample at which its first could have been spoken at the latest."""
 
-    arrived: int
+    begun: float
     timestamp: int
-    payload: bytes
-    expansion: tuple[bytes, bytes]
+    packets: int
+    octets: bytes
+    expansion: Expansion
 
 
 class Placed(NamedTuple):
-    """A packet and the position of its first sample; negative when it was said before the recording began."""
+    """A stretch and the position of its first sample; negative when it was said before the recording began."""
 
     position: int
-    voice: Voice
+    octets: bytes
+    expansion: Expansion
 
 
 def _leap(later: int, earlier: int) -> int:
     return ((later - earlier + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+
+
+def stretches(packets: Iterable[Noted], started_s: float) -> Iterator[Stretch]:
+    """Join packets that follow one another: this looks at each packet, all that comes after at few stretches."""
+    parts: list[bytes] = []
+    begun, first, size = 0.0, 0, 0
+    expected, law = -1, (b"", b"")
+    for arrived_s, timestamp, payload, expansion in packets:
+        if timestamp != expected or expansion is not law:
+            if parts:
+                yield Stretch(begun, first, len(parts), b"".join(parts), law)
+            parts, size, first, law, begun = [], 0, timestamp, expansion, float("inf")
+        parts.append(payload)
+        size += len(payload)
+        expected = (first + size) & 0xFFFFFFFF
+        spoken = (arrived_s - started_s) * SAMPLE_RATE - size
+        if spoken < begun:  # noqa: PLR1730  for every packet: a call of `min` costs more than all else
+            begun = spoken
+    if parts:
+        yield Stretch(begun, first, len(parts), b"".join(parts), law)
 
 
 class Track:
@@ -53,37 +83,37 @@ class Track:
         self._timestamp: int | None = None
         self._position = 0
 
-    def place(self, voices: Sequence[Voice]) -> list[Placed]:
+    def place(self, found: Iterable[Stretch]) -> list[Placed]:
         """Positions for a batch, in order of arrival."""
         placed: list[Placed] = []
-        for run in self._runs(voices):
+        for run in self._runs(found):
             placed += self._place_run(run)
         return placed
 
-    def _runs(self, voices: Sequence[Voice]) -> Iterator[list[Voice]]:
-        """Split where the timestamp leaps; a run that goes on from the last batch is not begun anew."""
-        run: list[Voice] = []
-        last = self._timestamp
-        for voice in voices:
-            if run and last is not None and abs(_leap(voice.timestamp, last)) > _MAX_LEAP:
+    def _runs(self, found: Iterable[Stretch]) -> Iterator[list[Stretch]]:
+        """Split where the timestamp leaps."""
+        run: list[Stretch] = []
+        for stretch in found:
+            if run and abs(_leap(stretch.timestamp, run[-1].timestamp)) > _MAX_LEAP:
                 yield run
                 run = []
-            run.append(voice)
-            last = voice.timestamp
+            run.append(stretch)
         if run:
             yield run
 
-    def _place_run(self, run: list[Voice]) -> list[Placed]:
+    def _place_run(self, run: list[Stretch]) -> list[Placed]:
         first = run[0]
-        if self._timestamp is None or abs(_leap(first.timestamp, self._timestamp)) > _MAX_LEAP:
-            position = first.arrived - len(first.payload)
-            fresh = True
+        is_new = self._timestamp is None or abs(_leap(first.timestamp, self._timestamp)) > _MAX_LEAP
+        if self._timestamp is None or is_new:
+            position = round(first.begun)
         else:
             position = self._position + _leap(first.timestamp, self._timestamp)
-            fresh = False
-        positions = [position + _leap(voice.timestamp, first.timestamp) for voice in run]
-        late = min(voice.arrived - len(voice.payload) - at for voice, at in zip(run, positions, strict=True))
-        if late < -_EARLY or fresh or (late > _LATE and len(run) >= _ENOUGH):
+        positions = [position + _leap(stretch.timestamp, first.timestamp) for stretch in run]
+        late = round(min(stretch.begun - at for stretch, at in zip(run, positions, strict=True)))
+        enough = sum(stretch.packets for stretch in run) >= _ENOUGH
+        if is_new or late < -_EARLY or (late > _LATE and enough):
             positions = [at + late for at in positions]
-        self._timestamp, self._position = run[-1].timestamp, positions[-1]
-        return [Placed(at, voice) for at, voice in zip(positions, run, strict=True)]
+        last = run[-1]
+        self._timestamp = (last.timestamp + len(last.octets)) & 0xFFFFFFFF
+        self._position = positions[-1] + len(last.octets)
+        return [Placed(at, stretch.octets, stretch.expansion) for at, stretch in zip(positions, run, strict=True)]

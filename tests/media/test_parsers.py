@@ -101,7 +101,7 @@ def test_the_receiver_of_any_mixture_hears_one_stream(steps: list[tuple[int, rtp
     for index, (relayed, packet) in enumerate(steps):
         now_s = index * 0.02
         if relayed:
-            data = outgoing.relayed(8, index + 1, packet.sequence, packet.timestamp, payload=bytes(160), now_s=now_s)
+            data = outgoing.relayed(8, index + 1, packet.sequence, packet.timestamp, bytes(160), now_s)
         else:
             data = outgoing.paced(8, bytes(160), now_s)
         sent = rtp.parse(data)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recordings import byterange, card
 from recordings.errors import RangeUnsatisfiable, RecordingUnreadable
 from recordings.policy import DAY_S, RecordingPolicy
-from recordings.track import Track, Voice
+from recordings.track import Track, stretches
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,20 +78,24 @@ packet = st.tuples(st.integers(0, 10**6), st.integers(0, 2**32 - 1), st.integers
 def test_no_stream_however_mad_is_laid_behind_its_arrival(batches: list[list[tuple[int, int, int]]]) -> None:
     track = Track()
     for batch in batches:
-        voices = [Voice(arrived, stamp, bytes(size), LINEAR) for arrived, stamp, size in sorted(batch)]
-        placed = track.place(voices)
-        assert [each.voice for each in placed] == voices
-        for position, voice in placed:
+        packets = [(at / 8000, stamp, bytes(size), LINEAR) for at, stamp, size in sorted(batch)]
+        found = list(stretches(packets, 0.0))
+        placed = track.place(found)
+        assert b"".join(each.octets for each in placed) == b"".join(each[2] for each in packets)
+        for laid, stretch in zip(placed, found, strict=True):
             # Nothing is laid later than it came, but for the 5 ms below which the stream is not moved.
-            assert position <= voice.arrived - len(voice.payload) + 40
+            assert laid.position <= stretch.begun + 41
 
 
-@given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 159), min_size=30, max_size=60))
-def test_packets_keep_their_distances(first: int, jitter: list[int]) -> None:
-    voices = [
-        Voice(160 * (index + 1) + late, (first + 160 * index) & 0xFFFFFFFF, bytes(160), LINEAR)
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 159), min_size=30, max_size=60), st.sets(st.integers(1, 28)))
+def test_packets_keep_their_distances(first: int, jitter: list[int], lost: set[int]) -> None:
+    packets = [
+        (5.0 + (160 * (index + 1) + late) / 8000, (first + 160 * index) & 0xFFFFFFFF, bytes([index]) * 160, LINEAR)
         for index, late in enumerate(jitter)
+        if index not in lost
     ]
-    positions = [each.position for each in Track().place(voices)]
-    assert [position - positions[0] for position in positions] == [160 * index for index in range(len(jitter))]
-    assert positions[0] == min(jitter)
+    placed = Track().place(stretches(packets, 5.0))
+    least = min(late for index, late in enumerate(jitter) if index not in lost)
+    for position, octets, _expansion in placed:
+        assert abs(position - least - 160 * octets[0]) <= 1
+    assert b"".join(each.octets for each in placed) == b"".join(each[2] for each in packets)

@@ -107,7 +107,7 @@ class Wire:
             while arrived > flushed + 0.5:
                 flushed += 0.5
                 tape.flush(started_s + flushed)
-            tape.heard(slot, EXPANSIONS[Law.PCMA], started_s + arrived, timestamp, payload)
+            tape.ear(slot)((started_s + arrived, timestamp, payload, EXPANSIONS[Law.PCMA]))
         return started_s + self.packets[-1][0]
 
 
@@ -214,7 +214,7 @@ async def test_a_full_disk_ends_the_recording_only(tmp_path: Path, caplog: pytes
             resource.setrlimit(resource.RLIMIT_FSIZE, (9000, before[1]))
             start = time.monotonic()
             for index in range(50):
-                tape.heard(Slot.CITIZEN, EXPANSIONS[Law.PCMA], start + index / 50, index * 160, b"\x2a" * 160)
+                tape.ear(Slot.CITIZEN)((start + index / 50, index * 160, b"\x2a" * 160, EXPANSIONS[Law.PCMA]))
             await asyncio.sleep(0.9)
             result = await tape.finish()
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
