@@ -14,7 +14,6 @@ from channels.phone.sip.message import Request
 from channels.phone.transport import Flow
 from session.ports import Credential, Telephones
 
-
 # RFC 8760 has a phone take the first challenge that it knows; these give up at the first that they do not. Measured:
 # baresip 1.0.0, "Register: Function not implemented". They are offered what they know, where MD5 is accepted.
 _STOPS_AT_UNKNOWN = re.compile(r"baresip v[01]\.")

@@ -123,7 +123,7 @@ class Endpoint:
         self._application = application
         self._transport = Transport(settings, guard, self)
         self._served: dict[TransactionKey, Served] = {}
-        self._merged: dict[tuple[str, str, int, str], Served] = {}
+        self._merged: dict[tuple[str, ...], Served] = {}
         self._asked: dict[tuple[str, str], _Asked] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._tag_key = secrets.token_bytes(16)
@@ -261,9 +261,9 @@ class Endpoint:
 
     def _request_came(self, request: Request, flow: Flow) -> None:
         if request.method == "ACK":
-            self._ack_came(request)
+            self._ack_came(request, flow)
             return
-        key = transaction_key(request)
+        key = transaction_key(request, flow.source)
         served = self._served.get(key)
         if served is not None:
             self._perform_served(served, served.transaction.repeat())
@@ -272,7 +272,7 @@ class Endpoint:
         if served is None:
             return
         if request.method == "CANCEL":
-            self._cancel_came(served)
+            self._cancel_came(served, flow)
         elif request.to_address.tag is not None:
             self._dialog_request_came(served)
         elif request.method in {"INVITE", "REGISTER", "OPTIONS"}:
@@ -291,13 +291,13 @@ class Endpoint:
             self._transport.send(bytes(busy), reply_flow)
             return None
         machine = InviteServer if request.method == "INVITE" else NonInviteServer
-        served = Served(machine(request, reliable=flow.is_reliable, timing=self.timing), reply_flow)
+        served = Served(machine(request, key, reliable=flow.is_reliable, timing=self.timing), reply_flow)
         self._served[key] = served
         return served
 
     def _new_request_came(self, served: Served) -> None:
         request = served.request
-        merge = _merge_key(request)
+        merge = _merge_key(served)
         if merge in self._merged and request.vias[0].is_unique:
             # Section 8.2.2.2: the same request by two ways.
             self.respond(served, respond(request, 482))
@@ -330,8 +330,8 @@ class Endpoint:
                 call.refuse(500)
             call.hang_up()
 
-    def _ack_came(self, request: Request) -> None:
-        served = self._served.get(transaction_key(request))
+    def _ack_came(self, request: Request, flow: Flow) -> None:
+        served = self._served.get(transaction_key(request, flow.source))
         transaction = served.transaction if served is not None else None
         if served is not None and isinstance(transaction, InviteServer) and transaction.acknowledge(self._loop.time()):
             self._settle_served(served)
@@ -340,9 +340,9 @@ class Endpoint:
         if call is not None:
             call.acknowledged(request)
 
-    def _cancel_came(self, served: Served) -> None:
+    def _cancel_came(self, served: Served, flow: Flow) -> None:
         """Section 9.2: the CANCEL's branch is the INVITE's."""
-        invite = self._served.get(transaction_key(replace(served.request, method="INVITE")))
+        invite = self._served.get(transaction_key(replace(served.request, method="INVITE"), flow.source))
         if invite is None:
             self.respond(served, respond(served.request, 481))
             return
@@ -361,6 +361,9 @@ class Endpoint:
 
     def _refuse(self, frame: Frame, flow: Flow, fault: MalformedMessage) -> None:
         """Answer what could not be read, without remembering it: a repetition gets the same answer, same tag."""
+        if not any(name in frame.headers for name in ("via", "from", "to", "call-id", "cseq")):
+            # Noise: an answer would mirror nothing, and could be matched to nothing.
+            return
         response = self._with_tag(refuse(frame, fault.status, fault.headers))
         if flow.protocol is Protocol3261.UDP:
             try:
@@ -406,8 +409,7 @@ class Endpoint:
             self._wheel.watch(served)
             return
         self._served.pop(served.transaction.key, None)
-        request = served.request
-        merge = _merge_key(request)
+        merge = _merge_key(served)
         if self._merged.get(merge) is served:
             del self._merged[merge]
 
@@ -445,6 +447,8 @@ class Endpoint:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def _merge_key(request: Request) -> tuple[str, str, int, str]:
-    """What a request that came by two ways has in common (section 8.2.2.2)."""
-    return (request.call_id, request.from_address.tag or "", request.cseq[0], request.method)
+def _merge_key(served: Served) -> tuple[str, ...]:
+    """What a request that a neighbour sent us by two ways has in common (section 8.2.2.2)."""
+    request = served.request
+    tag, number = request.from_address.tag or "", str(request.cseq[0])
+    return (served.flow.remote[0], request.call_id, tag, number, request.method)

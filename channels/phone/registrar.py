@@ -113,8 +113,9 @@ class Registrar:
         number, _ = request.cseq
         for change in changes:
             old = before.get(change.name)
-            if old is not None and old.call_id == request.call_id and number <= old.cseq:
-                # Section 10.3, step 7: older than what is known, so nothing of it is done.
+            if old is not None and old.call_id == request.call_id and number < old.cseq:
+                # Section 10.3, step 7: older than what is known, so nothing of it is done. The very same number is
+                # the same request again, which changes nothing (RFC 5118's own messages share one).
                 return Reply(500)
         after = dict(before)
         now = await self._shared.now()

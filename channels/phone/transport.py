@@ -20,6 +20,7 @@ _RECEIVE_BUFFER = 4 * 1024 * 1024
 _PORT_ATTEMPTS = 32
 _UNSENT_LIMIT = 256 * 1024
 _WAITING_LIMIT = 16
+_LINGER_S = 1.0
 
 
 class Protocol3261(StrEnum):
@@ -40,6 +41,11 @@ class Flow:
     def is_reliable(self) -> bool:
         """Whether nothing need be repeated on it."""
         return self.protocol is Protocol3261.TCP
+
+    @property
+    def source(self) -> str:
+        """Who sends on it, as part of a transaction's name: a connection may be made anew within one, a socket not."""
+        return self.remote[0] if self.is_reliable else f"{self.remote[0]}!{self.remote[1]}"
 
     def __str__(self) -> str:
         return f"{self.protocol}!{self.remote[0]}!{self.remote[1]}"
@@ -252,7 +258,10 @@ class Connection(asyncio.Protocol):
                 return
             self._owner.receiver.received(frame, flow)
             if not frame.is_framed:
-                self._close()
+                # Nothing more is read; answers to what came before may still be on their way.
+                if self._transport is not None and not self._transport.is_closing():
+                    self._transport.pause_reading()
+                self._wait(_LINGER_S)
                 return
         self._rest()
 

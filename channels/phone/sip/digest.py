@@ -99,9 +99,7 @@ class Authenticator:
         self._life_s = life_s
         self._used: dict[str, tuple[float, int]] = {}
 
-    def challenges(
-        self, now: float, *, stale: bool = False, only_md5: bool = False
-    ) -> tuple[tuple[str, str], ...]:
+    def challenges(self, now: float, *, stale: bool = False, only_md5: bool = False) -> tuple[tuple[str, str], ...]:
         """The WWW-Authenticate headers of a 401, the preferred algorithm first. `now` is wall-clock seconds.
 
         `only_md5` names MD5 alone, if it is accepted at all.

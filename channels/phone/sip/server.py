@@ -10,18 +10,20 @@ from channels.phone.sip.timing import Timer, Timers, Timing
 TransactionKey = tuple[str, ...]
 
 
-def transaction_key(request: Request) -> TransactionKey:
+def transaction_key(request: Request, source: str) -> TransactionKey:
     """What names a request's transaction (section 17.2.3). ACK belongs to its INVITE's.
 
-    Call-ID and From tag stand beside the branch, since senders exist whose branches are not unique; a branch
-    without more than the cookie, or none, falls back to the fields of RFC 2543.
+    Source, Call-ID and From tag stand beside the branch: senders exist whose branches are not unique, and a stranger
+    who guesses a branch must neither be answered for another nor stop their call. A branch without more than the
+    cookie, or none, falls back to the fields of RFC 2543.
     """
     top = request.vias[0]
     method = "INVITE" if request.method == "ACK" else request.method
     tag = request.from_address.tag or ""
     if top.is_unique:
-        return (top.branch or "", top.sent_by, method, request.call_id, tag)
+        return (source, top.branch or "", top.sent_by, method, request.call_id, tag)
     return (
+        source,
         "2543",
         str(request.uri),
         request.call_id,
@@ -36,9 +38,9 @@ def transaction_key(request: Request) -> TransactionKey:
 class ServerTransaction:
     """What both server machines share."""
 
-    def __init__(self, request: Request, *, reliable: bool, timing: Timing) -> None:
+    def __init__(self, request: Request, key: TransactionKey, *, reliable: bool, timing: Timing) -> None:
         self.request = request
-        self.key = transaction_key(request)
+        self.key = key
         self.reliable = reliable
         self.timers = Timers()
         self.state = State.TRYING
@@ -79,8 +81,8 @@ class ServerTransaction:
 class InviteServer(ServerTransaction):
     """INVITE server transaction: figure 7, and RFC 6026, figure 1."""
 
-    def __init__(self, request: Request, *, reliable: bool, timing: Timing) -> None:
-        super().__init__(request, reliable=reliable, timing=timing)
+    def __init__(self, request: Request, key: TransactionKey, *, reliable: bool, timing: Timing) -> None:
+        super().__init__(request, key, reliable=reliable, timing=timing)
         self.state = State.PROCEEDING
         self._interval_s = timing.t1_s
 

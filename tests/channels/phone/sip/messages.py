@@ -1,11 +1,14 @@
+# ruff: noqa: E501 - a message reads best as one line, like a row of a table
 """Messages of our own writing, one for each section of RFC 4475 and RFC 5118, with what a server must answer.
 
 `answers` are the statuses allowed for the request as a whole; `()` is silence. A status below 200 stands for "read and
 handed on": what becomes of it depends on who is registered and what was dialled.
 """
 
+import itertools
 from dataclasses import dataclass
 
+_NUMBERS = itertools.count(1)
 SDP = "v=0\r\no=probe 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 41000 RTP/AVP 8 0\r\n"
 
 
@@ -32,11 +35,12 @@ def request(
     **changed: str,
 ) -> bytes:
     """A plain request with lines changed (by field name, underscores for hyphens), dropped or added."""
+    number = next(_NUMBERS)
     fields = {
-        "Via": "SIP/2.0/UDP probe.example;branch=z9hG4bK-own-1",
+        "Via": f"SIP/2.0/UDP probe.example;branch=z9hG4bK-own-{number}",
         "From": "<sip:caller@probe.example>;tag=own1",
         "To": "<sip:12345@yihao.example>",
-        "Call-ID": "own-1@probe.example",
+        "Call-ID": f"own-{number}@probe.example",
         "CSeq": f"7 {method}",
         "Max-Forwards": "70",
         "Contact": "<sip:caller@probe.example>",
