@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command == "dial":
         return _dial(arguments.rest)
     try:
-        settings = load(file=arguments.config, arguments=_sets(arguments))
+        settings = load(file=getattr(arguments, "config", None), arguments=_sets(arguments))
         return int(arguments.run(settings, arguments))
     except YihaoError as error:
         print(f"yihao: {error}", file=sys.stderr)
@@ -52,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     adding.add_argument("--queue", action="append", default=[], help="may be repeated; default: general")
     adding.add_argument("--skill", action="append", default=[], metavar="NAME=LEVEL", help="may be repeated")
     acts.add_parser("list", parents=[_common()], help="list the agents")
-    changing = acts.add_parser("passwd", parents=[_common()], help="set an agent's password (asked for, or standard input)")
+    changing = acts.add_parser(
+        "passwd", parents=[_common()], help="set an agent's password (asked for, or standard input)"
+    )
     changing.add_argument("login")
     people.set_defaults(run=_agents)
 
@@ -79,7 +81,6 @@ def _sets(arguments: argparse.Namespace) -> list[str]:
     sets = list(getattr(arguments, "sets", []))
     if hasattr(arguments, "data"):
         sets.append(f"data={arguments.data}")
-    arguments.config = getattr(arguments, "config", None)
     return sets
 
 

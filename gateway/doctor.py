@@ -17,6 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from config.settings import Settings
+from queueing.settings import QueueSettings
+from queueing.store import RedisStore
 from session.errors import YihaoError
 
 LEAST_FILES = 4096
@@ -50,8 +52,6 @@ def examine(settings: Settings) -> list[Finding]:
 
 async def examine_store(settings: Settings) -> Finding:
     """Whether the store that is configured answers and is durable."""
-    from queueing.store import RedisStore  # noqa: PLC0415 - a sick machine must still get the other findings
-
     url = settings.store.url.reveal()
     if not url:
         return Finding(Grade.OK, "store: embedded Valkey, every write on disk before it is acknowledged")
@@ -59,7 +59,10 @@ async def examine_store(settings: Settings) -> Finding:
         async with (
             asyncio.timeout(5),
             RedisStore.connect(
-                url, tenant=settings.store.tenant, pepper=b"doctor", accept_unsafe=settings.store.accept_unsafe
+                url,
+                tenant=settings.store.tenant,
+                pepper=b"doctor",
+                settings=QueueSettings(accept_unsafe=settings.store.accept_unsafe),
             ) as store,
         ):
             await store.ready()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from gateway.routing import Routing
+from gateway.ulid import new_ulid
 from queueing.contract import Store
 from session.events import Event, LegOpened, SessionOpened
 from session.ids import AssigneeId, NodeId, SessionId
@@ -20,16 +22,13 @@ class StoreInbox:
         store: Store,
         node: NodeId,
         routing: Callable[[], Routing],
-        new_id: Callable[[], SessionId],
         wake: Callable[[SessionId], None],
-        now: Callable[[], float],
     ) -> None:
-        self._store, self._node = store, node
-        self._routing, self._new_id, self._wake, self._now = routing, new_id, wake, now
+        self._store, self._node, self._routing, self._wake = store, node, routing, wake
 
     async def open(self, contact: Contact) -> Admission:
         """See the port. The routing rules decide where a fresh session stands."""
-        route = self._routing().route(contact, contact.arrived_at or self._now())
+        route = self._routing().route(contact, contact.arrived_at or time.time())
         opened = SessionOpened(
             citizen=contact.address,
             number=contact.number,
@@ -47,7 +46,7 @@ class StoreInbox:
             asserted=contact.asserted,
         )
         session, fresh = await self._store.log.open(
-            self._new_id(),
+            SessionId(new_ulid()),
             self._node,
             opened,
             LegOpened(leg=leg),

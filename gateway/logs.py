@@ -63,7 +63,8 @@ def set_up(level: str, form: Literal["json", "plain"]) -> None:
     else:
         handler.setFormatter(PlainLines("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    for chatty in ("aiohttp.access", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 class PlainLines(logging.Formatter):

@@ -27,6 +27,10 @@ RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 Perform = Callable[[Session, str, LegEffect], Awaitable[None]]
 
 
+async def _performed_by_nobody(session: Session, name: str, effect: LegEffect) -> None:
+    raise RuntimeError(f"{name} of {session.id} came before there was anybody to perform it: {effect!r}")
+
+
 @dataclass(slots=True)
 class _Box:
     session: Session
@@ -36,8 +40,10 @@ class _Box:
 class Mailboxes:
     """All mailboxes that this node holds."""
 
-    def __init__(self, store: Store, node: NodeId, rules: Rules, perform: Perform) -> None:
-        self._store, self._node, self._rules, self._perform = store, node, rules, perform
+    def __init__(self, store: Store, node: NodeId, rules: Rules) -> None:
+        self._store, self._node, self._rules = store, node, rules
+        self.perform: Perform = _performed_by_nobody
+        """Set once, before the first session: who performs needs the inbox, which wakes these mailboxes."""
         self._boxes: dict[SessionId, _Box] = {}
         self._running: dict[SessionId, asyncio.Task[None]] = {}
         self._woken: set[SessionId] = set()
@@ -142,5 +148,5 @@ class Mailboxes:
         if not effects:
             return
         for name, effect in effects:
-            await self._perform(box.session, name, effect)
+            await self.perform(box.session, name, effect)
         await self._store.mailboxes.performed(box.session.id, box.fence, [name for name, _ in effects])

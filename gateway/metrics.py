@@ -21,7 +21,7 @@ class Metrics:
         self.answer_s = Histogram(
             "yihao_answer_seconds", "Wait until a human answered", buckets=ANSWER_BUCKETS, registry=registry
         )
-        self.sessions = Counter("yihao_sessions", "Sessions by how they ended", ["end"], registry=registry)
+        self.sessions = Counter("yihao_sessions", "Sessions that began", registry=registry)
         self.legs = Gauge("yihao_legs", "Legs held by this node", ["channel"], registry=registry)
         self.effects_failed = Counter(
             "yihao_effects_failed", "Effects that a channel could not do", ["effect"], registry=registry

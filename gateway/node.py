@@ -91,6 +91,9 @@ class Node:
             self._mailboxes.drop_all()
 
     async def _sweep(self) -> None:
+        """Expiries, timers and offers; none of it once this node drains, since an offer made now is one too late."""
+        if self.draining:
+            return
         swept = await self._store.queue.sweep()
         if swept.vanished:
             await self.mourn_assignees()

@@ -287,10 +287,14 @@ class Queue(Protocol):
 class Store(Protocol):
     """All of it, over one connection pool. Opened by an async context manager of the implementation."""
 
-    log: Log
-    mailboxes: Mailboxes
-    queue: Queue
-    shared: SharedState
+    @property
+    def log(self) -> Log: ...
+    @property
+    def mailboxes(self) -> Mailboxes: ...
+    @property
+    def queue(self) -> Queue: ...
+    @property
+    def shared(self) -> SharedState: ...
 
     def wakes(self) -> AsyncIterator[SessionId]:
         """Sessions that grew, as a hint that nobody trusts; the empty id says that `match` could make an offer."""

@@ -1,0 +1,267 @@
+"""The HTTP API behind the pages: login, sockets, timelines, recordings, files, health. Every route names its role."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from accounts.agent import Agent
+from accounts.errors import NotLoggedIn, TooManyAttempts, WrongPassword
+from accounts.logins import Logins
+from accounts.role import Role, allows
+from gateway import desk_view
+from gateway.metrics import Metrics
+from realtime.desk import ContactTimeline
+from realtime.origin import may_connect
+from realtime.socket import Sockets
+from realtime.wire import encode
+from recordings import byterange
+from recordings.errors import RangeUnsatisfiable, RecordingError
+from recordings.store import RecordingStore
+from session.errors import YihaoError
+from session.ids import FileId, RecordingId, SessionId
+from session.ports import Entry, Files, StoreUnavailable
+from storage.errors import FileRefused, TooLarge
+
+COOKIE = "yihao"
+CSRF = "X-Yihao"
+"""A header that no foreign page can send without a preflight, which we never answer."""
+LARGEST_LOGIN_BYTES = 4096
+LONGEST_NAME = 255
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ForAgent = Callable[[web.Request, Agent], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What the API opens."""
+
+    logins: Logins
+    desk: Sockets
+    recordings: RecordingStore
+    files: Files
+    timeline: Callable[[SessionId], Awaitable[list[Entry]]]
+    metrics: Metrics
+    measure: Callable[[], Awaitable[None]]
+    ready: Callable[[], Awaitable[dict[str, bool]]]
+    origins: Sequence[str]
+    scrapers: Sequence[str]
+    """Networks that may read `/metrics`."""
+
+
+def routes(doors: Doors) -> list[web.RouteDef]:
+    """All of them."""
+    api = _Api(doors)
+    return [
+        web.get("/healthz", api.alive),
+        web.get("/readyz", api.ready),
+        web.get("/metrics", api.metrics),
+        web.post("/api/login", api.log_in),
+        web.post("/api/logout", api.log_out),
+        web.get("/api/me", api.for_role(Role.AGENT, api.me)),
+        web.post("/api/desk/ticket", api.for_role(Role.AGENT, api.ticket)),
+        web.get("/api/desk/socket", doors.desk.handle),
+        web.post("/api/desk/files", api.for_role(Role.AGENT, api.take_file)),
+        web.get("/api/desk/files/{file}", api.for_role(Role.AGENT, api.give_file)),
+        web.get("/api/sessions/{session}/timeline", api.for_role(Role.AGENT, api.timeline)),
+        web.get("/api/recordings/{recording}", api.for_role(Role.AGENT, api.recording)),
+    ]
+
+
+def refused(status: int, code: str, **more: object) -> web.Response:
+    """A typed refusal: `code` is for the page's dictionary."""
+    return web.json_response({"error": code, **more}, status=status)
+
+
+@web.middleware
+async def typed_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What is refused on purpose becomes a status and a code, never a stack."""
+    try:
+        return await handler(request)
+    except StoreUnavailable as error:
+        return web.json_response(
+            {"error": "not_accepted"}, status=503, headers={"Retry-After": str(round(error.retry_after_s or 1))}
+        )
+    except NotLoggedIn:
+        return refused(401, "not_logged_in")
+
+
+class _Api:
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    # --- the machine's own ----------------------------------------
+
+    async def alive(self, _: web.Request) -> web.StreamResponse:
+        """The process runs its loop."""
+        return web.json_response({"alive": True})
+
+    async def ready(self, _: web.Request) -> web.StreamResponse:
+        """It serves: store reachable and durable, SIP bound, not draining."""
+        parts = await self._doors.ready()
+        return web.json_response(parts, status=200 if all(parts.values()) else 503)
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        """For Prometheus, from the networks that are allowed."""
+        address = ipaddress.ip_address(request.remote or "0.0.0.0")  # noqa: S104 - nobody's address, refused below
+        if not any(address in ipaddress.ip_network(one) for one in self._doors.scrapers):
+            return refused(403, "forbidden")
+        await self._doors.measure()
+        return web.Response(body=self._doors.metrics.exposition(), content_type="text/plain", charset="utf-8")
+
+    # --- logins ----------------------------------------
+
+    async def log_in(self, request: web.Request) -> web.StreamResponse:
+        """`{login, password}`; a cookie that scripts cannot read."""
+        if not self._is_own(request):
+            return refused(403, "foreign_page")
+        given = await _small_json(request)
+        login, password = given.get("login"), given.get("password")
+        if not isinstance(login, str) or not isinstance(password, str):
+            return refused(400, "malformed")
+        try:
+            token, agent = await self._doors.logins.log_in(
+                login, password, address=request.remote or "", old_token=request.cookies.get(COOKIE)
+            )
+        except WrongPassword:
+            return refused(401, "wrong_password")
+        except TooManyAttempts as error:
+            return refused(429, "too_many_attempts", retry_after_s=error.retry_after_s)
+        response = web.json_response({"agent": _shown(agent)})
+        response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", secure=request.secure, path="/api")
+        return response
+
+    async def log_out(self, request: web.Request) -> web.StreamResponse:
+        """End the login and close the desk."""
+        if not self._is_own(request):
+            return refused(403, "foreign_page")
+        token = request.cookies.get(COOKIE, "")
+        try:
+            agent = await self._doors.logins.agent(token)
+        except NotLoggedIn:
+            return web.json_response({})
+        await self._doors.logins.log_out(token)
+        self._doors.desk.dismiss(agent.login)
+        response = web.json_response({})
+        response.del_cookie(COOKIE, path="/api")
+        return response
+
+    def for_role(self, needed: Role, handler: ForAgent) -> Handler:
+        """Only for who is logged in with at least this role; a request that changes something must be our page's."""
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            if request.method != "GET" and not self._is_own(request):
+                return refused(403, "foreign_page")
+            agent = await self._doors.logins.agent(request.cookies.get(COOKIE, ""))
+            if not allows(agent.role, needed):
+                return refused(403, "forbidden")
+            return await handler(request, agent)
+
+        return guarded
+
+    def _is_own(self, request: web.Request) -> bool:
+        origin = request.headers.get("Origin")
+        return CSRF in request.headers and (origin is None or may_connect(origin, request.host, self._doors.origins))
+
+    async def me(self, _: web.Request, agent: Agent) -> web.StreamResponse:
+        """Who is logged in."""
+        return web.json_response({"agent": _shown(agent)})
+
+    async def ticket(self, request: web.Request, _: Agent) -> web.StreamResponse:
+        """A one-time pass for the desk's socket."""
+        return web.json_response({"ticket": await self._doors.logins.ticket(request.cookies.get(COOKIE, ""))})
+
+    # --- what is kept ----------------------------------------
+
+    async def timeline(self, request: web.Request, _: Agent) -> web.StreamResponse:
+        """A session's timeline, live or from history."""
+        entries = await self._doors.timeline(SessionId(request.match_info["session"][:64]))
+        if not entries:
+            return refused(404, "no_such_session")
+        drawn = [
+            json.loads(encode(ContactTimeline(session=entries[0].session, version=one.version, entry=one.entry)))
+            for one in desk_view.timeline(entries)
+        ]
+        return web.json_response({"entries": drawn})
+
+    async def recording(self, request: web.Request, _: Agent) -> web.StreamResponse:
+        """A call's sound, in ranges as a player asks for it."""
+        recording = RecordingId(request.match_info["recording"][:128])
+        session = session_of(recording)
+        try:
+            found = await self._doors.recordings.get(session, recording)
+            span = byterange.parse(request.headers.get("Range"), found.card.size_bytes)
+        except RangeUnsatisfiable as error:
+            headers = {"Content-Range": f"bytes */{error.size_bytes}"}
+            return web.json_response({"error": "range"}, status=416, headers=headers)
+        except RecordingError:
+            return refused(404, "no_such_recording")
+        size = found.card.size_bytes
+        first, last = span or (0, size - 1)
+        headers = {"Accept-Ranges": "bytes", "Cache-Control": "no-store", "Content-Type": "audio/wav"}
+        headers["Content-Length"] = str(last - first + 1)
+        if span is not None:
+            headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+        response = web.StreamResponse(status=206 if span else 200, headers=headers)
+        return await _pour(request, response, self._doors.recordings.read(found, first, last))
+
+    async def take_file(self, request: web.Request, _: Agent) -> web.StreamResponse:
+        """A file for a citizen: the raw body, its name in `X-Filename`."""
+        name = unquote(request.headers.get("X-Filename", ""))[:LONGEST_NAME] or "file"
+        try:
+            kept = await self._doors.files.keep(request.content.iter_chunked(64 * 1024), request.content_type)
+        except TooLarge:
+            return refused(413, "too_large")
+        except FileRefused as error:
+            return refused(415, type(error).__name__)
+        return web.json_response(
+            {"file": kept.id, "name": name, "content_type": kept.content_type, "size": kept.size_bytes}
+        )
+
+    async def give_file(self, request: web.Request, _: Agent) -> web.StreamResponse:
+        """A file of a conversation: pictures in place, all else as a download that no browser runs."""
+        try:
+            kept, chunks = await self._doors.files.read(FileId(request.match_info["file"][:128]))
+        except YihaoError:
+            return refused(404, "no_such_file")
+        in_place = kept.content_type.startswith(("image/", "audio/", "video/"))
+        headers = {
+            "Content-Type": kept.content_type,
+            "Content-Length": str(kept.size_bytes),
+            "Content-Disposition": "inline" if in_place else "attachment",
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "Cache-Control": "private, max-age=3600",
+        }
+        return await _pour(request, web.StreamResponse(headers=headers), chunks)
+
+
+async def _pour(request: web.Request, response: web.StreamResponse, chunks: AsyncIterator[bytes]) -> web.StreamResponse:
+    await response.prepare(request)
+    async for chunk in chunks:
+        await response.write(chunk)
+    await response.write_eof()
+    return response
+
+
+async def _small_json(request: web.Request) -> dict[str, object]:
+    body = await request.content.read(LARGEST_LOGIN_BYTES)
+    try:
+        given = json.loads(body)
+    except ValueError:
+        return {}
+    return given if isinstance(given, dict) else {}
+
+
+def _shown(agent: Agent) -> dict[str, object]:
+    return {"login": agent.login, "name": agent.name, "extension": agent.extension, "role": agent.role.value}
+
+
+def session_of(recording: RecordingId) -> SessionId:
+    """The session that a recording is of: the machine names it after session and version."""
+    return SessionId(recording.rpartition("-")[0])

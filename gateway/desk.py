@@ -1,0 +1,343 @@
+"""The desks of the agents whose browsers are connected to this node: what they see, and what their commands do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+
+from gateway.desk_state import DeskState, Watched
+from queueing.contract import AssigneeView, Presence, Profile, Store
+from queueing.errors import UnknownAssignee
+from realtime import desk as frames
+from realtime.link import Link
+from realtime.messages import Command, Durable, Ephemeral
+from realtime.peer import Refusal
+from session.errors import YihaoError
+from session.events import (
+    AssigneeAway,
+    AssigneeBack,
+    ContactFinished,
+    Event,
+    FileReceived,
+    FileSent,
+    MessageDelivered,
+    MessageRead,
+    NoteAdded,
+    OfferMade,
+    SessionParked,
+    SessionResumed,
+    TextReceived,
+    TextSent,
+    WrapFinished,
+)
+from session.ids import AssigneeId, FileId, MessageId, NodeId, SessionId
+from session.ports import Entry, Files, Inbox, StoreUnavailable
+from session.rules import Rules
+from session.state import AssigneeKind, Medium, Party, Phase
+
+log = logging.getLogger(__name__)
+
+BY_DESK = frozenset({Medium.CHAT, Medium.MESSAGE})
+"""What a browser without a telephone brings to an agent."""
+REACH_TTL_S = 10.0
+REFRESH_S = 3.0
+LOOK_S = 1.0
+
+Account = Callable[[AssigneeId], Awaitable[tuple[Profile, str] | None]]
+"""An agent's profile and extension; None for one who is no more."""
+Typing = Callable[[SessionId], None]
+
+
+def _told_nobody(session: SessionId) -> None:
+    del session
+
+
+class Desks:
+    """The `realtime.peer.Peer` of all desks on this node. `link.subject` is the agent's login."""
+
+    def __init__(
+        self,
+        store: Store,
+        node: NodeId,
+        inbox: Inbox,
+        files: Files,
+        account: Account,
+        rules: Rules,
+        rescind_after_s: float,
+    ) -> None:
+        self._store, self._node, self._inbox, self._files = store, node, inbox, files
+        self._account, self._rules = account, rules
+        self.tell_typing: Typing = _told_nobody
+        """Set once: the channel that shows the citizen that the agent writes."""
+        self._rescind_after_s = rescind_after_s
+        self._desks: dict[AssigneeId, DeskState] = {}
+        self._links: dict[AssigneeId, set[Link]] = defaultdict(set)
+        self._leaving: dict[AssigneeId, asyncio.TimerHandle] = {}
+        self._undelivered: dict[Link, dict[SessionId, tuple[int, MessageId]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- Peer ----------------------------------------
+
+    async def snapshot(self, link: Link) -> Durable:
+        """See `Peer`. The desk is loaded once; from then on the feed keeps it."""
+        agent = AssigneeId(link.subject)
+        desk = self._desks.get(agent) or await self._load(agent)
+        self._links[agent].add(link)
+        return desk.snapshot()
+
+    async def command(self, link: Link, command: Command) -> int | Refusal:
+        """See `Peer`."""
+        agent = AssigneeId(link.subject)
+        match command:
+            case frames.PresenceSet():
+                return await self._present(agent, command)
+            case frames.OfferAccept() | frames.OfferDecline():
+                return await self._answer(agent, command)
+            case frames.FileSend():
+                return await self._send_file(agent, command)
+        event = _event_of(agent, command)
+        session = SessionId(str(getattr(command, "session", "")))
+        if event is None or not self._has(agent, session):
+            return Refusal("not_yours")
+        return await self._post(agent, session, event, command)
+
+    def ephemeral(self, link: Link, frame: Ephemeral) -> None:
+        """See `Peer`."""
+        if isinstance(frame, frames.Typing) and self._has(AssigneeId(link.subject), SessionId(frame.session)):
+            self.tell_typing(SessionId(frame.session))
+
+    def received(self, link: Link, seq: int) -> None:
+        """See `Peer`: what a desk has received was delivered."""
+        waiting = self._undelivered.get(link, {})
+        for session, (needed, message) in list(waiting.items()):
+            if needed <= seq:
+                del waiting[session]
+                event = MessageDelivered(message=message, to=Party.ASSIGNEE)
+                self._start(self._quietly(session, event, f"delivered:{message}"))
+
+    def connected(self, link: Link) -> None:
+        """See `Peer`."""
+        agent = AssigneeId(link.subject)
+        if timer := self._leaving.pop(agent, None):
+            timer.cancel()
+        self._start(self._arrive(agent))
+
+    def disconnected(self, link: Link) -> None:
+        """See `Peer`: an offer is rescinded when they are not back after a moment."""
+        agent = AssigneeId(link.subject)
+        if any(one.is_connected for one in self._links[agent]) or agent in self._leaving:
+            return
+        loop = asyncio.get_running_loop()
+        self._leaving[agent] = loop.call_later(self._rescind_after_s, lambda: self._start(self._vanish(agent)))
+
+    def forgotten(self, link: Link) -> None:
+        """See `Peer`."""
+        agent = AssigneeId(link.subject)
+        self._undelivered.pop(link, None)
+        self._links[agent].discard(link)
+        if not self._links[agent]:
+            del self._links[agent]
+            self._desks.pop(agent, None)
+
+    # --- the feed ----------------------------------------
+
+    async def follow(self, entry: Entry) -> None:
+        """One more event of any session."""
+        asked = self._desks.get(entry.event.assignee) if isinstance(entry.event, OfferMade) else None
+        if asked is not None and entry.session not in asked.watched:
+            await self._watch(asked, entry.session)
+        for desk in list(self._desks.values()):
+            if entry.session in desk.watched:
+                await self._take(desk, entry)
+
+    def typing(self, session: SessionId) -> None:
+        """The citizen of a session writes."""
+        for agent, desk in self._desks.items():
+            if session in desk.watched and desk.has(desk.watched[session].session):
+                for link in self._links.get(agent, ()):
+                    link.mention(frames.Typing(session=session))
+
+    async def run(self) -> None:
+        """Until cancelled: say that the desks are there, and show what the queue makes of their agents."""
+        turn = 0
+        while True:
+            await asyncio.sleep(LOOK_S)
+            turn += 1
+            try:
+                await self._look_around(refresh=turn % round(REFRESH_S / LOOK_S) == 0)
+            except StoreUnavailable:
+                continue
+            except YihaoError as error:
+                log.warning("desks not refreshed", extra={"why": type(error).__name__})
+
+    # --- what it takes ----------------------------------------
+
+    async def _load(self, agent: AssigneeId) -> DeskState:
+        account = await self._account(agent)
+        if account is None:
+            raise UnknownAssignee(agent)
+        profile, extension = account
+        await self._store.queue.enlist(profile)
+        view = await self._reach(agent)
+        desk = DeskState(agent, extension, profile.queues, self._rules, view)
+        desk.measure(await self._store.queue.queues())
+        logs = [await self._store.log.read(charge.session) for charge in view.charges]
+        # From here to the end nothing waits: what is committed from now on comes by the feed.
+        for entries in logs:
+            watched = Watched.load(entries, self._rules)
+            if watched is not None:
+                list(desk.begin(watched))
+        return self._desks.setdefault(agent, desk)
+
+    async def _watch(self, desk: DeskState, session: SessionId) -> None:
+        watched = Watched.load(await self._store.log.read(session), self._rules)
+        if watched is not None:
+            self._show(desk.agent, desk.begin(watched))
+
+    async def _take(self, desk: DeskState, entry: Entry) -> None:
+        try:
+            shown = list(desk.take(entry))
+        except ValueError:
+            del desk.watched[entry.session]
+            await self._watch(desk, entry.session)
+            return
+        self._show(desk.agent, shown)
+        if isinstance(entry.event, TextReceived | FileReceived):
+            for link in self._links.get(desk.agent, ()):
+                self._undelivered.setdefault(link, {})[entry.session] = (link.last, entry.event.message)
+
+    def _show(self, agent: AssigneeId, shown: Iterable[Durable]) -> None:
+        links = self._links.get(agent, ())
+        for frame in shown:
+            for link in links:
+                link.publish(frame)
+
+    def _has(self, agent: AssigneeId, session: SessionId) -> bool:
+        desk = self._desks.get(agent)
+        watched = desk.watched.get(session) if desk else None
+        return desk is not None and watched is not None and desk.has(watched.session)
+
+    async def _present(self, agent: AssigneeId, command: frames.PresenceSet) -> int | Refusal:
+        presence = Presence(command.presence)
+        if presence is not Presence.READY and not command.reason.strip():
+            return Refusal("reason_needed")
+        view = await self._store.queue.present(agent, presence, command.reason)
+        self._show(agent, self._desks[agent].look(view))
+        return 0
+
+    async def _answer(self, agent: AssigneeId, command: frames.OfferAccept | frames.OfferDecline) -> int | Refusal:
+        session = SessionId(command.session)
+        desk = self._desks.get(agent)
+        watched = desk.watched.get(session) if desk else None
+        if isinstance(command, frames.OfferDecline):
+            declined = await self._inbox.decline(session, agent, command.token, command.reason or "desk")
+            return 0 if declined else Refusal("not_offered")
+        offer = watched.session.offer if watched else None
+        if offer is not None and offer.medium is Medium.VOICE:
+            return Refusal("use_phone")
+        verdict = await self._inbox.accept(session, agent, command.token)
+        return 0 if verdict.granted else Refusal(verdict.value)
+
+    async def _send_file(self, agent: AssigneeId, command: frames.FileSend) -> int | Refusal:
+        session = SessionId(command.session)
+        if not self._has(agent, session):
+            return Refusal("not_yours")
+        try:
+            kept, _ = await self._files.read(FileId(command.file))
+        except YihaoError:
+            return Refusal("no_such_file")
+        event = FileSent(
+            by=agent,
+            kind=AssigneeKind.AGENT,
+            message=MessageId(command.id),
+            file=kept.id,
+            name=command.name,
+            content_type=kept.content_type,
+            size_bytes=kept.size_bytes,
+        )
+        return await self._post(agent, session, event, command)
+
+    async def _post(self, agent: AssigneeId, session: SessionId, event: Event, command: Command) -> int:
+        return await self._inbox.post(session, event, dedupe=f"desk:{agent}:{command.id}")
+
+    async def _quietly(self, session: SessionId, event: Event, dedupe: str) -> None:
+        with suppress(YihaoError):
+            await self._inbox.post(session, event, dedupe=dedupe)
+
+    # --- coming and going ----------------------------------------
+
+    async def _reach(self, agent: AssigneeId) -> AssigneeView:
+        return await self._store.queue.reach(agent, f"desk:{self._node}", BY_DESK, ttl_s=REACH_TTL_S)
+
+    async def _arrive(self, agent: AssigneeId) -> None:
+        with suppress(YihaoError):
+            await self._reach(agent)
+        desk = self._desks.get(agent)
+        for session, watched in list(desk.watched.items()) if desk else []:
+            if watched.away:
+                await self._quietly(session, AssigneeBack(assignee=agent), f"back:{agent}:{watched.session.version}")
+
+    async def _vanish(self, agent: AssigneeId) -> None:
+        """The desk is gone: nothing more is offered to it, and its chats wait for it a while."""
+        self._leaving.pop(agent, None)
+        with suppress(YihaoError):
+            await self._store.queue.reach(agent, f"desk:{self._node}", frozenset(), ttl_s=REACH_TTL_S)
+        desk = self._desks.get(agent)
+        for session, watched in list(desk.watched.items()) if desk else []:
+            state = watched.session
+            if state.assignee == agent and state.phase is Phase.ACTIVE and state.medium is not Medium.VOICE:
+                away = AssigneeAway(assignee=agent)
+                await self._quietly(session, away, f"away:{agent}:{state.version}")
+
+    async def _look_around(self, *, refresh: bool) -> None:
+        if not self._desks:
+            return
+        queues = await self._store.queue.queues()
+        for agent, desk in list(self._desks.items()):
+            links = self._links.get(agent, set())
+            if not any(link.is_connected for link in links):
+                continue
+            view = await (self._reach(agent) if refresh else self._store.queue.view(agent))
+            self._show(agent, desk.look(view))
+            stats = desk.measure(queues)
+            if stats is not None:
+                for link in links:
+                    link.mention(stats)
+
+    def _start(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Leave in good order: the desks are gone from here at once."""
+        for timer in self._leaving.values():
+            timer.cancel()
+        for agent in list(self._desks):
+            with suppress(YihaoError):
+                await self._store.queue.reach(agent, f"desk:{self._node}", frozenset(), ttl_s=REACH_TTL_S)
+        for task in list(self._tasks):
+            task.cancel()
+
+
+def _event_of(agent: AssigneeId, command: Command) -> Event | None:
+    """The event that a command is, where it is one."""
+    match command:
+        case frames.MessageSend():
+            return TextSent(by=agent, kind=AssigneeKind.AGENT, message=MessageId(command.id), text=command.text)
+        case frames.MessageRead():
+            return MessageRead(message=MessageId(command.message), by=Party.ASSIGNEE)
+        case frames.NoteAdd():
+            return NoteAdded(by=agent, text=command.text)
+        case frames.ContactFinish():
+            return ContactFinished(by=agent)
+        case frames.ContactPark():
+            return SessionParked(by=agent)
+        case frames.ContactResume():
+            return SessionResumed(by=agent)
+        case frames.WrapSave():
+            return WrapFinished(by=agent, kind=command.kind, note=command.note)
+    return None

@@ -1,0 +1,344 @@
+"""Assembles one gateway process from its settings: what is opened here is closed in the opposite order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import socket
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from aiohttp import web
+from bots.runner import BotRunner
+from channels.webchat.adapter import WebChatChannel
+
+from accounts.demo import seed_demo
+from accounts.errors import NotLoggedIn
+from accounts.logins import Logins
+from accounts.passwords import Passwords
+from accounts.roster import Roster
+from channels.contract import Channel
+from channels.phone.adapter import PhoneChannel
+from channels.phone.settings import PhoneSettings
+from config.secrets import machine_secrets
+from config.settings import Settings
+from gateway import api, pages
+from gateway.desk import Desks
+from gateway.feed import Feed, Follower
+from gateway.inbox import StoreInbox
+from gateway.mailboxes import Mailboxes
+from gateway.measures import Measures
+from gateway.metrics import Metrics
+from gateway.node import Node
+from gateway.performer import Performer
+from gateway.rulebook import Rulebook
+from gateway.staff import Staff
+from gateway.telephones import TelephonesReach
+from media.engine import Engine
+from media.prompts import PromptLibrary
+from queueing.contract import Profile, Store
+from queueing.embedded import EmbeddedValkey
+from queueing.settings import QueueSettings
+from queueing.store import RedisStore
+from realtime.desk import UP
+from realtime.errors import TokenRefused
+from realtime.settings import DESK
+from realtime.socket import Sockets
+from recordings.store import RecordingStore
+from session.events import RecordingFinished
+from session.ids import LegId, NodeId, RecordingId, SessionId
+from session.ports import Entry, SessionGone, StoreUnavailable
+from session.state import AssigneeKind, Medium
+from storage.archiver import Archiver
+from storage.database import Database, sqlite_url
+from storage.files import FileStore
+from storage.history import History
+from storage.timeline import read_timeline
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY_BYTES = 11 * 1024 * 1024
+"""Of one request: a file of the largest kind that is taken, and what goes around it."""
+SCRAPERS = ("127.0.0.0/8", "::1/128")
+RETRY_S = 0.5
+BOT_CAPACITY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where something listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A process that serves."""
+
+    settings: Settings
+    node: Node
+    http: Address
+    sip: Address
+    credentials: Path | None
+    channels: Mapping[str, Channel]
+    desk: Sockets
+
+    async def drain(self) -> None:
+        """Take nothing new, offer nothing; return when what runs has ended, at the latest after the bound."""
+        self.node.draining = True
+        bound_s = self.settings.drain.bound_s
+        await asyncio.gather(self.desk.drain(0.0), *(one.drain(bound_s) for one in self.channels.values()))
+
+
+@asynccontextmanager
+async def open_house(settings: Settings) -> AsyncIterator[House]:
+    """Start everything; it truly serves once this has yielded. Raises `YihaoError` with the mend."""
+    async with AsyncExitStack() as stack:
+        yield await _Builder(settings, stack).build()
+
+
+class _Builder:
+    """One pass over the parts, in the order in which each needs the ones before."""
+
+    def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
+        self._settings, self._stack = settings, stack
+        self._keys = machine_secrets(settings)
+        self._node = NodeId(f"{socket.gethostname()[:24]}-{secrets.token_hex(4)}")
+        self._metrics = Metrics()
+        self._channels: dict[str, Channel] = {}
+
+    async def build(self) -> House:
+        """All of it."""
+        settings, enter = self._settings, self._stack.enter_async_context
+        self._store = await self._open_store()
+        database = await enter(Database.open(settings.storage.url.reveal() or sqlite_url(settings.data)))
+        self._rulebook = await Rulebook.open(database)
+        self._roster = Roster(database, self._stack.enter_context(Passwords()), realm=settings.sip.realm)
+        credentials = await self._seed()
+        self._staff = Staff(self._roster, self._store.queue)
+        self._history = History(database)
+        self._files = FileStore(settings.data / "files")
+        self._recordings = await enter(RecordingStore(settings.recordings_folder))
+        node, mailboxes, inbox = self._core()
+        await node.start()
+        webchat, desks = self._sockets(inbox)
+        bots = BotRunner(inbox, (self._guide(),) if settings.bots.guide else ())
+        await self._enlist(bots)
+        measures = Measures(self._store, self._metrics)
+        feed = Feed(self._store.log, _followers(mailboxes, webchat.follow, desks.follow, bots.follow, measures.follow))
+        await feed.start()
+        self._channels[webchat.name] = await enter(webchat)
+        desk_sockets = await enter(self._desk_sockets(desks))
+        phone = await enter(self._phone(inbox))
+        self._channels[phone.name] = phone
+        archiver = Archiver(self._store.log, self._store.shared, self._history, holder=self._node)
+        self._stack.push_async_callback(node.leave)
+        self._stack.push_async_callback(desks.stop)
+        duties = (node.run(), feed.run(), _match(self._store, node), desks.run(), self._staff.run())
+        for work in (*duties, self._rulebook.run(), archiver.run(), self._tell_mended()):
+            self._run(work)
+        http = await self._serve(node, desk_sockets, measures)
+        return House(settings, node, http, Address(*phone.bound), credentials, self._channels, desk_sockets)
+
+    async def _open_store(self) -> RedisStore:
+        settings = self._settings
+        url = settings.store.url.reveal()
+        if not url:
+            url = (await self._stack.enter_async_context(EmbeddedValkey(settings.data / "store"))).url
+        queue = QueueSettings(
+            lease_s=settings.agents.offer_lease_s,
+            decline_pause_s=settings.agents.decline_pause_s,
+            accept_unsafe=settings.store.accept_unsafe,
+        )
+        pepper = self._keys.pepper.reveal().encode()
+        return await self._stack.enter_async_context(
+            RedisStore.connect(url, tenant=settings.store.tenant, pepper=pepper, settings=queue)
+        )
+
+    async def _seed(self) -> Path | None:
+        if not self._settings.demo:
+            return None
+        return await seed_demo(self._roster, self._settings.data, self._rulebook.routing.queues)
+
+    def _core(self) -> tuple[Node, Mailboxes, StoreInbox]:
+        mailboxes = Mailboxes(self._store, self._node, self._settings.session)
+        inbox = StoreInbox(self._store, self._node, self._rulebook.current, mailboxes.wake)
+        performer = Performer(self._store, self._node, self._channels, inbox, self._metrics)
+        mailboxes.perform = performer.perform
+        return Node(self._store, self._node, mailboxes, performer, self._channels, self._metrics), mailboxes, inbox
+
+    def _sockets(self, inbox: StoreInbox) -> tuple[WebChatChannel, Desks]:
+        desks = Desks(
+            self._store,
+            self._node,
+            inbox,
+            self._files,
+            self._staff.account,
+            self._settings.session,
+            self._settings.agents.rescind_after_s,
+        )
+        webchat = WebChatChannel(
+            self._webchat_settings(),
+            node=self._node,
+            inbox=inbox,
+            lines=self._store.queue,
+            shared=self._store.shared,
+            files=self._files,
+            timeline=self._timeline,
+            key=self._keys.resume_key.reveal().encode(),
+            on_typing=desks.typing,
+        )
+        desks.tell_typing = webchat.typing
+        return webchat, desks
+
+    def _desk_sockets(self, desks: Desks) -> Sockets:
+        logins = self._logins = Logins(
+            self._roster,
+            self._store.shared,
+            pepper=self._keys.pepper.reveal().encode(),
+            idle_s=self._settings.agents.login_idle_s,
+            longest_s=self._settings.agents.login_longest_s,
+        )
+
+        async def whose(ticket: str) -> str:
+            try:
+                return (await logins.redeem(ticket)).login
+            except NotLoggedIn as error:
+                raise TokenRefused("ticket") from error
+
+        return Sockets(
+            UP,
+            desks,
+            whose,
+            self._keys.resume_key.reveal().encode(),
+            replace(DESK, origins=tuple(self._settings.http.origins)),
+        )
+
+    def _phone(self, inbox: StoreInbox) -> PhoneChannel:
+        settings = self._settings
+        recordings = self._recordings
+        audio = Engine(
+            PromptLibrary.load(),
+            addresses=(settings.media.host,),
+            ports=(settings.media.port_min, settings.media.port_max),
+            recorder=recordings if settings.recordings.enabled else None,
+        )
+        reach = TelephonesReach(
+            self._store,
+            ready_on_register=settings.agents.ready_on_register,
+            ttl_s=settings.sip.register_max_s + 60.0,
+        )
+        return PhoneChannel(
+            PhoneSettings(
+                host=settings.sip.host,
+                port=settings.sip.port,
+                advertised_host=settings.sip.advertised_host,
+                numbers=settings.sip.number,
+                realm=settings.sip.realm,
+                trunks=settings.sip.trunks,
+                md5=settings.sip.md5,
+                max_calls=settings.sip.max_calls,
+                max_calls_per_s=settings.sip.max_calls_per_s,
+                register_min_s=settings.sip.register_min_s,
+                register_max_s=settings.sip.register_max_s,
+                kept_call_s=settings.sip.kept_call_s,
+                debts=settings.data / "debts.jsonl",
+            ),
+            node=self._node,
+            inbox=inbox,
+            audio=audio,
+            shared=self._store.shared,
+            telephones=self._roster,
+            reachability=reach,
+            recording_path=self._recording_path if settings.recordings.enabled else None,
+            nonce_secret=self._keys.cookie_key.reveal().encode(),
+        )
+
+    def _recording_path(self, recording: RecordingId) -> Path:
+        return self._recordings.path(api.session_of(recording), recording)
+
+    async def _enlist(self, bots: BotRunner) -> None:
+        await self._staff.look()
+        for name, queues in bots.assignees():
+            profile = Profile(name, AssigneeKind.BOT, queues, {Medium.CHAT: BOT_CAPACITY, Medium.MESSAGE: BOT_CAPACITY})
+            await self._store.queue.enlist(profile)
+
+    async def _timeline(self, session: SessionId) -> list[Entry]:
+        return await read_timeline(self._store.log, self._history, session)
+
+    async def _tell_mended(self) -> None:
+        """Recordings that a crash cut short are whole again as far as they went: their sessions are told."""
+        for one in self._recordings.mended:
+            event = RecordingFinished(
+                leg=LegId(""),
+                recording=one.id,
+                duration_s=one.card.duration_s,
+                size_bytes=one.card.size_bytes,
+                sha256=one.card.sha256,
+                whole=False,
+            )
+            with suppress(SessionGone):
+                await self._store.log.append(one.session, event, dedupe=f"recording:{one.id}")
+
+    async def _serve(self, node: Node, desk: Sockets, measures: Measures) -> Address:
+        doors = api.Doors(
+            logins=self._logins,
+            desk=desk,
+            recordings=self._recordings,
+            files=self._files,
+            timeline=self._timeline,
+            metrics=self._metrics,
+            measure=measures.look,
+            ready=lambda: _readiness(self._store, node, self._channels),
+            origins=self._settings.http.origins,
+            scrapers=SCRAPERS,
+        )
+        app = web.Application(middlewares=[pages.guarded, api.typed_errors], client_max_size=LARGEST_BODY_BYTES)
+        app.add_routes([*api.routes(doors), *pages.routes()])
+        for channel in self._channels.values():
+            app.add_routes(channel.routes())
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        host = self._settings.http.host
+        site = web.TCPSite(runner, host, self._settings.http.port)
+        await site.start()
+        return Address(host, runner.addresses[0][1])
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._stack.push_async_callback(end)
+
+
+def _followers(mailboxes: Mailboxes, *others: Follower) -> list[Follower]:
+    async def hint(entry: Entry) -> None:
+        mailboxes.hint(entry)
+
+    return [hint, *others]
+
+
+async def _match(store: Store, node: Node) -> None:
+    """Make offers the moment that something changed; the sweep makes those whose hint was lost."""
+    while True:
+        try:
+            async for session in store.wakes():
+                if not session and not node.draining:
+                    await store.queue.match()
+        except StoreUnavailable:
+            await asyncio.sleep(RETRY_S)
+
+
+async def _readiness(store: Store, node: Node, channels: Mapping[str, Channel]) -> dict[str, bool]:
+    return {"store": node.store_up and await store.ready(), "channels": bool(channels), "taking": not node.draining}

@@ -1,0 +1,63 @@
+"""Turns the feed of events, and a look at the queues, into figures."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+
+from gateway.metrics import Metrics
+from queueing.contract import Store
+from session.events import (
+    OfferAccepted,
+    OfferCancelled,
+    OfferDeclined,
+    OfferExpired,
+    OfferMade,
+    OfferRescinded,
+    SessionOpened,
+)
+from session.ids import SessionId
+from session.ports import Entry
+from session.state import AssigneeKind
+
+MOST_UNANSWERED = 200_000
+_OUTCOMES = {
+    OfferMade: "made",
+    OfferAccepted: "accepted",
+    OfferDeclined: "declined",
+    OfferExpired: "expired",
+    OfferRescinded: "rescinded",
+    OfferCancelled: "cancelled",
+}
+
+
+class Measures:
+    """Counts what passes on the feed; every node counts all, so a dashboard takes the maximum over nodes."""
+
+    def __init__(self, store: Store, metrics: Metrics) -> None:
+        self._store, self._metrics = store, metrics
+        self._unanswered: OrderedDict[SessionId, float] = OrderedDict()
+
+    async def follow(self, entry: Entry) -> None:
+        """One more event."""
+        event = entry.event
+        if outcome := _OUTCOMES.get(type(event)):
+            self._metrics.offers.labels(outcome=outcome).inc()
+        if isinstance(event, SessionOpened):
+            self._metrics.sessions.inc()
+            self._unanswered[entry.session] = event.at
+            if len(self._unanswered) > MOST_UNANSWERED:
+                self._unanswered.popitem(last=False)
+        elif isinstance(event, OfferAccepted) and event.kind is AssigneeKind.AGENT:
+            opened_at = self._unanswered.pop(entry.session, None)
+            if opened_at is not None:
+                self._metrics.answer_s.observe(max(0.0, event.at - opened_at))
+
+    async def look(self) -> None:
+        """What can only be seen at one instant."""
+        for queue in await self._store.queue.queues():
+            self._metrics.waiting.labels(queue=queue.queue).set(queue.waiting)
+            self._metrics.longest_wait_s.labels(queue=queue.queue).set(queue.longest_wait_s)
+        counts = Counter(one.routing for one in await self._store.queue.roster())
+        self._metrics.agents.clear()
+        for routing, count in counts.items():
+            self._metrics.agents.labels(routing=routing.value).set(count)
