@@ -70,6 +70,7 @@ class Baresip:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.quit()
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.gather(self._reader, return_exceptions=True)
@@ -79,6 +80,13 @@ class Baresip:
                 await self._writer.wait_closed()
         if self._child is not None:
             await asyncio.to_thread(stop_child, self._child, signal.SIGKILL)
+
+    async def quit(self, deadline_s: float = 2.0) -> None:
+        """Hang up, un-REGISTER and end, if there is time and a server for it."""
+        if self._child is not None and self._writer is not None and self._child.poll() is None:
+            self._write("quit", "", "quit")
+            with suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(self._child.wait, deadline_s)
 
     def kill(self) -> None:
         """Gone as a telephone that lost its power: no un-REGISTER, no BYE."""
@@ -121,15 +129,18 @@ class Baresip:
 
     async def command(self, name: str, parameters: str = "") -> dict[str, Any]:
         """Ask for something; gives the answer, and fails when baresip refuses."""
-        assert self._writer is not None
         self._asked += 1
         token = str(self._asked)
         reply = self._replies[token] = asyncio.get_running_loop().create_future()
-        body = json.dumps({"command": name, "params": parameters, "token": token}).encode()
-        self._writer.write(b"%d:%s," % (len(body), body))
+        self._write(name, parameters, token)
         answer: dict[str, Any] = await asyncio.wait_for(reply, 5.0)
         assert answer.get("ok"), f"baresip refuses {name}: {answer}"
         return answer
+
+    def _write(self, command: str, parameters: str, token: str) -> None:
+        assert self._writer is not None
+        body = json.dumps({"command": command, "params": parameters, "token": token}).encode()
+        self._writer.write(b"%d:%s," % (len(body), body))
 
     def heard(self) -> Sound:
         """What came out of its speaker, of the last call."""

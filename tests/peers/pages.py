@@ -133,9 +133,11 @@ class Page:
             async with asyncio.timeout(deadline_s):
                 while True:
                     self._news.clear()
-                    found = next((frame for frame in reversed([*self.frames, *self.mentions]) if fits(frame)), None)
-                    if found is not None:
-                        return found
+                    frame: dict[str, Any]
+                    seen = [*self.frames, *self.mentions]
+                    for frame in reversed(seen):
+                        if fits(frame):
+                            return frame
                     await self._news.wait()
         except TimeoutError:
             kinds = [frame["t"] for frame in self.frames]

@@ -25,7 +25,7 @@ class RtpEnd(asyncio.DatagramProtocol):
         """When the first packet came, by the monotonic clock."""
         self.last_at = 0.0
         self.packets = 0
-        self._heard: list[tuple[int, int, bytes]] = []
+        self._heard: list[tuple[int, int, bytes, float]] = []
         self._spoken_to = asyncio.Event()
         self._transport: Any = None
         self._sequence = 0
@@ -71,7 +71,7 @@ class RtpEnd(asyncio.DatagramProtocol):
         self._spoken_to.set()
         kind, _, timestamp, ssrc = struct.unpack_from("!xBHII", data)
         if kind & 0x7F == PCMA:
-            self._heard.append((ssrc, timestamp, data[12:]))
+            self._heard.append((ssrc, timestamp, data[12:], now))
 
     async def spoken_to(self, deadline_s: float = 5.0) -> None:
         """Come back when the first packet has come."""
@@ -94,17 +94,29 @@ class RtpEnd(asyncio.DatagramProtocol):
 
     def heard(self) -> Sound:
         """What arrived, each packet at the place that its timestamp says, one source after the other."""
-        pieces = [self._laid_out(source) for source in dict.fromkeys(ssrc for ssrc, _, _ in self._heard)]
+        pieces = [sound for sound, _ in self._sources()]
         return np.concatenate(pieces) if pieces else np.zeros(0)
 
-    def _laid_out(self, source: int) -> Sound:
-        packets = [(timestamp, payload) for ssrc, timestamp, payload in self._heard if ssrc == source]
+    def arrival(self, sample: int) -> float:
+        """When the packet that holds this sample of `heard()` arrived, by the monotonic clock."""
+        for sound, arrivals in self._sources():
+            if sample < len(sound):
+                return next(at for place, at in reversed(arrivals) if place <= sample)
+            sample -= len(sound)
+        raise IndexError(sample)
+
+    def _sources(self) -> list[tuple[Sound, list[tuple[int, float]]]]:
+        """Each source's sound, with the place and time of its packets in the order of their places."""
+        return [self._laid_out(source) for source in dict.fromkeys(ssrc for ssrc, *_ in self._heard)]
+
+    def _laid_out(self, source: int) -> tuple[Sound, list[tuple[int, float]]]:
+        packets = [(timestamp, payload, at) for ssrc, timestamp, payload, at in self._heard if ssrc == source]
         origin = packets[0][0]
-        places = [((timestamp - origin + 2**31) & 0xFFFFFFFF) - 2**31 for timestamp, _ in packets]
+        places = [((timestamp - origin + 2**31) & 0xFFFFFFFF) - 2**31 for timestamp, *_ in packets]
         first = min(places)
         span = max(places) - first
         assert span < LONGEST_S * RATE, "the timestamps jump"
-        sound = np.zeros(span + max(len(payload) for _, payload in packets))
-        for place, (_, payload) in zip(places, packets, strict=True):
+        sound = np.zeros(span + max(len(payload) for _, payload, _ in packets))
+        for place, (_, payload, _) in zip(places, packets, strict=True):
             sound[place - first : place - first + len(payload)] = from_a_law(payload)
-        return sound
+        return sound, sorted((place - first, at) for place, (*_, at) in zip(places, packets, strict=True))

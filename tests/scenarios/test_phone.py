@@ -1,0 +1,212 @@
+"""A citizen calls, an agent answers on a softphone: sound, recording, and every way in which a call may end."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Eventually
+from tests.peers.baresip import Baresip
+from tests.peers.caller import Call, Telephones
+from tests.peers.pages import DeskPage
+from tests.peers.rtp import RtpEnd
+from tests.peers.sipp import ANSWERED, HANG_UP, INVITE, Sipp, pause
+from tests.peers.sound import RATE, Sound, likeness, read_wave, speech
+from tests.peers.yihao import Yihao
+from tests.scenarios.conftest import prompt
+from tests.scenarios.kinds import MakesGateway, MakesSoftphone, OpensDesk
+
+ALIKE = 0.9
+CITIZEN = speech(3, seed=11)
+AGENT = speech(3, seed=12)
+BOTH_CHANNELS_WITHIN_MS = 40
+
+
+def hears(sound: RtpEnd, what: Sound) -> bool:
+    return likeness(what, sound.heard()).correlation >= ALIKE
+
+
+async def picked_up(call: Call, phone: Baresip) -> None:
+    """The call is answered, the phone rings and is picked up."""
+    await call.answered(1.0)
+    await phone.saw("CALL_INCOMING")
+    await phone.answer()
+    await phone.saw("CALL_ESTABLISHED")
+
+
+async def finished_recording(desk: DeskPage) -> dict[str, object]:
+    """The recording's entry in the session's timeline, as the desk shows it."""
+    frame = await desk.until(
+        lambda one: (
+            one["t"] == "contact.timeline"
+            and one["entry"]["kind"] == "recording"
+            and one["entry"]["what"] == "finished"
+        ),
+        what="finished recording",
+    )
+    return dict(frame["entry"])
+
+
+async def test_they_hear_each_other_and_are_recorded(
+    gateway: Yihao, softphone: MakesSoftphone, desk: OpensDesk, eventually: Eventually, tmp_path: Path
+) -> None:
+    phone = await softphone(gateway, "8001", says=AGENT)
+    agent = await desk(gateway, "8001")
+    steps = [INVITE, ANSWERED, pause(9000), HANG_UP]
+    async with RtpEnd() as sound, Sipp(tmp_path / "sipp", gateway.sip_text, steps, sound.port) as sipp:
+        await phone.saw("CALL_INCOMING")
+        await eventually(lambda: hears(sound, prompt("welcome")), 8)
+        await phone.answer()
+        await phone.saw("CALL_ESTABLISHED")
+        await eventually(lambda: hears(sound, AGENT), 5)
+        said_at = asyncio.get_running_loop().time()
+        await sound.say(CITIZEN)
+        await sipp.succeeded()
+        await phone.saw("CALL_CLOSED")
+        assert likeness(CITIZEN, phone.heard()).correlation >= ALIKE
+        heard = likeness(AGENT, sound.heard())
+        agent_at = sound.arrival(round(heard.lag_ms * RATE / 1000))
+
+    entry = await finished_recording(agent)
+    assert entry["whole"]
+    file = tmp_path / "recording.wav"
+    file.write_bytes(await agent.get(f"/api/recordings/{entry['recording']}"))
+    left, right = read_wave(file)
+    citizen, agents = likeness(CITIZEN, left), likeness(AGENT, right)
+    assert citizen.correlation >= ALIKE
+    assert agents.correlation >= ALIKE
+    # The agent's words come round and round: what counts is where in the round they are.
+    round_ms = len(AGENT) * 1000 / RATE
+    shift_ms = (citizen.lag_ms - agents.lag_ms) - (said_at - agent_at) * 1000
+    assert abs((shift_ms + round_ms / 2) % round_ms - round_ms / 2) <= BOTH_CHANNELS_WITHIN_MS
+
+
+@pytest.mark.parametrize("who", ["citizen", "agent"])
+async def test_either_side_hangs_up(
+    gateway: Yihao, softphone: MakesSoftphone, telephones: Telephones, who: str
+) -> None:
+    phone = await softphone(gateway, "8001")
+    call = await telephones.call()
+    await picked_up(call, phone)
+    if who == "citizen":
+        assert await call.hang_up() == 200
+    else:
+        await phone.hang_up()
+        assert await call.ended() == "them"
+    await phone.saw("CALL_CLOSED")
+
+
+async def test_an_agent_on_tcp(gateway: Yihao, softphone: MakesSoftphone, telephones: Telephones) -> None:
+    phone = await softphone(gateway, "8001", transport="tcp")
+    call = await telephones.call()
+    await picked_up(call, phone)
+    assert await call.hang_up() == 200
+    await phone.saw("CALL_CLOSED")
+
+
+@pytest.mark.parametrize("how", ["no answer", "refuses"])
+async def test_the_next_agent_is_rung_and_the_wait_is_kept(
+    gateway: Yihao, softphone: MakesSoftphone, telephones: Telephones, desk: OpensDesk, how: str
+) -> None:
+    phones = {extension: await softphone(gateway, extension) for extension in ("8001", "8002")}
+    desks = {extension: await desk(gateway, extension) for extension in phones}
+    call = await telephones.call()
+    await call.answered(1.0)
+    rung = [asyncio.create_task(phone.saw("CALL_INCOMING")) for phone in phones.values()]
+    await asyncio.wait(rung, return_when=asyncio.FIRST_COMPLETED)
+    first, second = ("8001", "8002") if phones["8001"].all("CALL_INCOMING") else ("8002", "8001")
+    assert not phones[second].all("CALL_INCOMING"), "two agents are rung at once"
+    if how == "refuses":
+        await asyncio.sleep(0)
+        await phones[first].hang_up()
+    await phones[first].saw("CALL_CLOSED", 6)
+    await phones[second].saw("CALL_INCOMING", 6)
+    offers = [await desks[extension].offer() for extension in (first, second)]
+    assert offers[0]["session"] == offers[1]["session"]
+    assert offers[1]["token"] > offers[0]["token"]
+    if how == "no answer":
+        assert offers[1]["waited_s"] >= offers[0]["waited_s"] + 3.5
+    await phones[second].answer()
+    await phones[second].saw("CALL_ESTABLISHED")
+    await call.hang_up()
+    await phones[second].saw("CALL_CLOSED")
+    assert len(phones[first].all("CALL_INCOMING")) == 1
+    await asyncio.gather(*rung)
+
+
+async def test_the_caller_leaves_while_it_rings(
+    gateway: Yihao, softphone: MakesSoftphone, telephones: Telephones
+) -> None:
+    phone = await softphone(gateway, "8001")
+    call = await telephones.call()
+    await call.answered(1.0)
+    await phone.saw("CALL_INCOMING")
+    assert await call.hang_up() == 200
+    await phone.saw("CALL_CLOSED", 1.0)
+    again = await telephones.call()
+    await phone.saw("CALL_INCOMING", times=2)  # nobody was made to wait for it, and no agent leaked
+    await again.hang_up()
+
+
+async def test_who_waits_hears_music_and_the_next_ready_agent(
+    gateway: Yihao, softphone: MakesSoftphone, telephones: Telephones, eventually: Eventually
+) -> None:
+    call = await telephones.call()
+    await call.answered(1.0)
+    music = prompt("music")[: 2 * RATE]
+    await eventually(lambda: hears(call.sound, prompt("welcome")), 8)
+    await eventually(lambda: hears(call.sound, music), 20)
+    phone = await softphone(gateway, "8001", answers=True, says=AGENT)
+    await phone.saw("CALL_ESTABLISHED")
+    await eventually(lambda: hears(call.sound, AGENT), 6)
+    await call.hang_up()
+    await phone.saw("CALL_CLOSED")
+
+
+async def test_on_hold_the_caller_hears_music(
+    gateway: Yihao, softphone: MakesSoftphone, telephones: Telephones, eventually: Eventually
+) -> None:
+    phone = await softphone(gateway, "8001", says=AGENT)
+    call = await telephones.call()
+    await picked_up(call, phone)
+    await eventually(lambda: hears(call.sound, AGENT), 6)
+    before = len(call.sound.heard())
+    await phone.hold()
+    pieces = [prompt("music")[start * RATE : (start + 1) * RATE] for start in range(4)]
+
+    def hears_music() -> bool:
+        heard = call.sound.heard()[before:]
+        return any(likeness(piece, heard).correlation >= ALIKE for piece in pieces)
+
+    await eventually(hears_music, 6)
+    await phone.resume()
+    since = len(call.sound.heard())
+    await eventually(lambda: likeness(AGENT, call.sound.heard()[since:]).correlation >= ALIKE, 8)
+    await call.hang_up()
+    await phone.saw("CALL_CLOSED")
+
+
+async def test_a_number_that_is_not_ours(gateway: Yihao, telephones: Telephones) -> None:
+    call = await telephones.call("99999")
+    assert await call.ended() == "404"
+
+
+async def test_sigterm_lets_the_running_call_finish(
+    own_gateway: MakesGateway, softphone: MakesSoftphone, eventually: Eventually
+) -> None:
+    gateway = own_gateway()
+    await gateway.start()
+    phone = await softphone(gateway, "8001", says=AGENT)
+    async with Telephones(gateway.sip) as phones:
+        call = await phones.call()
+        await picked_up(call, phone)
+        gateway.signal(signal.SIGTERM)
+        late = await phones.call()
+        assert await late.ended() == "503"
+        before = len(call.sound.heard())
+        await eventually(lambda: likeness(AGENT, call.sound.heard()[before:]).correlation >= ALIKE, 8)
+        assert not call.over
+        assert gateway.lives()
+        await call.hang_up()
+        assert await gateway.ended(15) == 0
