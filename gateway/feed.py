@@ -41,5 +41,5 @@ class Feed:
     async def _show(self, follower: Follower, entry: Entry) -> None:
         try:
             await follower(entry)
-        except Exception:  # one follower's failure is not the others'
+        except Exception:  # a task's top: one follower's failure is not the others'
             log.exception("follower failed", extra={"session": entry.session})

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Pauses while the store cannot be reached; the last repeats."""
+GROWTHS = 3
+"""How often in a row a log may grow under a commit before the mailbox doubts what it holds."""
 
 Perform = Callable[[Session, str, LegEffect], Awaitable[None]]
 
@@ -93,21 +95,29 @@ class Mailboxes:
                 try:
                     await self._absorb_all(session)
                     failures = 0
-                except (StoreUnavailable, VersionConflict) as error:
-                    log.warning("mailbox waits", extra={"session": session, "why": type(error).__name__})
-                    self._boxes.pop(session, None)
-                    await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                except VersionConflict:
                     failures += 1
-                    self._woken.add(session)
+                    await self._try_again(session, failures if failures > GROWTHS else 0)
+                except StoreUnavailable as error:
+                    failures += 1
+                    log.warning("mailbox waits", extra={"session": session, "why": type(error).__name__})
+                    await self._try_again(session, failures)
                 except StaleFence:
                     self._boxes.pop(session, None)
-        except Exception:  # task's top
+        except Exception:  # a task's top: one session's failure is not the others'
             self._boxes.pop(session, None)
             log.exception("mailbox failed", extra={"session": session})
         finally:
             self._running.pop(session, None)
             if session in self._woken and not self._stopped:
                 self.wake(session)
+
+    async def _try_again(self, session: SessionId, failures: int) -> None:
+        """At once where the log has only grown; else after a pause, from what the store says."""
+        if failures:
+            self._boxes.pop(session, None)
+            await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S)) - 1])
+        self._woken.add(session)
 
     async def _absorb_all(self, session_id: SessionId) -> None:
         box = self._boxes.get(session_id) or await self._claim(session_id)

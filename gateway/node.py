@@ -75,7 +75,7 @@ class Node:
                 self._store_state(up=False)
             except YihaoError as error:
                 log.warning("duty failed", extra={"duty": duty.__name__, "why": type(error).__name__})
-            except Exception:  # task's top
+            except Exception:  # a task's top: the duty comes again
                 log.exception("duty failed", extra={"duty": duty.__name__})
             await asyncio.sleep(pause_s)
 
