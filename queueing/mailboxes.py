@@ -61,7 +61,7 @@ class RedisMailboxes:
                 session.version,
                 codec.encode_session(session),
                 int(session.voice_leg(Party.CITIZEN) is not None),
-                session.medium.value,
+                session.medium.value if session.live_legs(Party.CITIZEN) else "",
                 session.assignee or "",
                 pack_changes(commit),
                 *effects,

@@ -38,8 +38,8 @@ entry('claim', function(args)
   return { held.snapshot or '', tonumber(held.fence), tonumber(held.log), unpack(pending) }
 end)
 
--- session, fence, from version, version, snapshot, has it a call ('1'), its medium, its assignee, changes (msgpack),
--- then name and bytes of each effect -> { 'ok', log version } | { 'fence' } | { 'conflict', log version } | { 'class', it }
+-- session, fence, from version, version, snapshot, has it a call ('1'), its medium ('' without a leg), its assignee,
+-- changes (msgpack), then name and bytes of each effect -> { 'ok', log version } | { 'fence' } | { 'conflict', log version } | { 'class', it }
 entry('absorb', function(args)
   local session, fence, from, version, snapshot, call, medium, holder, packed = unpack(args, 1, 9)
   local key = journal.session_key(session)
@@ -64,7 +64,7 @@ entry('absorb', function(args)
     redis.call('HSET', pending_key(session), unpack(args, 10))
   end
   change.apply(session, changes)
-  if held.holder and held.holder == holder then
+  if medium ~= '' and held.holder and held.holder == holder then
     charge.weigh(holder, session, medium)
   end
   line.settle(session)

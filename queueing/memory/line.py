@@ -169,21 +169,23 @@ class MemoryQueue:
 
     async def sweep(self, limit: int = 100) -> Swept:
         world, now = self._world, self._world.now
-        offered = [kept for kept in world.sessions.values() if kept.offer is not None and kept.lease <= now][:limit]
+        offered = [kept for kept in world.sessions.values() if kept.offer is not None and kept.lease <= now]
+        offered = sorted(offered, key=lambda kept: (kept.lease, kept.id))[:limit]
         for kept in offered:
             world.expire(kept)
         timers = [(at, kept, name) for kept in world.sessions.values() for name, at in kept.timers.items() if at <= now]
-        timers = sorted(timers, key=lambda due: (due[0], due[1].id, due[2]))[:limit]
+        timers = sorted(timers, key=lambda due: (due[0], f"{due[1].id}\n{due[2]}"))[:limit]
         for _, kept, name in timers:
             del kept.timers[name]
             world.write(kept, TimerFired(at=now / 1000, name=name))
         devices = [
-            (who, via)
+            (until, f"{who}\n{via}", who, via)
             for who, worker in world.workers.items()
             for via, (_, until) in worker.devices.items()
             if until <= now
-        ][:limit]
-        for who, via in devices:
+        ]
+        devices = sorted(devices)[:limit]
+        for _, _, who, via in devices:
             self._lose(who, via)
         return Swept(len(offered), len(timers), len(devices), await self.match(limit))
 

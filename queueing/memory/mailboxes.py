@@ -76,7 +76,7 @@ class MemoryMailboxes:
         kept.pending.update(commit.effects)
         for change in commit.changes:
             self._apply(kept, change, commit)
-        if holder is not None and holder == session.assignee:
+        if holder is not None and holder == session.assignee and session.live_legs(Party.CITIZEN):
             self._weigh(kept, holder, session.medium)
         return len(kept.log)
 

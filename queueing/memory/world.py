@@ -237,7 +237,7 @@ class World:
 
     def make_offer(self) -> bool:
         """Offer the first session of all that somebody could take."""
-        for kept in sorted((kept for kept in self.sessions.values() if kept.offerable), key=_order):
+        for kept in sorted((kept for kept in self.sessions.values() if kept.offerable), key=_order_of_all):
             assert kept.waiting is not None  # noqa: S101 - offerable
             ready = self.ready(kept.waiting.demand)
             winner = policy.choose([who for who, _ in ready], kept.waiting.prefer, kept.declined)
@@ -311,6 +311,11 @@ class World:
 
 def _order(kept: Kept) -> tuple[int, SessionId]:
     return (kept.waiting.key if kept.waiting else 0), kept.id
+
+
+def _order_of_all(kept: Kept) -> tuple[int, str, SessionId]:
+    """Equals of two classes go by the classes' names."""
+    return (kept.waiting.key, kept.waiting.demand.key, kept.id) if kept.waiting else (0, "", kept.id)
 
 
 def _not_taken(outcome: str, reason: str, *, at: float, token: int, assignee: AssigneeId) -> ev.Event:

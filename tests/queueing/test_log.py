@@ -1,0 +1,183 @@
+"""The sessions' logs, over both stores."""
+
+import asyncio
+
+import pytest
+
+from queueing.errors import TooLarge
+from session import codec
+from session import events as ev
+from session.ids import LegId, MessageId, NodeId, SessionId
+from session.ports import SessionGone
+from session.state import LegEnd, Phase
+from tests.queueing.house import CHAT, EPOCH_S, MESSAGE, VOICE, House, agent
+
+S1 = SessionId("S1")
+
+
+def text(message: str, body: str = "在吗", leg: str = "S1-leg") -> ev.TextReceived:
+    return ev.TextReceived(leg=LegId(leg), message=MessageId(message), text=body)
+
+
+async def test_a_contact_begins_a_session_with_its_first_word(house: House) -> None:
+    assert await house.open("S1", word="m1") == ("S1", True)
+    entries = await house.store.log.read(S1)
+    assert [entry.version for entry in entries] == [1, 2, 3]
+    assert [type(entry.event) for entry in entries] == [ev.SessionOpened, ev.LegOpened, ev.TextReceived]
+    assert {entry.event.at for entry in entries} == {EPOCH_S}
+
+
+async def test_the_same_contact_again_is_the_same_session(house: House) -> None:
+    await house.open("S1", word="m1")
+    assert await house.open("S2", leg="S1-leg", citizen="+86S1", word="m1") == ("S1", True)
+    assert len(await house.store.log.read(S1)) == 3
+    assert await house.store.log.read(SessionId("S2")) == []
+
+
+async def test_the_citizens_open_session_is_gone_on_with(house: House) -> None:
+    await house.waiting("S1", MESSAGE, citizen="+861", word="m1")
+    assert await house.open("S2", VOICE, citizen="+861") == ("S1", False)
+    assert (await house.events("S1"))[-1] == "LegOpened"
+
+
+async def test_two_calls_at_once_are_two_people(house: House) -> None:
+    await house.waiting("S1", VOICE, citizen="+861")
+    assert await house.open("S2", VOICE, citizen="+861") == ("S2", True)
+
+
+async def test_a_call_after_the_call_has_ended_goes_on_with_what_is_left(house: House) -> None:
+    await house.waiting("S1", VOICE, citizen="+861")
+    await house.open("S9", MESSAGE, citizen="+861")
+    await house.post("S1", ev.LegClosed(leg=LegId("S1-leg"), reason=LegEnd.HANGUP))
+    await house.absorb("S1")
+    assert await house.open("S2", VOICE, citizen="+861") == ("S1", False)
+
+
+async def test_after_the_end_another_session_begins(house: House) -> None:
+    await house.waiting("S1", citizen="+861")
+    await house.post("S1", ev.LegClosed(leg=LegId("S1-leg"), reason=LegEnd.HANGUP))
+    assert await house.absorb("S1") == (Phase.CLOSED, 3)
+    assert await house.open("S2", citizen="+861") == ("S2", True)
+
+
+async def test_while_the_agent_wraps_up_another_session_begins(house: House) -> None:
+    who = await house.staff(agent("a1"))
+    await house.waiting("S1", citizen="+861")
+    await house.talking("S1", who)
+    await house.post("S1", ev.ContactFinished(by=who))
+    assert (await house.absorb("S1")) == (Phase.WRAPPING, 5)
+    assert await house.open("S2", citizen="+861") == ("S2", True)
+
+
+async def test_the_true_time_of_arrival_counts_but_never_the_future(house: House) -> None:
+    await house.open("S1", at=EPOCH_S - 60)
+    await house.open("S2", at=EPOCH_S + 60)
+    assert (await house.store.log.read(S1))[0].event.at == EPOCH_S - 60
+    assert (await house.store.log.read(SessionId("S2")))[0].event.at == EPOCH_S
+    await house.absorb("S1")
+    await house.absorb("S2")
+    assert (await house.store.queue.queues())[0].longest_wait_s == 60
+
+
+async def test_the_same_word_is_one_event_for_a_day(house: House) -> None:
+    await house.open("S1", word="m1")
+    version = await house.store.log.append(S1, text("m2"), dedupe="m2")
+    assert version == 4
+    assert await house.store.log.append(S1, text("m2"), dedupe="m2") == 4
+    assert await house.store.log.append(S1, text("m1"), dedupe="m1") == 3
+    assert len(await house.store.log.read(S1)) == 4
+
+
+async def test_a_word_repeated_after_the_end_opens_nothing_new(house: House) -> None:
+    await house.waiting("S1", citizen="+861", word="m1")
+    await house.post("S1", ev.LegClosed(leg=LegId("S1-leg"), reason=LegEnd.HANGUP))
+    await house.absorb("S1")
+    assert await house.store.log.append(S1, text("m1"), dedupe="m1") == 3
+
+
+async def test_other_citizens_words_do_not_clash(house: House) -> None:
+    await house.open("S1")
+    await house.open("S2")
+    assert await house.store.log.append(S1, text("1"), dedupe="1") == 3
+    assert await house.store.log.append(SessionId("S2"), text("1"), dedupe="1") == 3
+    assert len(await house.store.log.read(SessionId("S2"))) == 3
+
+
+async def test_a_closed_session_takes_late_events_only(house: House) -> None:
+    await house.waiting("S1")
+    await house.post("S1", ev.LegClosed(leg=LegId("S1-leg"), reason=LegEnd.HANGUP))
+    await house.absorb("S1")
+    with pytest.raises(SessionGone):
+        await house.store.log.append(S1, text("m1"))
+    assert await house.store.log.append(S1, ev.RatingGiven(score=5)) == 4
+    with pytest.raises(SessionGone):
+        await house.store.log.append(SessionId("never"), text("m1"))
+
+
+async def test_reading_goes_on_after_a_version(house: House) -> None:
+    await house.open("S1", word="m1")
+    assert [entry.version for entry in await house.store.log.read(S1, after=1)] == [2, 3]
+    assert [entry.version for entry in await house.store.log.read(S1, limit=2)] == [1, 2]
+    assert await house.store.log.read(SessionId("never")) == []
+
+
+async def test_an_event_beyond_the_bound_is_refused(house: House) -> None:
+    await house.open("S1")
+    with pytest.raises(TooLarge):
+        await house.store.log.append(S1, text("m1", "长" * codec.LARGEST_BYTES))
+    assert len(await house.store.log.read(S1)) == 2
+
+
+async def test_the_feed_has_all_sessions_in_order(house: House) -> None:
+    await house.open("S1")
+    await house.open("S2")
+    cursor, entries = await house.store.log.follow("0", block_s=0.01)
+    assert [(entry.session, entry.version) for entry in entries] == [("S1", 1), ("S1", 2), ("S2", 1), ("S2", 2)]
+    assert await house.store.log.follow(cursor, block_s=0.01) == (cursor, [])
+
+
+async def test_who_follows_is_told_at_once(house: House) -> None:
+    await house.open("S1")
+    now, nothing = await house.store.log.follow("$", block_s=0.01)
+    assert nothing == []
+    following = asyncio.create_task(house.store.log.follow(now, block_s=5))
+    await asyncio.sleep(0)
+    await house.store.log.append(S1, text("m1"))
+    _, entries = await asyncio.wait_for(following, 2)
+    assert [entry.event for entry in entries] == [
+        text("m1").__class__(at=EPOCH_S, leg=LegId("S1-leg"), message=MessageId("m1"), text="在吗")
+    ]
+
+
+async def test_a_session_is_forgotten_when_it_is_old_and_safe_elsewhere(house: House) -> None:
+    await house.waiting("S1")
+    await house.waiting("S2")
+    await house.post("S1", ev.LegClosed(leg=LegId("S1-leg"), reason=LegEnd.HANGUP))
+    await house.absorb("S1")
+    cursor, _ = await house.store.log.follow("0", block_s=0.01)
+    await house.store.log.trim(cursor)
+    assert await house.store.log.follow("0", block_s=0.01) in (("0", []), (cursor, []))
+    assert len(await house.store.log.read(S1)) == 3
+    await house.clock.pass_s(3601)
+    await house.post("S1", ev.RatingGiven(score=5))
+    await house.store.log.trim(cursor)
+    assert len(await house.store.log.read(S1)) == 4, "its last event is not safe elsewhere yet"
+    cursor, _ = await house.store.log.follow(cursor, block_s=0.01)
+    await house.store.log.trim(cursor)
+    assert await house.store.log.read(S1) == []
+    assert await house.store.log.open_session_of(S1) is None
+    assert len(await house.store.log.read(SessionId("S2"))) == 2
+
+
+async def test_a_snapshot_is_there_from_the_first_moment(house: House) -> None:
+    await house.open("S1")
+    born = await house.store.log.open_session_of(S1)
+    assert born is not None
+    assert (born.phase, born.version) == (Phase.NEW, 0)
+
+
+async def test_sessions_of_a_node_without_a_beat_are_found_when_it_dies(house: House) -> None:
+    await house.open("S1", CHAT, node=NodeId("n9"))
+    assert await house.store.mailboxes.orphans() == []
+    await house.clock.pass_s(6)
+    assert await house.store.mailboxes.orphans() == [("S1", "n9")]
