@@ -68,7 +68,15 @@ class Registrar:
         self._kept: dict[str, tuple[AssigneeId, float]] = {}
 
     async def register(self, request: Request, flow: Flow) -> Reply:
-        """The answer to a REGISTER; its changes are all made, or none."""
+        """The answer to a REGISTER; what it asks for is checked as a whole before anything is changed."""
+        try:
+            return await self._register(request, flow)
+        except MalformedMessage as fault:
+            return Reply(fault.status, fault.headers)
+        except StoreUnavailable as fault:
+            return Reply(503, (("Retry-After", str(int(fault.retry_after_s or 1))),))
+
+    async def _register(self, request: Request, flow: Flow) -> Reply:
         login: AssigneeId | None = None
         extension = request.to_address.uri.number or ""
         if self._settings.authenticate or "authorization" in request.headers:
@@ -78,12 +86,7 @@ class Registrar:
             if identity.extension != extension:
                 return Reply(403)
             login = identity.login
-        try:
-            return await self._update(request, flow, extension, login)
-        except MalformedMessage as fault:
-            return Reply(fault.status, fault.headers)
-        except StoreUnavailable as fault:
-            return Reply(503, (("Retry-After", str(int(fault.retry_after_s or 1))),))
+        return await self._update(request, flow, extension, login)
 
     async def bindings(self, extension: str) -> tuple[Binding, ...]:
         """The live registrations of an extension, the most wanted first."""

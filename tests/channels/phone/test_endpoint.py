@@ -1,0 +1,294 @@
+"""The user agent core over real sockets: sipp at the other end, and telephones for what sipp does not do."""
+
+import asyncio
+import ipaddress
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from channels.phone.call import Answered, Confirmed, EndCause, Ended, IncomingCall, OutgoingCall, Reoffered, Ringing
+from channels.phone.endpoint import Endpoint, Reply
+from channels.phone.errors import CallOver, ReofferRefused
+from channels.phone.guard import Guard, GuardSettings
+from channels.phone.sip.address import NameAddress
+from channels.phone.sip.message import Request
+from channels.phone.sip.timing import Timing
+from channels.phone.sip.uri import Uri
+from channels.phone.transport import Flow, Protocol3261, TransportSettings
+from tests.channels.phone.sipp import run_sipp
+from tests.channels.phone.telephone import SDP, Dialled, Telephone
+from tests.conftest import Eventually
+
+OURS = SDP.format(port=41000).encode()
+QUICK = Timing(t1_s=0.02, t2_s=0.08, t4_s=0.1)
+CALLER = NameAddress(Uri.parse("sip:12345@127.0.0.1"))
+
+
+class Switchboard:
+    """Answers every call at once, or only rings; remembers what happened."""
+
+    def __init__(self) -> None:
+        self.only_rings = False
+        self.calls: list[IncomingCall] = []
+        self.happened: list[object] = []
+
+    async def invited(self, call: IncomingCall) -> None:
+        self.calls.append(call)
+        call.provisional(180)
+        if not self.only_rings:
+            call.answer(OURS)
+        async for event in call:
+            self.happened.append(event)
+            if isinstance(event, Reoffered):
+                call.accept_reoffer(OURS)
+
+    async def registered(self, request: Request, flow: Flow) -> Reply:
+        return Reply(200)
+
+
+@pytest.fixture
+def board() -> Switchboard:
+    return Switchboard()
+
+
+async def opened(board: Switchboard, timing: Timing | None, **settings: float) -> AsyncIterator[Endpoint]:
+    guard = Guard(GuardSettings(), [ipaddress.ip_network("127.0.0.0/8")])
+    async with Endpoint(board, guard, TransportSettings(**settings), timing=timing) as endpoint:  # type: ignore[arg-type]
+        yield endpoint
+
+
+@pytest.fixture
+async def endpoint(board: Switchboard) -> AsyncIterator[Endpoint]:
+    async for one in opened(board, None, message_s=0.5):
+        yield one
+
+
+@pytest.fixture
+async def quick(board: Switchboard) -> AsyncIterator[Endpoint]:
+    """With timers 25 times as fast: 64·T1 is 1.3 s."""
+    async for one in opened(board, QUICK):
+        yield one
+
+
+def dial(endpoint: Endpoint, device: Telephone) -> OutgoingCall:
+    protocol = Protocol3261.TCP if device.tcp else Protocol3261.UDP
+    target = Uri.parse(f"sip:dev@127.0.0.1:{device.port}")
+    return endpoint.call(
+        Flow(protocol, ("127.0.0.1", device.port)), target, caller=CALLER, callee=NameAddress(target), body=OURS
+    )
+
+
+async def next_event(call: IncomingCall | OutgoingCall) -> object:
+    async with asyncio.timeout(5):
+        async for event in call:
+            return event
+    return None
+
+
+@pytest.mark.parametrize("way", ["u1", "t1", "tn"])
+async def test_sipp_calls(endpoint: Endpoint, board: Switchboard, tmp_path: Path, way: str) -> None:
+    server = f"127.0.0.1:{endpoint.bound[1]}"
+    outcome = await run_sipp(server, "-sn", "uac", "-m", "40", "-r", "40", "-d", "50", "-t", way, folder=tmp_path)
+    assert outcome.code == 0, outcome.output
+    assert len(board.calls) == 40
+    assert [event for event in board.happened if isinstance(event, Ended)] == [Ended(EndCause.FAR_END)] * 40
+    assert endpoint.calls == {}
+
+
+async def test_sipp_is_called(endpoint: Endpoint, tmp_path: Path) -> None:
+    async with Telephone(endpoint.bound) as probe:
+        port = probe.port
+    answering = asyncio.create_task(run_sipp("-sn", "uas", "-m", "10", "-p", str(port), folder=tmp_path))
+    flow = Flow(Protocol3261.UDP, ("127.0.0.1", port))
+    target = Uri.parse(f"sip:service@127.0.0.1:{port}")
+    for _ in range(10):
+        call = endpoint.call(flow, target, caller=CALLER, callee=NameAddress(target), body=OURS)
+        assert await next_event(call) == Ringing(180, b"")
+        assert isinstance(await next_event(call), Answered)
+        call.hang_up()
+    outcome = await answering
+    assert outcome.code == 0, outcome.output
+
+
+async def test_options_and_strays(endpoint: Endpoint) -> None:
+    async with Telephone(endpoint.bound) as caller:
+        caller.send(caller.compose("OPTIONS"))
+        answer = await caller.response("OPTIONS")
+        assert answer.status == 200
+        assert "INVITE" in (answer.headers.first("allow") or "")
+        for method in ("BYE", "INFO", "UPDATE", "CANCEL"):
+            caller.send(caller.compose(method))
+            assert (await caller.response(method)).status == 481
+        caller.send(caller.compose("ACK"))
+        caller.send(caller.compose("BYE", to="<sip:x@y>;tag=nobody", cseq=2))
+        assert (await caller.response("BYE", count=2)).status == 481
+
+
+async def test_cancel_before_the_answer(endpoint: Endpoint, board: Switchboard, eventually: Eventually) -> None:
+    board.only_rings = True
+    async with Telephone(endpoint.bound) as caller:
+        caller.send(caller.compose("INVITE", call="c1", branch="z9hG4bKc1", body=caller.offer()))
+        await caller.response(least=180)
+        caller.send(caller.compose("CANCEL", call="c1", branch="z9hG4bKc1"))
+        assert (await caller.response("CANCEL")).status == 200
+        assert (await caller.response("INVITE")).status == 487
+        await eventually(lambda: board.happened == [Ended(EndCause.FAR_END, 487)])
+        with pytest.raises(CallOver):
+            board.calls[0].answer(OURS)
+        assert not [one for one in caller.heard if one.cseq[1] == "INVITE" and getattr(one, "status", 0) == 200]
+
+
+async def test_stranger_cannot_cancel_another_s_call(endpoint: Endpoint, board: Switchboard) -> None:
+    board.only_rings = True
+    async with Telephone(endpoint.bound) as caller, Telephone(endpoint.bound, host="127.9.9.9") as stranger:
+        caller.send(caller.compose("INVITE", call="c2", branch="z9hG4bKc2", body=caller.offer()))
+        await caller.response(least=180)
+        forged = caller.compose("CANCEL", call="c2", branch="z9hG4bKc2")
+        stranger.send(forged)
+        assert (await stranger.response("CANCEL")).status == 481
+        assert board.happened == []
+
+
+async def test_2xx_is_repeated_and_without_an_ack_the_call_ends(quick: Endpoint, board: Switchboard) -> None:
+    async with Telephone(quick.bound) as caller:
+        caller.send(caller.compose("INVITE", call="noack", body=caller.offer()))
+        await caller.response(count=3)
+        bye = await caller.request("BYE")
+        caller.reply(bye, 200)
+        assert board.happened == [Ended(EndCause.LOST)]
+        assert quick.calls == {}
+
+
+async def test_late_repetition_of_invite_behind_the_ack_is_absorbed(quick: Endpoint, board: Switchboard) -> None:
+    async with Telephone(quick.bound) as caller:
+        invite = caller.compose("INVITE", call="again", branch="z9hG4bKagain", body=caller.offer())
+        caller.send(invite)
+        call = Dialled(caller, "again", "12345", await caller.response())
+        call.ack()
+        caller.send(invite)
+        call.bye()
+        await caller.response("BYE")
+        assert len(board.calls) == 1
+        assert {one.status for one in caller.heard if hasattr(one, "status")} <= {100, 180, 200}
+
+
+async def test_same_request_by_two_ways_is_a_loop(endpoint: Endpoint, board: Switchboard) -> None:
+    async with Telephone(endpoint.bound) as caller:
+        for branch in ("z9hG4bKway1", "z9hG4bKway2"):
+            caller.send(caller.compose("INVITE", call="merged", branch=branch, body=caller.offer()))
+        statuses = {(await caller.response(count=number)).status for number in (1, 2)}
+        assert statuses == {200, 482}
+        assert len(board.calls) == 1
+
+
+async def test_out_of_order_request_is_refused(endpoint: Endpoint) -> None:
+    async with Telephone(endpoint.bound) as caller:
+        call = await caller.call()
+        caller.send(call.within("INFO", 1))
+        assert (await caller.response("INFO")).status == 500
+        call.bye()
+        assert (await caller.response("BYE")).status == 200
+
+
+async def test_reinvite_both_ways(endpoint: Endpoint, board: Switchboard, eventually: Eventually) -> None:
+    async with Telephone(endpoint.bound) as caller:
+        call = await caller.call()
+        caller.send(call.within("INVITE", 2, body=caller.offer()))
+        assert (await caller.response(count=2)).status == 200
+        call.ack(2)
+        await eventually(lambda: len([one for one in board.happened if isinstance(one, Confirmed)]) == 2)
+        ours = board.calls[0]
+        changing = asyncio.create_task(ours.reinvite(OURS))
+        invite = await caller.request("INVITE")
+        caller.reply(invite, 200, body="v=0\r\n")
+        assert await changing == b"v=0\r\n"
+        assert (await caller.request("ACK")).cseq[0] == invite.cseq[0]
+        refused = asyncio.create_task(ours.reinvite(OURS))
+        caller.reply(await caller.request("INVITE", count=2), 491)
+        with pytest.raises(ReofferRefused) as caught:
+            await refused
+        assert caught.value.retryable
+
+
+async def test_outgoing_refused_acknowledged(endpoint: Endpoint) -> None:
+    async with Telephone(endpoint.bound) as device:
+        call = dial(endpoint, device)
+        device.reply(await device.request("INVITE"), 486)
+        assert await next_event(call) == Ended(EndCause.REFUSED, 486)
+        assert (await device.request("ACK")).cseq == (1, "ACK")
+
+
+async def test_outgoing_hung_up_before_any_response_is_cancelled_when_that_may_be(endpoint: Endpoint) -> None:
+    async with Telephone(endpoint.bound) as device:
+        call = dial(endpoint, device)
+        invite = await device.request("INVITE")
+        call.hang_up()
+        assert [one for one in device.heard if one.cseq[1] == "CANCEL"] == []
+        device.reply(invite, 180)
+        cancel = await device.request("CANCEL")
+        assert cancel.vias[0].branch == invite.vias[0].branch
+
+
+async def test_fork_s_second_answer_is_ended(endpoint: Endpoint) -> None:
+    async with Telephone(endpoint.bound) as device:
+        call = dial(endpoint, device)
+        invite = await device.request("INVITE")
+        device.reply(invite, 200, tag="one", body="v=0\r\n")
+        device.reply(invite, 200, tag="two", body="v=0\r\n")
+        assert isinstance(await next_event(call), Answered)
+        bye = await device.request("BYE")
+        assert bye.to_address.tag == "two"
+        assert not call.is_over
+
+
+async def test_repeated_2xx_is_acknowledged_again(endpoint: Endpoint) -> None:
+    async with Telephone(endpoint.bound) as device:
+        dial(endpoint, device)
+        invite = await device.request("INVITE")
+        for _ in range(3):
+            device.reply(invite, 200, body="v=0\r\n")
+        await device.request("ACK", count=3)
+
+
+async def test_silent_device_is_lost(quick: Endpoint) -> None:
+    async with Telephone(quick.bound) as device:
+        call = dial(quick, device)
+        assert await next_event(call) == Ended(EndCause.LOST, 408)
+        assert len([one for one in device.heard if one.cseq[1] == "INVITE"]) > 3
+
+
+async def test_dead_connection_is_lost(endpoint: Endpoint) -> None:
+    async with Telephone(endpoint.bound, tcp=True) as device:
+        pass
+    assert await next_event(dial(endpoint, device)) == Ended(EndCause.LOST, 408)
+
+
+async def test_tcp_pings_trickles_and_floods(endpoint: Endpoint, eventually: Eventually) -> None:
+    async with Telephone(endpoint.bound, tcp=True) as pinging, Telephone(endpoint.bound, tcp=True) as slow:
+        pinging.send(b"\r\n\r\n")
+        await eventually(lambda: pinging.raw == [b"\r\n"])
+        slow.send(slow.compose("OPTIONS", body="x" * 50)[:-20])
+        await eventually(lambda: slow.is_closed, deadline_s=3)
+        assert b" 400 " in slow.raw[0]
+
+
+async def test_flood_from_a_stranger_harms_nobody_else(board: Switchboard) -> None:
+    guard = Guard(GuardSettings())
+    async with (
+        Endpoint(board, guard, TransportSettings()) as endpoint,
+        Telephone(endpoint.bound, host="127.6.6.6") as flooder,
+        Telephone(endpoint.bound, host="127.6.6.7") as caller,
+    ):
+        for _ in range(300):
+            flooder.send(flooder.compose("OPTIONS"))
+        assert (await caller.call()).answer.status == 200
+        assert len(flooder.heard) <= 32
+
+
+async def test_scanner_hears_nothing(endpoint: Endpoint) -> None:
+    async with Telephone(endpoint.bound) as scanner:
+        scanner.send(scanner.compose("OPTIONS", extra=("User-Agent: friendly-scanner",)))
+        scanner.send(scanner.compose("OPTIONS", call="honest"))
+        await scanner.response("OPTIONS")
+        assert [one.call_id for one in scanner.heard] == ["honest"]

@@ -1,0 +1,76 @@
+"""Buckets and bans."""
+
+import ipaddress
+
+from channels.phone.guard import Guard, GuardSettings, is_scanner
+
+STRANGER = "198.51.100.7"
+TRUNK = "203.0.113.9"
+
+
+def guard() -> Guard:
+    return Guard(GuardSettings(), [ipaddress.ip_network("203.0.113.0/24")])
+
+
+def test_stranger_has_32_in_two_seconds_and_then_300_of_silence() -> None:
+    doorman = guard()
+    assert sum(doorman.admit(STRANGER, 0.0) for _ in range(100)) == 32
+    assert not doorman.admit(STRANGER, 299.0)
+    assert doorman.admit(STRANGER, 301.0)
+    assert doorman.admit("198.51.100.8", 0.0), "nobody else is harmed"
+
+
+def test_steady_stranger_within_the_rate_is_heard() -> None:
+    doorman = guard()
+    assert all(doorman.admit(STRANGER, number / 10) for number in range(1_000))
+
+
+def test_trunk_is_limited_but_never_banned() -> None:
+    doorman = guard()
+    heard = sum(doorman.admit(TRUNK, 0.0) for _ in range(5_000))
+    assert heard == GuardSettings().known_burst
+    assert doorman.admit(TRUNK, 1.0)
+    for _ in range(20):
+        doorman.failed(TRUNK, "8001", 1.0)
+    assert doorman.admit(TRUNK, 1.5)
+
+
+def test_registered_phone_is_known_until_its_registration_ends() -> None:
+    doorman = guard()
+    doorman.welcome(STRANGER, 100.0)
+    assert all(doorman.admit(STRANGER, 1.0) for _ in range(100))
+    doorman.admit(STRANGER, 200.0)
+    assert sum(doorman.admit(STRANGER, 200.0) for _ in range(100)) < 100
+
+
+def test_five_wrong_passwords_ban_the_address_and_bar_the_name() -> None:
+    doorman = guard()
+    doorman.welcome("192.0.2.1", 1_000.0)
+    for second in range(5):
+        assert doorman.admit(STRANGER, second)
+        doorman.failed(STRANGER, "8001", second)
+    assert not doorman.admit(STRANGER, 10.0)
+    assert doorman.is_barred("198.51.100.99", "8001", 10.0)
+    assert not doorman.is_barred("192.0.2.1", "8001", 10.0), "its owner is at home"
+    assert not doorman.is_barred("198.51.100.99", "8001", 400.0)
+
+
+def test_slow_mistakes_ban_nobody() -> None:
+    doorman = guard()
+    for minute in range(20):
+        doorman.failed(STRANGER, "8001", minute * 30.0)
+    assert doorman.admit(STRANGER, 600.0)
+
+
+def test_tables_are_bounded() -> None:
+    doorman = guard()
+    for number in range(70_000):
+        doorman.admit(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 0.0)
+    assert len(doorman._buckets) <= 65_536
+
+
+def test_scanners() -> None:
+    assert is_scanner(b"OPTIONS sip:1 SIP/2.0\r\nUser-Agent: friendly-scanner\r\n\r\n")
+    assert is_scanner(b"OPTIONS sip:1 SIP/2.0\r\nuser-agent:SIPVicious 0.3\r\n\r\n")
+    assert not is_scanner(b"OPTIONS sip:1 SIP/2.0\r\nUser-Agent: baresip v1.0.0\r\n\r\nfriendly-scanner")
+    assert not is_scanner(b"INVITE sip:sipcli@h SIP/2.0\r\nX: 1\r\n\r\n")

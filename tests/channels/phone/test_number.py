@@ -1,0 +1,82 @@
+"""Caller identity and normalisation."""
+
+from typing import Any
+
+import pytest
+
+from channels.phone.number import caller_of, dialled, normalise
+from channels.phone.sip.uri import Uri
+from tests.channels.phone.sip.messages import SDP, request
+from tests.channels.phone.sip.test_transactions import parsed
+
+
+@pytest.mark.parametrize(
+    ("written", "normal"),
+    [
+        ("+8613800138000", "+8613800138000"),
+        ("8613800138000", "+8613800138000"),
+        ("008613800138000", "+8613800138000"),
+        ("13800138000", "+8613800138000"),
+        ("013800138000", "+8613800138000"),
+        ("138-0013-8000", "+8613800138000"),
+        ("+861065551234", "+861065551234"),
+        ("+8601065551234", "+861065551234"),
+        ("01065551234", "+861065551234"),
+        ("1065551234", "+861065551234"),
+        ("02165551234", "+862165551234"),
+        ("075588881234", "+8675588881234"),
+        ("75588881234", "+8675588881234"),
+        ("04718881234", "+864718881234"),
+        ("4718881234", "+864718881234"),
+        ("65551234", "+861065551234"),
+        ("+12025550123", "+12025550123"),
+        ("110", "110"),
+        ("12345", "12345"),
+        ("alice", None),
+        ("+", None),
+        ("+1234567890123456789", None),
+        ("１２３", None),
+    ],
+)
+def test_normalise(written: str, normal: str | None) -> None:
+    assert normalise(written, area="10") == normal
+
+
+def caller(*extra: str, is_trunk: bool = True, registered: str | None = None, **changed: Any) -> tuple[str, bool]:
+    asked = parsed(request("INVITE", body=SDP, extra=extra, **changed))
+    found = caller_of(asked, is_trunk=is_trunk, registered=registered, unique="leg1")
+    return str(found.address), found.asserted
+
+
+def test_trunk_is_believed() -> None:
+    assert caller("P-Asserted-Identity: <tel:+8613800138000>") == ("tel:+8613800138000", True)
+    both = "P-Asserted-Identity: <sip:x@ims.example>, <tel:+86-138-0013-8000>"
+    assert caller(both) == ("tel:+8613800138000", True)
+    sip = 'P-Asserted-Identity: "李" <sip:+861065551234@ims.example;user=phone>'
+    assert caller(sip) == ("tel:+861065551234", True)
+
+
+def test_nobody_else_is() -> None:
+    line = "P-Asserted-Identity: <tel:+8613800138000>"
+    assert caller(line, is_trunk=False) == ("anonymous:leg1", False)
+    assert caller(line, is_trunk=False, registered="8001") == ("sip:8001", True)
+
+
+@pytest.mark.parametrize("privacy", ["id", "user;critical", "none;id"])
+def test_privacy_is_honoured(privacy: str) -> None:
+    hidden = caller("P-Asserted-Identity: <tel:+8613800138000>", f"Privacy: {privacy}")
+    assert hidden == ("anonymous:leg1", False)
+
+
+def test_from_is_a_claim() -> None:
+    assert caller(From="<tel:13800138000>;tag=1") == ("tel:+8613800138000", False)
+    assert caller(From="<sip:sipp@h.example:5060>;tag=1") == ("sip:sipp@h.example", False)
+    assert caller(From='"A" <sip:anonymous@anonymous.invalid>;tag=1') == ("anonymous:leg1", False)
+    assert caller("P-Asserted-Identity: rubbish", From="<tel:110>;tag=1") == ("tel:110", False)
+
+
+@pytest.mark.parametrize("uri", ["sip:12345@h", "tel:12345", "sip:1-23.45@h", "sip:%3112345@h", "sip:12345;x=y@h"])
+def test_dialled(uri: str) -> None:
+    asked = parsed(request("INVITE", uri, body=SDP))
+    assert dialled(asked).endswith("2345")
+    assert Uri.parse(uri).number is not None
