@@ -278,9 +278,9 @@ async def test_a_page_that_does_not_read_is_cut_and_nobody_else_is_harmed(eventu
         _greeted(server, "reader") as reader,
         _greeted(server, "sleeper") as sleeper,
     ):
-        transport = sleeper._response.connection.transport
+        transport = sleeper._response.connection.transport  # type: ignore[union-attr]
         assert transport is not None
-        transport.pause_reading()  # type: ignore[attr-defined]
+        transport.pause_reading()
         (link,) = server.peer.room("sleeper").links
         told = 0
         while link.is_connected:

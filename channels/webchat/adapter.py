@@ -1,0 +1,236 @@
+"""The web chat as a channel, and as the peer of its sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from channels.contract import Capabilities, Content
+from channels.webchat.answers import refused
+from channels.webchat.conversation import Conversation
+from channels.webchat.errors import BodyMalformed, OriginForeign, TooOften
+from channels.webchat.places import Places
+from channels.webchat.ports import Ports, Timelines, TypingSeen
+from channels.webchat.settings import WebChatSettings
+from channels.webchat.translate import Badge
+from channels.webchat.uploads import Uploads
+from channels.webchat.visitor import SCHEME, Visitors, address_of, new_visitor
+from realtime import citizen
+from realtime.link import Link
+from realtime.messages import Command, Ephemeral
+from realtime.origin import may_connect
+from realtime.peer import Refusal
+from realtime.socket import Sockets
+from realtime.tokens import Tickets
+from session import events as ev
+from session.address import Address
+from session.errors import YihaoError
+from session.ids import LegId, NodeId, SessionId
+from session.ports import Entry, Files, Inbox, Lines, SharedState
+from session.state import AssigneeKind, LegEnd, Medium
+
+_LONGEST_BODY = 4096
+
+
+class WebChatChannel:
+    """A `Channel` that follows the timeline: whatever a page shows came from there."""
+
+    def __init__(
+        self,
+        settings: WebChatSettings,
+        *,
+        inbox: Inbox,
+        state: SharedState,
+        lines: Lines,
+        files: Files,
+        timelines: Timelines,
+        key: bytes,
+        node: NodeId,
+        badge: Badge,
+        typing: TypingSeen,
+        name: str = "webchat",
+    ) -> None:
+        self.name = name
+        self.capabilities = Capabilities(
+            schemes=(SCHEME,),
+            medium=Medium.CHAT,
+            survives_node=True,
+            follows_timeline=True,
+            longest_text=settings.longest_text,
+        )
+        self._settings, self._state, self._typing = settings, state, typing
+        self._ports = Ports(settings, name, node, inbox, state, timelines, badge)
+        self._visitors = Visitors(key, ttl_s=settings.visitor_ttl_s)
+        self._tickets = Tickets(key, state)
+        self._sockets = Sockets(citizen.UP, self, self._tickets.redeem, key, settings.sockets)
+        self._uploads = Uploads(settings, self._visitors, state, files, self._recalled)
+        self._conversations: dict[Address, Conversation] = {}
+        self._watched: dict[SessionId, Conversation] = {}
+        self._places = Places(settings, lines, self._conversations.values)
+        self._telling: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._sockets.__aenter__()
+        self._telling = asyncio.create_task(self._places.run(), name="webchat places")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._sockets.__aexit__(kind, error, trace)
+        if self._telling is not None:
+            self._telling.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._telling
+        await asyncio.gather(*(conversation.close() for conversation in list(self._conversations.values())))
+
+    # --- the channel ------------------------------------------------------------------------------------------------
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """Its page's addresses."""
+        return [
+            web.post("/api/webchat/visitor", self._greet),
+            web.get("/api/webchat/socket", self._sockets.handle),
+            web.post("/api/webchat/files", self._uploads.take),
+            web.get("/api/webchat/files/{file}", self._uploads.give),
+        ]
+
+    async def follow(self, entry: Entry) -> None:
+        """Any event of any session; one look into a table for those that nobody here shows."""
+        self._places.hear(entry.event)
+        conversation = self._watched.get(entry.session) or self._of_newcomer(entry.event)
+        if conversation is not None:
+            conversation.hear(entry)
+
+    def _of_newcomer(self, event: ev.Event) -> Conversation | None:
+        """The visitor here who has begun a session through another page or node."""
+        match event:
+            case ev.SessionOpened():
+                return self._conversations.get(event.citizen)
+            case ev.LegOpened() if event.leg.address is not None:
+                return self._conversations.get(event.leg.address)
+        return None
+
+    async def send(self, session: SessionId, leg: LegId, content: Content) -> None:
+        """Nothing to do: the timeline brings it."""
+
+    async def close_leg(self, session: SessionId, leg: LegId, reason: LegEnd) -> None:
+        """Nothing to do: the page hears of the end from the timeline, and stays open for the rating."""
+
+    async def drain(self, within_s: float) -> None:
+        """Send the pages to another node."""
+        await self._sockets.drain(within_s)
+
+    def typing(self, session: SessionId, kind: AssigneeKind) -> None:
+        """An assignee writes: shown to the session's citizen, if their page is here."""
+        conversation = self._watched.get(session)
+        if conversation is not None:
+            conversation.mention(citizen.AssigneeTyping(from_="bot" if kind is AssigneeKind.BOT else "agent"))
+
+    @property
+    def open_sockets(self) -> int:
+        """How many pages are connected."""
+        return self._sockets.open
+
+    # --- the peer ---------------------------------------------------------------------------------------------------
+
+    async def snapshot(self, link: Link) -> citizen.Snapshot:
+        """All that a new link is to show."""
+        return (await self._recalled(link.subject)).show(link)
+
+    async def command(self, link: Link, command: Command) -> int | Refusal:
+        """What the page asks."""
+        return await self._conversations[address_of(link.subject)].command(command)
+
+    def ephemeral(self, link: Link, frame: Ephemeral) -> None:
+        """The citizen writes."""
+        transcript = self._conversations[address_of(link.subject)].transcript
+        is_answered = transcript is not None and transcript.standing.phase in ("talking", "with_bot")
+        if transcript is not None and is_answered and isinstance(frame, citizen.CitizenTyping):
+            self._typing(transcript.session_id)
+
+    def received(self, link: Link, seq: int) -> None:
+        """The page has what was sent."""
+        self._conversations[address_of(link.subject)].received(link, seq)
+
+    def connected(self, link: Link) -> None:
+        """A page is here."""
+        self._places.has_moved = True
+        self._conversations[address_of(link.subject)].connected()
+
+    def disconnected(self, link: Link) -> None:
+        """A page is gone, perhaps for a moment."""
+        self._conversations[address_of(link.subject)].disconnected()
+
+    def forgotten(self, link: Link) -> None:
+        """A page will not come back."""
+        conversation = self._conversations[address_of(link.subject)]
+        conversation.leave(link)
+        self._let_go(conversation)
+
+    # --- conversations ----------------------------------------------------------------------------------------------
+
+    async def _recalled(self, visitor: str) -> Conversation:
+        """The visitor's conversation, up to date. Raises `StoreUnavailable`."""
+        address = address_of(visitor)
+        conversation = self._conversations.get(address)
+        if conversation is None:
+            conversation = Conversation(visitor, self._ports, self._watch, self._let_go)
+            self._conversations[address] = conversation
+        conversation.holds += 1
+        try:
+            await conversation.recall()
+        finally:
+            conversation.holds -= 1
+            # Whoever asked may add a link before anything else runs; only then is it known whether it is needed.
+            asyncio.get_running_loop().call_soon(self._let_go, conversation)
+        return conversation
+
+    def _watch(self, conversation: Conversation, former: SessionId | None, session: SessionId) -> None:
+        if former is not None:
+            self._watched.pop(former, None)
+        self._watched[session] = conversation
+
+    def _let_go(self, conversation: Conversation) -> None:
+        if conversation.is_idle and self._conversations.get(conversation.address) is conversation:
+            del self._conversations[conversation.address]
+            if conversation.transcript is not None:
+                self._watched.pop(conversation.transcript.session_id, None)
+
+    # --- over HTTP --------------------------------------------------------------------------------------------------
+
+    async def _greet(self, request: web.Request) -> web.Response:
+        """POST: who the browser is, anew or again, and a ticket for one socket."""
+        try:
+            visitor = await self._visitor(request)
+        except YihaoError as error:
+            return refused(error, otherwise=(400, "refused"))
+        return web.json_response({"visitor": self._visitors.token(visitor), "ticket": self._tickets.issue(visitor)})
+
+    async def _visitor(self, request: web.Request) -> str:
+        origin = request.headers.get("Origin")
+        if origin is not None and not may_connect(origin, request.host, self._settings.sockets.origins):
+            raise OriginForeign
+        bucket = f"webchat:greet:{self._visitors.key_of_ip(request.remote or '')}"
+        if not await self._state.take(bucket, rate_per_s=5.0, burst=100):
+            raise TooOften(retry_after_s=5.0)
+        token = _token_in(await request.content.read(_LONGEST_BODY))
+        return self._visitors.known(token) if token else new_visitor()
+
+
+def _token_in(body: bytes) -> str:
+    """The token that the page kept; empty for a first visit. Raises `BodyMalformed`."""
+    try:
+        whole = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        raise BodyMalformed from None
+    token = whole.get("visitor", "") if isinstance(whole, dict) else None
+    if not isinstance(token, str):
+        raise BodyMalformed
+    return token

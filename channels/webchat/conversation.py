@@ -1,0 +1,405 @@
+"""One visitor on this node: their links, the session that these show, and what their commands do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+
+from channels.webchat.ports import Ports
+from channels.webchat.transcript import Transcript
+from channels.webchat.translate import is_from
+from channels.webchat.visitor import address_of, key_of, leg_for
+from realtime import citizen
+from realtime.link import Link
+from realtime.messages import Command, Durable, Ephemeral
+from realtime.peer import Refusal
+from realtime.wire import encode
+from session import events as ev
+from session.ids import FileId, LegId, MessageId, SessionId
+from session.ports import Contact, Entry, SessionGone, StoreUnavailable
+from session.state import LegEnd, LegState, Medium, Party
+
+_RETRY_S = 1.0
+_MOST_UNDELIVERED = 500
+
+Watch = Callable[["Conversation", SessionId | None, SessionId], None]
+"""The conversation hears no longer the first session's entries, but the second's."""
+
+Idle = Callable[["Conversation"], None]
+"""Something that kept the conversation in memory has ended."""
+
+
+class Conversation:
+    """All shown derives from the session's timeline; nothing is shown because a command was given."""
+
+    def __init__(self, visitor: str, ports: Ports, watch: Watch, idle: Idle) -> None:
+        self.visitor = visitor
+        self.address = address_of(visitor)
+        self.links: list[Link] = []
+        self.transcript: Transcript | None = None
+        self.place: citizen.QueuePlace | None = None
+        """The place in line that was last shown."""
+        self.holds = 0
+        """Who needs it besides its links: see `is_idle`."""
+        self._ports, self._watch, self._idle = ports, watch, idle
+        self._opening = asyncio.Lock()
+        self._seen = 0
+        """The newest version that was heard of; more than the transcript's while a gap is being read."""
+        self._reading: asyncio.Task[None] | None = None
+        self._tending: asyncio.Task[None] | None = None
+        self._sent: dict[str, deque[tuple[int, MessageId]]] = {}
+        """Messages on their way to a page, by link: the number of the frame that has them."""
+        self._undelivered: deque[MessageId] = deque(maxlen=_MOST_UNDELIVERED)
+        self._told_at = 0
+        """The version at which the leg's going or coming was last written; until it is heard nothing more is."""
+        self._claims = False
+        """A page has come here, so the leg is to be this node's. Not for ever: another page may be elsewhere."""
+        self._leaving: asyncio.TimerHandle | None = None
+        """Runs while no page is here and one may be back at once."""
+        self._recorded: SessionId | None = None
+
+    # --- links -----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing keeps it in memory."""
+        return not self.links and not self.holds
+
+    @property
+    def is_connected(self) -> bool:
+        """A page of the visitor's is here now."""
+        return any(link.is_connected for link in self.links)
+
+    @property
+    def is_waiting(self) -> bool:
+        """It stands in line and somebody looks."""
+        return self.transcript is not None and self.transcript.standing.phase == "waiting" and self.is_connected
+
+    def show(self, link: Link) -> citizen.Snapshot:
+        """Begin to show the conversation on a link, with this as the first frame."""
+        self.links.append(link)
+        self.place = None
+        if self.transcript is None:
+            state = citizen.Standing(phase="new", assignee=None, may_rate=False)
+            return citizen.Snapshot(state=state, messages=())
+        snapshot = self.transcript.snapshot()
+        for message in snapshot.messages:
+            self._note_sent(link, 1, message)
+        return snapshot
+
+    def leave(self, link: Link) -> None:
+        """The link is no more."""
+        self.links.remove(link)
+        self._sent.pop(link.sid, None)
+
+    def mention(self, frame: Ephemeral) -> None:
+        """Show it wherever a page is open."""
+        for link in self.links:
+            link.mention(frame)
+
+    # --- the timeline ------------------------------------------------------------------------------------------------
+
+    async def recall(self) -> None:
+        """Find the visitor's session, wherever it was opened. Raises `StoreUnavailable`."""
+        stored = await self._ports.state.get(self._record)
+        if stored is not None:
+            self._recorded = SessionId(stored.decode())
+            await self._adopt(self._recorded)
+
+    def hear(self, entry: Entry) -> None:
+        """The next entry of the session that is shown, or one of a newer session."""
+        if self._is_newer(entry.session):
+            self._take_up(entry.session)
+        transcript = self.transcript
+        if transcript is None or transcript.session_id != entry.session:
+            return
+        self._seen = max(self._seen, entry.version)
+        self._take([entry])
+        if self._is_behind and (self._reading is None or self._reading.done()):
+            self._reading = self._start(self._catch_up())
+
+    def _is_newer(self, session: SessionId) -> bool:
+        """Session ids sort by birth; what is told late of an old one must not bring it back."""
+        return self.transcript is None or session > self.transcript.session_id
+
+    @property
+    def _is_behind(self) -> bool:
+        return self.transcript is not None and self._seen > self.transcript.version
+
+    def _take_up(self, session: SessionId) -> None:
+        """Show another session; the messages of the one before stay above."""
+        earlier = self.transcript
+        self.transcript = Transcript(session, self._ports.badge, earlier)
+        self._seen = self._told_at = 0
+        self._watch(self, earlier.session_id if earlier is not None else None, session)
+
+    async def _adopt(self, session: SessionId) -> None:
+        if self._is_newer(session):
+            self._take_up(session)
+            await self._read()
+
+    async def _read(self) -> None:
+        """Read on to the end of the timeline."""
+        while (transcript := self.transcript) is not None:
+            before = transcript.version
+            self._take(await self._ports.timelines.read(transcript.session_id, before))
+            if transcript is self.transcript and transcript.version == before:
+                return
+
+    async def _catch_up(self) -> None:
+        """Read until nothing that was heard of is missing."""
+        while self._is_behind:
+            try:
+                await self._read()
+            except StoreUnavailable:
+                await asyncio.sleep(_RETRY_S)
+            else:
+                if self._is_behind:
+                    await asyncio.sleep(_RETRY_S)
+
+    def _take(self, entries: Iterable[Entry]) -> None:
+        """Show those that come next; what was taken already, or does not follow yet, is passed over."""
+        transcript = self.transcript
+        for entry in entries:
+            if transcript is not None and (entry.session, entry.version) == transcript.awaits:
+                for frame in transcript.hear(entry):
+                    self._publish(frame)
+        self._tend()
+
+    def _publish(self, frame: Durable) -> None:
+        body = encode(frame)
+        for link in self.links:
+            seq = link.publish_body(body)
+            if isinstance(frame, citizen.MessageNew):
+                self._note_sent(link, seq, frame)
+
+    # --- commands ------------------------------------------------------------------------------------------------
+
+    async def command(self, command: Command) -> int | Refusal:
+        """Do what the page asks. Raises `StoreUnavailable`, `SessionGone`."""
+        outcome: int | Refusal = Refusal("unknown")
+        match command:
+            case citizen.MessageSend():
+                outcome = await self._write(command)
+            case citizen.FileSend():
+                outcome = await self._send_file(command)
+            case citizen.HumanRequest():
+                outcome = await self._say(command.id, lambda _: ev.HumanRequested())
+            case citizen.MessageRead():
+                outcome = await self._read_up_to(command.message)
+            case citizen.RatingGive():
+                outcome = await self._rate(command)
+            case citizen.SessionEnd():
+                outcome = await self._end(command.id)
+        return outcome
+
+    async def _write(self, command: citizen.MessageSend) -> int | Refusal:
+        if len(command.text) > self._ports.settings.longest_text:
+            return Refusal("too_long")
+        message = MessageId(command.id)
+        return await self._say(command.id, lambda leg: ev.TextReceived(leg=leg, message=message, text=command.text))
+
+    async def _send_file(self, command: citizen.FileSend) -> int | Refusal:
+        stored = await self._ports.state.get(upload_key(command.file))
+        upload = json.loads(stored) if stored is not None else {}
+        if upload.get("visitor") != key_of(self.visitor):
+            return Refusal("unknown_file")
+        return await self._say(
+            command.id,
+            lambda leg: ev.FileReceived(
+                leg=leg,
+                message=MessageId(command.id),
+                file=FileId(command.file),
+                name=command.name,
+                content_type=upload["content_type"],
+                size_bytes=upload["size"],
+            ),
+        )
+
+    async def _say(self, command_id: str, said: Callable[[LegId], ev.Event]) -> int:
+        """Put the citizen's word into the running session, or into a new one."""
+        async with self._opening:
+            version = await self._continued(command_id, said)
+            if version is None:
+                version = await self._opened(command_id, said)
+            await self._remember()
+            return version
+
+    async def _continued(self, command_id: str, said: Callable[[LegId], ev.Event]) -> int | None:
+        """The word's version in the session that runs; None where none does."""
+        transcript = self.transcript
+        if transcript is None:
+            return None
+        known = transcript.version_of(command_id)
+        if known is not None:
+            return known  # sent again; its session may be over by now, and must not be opened a second time
+        leg = transcript.leg_of(self.address)
+        if leg is None:
+            return None
+        try:
+            return await self._post(transcript.session_id, said(leg.id), f"{self.visitor}:{command_id}")
+        except SessionGone:
+            return None
+
+    async def _opened(self, command_id: str, said: Callable[[LegId], ev.Event]) -> int:
+        leg = leg_for(self.visitor, command_id)
+        contact = Contact(
+            leg=leg,
+            channel=self._ports.channel,
+            medium=Medium.CHAT,
+            address=self.address,
+            number=self._ports.settings.number,
+            first=said(leg),
+            first_dedupe=f"{self.visitor}:{command_id}",
+        )
+        admission = await self._ports.inbox.open(contact)
+        await self._adopt(admission.session)
+        transcript = self.transcript
+        return (transcript.version_of(command_id) or transcript.version) if transcript is not None else 0
+
+    async def _remember(self) -> None:
+        """Let any node find the session again."""
+        session = self.transcript.session_id if self.transcript is not None else None
+        if session is not None and session != self._recorded:
+            await self._ports.state.put(self._record, session.encode(), ttl_s=self._ports.settings.visitor_ttl_s)
+            self._recorded = session
+
+    async def _read_up_to(self, message: str) -> int | Refusal:
+        transcript = self.transcript
+        known = transcript.messages.get(message) if transcript is not None else None
+        if transcript is None or known is None or is_from(known, Party.CITIZEN):
+            return Refusal("unknown_message")
+        if known.state == "read" or transcript.version_of(message) is None:
+            return 0
+        event = ev.MessageRead(message=MessageId(message), by=Party.CITIZEN)
+        return await self._post(transcript.session_id, event, f"read:{self.visitor}:{message}")
+
+    async def _rate(self, command: citizen.RatingGive) -> int | Refusal:
+        """One rating a session: whatever is sent again, the first stands."""
+        transcript = self.transcript
+        if transcript is None or transcript.standing.phase != "ended" or not transcript.was_answered:
+            return Refusal("not_now")
+        event = ev.RatingGiven(score=command.score, comment=command.comment)
+        return await self._post(transcript.session_id, event, f"rating:{transcript.session_id}")
+
+    async def _end(self, command_id: str) -> int:
+        transcript = self.transcript
+        leg = transcript.leg_of(self.address) if transcript is not None else None
+        if transcript is None or leg is None:
+            return 0
+        event = ev.LegClosed(leg=leg.id, reason=LegEnd.HANGUP)
+        return await self._post(transcript.session_id, event, f"{self.visitor}:{command_id}")
+
+    async def _post(self, session: SessionId, event: ev.Event, dedupe: str | None) -> int:
+        return await self._ports.inbox.post(session, event, dedupe=dedupe)
+
+    # --- what follows from links coming and going ------------------------------------------------------------------
+
+    def connected(self) -> None:
+        """A page is here (again)."""
+        self._claims = True
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+            self.holds -= 1
+        self._tend()
+
+    def disconnected(self) -> None:
+        """A page is gone; it may come back at once."""
+        if not self.is_connected and self._leaving is None:
+            self.holds += 1
+            self._leaving = asyncio.get_running_loop().call_later(self._ports.settings.away_after_s, self._left)
+
+    def _left(self) -> None:
+        self._leaving = None
+        self._tend()
+        self._let_go()
+
+    def received(self, link: Link, seq: int) -> None:
+        """A page has every frame up to `seq`: the messages in them are delivered."""
+        sent = self._sent.get(link.sid)
+        if sent is None:
+            return
+        while sent and sent[0][0] <= seq:
+            _, message = sent.popleft()
+            known = self.transcript.messages.get(message) if self.transcript is not None else None
+            if known is not None and known.state == "sent" and message not in self._undelivered:
+                self._undelivered.append(message)
+        self._tend()
+
+    def _note_sent(self, link: Link, seq: int, message: citizen.Message | citizen.MessageNew) -> None:
+        if message.from_ != "citizen" and message.state == "sent":
+            self._sent.setdefault(link.sid, deque(maxlen=_MOST_UNDELIVERED)).append((seq, MessageId(message.id)))
+
+    def _tend(self) -> None:
+        """Bring the timeline up to what is true here: messages delivered, the leg away or back."""
+        if (self._tending is None or self._tending.done()) and self._due() is not None:
+            self._tending = self._start(self._write_due())
+
+    async def _write_due(self) -> None:
+        while (due := self._due()) is not None and self.transcript is not None:
+            event, dedupe = due
+            try:
+                version = await self._post(self.transcript.session_id, event, dedupe)
+            except StoreUnavailable as away:
+                await asyncio.sleep(away.retry_after_s or _RETRY_S)
+                continue
+            except SessionGone:
+                version = self.transcript.version + 1
+            if isinstance(event, ev.MessageDelivered):
+                self._undelivered.popleft()
+            else:
+                self._told_at = version
+                self._claims = False
+
+    def _due(self) -> tuple[ev.Event, str | None] | None:
+        """What the timeline does not know yet."""
+        transcript = self.transcript
+        if transcript is None:
+            return None
+        while self._undelivered:
+            message = self._undelivered[0]
+            if transcript.version_of(message) is not None:
+                delivered = ev.MessageDelivered(message=message, to=Party.CITIZEN)
+                return delivered, f"delivered:{self.visitor}:{message}"
+            self._undelivered.popleft()
+        leg = transcript.leg_of(self.address)
+        if leg is None or transcript.version < self._told_at:
+            return None
+        is_live_here = leg.state is LegState.LIVE and leg.owner == self._ports.node
+        if self.is_connected:
+            back = leg.state is LegState.AWAY or (self._claims and not is_live_here)
+            return (ev.LegBack(leg=leg.id, owner=self._ports.node), None) if back else None
+        return (ev.LegAway(leg=leg.id), None) if is_live_here and self._leaving is None else None
+
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Work that keeps the conversation in memory until it is done."""
+        self.holds += 1
+        task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._let_go)
+        return task
+
+    def _let_go(self, _: asyncio.Task[None] | None = None) -> None:
+        self.holds -= 1
+        self._idle(self)
+
+    async def close(self) -> None:
+        """Stop what runs."""
+        if self._leaving is not None:
+            self._leaving.cancel()
+        running = [task for task in (self._reading, self._tending) if task is not None and not task.done()]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    @property
+    def _record(self) -> str:
+        """Where it is kept which session the visitor has, for any node."""
+        return f"webchat:visitor:{key_of(self.visitor)}"
+
+
+def upload_key(file: str) -> str:
+    """Where it is kept whose an uploaded file is."""
+    return f"webchat:upload:{file}"

@@ -1,0 +1,144 @@
+"""One session as its citizen sees it, folded from its timeline. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from channels.webchat.translate import (
+    Badge,
+    is_from,
+    is_further,
+    message_frame,
+    message_of,
+    progress_frame,
+    standing,
+    state_frame,
+)
+from realtime.citizen import Message, MessageState, Snapshot, Standing
+from realtime.messages import Durable
+from session import events as ev
+from session.address import Address
+from session.ids import SessionId
+from session.machine import advance, begin
+from session.ports import Entry
+from session.state import Leg, Party, Session
+
+_MOST_MESSAGES = 500
+_SHOWN_MESSAGES = 200
+_SHOWN_CHARACTERS = 100_000
+
+
+class Transcript:
+    """`hear` takes the next entry and gives what is to be shown. Older messages than `_MOST_MESSAGES` are let go."""
+
+    __slots__ = (
+        "_answered",
+        "_badge",
+        "_rated",
+        "_standing",
+        "_versions",
+        "messages",
+        "session",
+        "session_id",
+        "version",
+    )
+
+    def __init__(self, session_id: SessionId, badge: Badge, earlier: Transcript | None = None) -> None:
+        self.session_id = session_id
+        self.version = 0
+        self.session: Session | None = None
+        self.messages: dict[str, Message] = {}
+        """By id, oldest first; those of the citizen's `earlier` session stay above."""
+        if earlier is not None:
+            self.messages.update(earlier.messages)
+        self._versions: dict[str, int] = {}
+        self._badge = badge
+        self._rated = self._answered = False
+        self._standing = standing(None, badge, rated=False, answered=False)
+
+    @property
+    def standing(self) -> Standing:
+        """Where the matter stands."""
+        return self._standing
+
+    @property
+    def awaits(self) -> tuple[SessionId, int]:
+        """Which entry `hear` takes next: its session and version."""
+        return self.session_id, self.version + 1
+
+    @property
+    def was_answered(self) -> bool:
+        """Whether anybody has taken the matter up."""
+        return self._answered
+
+    def version_of(self, message: str) -> int | None:
+        """Where in this session's timeline a message stands; None where it is not there."""
+        return self._versions.get(message)
+
+    def leg_of(self, address: Address) -> Leg | None:
+        """The citizen's leg here that has not ended."""
+        legs = self.session.live_legs(Party.CITIZEN) if self.session is not None else ()
+        return next((leg for leg in reversed(legs) if leg.address == address), None)
+
+    def has_file(self, file: str) -> bool:
+        """Whether a file was sent in this conversation."""
+        return any(message.file is not None and message.file.id == file for message in self.messages.values())
+
+    def snapshot(self) -> Snapshot:
+        """All that the page shows: the newest messages that fit."""
+        shown: list[Message] = []
+        left = _SHOWN_CHARACTERS
+        for message in reversed(list(self.messages.values())[-_SHOWN_MESSAGES:]):
+            left -= len(message.text or "")
+            if left < 0:
+                break
+            shown.append(message)
+        return Snapshot(state=self._standing, messages=tuple(reversed(shown)))
+
+    def hear(self, entry: Entry) -> list[Durable]:
+        """Take the entry at `version + 1`; gives the frames that show it."""
+        event = entry.event
+        if self.session is None:
+            if not isinstance(event, ev.SessionOpened):
+                raise ValueError("a session's log begins with its opening")
+            self.session = begin(entry.session, event)
+        self.session, _ = advance(self.session, event)
+        self.version = entry.version
+        self._answered = self._answered or isinstance(event, ev.OfferAccepted)
+        self._rated = self._rated or isinstance(event, ev.RatingGiven)
+        frames = self._messages(event)
+        now = standing(self.session, self._badge, rated=self._rated, answered=self._answered)
+        if now != self._standing:
+            self._standing = now
+            frames.append(state_frame(now))
+        return frames
+
+    def _messages(self, event: ev.Event) -> list[Durable]:
+        match event:
+            case ev.MessageDelivered():
+                return self._progress([event.message], "delivered", event.to)
+            case ev.MessageRead():
+                return self._progress(self._up_to(event.message), "read", event.by)
+        message = message_of(event, self._badge)
+        if message is None or message.id in self.messages:
+            return []
+        self.messages[message.id] = message
+        self._versions[message.id] = self.version
+        if len(self.messages) > _MOST_MESSAGES:
+            oldest = next(iter(self.messages))
+            del self.messages[oldest]
+            self._versions.pop(oldest, None)
+        return [message_frame(message)]
+
+    def _up_to(self, message: str) -> list[str]:
+        ids = list(self.messages)
+        return ids[: ids.index(message) + 1] if message in self.messages else []
+
+    def _progress(self, ids: list[str], state: MessageState, reader: Party) -> list[Durable]:
+        """What `reader` was sent has come further. One frame tells it, since "read" speaks for all earlier ones."""
+        risen: Message | None = None
+        for one in ids:
+            message = self.messages.get(one)
+            if message is not None and not is_from(message, reader) and is_further(state, message.state):
+                risen = self.messages[one] = replace(message, state=state)
+        return [progress_frame(risen)] if risen is not None else []

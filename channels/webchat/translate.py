@@ -1,0 +1,107 @@
+"""What a citizen is shown of an event. Pure. Notes, reasons, other people's names and logins are never among it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from realtime.citizen import (
+    Assignee,
+    File,
+    Message,
+    MessageNew,
+    MessageProgress,
+    MessageState,
+    Phase,
+    Sender,
+    SessionState,
+)
+from realtime.citizen import Standing as StandingView
+from session import events as ev
+from session.ids import AssigneeId
+from session.state import AssigneeKind, Party, Session
+from session.state import Phase as SessionPhase
+
+Badge = Callable[[AssigneeId], str]
+"""How an assignee is called before citizens: an agent's number (工号), a bot's name."""
+
+PHASES: dict[SessionPhase, Phase] = {
+    SessionPhase.NEW: "waiting",
+    SessionPhase.BOT: "with_bot",
+    SessionPhase.QUEUED: "waiting",
+    SessionPhase.OFFERED: "waiting",
+    SessionPhase.ACTIVE: "talking",
+    SessionPhase.PARKED: "parked",
+    SessionPhase.WRAPPING: "ended",
+    SessionPhase.CALLBACK_PENDING: "parked",
+    SessionPhase.CLOSED: "ended",
+}
+_RANKS: dict[MessageState, int] = {"sent": 0, "delivered": 1, "read": 2}
+
+
+def standing(session: Session | None, badge: Badge, *, rated: bool, answered: bool) -> StandingView:
+    """Where the matter stands. It may be rated once it has ended, where somebody had answered."""
+    if session is None:
+        return StandingView(phase="new", assignee=None, may_rate=False)
+    phase = PHASES[session.phase]
+    assignee = None
+    if session.assignee is not None and session.assignee_kind is not None and phase in ("with_bot", "talking"):
+        kind = session.assignee_kind
+        assignee = Assignee(badge(session.assignee), "bot" if kind is AssigneeKind.BOT else "agent")
+    return StandingView(phase=phase, assignee=assignee, may_rate=phase == "ended" and answered and not rated)
+
+
+def state_frame(now: StandingView) -> SessionState:
+    """The frame that says so."""
+    return SessionState(phase=now.phase, assignee=now.assignee, may_rate=now.may_rate)
+
+
+def message_of(event: ev.Event, badge: Badge) -> Message | None:
+    """The message that an event is; None where it is none."""
+    match event:
+        case ev.TextReceived():
+            return Message(id=event.message, from_="citizen", name="", ts=event.at, state="sent", text=event.text)
+        case ev.FileReceived():
+            return Message(id=event.message, from_="citizen", name="", ts=event.at, state="sent", file=_file(event))
+        case ev.TextSent():
+            sender, name = _sender(event.kind), badge(event.by)
+            return Message(id=event.message, from_=sender, name=name, ts=event.at, state="sent", text=event.text)
+        case ev.FileSent():
+            sender, name = _sender(event.kind), badge(event.by)
+            return Message(id=event.message, from_=sender, name=name, ts=event.at, state="sent", file=_file(event))
+    return None
+
+
+def message_frame(message: Message) -> MessageNew:
+    """The frame that brings it."""
+    return MessageNew(
+        id=message.id,
+        from_=message.from_,
+        name=message.name,
+        ts=message.ts,
+        state=message.state,
+        text=message.text,
+        file=message.file,
+    )
+
+
+def progress_frame(message: Message) -> MessageProgress:
+    """The frame that tells how far a message has come."""
+    return MessageProgress(id=message.id, state=message.state)
+
+
+def is_further(state: MessageState, than: MessageState) -> bool:
+    """Whether a message's state would rise: a late "delivered" does not undo "read"."""
+    return _RANKS[state] > _RANKS[than]
+
+
+def is_from(message: Message, party: Party) -> bool:
+    """Whose message it is."""
+    return (message.from_ == "citizen") == (party is Party.CITIZEN)
+
+
+def _sender(kind: AssigneeKind) -> Sender:
+    return "bot" if kind is AssigneeKind.BOT else "agent"
+
+
+def _file(event: ev.FileReceived | ev.FileSent) -> File:
+    return File(id=event.file, name=event.name, content_type=event.content_type, size=event.size_bytes)
