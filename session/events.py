@@ -21,7 +21,7 @@ class Event:
 
     at: float = 0.0
     vital: ClassVar[bool] = False
-    """An offer is neither made nor accepted while a vital event waits to be absorbed (law 10)."""
+    """It may take the session out of its line: no offer is made or accepted while it waits to be absorbed (law 10)."""
     late: ClassVar[bool] = False
     """Taken even after the session has closed."""
 
@@ -138,6 +138,7 @@ class HumanRequested(Event):
 
     by: AssigneeId | None = None
     """The bot that heard it; None for the citizen's own button."""
+    vital: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ in the timeline. So every event is met in every phase, and replaying a log alway
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from session import events as ev
@@ -18,25 +18,20 @@ from session.effects import (
     CloseLeg,
     Deliver,
     Effect,
-    EndSession,
-    Enqueue,
     Join,
-    LetCitizenGo,
     Play,
     Release,
     Ring,
     SetTimer,
-    StopRinging,
     Withdraw,
-    Wrap,
 )
+from session.ending import close, owe, wrap
 from session.errors import YihaoError
 from session.ids import RecordingId, SessionId
 from session.rules import Rules
 from session.state import (
     AssigneeKind,
     CloseReason,
-    Demand,
     Leg,
     LegEnd,
     LegState,
@@ -46,21 +41,11 @@ from session.state import (
     Phase,
     Session,
 )
+from session.step import Rule, Step
+from session.timers import ANNOUNCE, ASSIGNEE, CALLBACK, IDLE, MEDIA, PARK, WRAP, grace
+from session.waiting import back_in_line, comfort, keep_place, stand, stop_ringing, stop_waiting, wait
 
 DEFAULT_RULES = Rules()
-
-ANNOUNCE = "announce"
-ASSIGNEE = "assignee"
-CALLBACK = "callback"
-IDLE = "idle"
-MEDIA = "media"
-PARK = "park"
-WRAP = "wrap"
-
-
-def grace(leg: str) -> str:
-    """The name of the timer that a leg which is away runs under."""
-    return f"grace:{leg}"
 
 
 class BrokenLaw(YihaoError):
@@ -69,10 +54,6 @@ class BrokenLaw(YihaoError):
     def __init__(self, before: Phase, event: ev.Event, after: Phase) -> None:
         self.before, self.event, self.after = before, type(event).__name__, after
         super().__init__(f"{self.event} must not lead from {before} to {after}")
-
-
-Step = tuple[Session, tuple[Effect, ...]]
-Rule = Callable[[Session, ev.Event, Rules], Step]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,118 +99,6 @@ def replay(session_id: SessionId, log: Iterable[ev.Event], rules: Rules = DEFAUL
     return session
 
 
-# --- waiting -----------------------------------------------------------------------------------------------------
-
-
-def _wait(session: Session, event: ev.Event, demand: Demand, *, since: float | None = None) -> Step:
-    """Put the session in line; what it waited before stays with it (law 5)."""
-    queued = replace(
-        session,
-        phase=Phase.QUEUED,
-        waiting_since=event.at if since is None else since,
-        offer=None,
-        assignee=None,
-        assignee_kind=None,
-    )
-    enqueue = Enqueue(demand, session.medium, session.accrued_wait_s, session.prefer)
-    return queued, (enqueue, ClearTimer(IDLE))
-
-
-def _stop_waiting(session: Session, now: float) -> Session:
-    return replace(session, accrued_wait_s=session.waited_s(now), waiting_since=None, announced=0)
-
-
-def _comfort(session: Session, rules: Rules) -> tuple[Effect, ...]:
-    """A caller who waits hears music, and after a while their place."""
-    leg = session.voice_leg(Party.CITIZEN)
-    if leg is None:
-        return ()
-    return Play(leg.id, ()), SetTimer(ANNOUNCE, rules.announce_s[0])
-
-
-def _place_due(session: Session, event: ev.Event, rules: Rules) -> Step:
-    """Say the place in line, at pauses that grow."""
-    leg = session.voice_leg(Party.CITIZEN)
-    if leg is None:
-        return session, ()
-    told = session.announced + 1
-    pause_s = rules.announce_s[min(told, len(rules.announce_s) - 1)]
-    effects: tuple[Effect, ...] = (SetTimer(ANNOUNCE, pause_s),)
-    if session.phase is Phase.QUEUED or (session.offer is not None and session.offer.kind is AssigneeKind.AGENT):
-        effects = (AnnouncePlace(leg.id), *effects)
-    return replace(session, announced=told), effects
-
-
-def _back_in_line(session: Session, event: ev.Event, rules: Rules) -> Step:
-    """An assignee is lost to a running session: it waits again, with all it has waited, and asks for them first."""
-    effects: list[Effect] = []
-    if session.assignee is not None:
-        effects.append(Release(session.assignee))
-    effects += [CloseLeg(leg.id, LegEnd.CLOSED) for leg in session.live_legs(Party.ASSIGNEE)]
-    legs = tuple(replace(leg, state=LegState.ENDED) if leg.party is Party.ASSIGNEE else leg for leg in session.legs)
-    freed = replace(session, legs=legs, prefer=session.assignee or session.prefer)
-    queued, enqueue = _wait(freed, event, session.demand)
-    return queued, (*effects, *enqueue, ClearTimer(MEDIA), ClearTimer(ASSIGNEE), *_comfort(queued, rules))
-
-
-# --- endings -----------------------------------------------------------------------------------------------------
-
-
-def _close(session: Session, event: ev.Event, reason: CloseReason) -> Step:
-    """The end. Nothing stays charged, in line, ringing or open (law 10)."""
-    effects: list[Effect] = []
-    if session.phase in (Phase.QUEUED, Phase.OFFERED):
-        effects.append(Withdraw())
-    if session.offer is not None:
-        effects += _stop_ringing(session, session.offer)
-    if session.assignee is not None:
-        effects.append(Release(session.assignee))
-    effects += [CloseLeg(leg.id, LegEnd.CLOSED) for leg in session.legs if leg.state is not LegState.ENDED]
-    closed = replace(
-        _stop_waiting(session, event.at),
-        phase=Phase.CLOSED,
-        offer=None,
-        legs=tuple(replace(leg, state=LegState.ENDED) for leg in session.legs),
-        closed_at=event.at,
-        close_reason=reason,
-    )
-    return closed, (*effects, EndSession(reason))
-
-
-def _owe(session: Session, event: ev.Event, rules: Rules) -> Step:
-    """We lost the citizen, not they us: a call back is owed, and their own return cancels it."""
-    effects: list[Effect] = []
-    if session.phase in (Phase.QUEUED, Phase.OFFERED):
-        effects.append(Withdraw())
-    if session.offer is not None:
-        effects += _stop_ringing(session, session.offer)
-    if session.assignee is not None:
-        effects.append(Release(session.assignee))
-    effects += [CloseLeg(leg.id, LegEnd.CLOSED) for leg in session.legs if leg.state is not LegState.ENDED]
-    owed = replace(
-        _stop_waiting(session, event.at),
-        phase=Phase.CALLBACK_PENDING,
-        offer=None,
-        prefer=session.assignee or session.prefer,
-        assignee=None,
-        assignee_kind=None,
-        legs=tuple(replace(leg, state=LegState.ENDED) for leg in session.legs),
-    )
-    timers = (ClearTimer(ANNOUNCE), ClearTimer(MEDIA), ClearTimer(ASSIGNEE), ClearTimer(IDLE))
-    return owed, (*effects, *timers, SetTimer(CALLBACK, rules.callback_s))
-
-
-def _wrap(session: Session, event: ev.Event, rules: Rules) -> Step:
-    """The contact is over; the assignee writes it up. A bot has nothing to write."""
-    if session.assignee is None or session.assignee_kind is AssigneeKind.BOT:
-        return _close(session, event, CloseReason.RESOLVED_BY_BOT)
-    closing = tuple(CloseLeg(leg.id, LegEnd.CLOSED) for leg in session.legs if leg.state is not LegState.ENDED)
-    legs = tuple(replace(leg, state=LegState.ENDED) for leg in session.legs)
-    wrapping = replace(session, phase=Phase.WRAPPING, legs=legs)
-    timers = (ClearTimer(MEDIA), ClearTimer(ASSIGNEE), ClearTimer(IDLE), SetTimer(WRAP, rules.wrap_s))
-    return wrapping, (*closing, Wrap(session.assignee), LetCitizenGo(), *timers)
-
-
 # --- rules: legs ---------------------------------------------------------------------------------------------------
 
 
@@ -243,7 +112,7 @@ def _first_leg(session: Session, event: ev.Event, rules: Rules) -> Step:
     met = session.with_leg(event.leg)
     if event.leg.medium is Medium.VOICE:
         met = replace(met, bot_queue="")
-    queued, effects = _wait(met, event, demanded(met))
+    queued, effects = stand(met, event)
     if event.leg.medium is not Medium.VOICE:
         return queued, effects
     greeting = Play(event.leg.id, (Announcement("welcome"), Announcement("recording_notice")))
@@ -253,11 +122,13 @@ def _first_leg(session: Session, event: ev.Event, rules: Rules) -> Step:
 def _another_leg(session: Session, event: ev.Event, rules: Rules) -> Step:
     """The citizen comes on one more channel, or the assignee's own call is up."""
     assert isinstance(event, ev.LegOpened)
+    if session.leg(event.leg.id) is not None:
+        return session, ()  # said twice; a leg that has ended stays ended
     grown = session.with_leg(event.leg)
     if event.leg.party is Party.CITIZEN:
         return _citizen_leg_added(session, grown, event, rules)
     citizen = grown.voice_leg(Party.CITIZEN)
-    if session.phase is not Phase.ACTIVE or citizen is None:
+    if session.phase is not Phase.ACTIVE or citizen is None or session.live_legs(Party.ASSIGNEE):
         ended = grown.with_leg(replace(event.leg, state=LegState.ENDED))
         return ended, (CloseLeg(event.leg.id, LegEnd.CLOSED),)
     recording = RecordingId(f"{session.id}-{session.version + 1}")
@@ -265,26 +136,14 @@ def _another_leg(session: Session, event: ev.Event, rules: Rules) -> Step:
 
 
 def _citizen_leg_added(session: Session, grown: Session, event: ev.LegOpened, rules: Rules) -> Step:
-    if session.phase in (Phase.QUEUED, Phase.OFFERED):
-        waiting, effects = _keep_place(session, grown, event)
-        return waiting, (*effects, *(_comfort(waiting, rules) if event.leg.medium is Medium.VOICE else ()))
-    return grown, (Play(event.leg.id, ()),) if event.leg.medium is Medium.VOICE else ()
-
-
-def _keep_place(before: Session, after: Session, event: ev.Event) -> Step:
-    """A waiting session whose heaviest medium changed waits on, at the same place, for an agent who can take that."""
-    if before.medium is after.medium:
-        return after, ()
-    gone: list[Effect] = [Withdraw()]
-    if after.offer is not None:
-        gone += _stop_ringing(after, after.offer)
-    queued, enqueue = _wait(_stop_waiting(after, event.at), event, demanded(after))
-    return queued, (*gone, *enqueue)
-
-
-def demanded(session: Session) -> Demand:
-    """What the session asks for in the line where it stands: the bots' or the humans'."""
-    return Demand(session.bot_queue) if session.bot_queue else session.demand
+    if event.leg.medium is not Medium.VOICE:
+        return keep_place(session, grown, event) if session.phase in (Phase.QUEUED, Phase.OFFERED) else (grown, ())
+    if session.phase is Phase.BOT:
+        return _human_wanted(grown, event, rules)
+    if session.phase not in (Phase.QUEUED, Phase.OFFERED):
+        return grown, (Play(event.leg.id, ()),)
+    waiting, effects = keep_place(session, replace(grown, bot_queue=""), event)
+    return waiting, (*effects, *comfort(waiting, rules))
 
 
 def _leg_away(session: Session, event: ev.Event, rules: Rules) -> Step:
@@ -321,18 +180,20 @@ def _citizen_left(  # noqa: PLR0911 - one line a phase
         # They go on elsewhere; a call that is over no longer needs the assignee's telephone.
         telephones = [one for one in less.live_legs(Party.ASSIGNEE) if leg.medium is Medium.VOICE]
         hang_up = tuple(CloseLeg(one.id, LegEnd.CLOSED) for one in telephones)
+        if less.phase is Phase.ACTIVE and leg.medium is Medium.VOICE:
+            return less, (*hang_up, SetTimer(IDLE, rules.chat_idle_s))
         if less.phase not in (Phase.QUEUED, Phase.OFFERED):
             return less, hang_up
-        waiting, effects = _keep_place(less.with_leg(leg), less, event)
+        waiting, effects = keep_place(less.with_leg(leg), less, event)
         return waiting, (*hang_up, *effects)
     if event.reason is LegEnd.NODE_LOST and less.phase is not Phase.WRAPPING:
-        return _owe(less, event, rules)
+        return owe(less, event, rules)
     if less.phase in (Phase.QUEUED, Phase.OFFERED):
-        return _close(less, event, CloseReason.ABANDONED)
+        return close(less, event, CloseReason.ABANDONED)
     if less.phase is Phase.BOT:
-        return _close(less, event, CloseReason.RESOLVED_BY_BOT)
+        return close(less, event, CloseReason.RESOLVED_BY_BOT)
     if less.phase is Phase.ACTIVE:
-        return _wrap(less, event, rules)
+        return wrap(less, event, rules)
     return less, ()
 
 
@@ -340,8 +201,8 @@ def _assignee_hung_up(less: Session, event: ev.LegClosed, rules: Rules) -> Step:
     if less.phase is not Phase.ACTIVE or less.voice_leg(Party.CITIZEN) is None:
         return less, ()
     if event.reason in (LegEnd.HANGUP, LegEnd.CLOSED):
-        return _wrap(less, event, rules)
-    return _back_in_line(less, event, rules)
+        return wrap(less, event, rules)
+    return back_in_line(less, event, rules)
 
 
 # --- rules: words --------------------------------------------------------------------------------------------------
@@ -361,40 +222,30 @@ def _heard(session: Session, event: ev.Event, rules: Rules) -> Step:
 
 def _citizen_writes_again(session: Session, event: ev.Event, rules: Rules) -> Step:
     """A parked session comes back to the agent who parked it, or to another when they are busy."""
-    queued, effects = _wait(session, event, session.demand)
+    queued, effects = wait(session, event)
     return queued, (ClearTimer(PARK), *effects)
 
 
 def _human_wanted(session: Session, event: ev.Event, rules: Rules) -> Step:
-    """人工: the bot lets go at once, and the citizen stands in the humans' line."""
+    """人工, or a call, which a program cannot take: it lets go at once, and the citizen stands in the humans' line."""
     effects: tuple[Effect, ...] = (Release(session.assignee),) if session.assignee is not None else ()
-    queued, enqueue = _wait(replace(session, bot_queue=""), event, session.demand)
-    return queued, (*effects, *enqueue)
+    queued, enqueue = wait(session, event)
+    return queued, (*effects, *enqueue, *comfort(queued, rules))
 
 
 def _human_wanted_in_line(session: Session, event: ev.Event, rules: Rules) -> Step:
     """Only a session that stands in the bots' line has to move."""
     if not session.bot_queue:
         return session, ()
-    waited = _stop_waiting(session, event.at)
+    waited = stop_waiting(session, event.at)
     gone: list[Effect] = [Withdraw()]
     if session.offer is not None:
-        gone += _stop_ringing(session, session.offer)
-    queued, enqueue = _wait(replace(waited, bot_queue=""), event, session.demand)
+        gone += stop_ringing(session, session.offer)
+    queued, enqueue = wait(waited, event)
     return queued, (*gone, *enqueue)
 
 
 # --- rules: offers -------------------------------------------------------------------------------------------------
-
-
-def _stop_ringing(session: Session, offer: Offer) -> tuple[Effect, ...]:
-    leg = next(
-        (leg for leg in reversed(session.legs) if leg.party is Party.CITIZEN and leg.medium is Medium.VOICE),
-        None,
-    )
-    if leg is None or offer.kind is not AssigneeKind.AGENT or offer.medium is not Medium.VOICE:
-        return ()
-    return (StopRinging(leg.id, offer.assignee, offer.token),)
 
 
 def _offered(session: Session, event: ev.Event, rules: Rules) -> Step:
@@ -412,7 +263,7 @@ def _accepted(session: Session, event: ev.Event, rules: Rules) -> Step:
     if session.offer is None or session.offer.token != event.token:
         return session, ()
     answered = replace(
-        _stop_waiting(session, event.at),
+        stop_waiting(session, event.at),
         phase=Phase.BOT if event.kind is AssigneeKind.BOT else Phase.ACTIVE,
         offer=None,
         assignee=event.assignee,
@@ -429,7 +280,7 @@ def _not_taken(session: Session, event: ev.Event, rules: Rules) -> Step:
     assert isinstance(event, ev.OfferDeclined | ev.OfferExpired | ev.OfferRescinded)
     if session.offer is None or session.offer.token != event.token:
         return session, ()
-    return replace(session, phase=Phase.QUEUED, offer=None), _stop_ringing(session, session.offer)
+    return replace(session, phase=Phase.QUEUED, offer=None), stop_ringing(session, session.offer)
 
 
 # --- rules: the assignee's acts --------------------------------------------------------------------------------------
@@ -445,7 +296,7 @@ def _parked(session: Session, event: ev.Event, rules: Rules) -> Step:
 
 def _resumed(session: Session, event: ev.Event, rules: Rules) -> Step:
     assert isinstance(event, ev.SessionResumed)
-    queued, effects = _wait(replace(session, prefer=event.by), event, session.demand)
+    queued, effects = wait(replace(session, prefer=event.by), event)
     return queued, (ClearTimer(PARK), *effects)
 
 
@@ -453,14 +304,14 @@ def _finished(session: Session, event: ev.Event, rules: Rules) -> Step:
     assert isinstance(event, ev.ContactFinished)
     if session.assignee != event.by:
         return session, ()
-    return _wrap(session, event, rules)
+    return wrap(session, event, rules)
 
 
 def _wrapped(session: Session, event: ev.Event, rules: Rules) -> Step:
     assert isinstance(event, ev.WrapFinished)
     if session.assignee != event.by:
         return session, ()
-    return _close(session, event, CloseReason.COMPLETED)
+    return close(session, event, CloseReason.COMPLETED)
 
 
 def _assignee_away(session: Session, event: ev.Event, rules: Rules) -> Step:
@@ -489,25 +340,38 @@ def _time(session: Session, event: ev.Event, rules: Rules) -> Step:
     return rule(session, event, rules) if rule else (session, ())
 
 
+def _place_due(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """Say the place in line, at pauses that grow."""
+    leg = session.voice_leg(Party.CITIZEN)
+    if leg is None:
+        return session, ()
+    told = session.announced + 1
+    pause_s = rules.announce_s[min(told, len(rules.announce_s) - 1)]
+    effects: tuple[Effect, ...] = (SetTimer(ANNOUNCE, pause_s),)
+    if session.phase is Phase.QUEUED or (session.offer is not None and session.offer.kind is AssigneeKind.AGENT):
+        effects = (AnnouncePlace(leg.id), *effects)
+    return replace(session, announced=told), effects
+
+
 def _media_never_came(session: Session, event: ev.Event, rules: Rules) -> Step:
     if session.live_legs(Party.ASSIGNEE):
         return session, ()
-    return _back_in_line(session, event, rules)
+    return back_in_line(session, event, rules)
 
 
 def _closing(reason: CloseReason) -> Rule:
-    def close(session: Session, event: ev.Event, rules: Rules) -> Step:
-        return _close(session, event, reason)
+    def rule(session: Session, event: ev.Event, rules: Rules) -> Step:
+        return close(session, event, reason)
 
-    return close
+    return rule
 
 
 _ON_TIME: Mapping[tuple[Phase, str], Rule] = {
     (Phase.QUEUED, ANNOUNCE): _place_due,
     (Phase.OFFERED, ANNOUNCE): _place_due,
     (Phase.ACTIVE, MEDIA): _media_never_came,
-    (Phase.ACTIVE, ASSIGNEE): _back_in_line,
-    (Phase.ACTIVE, IDLE): _wrap,
+    (Phase.ACTIVE, ASSIGNEE): back_in_line,
+    (Phase.ACTIVE, IDLE): wrap,
     (Phase.BOT, ASSIGNEE): _human_wanted,
     (Phase.BOT, IDLE): _closing(CloseReason.RESOLVED_BY_BOT),
     (Phase.PARKED, PARK): _closing(CloseReason.EXPIRED),
@@ -519,9 +383,11 @@ _ON_TIME: Mapping[tuple[Phase, str], Rule] = {
 def _citizen_returned(session: Session, event: ev.Event, rules: Rules) -> Step:
     """The one to whom a call is owed came by themselves: the debt is paid by serving them, at their old place."""
     assert isinstance(event, ev.LegOpened)
+    if event.leg.party is Party.ASSIGNEE:
+        return _opened_too_late(session, event, rules)
     met = session.with_leg(event.leg)
-    queued, effects = _wait(met, event, session.demand)
-    return queued, (ClearTimer(CALLBACK), ClearTimer(PARK), *effects, *_comfort(queued, rules))
+    queued, effects = wait(met, event)
+    return queued, (ClearTimer(CALLBACK), ClearTimer(PARK), *effects, *comfort(queued, rules))
 
 
 def _opened_too_late(session: Session, event: ev.Event, rules: Rules) -> Step:
@@ -535,7 +401,7 @@ def _written_too_late(session: Session, event: ev.Event, rules: Rules) -> Step:
     assert isinstance(event, ev.TextReceived | ev.FileReceived)
     leg = session.leg(event.leg)
     heard = session.with_leg(replace(leg, state=LegState.LIVE)) if leg else session
-    queued, effects = _back_in_line(heard, event, rules)
+    queued, effects = back_in_line(heard, event, rules)
     return queued, (ClearTimer(WRAP), *effects)
 
 
@@ -550,7 +416,7 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.NEW, ev.SessionOpened): Cell(_opened, (Phase.NEW,)),
     (Phase.NEW, ev.LegOpened): Cell(_first_leg, (Phase.QUEUED,)),
     # A program has the session.
-    (Phase.BOT, ev.LegOpened): Cell(_another_leg, (Phase.BOT,)),
+    (Phase.BOT, ev.LegOpened): Cell(_another_leg, (Phase.BOT, Phase.QUEUED)),
     (Phase.BOT, ev.LegAway): Cell(_leg_away, (Phase.BOT,)),
     (Phase.BOT, ev.LegBack): Cell(_leg_back, (Phase.BOT,)),
     (Phase.BOT, ev.LegClosed): Cell(_leg_closed, (Phase.BOT, Phase.CLOSED, Phase.CALLBACK_PENDING)),
@@ -603,7 +469,7 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.ACTIVE, ev.AssigneeBack): Cell(_assignee_back, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.TimerFired): Cell(_time, (Phase.ACTIVE, Phase.QUEUED, Phase.WRAPPING)),
     # Set aside until the citizen writes.
-    (Phase.PARKED, ev.LegOpened): Cell(_citizen_returned, (Phase.QUEUED,)),
+    (Phase.PARKED, ev.LegOpened): Cell(_citizen_returned, (Phase.QUEUED, Phase.PARKED)),
     (Phase.PARKED, ev.LegAway): Cell(_leg_away, (Phase.PARKED,)),
     (Phase.PARKED, ev.LegBack): Cell(_leg_back, (Phase.PARKED,)),
     (Phase.PARKED, ev.LegClosed): Cell(_leg_gone_quietly, (Phase.PARKED,)),
@@ -620,6 +486,6 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.WRAPPING, ev.WrapFinished): Cell(_wrapped, (Phase.CLOSED, Phase.WRAPPING)),
     (Phase.WRAPPING, ev.TimerFired): Cell(_time, (Phase.WRAPPING, Phase.CLOSED)),
     # A call back is owed.
-    (Phase.CALLBACK_PENDING, ev.LegOpened): Cell(_citizen_returned, (Phase.QUEUED,)),
+    (Phase.CALLBACK_PENDING, ev.LegOpened): Cell(_citizen_returned, (Phase.QUEUED, Phase.CALLBACK_PENDING)),
     (Phase.CALLBACK_PENDING, ev.TimerFired): Cell(_time, (Phase.CALLBACK_PENDING, Phase.CLOSED)),
 }

@@ -199,6 +199,14 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         ev.OfferCancelled(token=2, assignee=WANG),
         hangs_up(CHAT, LegEnd.LEFT),
     ),
+    "a chat gives way to messages": (
+        OPENED_BY_CHAT,
+        chat(),
+        ev.LegOpened(leg=Leg(LegId("thread"), "sms", Medium.MESSAGE, Party.CITIZEN, NODE, CITIZEN)),
+        ev.LegAway(leg=CHAT),
+        offer(1),
+        timer("grace:chat"),
+    ),
     "a chat becomes a call": (
         OPENED_BY_CHAT,
         chat(),

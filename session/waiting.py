@@ -1,0 +1,88 @@
+"""Standing in line: getting there, being kept company, keeping the place. Used by `session.machine`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from session.effects import (
+    ClearTimer,
+    CloseLeg,
+    Effect,
+    Enqueue,
+    Play,
+    Release,
+    SetTimer,
+    StopRinging,
+    Withdraw,
+)
+from session.events import Event
+from session.rules import Rules
+from session.state import AssigneeKind, Demand, LegEnd, LegState, Medium, Offer, Party, Phase, Session
+from session.step import Step
+from session.timers import ANNOUNCE, ASSIGNEE, IDLE, MEDIA
+
+
+def wait(session: Session, event: Event) -> Step:
+    """Put the session in the humans' line; what it waited before stays with it (law 5)."""
+    return stand(replace(session, bot_queue=""), event)
+
+
+def stand(session: Session, event: Event) -> Step:
+    """Put the session in line: the bots' while it has a bots' queue, else the humans'."""
+    queued = replace(
+        session,
+        phase=Phase.QUEUED,
+        waiting_since=event.at,
+        offer=None,
+        assignee=None,
+        assignee_kind=None,
+    )
+    demand = Demand(session.bot_queue) if session.bot_queue else session.demand
+    return queued, (Enqueue(demand, session.medium, session.accrued_wait_s, session.prefer), ClearTimer(IDLE))
+
+
+def stop_waiting(session: Session, now: float) -> Session:
+    """The session out of line; what it waited is kept."""
+    return replace(session, accrued_wait_s=session.waited_s(now), waiting_since=None, announced=0)
+
+
+def comfort(session: Session, rules: Rules) -> tuple[Effect, ...]:
+    """A caller who waits hears music, and after a while their place."""
+    leg = session.voice_leg(Party.CITIZEN)
+    if leg is None:
+        return ()
+    return Play(leg.id, ()), SetTimer(ANNOUNCE, rules.announce_s[0])
+
+
+def back_in_line(session: Session, event: Event, rules: Rules) -> Step:
+    """An assignee is lost to a running session: it waits again, with all it has waited, and asks for them first."""
+    effects: list[Effect] = []
+    if session.assignee is not None:
+        effects.append(Release(session.assignee))
+    effects += [CloseLeg(leg.id, LegEnd.CLOSED) for leg in session.live_legs(Party.ASSIGNEE)]
+    legs = tuple(replace(leg, state=LegState.ENDED) if leg.party is Party.ASSIGNEE else leg for leg in session.legs)
+    freed = replace(session, legs=legs, prefer=session.assignee or session.prefer)
+    queued, enqueue = wait(freed, event)
+    return queued, (*effects, *enqueue, ClearTimer(MEDIA), ClearTimer(ASSIGNEE), *comfort(queued, rules))
+
+
+def keep_place(before: Session, after: Session, event: Event) -> Step:
+    """A waiting session whose heaviest medium changed waits on, at the same place, for an agent who can take that."""
+    if before.medium is after.medium:
+        return after, ()
+    gone: list[Effect] = [Withdraw()]
+    if after.offer is not None:
+        gone += stop_ringing(after, after.offer)
+    queued, enqueue = stand(stop_waiting(after, event.at), event)
+    return queued, (*gone, *enqueue)
+
+
+def stop_ringing(session: Session, offer: Offer) -> tuple[Effect, ...]:
+    """What ends the ringing of an offer; nothing where none rings."""
+    leg = next(
+        (leg for leg in reversed(session.legs) if leg.party is Party.CITIZEN and leg.medium is Medium.VOICE),
+        None,
+    )
+    if leg is None or offer.kind is not AssigneeKind.AGENT or offer.medium is not Medium.VOICE:
+        return ()
+    return (StopRinging(leg.id, offer.assignee, offer.token),)

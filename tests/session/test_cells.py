@@ -1,0 +1,127 @@
+"""The machine cell by cell: every event in every phase, in every state that a story passes through."""
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+
+import pytest
+
+from session import events as ev
+from session.codec import EVENTS
+from session.effects import CloseLeg, EndSession
+from session.ids import LegId
+from session.machine import TABLE, BrokenLaw, Cell, advance, begin, replay
+from session.state import CloseReason, Leg, LegEnd, LegState, Medium, Party, Phase, Session
+from tests.session import stories
+from tests.session.stories import SESSION, START, STORIES, stamped
+
+
+def states() -> Iterator[Session]:
+    """Every state that a story passes through."""
+    for story in STORIES.values():
+        events = stamped(story)
+        opened = events[0]
+        assert isinstance(opened, ev.SessionOpened)
+        session = begin(SESSION, opened)
+        yield session
+        for event in events:
+            session, _ = advance(session, event)
+            yield session
+
+
+STATES = list(states())
+
+AGENTS_LEG = ev.LegOpened(leg=Leg(LegId("late"), "phone", Medium.VOICE, Party.ASSIGNEE, stories.NODE))
+EVENTS_OF_ALL_SORTS = [
+    *{repr(event): event for story in STORIES.values() for event in story}.values(),
+    *(
+        ev.LegClosed(leg=leg, reason=reason)
+        for leg in (stories.CALL, stories.CHAT, stories.AGENT_CALL)
+        for reason in LegEnd
+    ),
+    *(
+        ev.TimerFired(name=name)
+        for name in ("announce", "assignee", "callback", "idle", "media", "park", "wrap", "none")
+    ),
+    *(ev.TimerFired(name=f"grace:{leg}") for leg in (stories.CALL, stories.CHAT, "none")),
+    AGENTS_LEG,
+    stories.call(LegId("another")),
+    stories.chat(LegId("another")),
+]
+
+
+def test_the_stories_reach_every_phase_and_use_every_event() -> None:
+    assert {state.phase for state in STATES} == set(Phase)
+    assert {type(event) for event in EVENTS_OF_ALL_SORTS} == set(EVENTS.values())
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("kind", EVENTS.values(), ids=lambda kind: kind.__name__)
+def test_every_event_is_met_in_every_phase(phase: Phase, kind: type[ev.Event]) -> None:
+    cell = TABLE.get((phase, kind))
+    for session in STATES:
+        if session.phase is not phase:
+            continue
+        for event in EVENTS_OF_ALL_SORTS:
+            if type(event) is not kind:
+                continue
+            after, effects = advance(session, replace(event, at=START + 100))
+            assert after.version == session.version + 1
+            if cell is None:
+                assert (replace(after, version=session.version), effects) == (session, ())
+            else:
+                assert after.phase in cell.to
+            if after.phase is Phase.CLOSED and phase is not Phase.CLOSED:
+                assert isinstance(effects[-1], EndSession)
+
+
+def test_every_phase_that_a_cell_names_can_be_reached() -> None:
+    """A phase that no event leads to would be a promise in the drawing that the machine does not keep."""
+    reached: dict[tuple[Phase, type[ev.Event]], set[Phase]] = {}
+    for session in STATES:
+        for event in EVENTS_OF_ALL_SORTS:
+            after, _ = advance(session, replace(event, at=START + 100))
+            reached.setdefault((session.phase, type(event)), set()).add(after.phase)
+    assert {key: set(cell.to) - reached[key] for key, cell in TABLE.items() if set(cell.to) - reached[key]} == {}
+
+
+def test_a_rule_that_leads_elsewhere_is_a_broken_law(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken_cell = Cell(lambda session, _event, _rules: (replace(session, phase=Phase.NEW), ()), (Phase.CLOSED,))
+    monkeypatch.setattr("session.machine.TABLE", {(Phase.CLOSED, ev.NoteAdded): broken_cell})
+    closed = next(state for state in STATES if state.phase is Phase.CLOSED)
+    with pytest.raises(BrokenLaw) as broken:
+        advance(closed, ev.NoteAdded(by=stories.WANG, text=""))
+    assert (broken.value.before, broken.value.after) == (Phase.CLOSED, Phase.NEW)
+
+
+def test_whoever_leaves_is_closed_with_everything() -> None:
+    """Law 10."""
+    for session in STATES:
+        for event in EVENTS_OF_ALL_SORTS:
+            after, effects = advance(session, replace(event, at=START + 100))
+            if after.phase is Phase.CLOSED and session.phase is not Phase.CLOSED:
+                assert isinstance(after.close_reason, CloseReason)
+                assert after.closed_at == START + 100
+                assert after.offer is None
+                assert after.waiting_since is None
+                assert all(leg.state is LegState.ENDED for leg in after.legs)
+                open_before = {leg.id for leg in session.legs if leg.state is not LegState.ENDED}
+                closing = {effect.leg for effect in effects if isinstance(effect, CloseLeg)}
+                gone = {event.leg} if isinstance(event, ev.LegClosed) else set()
+                left = {
+                    leg.id
+                    for leg in session.legs
+                    if isinstance(event, ev.TimerFired) and event.name == f"grace:{leg.id}"
+                }
+                assert closing == open_before - gone - left
+
+
+@pytest.mark.parametrize("log", [[], [stories.call()]])
+def test_a_log_begins_with_its_opening(log: list[ev.Event]) -> None:
+    with pytest.raises(ValueError, match="begins"):
+        replay(SESSION, log)
+
+
+def test_events_are_frozen_values() -> None:
+    for kind in EVENTS.values():
+        assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]  # set by dataclass
+        assert fields(kind)[0].name == "at"

@@ -1,0 +1,309 @@
+"""The machine against a queue that acts at random: whatever happens, in whatever order, the laws hold.
+
+The driver plays citizen, agents, queue and clock. It knows what the effects mean, and holds its own books: who is in
+line, what is offered, who is charged, which timers run. After each event the books and the session must agree.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from session import events as ev
+from session.codec import decode_event, decode_session, encode_event, encode_session
+from session.effects import (
+    ClearTimer,
+    CloseLeg,
+    Effect,
+    EndSession,
+    Enqueue,
+    Join,
+    Release,
+    Ring,
+    SetTimer,
+    StopRinging,
+    Withdraw,
+    Wrap,
+)
+from session.ids import AssigneeId, LegId
+from session.machine import advance, begin, replay
+from session.state import LegEnd, LegState, Medium, Party, Phase
+from tests.session import stories
+from tests.session.stories import GUIDE, LI, OTHER_NODE, SESSION, START, WANG
+
+
+@dataclass
+class Books:
+    """What the store would hold of one session."""
+
+    opened: ev.SessionOpened
+    in_line: bool = False
+    line_medium: Medium = Medium.MESSAGE
+    for_bots: bool = False
+    offered: tuple[int, AssigneeId] | None = None
+    charged: AssigneeId | None = None
+    wrapping: bool = False
+    token: int = 0
+    timers: set[str] = field(default_factory=set)
+    ringing: set[int] = field(default_factory=set)
+    closing: set[LegId] = field(default_factory=set)
+    joined: set[LegId] = field(default_factory=set)
+    ended: bool = False
+    legs: int = 0
+    log: list[ev.Event] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.session = begin(SESSION, replace(self.opened, at=START))
+        self.most_waited_s = 0.0
+        self.take(self.opened)
+
+    @property
+    def now(self) -> float:
+        return START + len(self.log)
+
+    def take(self, event: ev.Event) -> None:
+        """One event into the log and through the machine; its effects into the books; then look."""
+        event = replace(event, at=self.now)
+        self.log.append(event)
+        self._queue_acts(event)
+        self.session, effects = advance(self.session, event)
+        for effect in effects:
+            self._perform(effect)
+        self.look()
+
+    def _queue_acts(self, event: ev.Event) -> None:
+        """What the queue has changed in the very script that wrote the event."""
+        match event:
+            case ev.OfferMade(token=token, assignee=who):
+                self.offered = (token, who)
+            case ev.OfferAccepted(assignee=who):
+                self.offered, self.in_line, self.charged = None, False, who
+            case ev.OfferDeclined() | ev.OfferExpired() | ev.OfferRescinded():
+                self.offered = None
+            case ev.TimerFired(name=name):
+                self.timers.discard(name)
+            case ev.LegClosed(leg=leg):
+                self.closing.discard(leg)
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case Enqueue(demand=demand, medium=medium, accrued_s=accrued_s):
+                assert self.charged is None, "in line while somebody is charged"
+                self.in_line, self.offered, self.line_medium = True, None, medium
+                self.for_bots = demand.queue == "bots"
+                assert accrued_s == self.session.accrued_wait_s
+            case Withdraw():
+                self.in_line, self.offered = False, None
+            case Wrap(assignee=who):
+                assert self.charged == who
+                self.wrapping = True
+            case Release(assignee=who):
+                assert self.charged == who, "released whom it does not charge"
+                self.charged, self.wrapping = None, False
+            case SetTimer(name=name, after_s=after_s):
+                assert after_s > 0
+                self.timers.add(name)
+            case ClearTimer(name=name):
+                self.timers.discard(name)
+            case Ring(token=token):
+                self.ringing.add(token)
+            case StopRinging(token=token):
+                assert token in self.ringing
+                self.ringing.discard(token)
+            case Join(citizen_leg=citizen, assignee_leg=telephone):
+                self.joined = {citizen, telephone}
+            case CloseLeg(leg=leg):
+                self.closing.add(leg)
+            case EndSession():
+                assert not self.ended
+                self.ended = True
+                self.timers.clear()
+
+    def look(self) -> None:
+        session = self.session
+        assert session.version == len(self.log)
+        # Law 1: the phase is what the books say.
+        assert self.in_line == (session.phase in (Phase.QUEUED, Phase.OFFERED))
+        assert (self.offered is not None) == (session.phase is Phase.OFFERED)
+        if session.offer is not None:
+            assert self.offered == (session.offer.token, session.offer.assignee)
+        # Law 4: one charge while somebody has it, and none else.
+        has_it = session.phase in (Phase.ACTIVE, Phase.BOT, Phase.WRAPPING)
+        assert self.charged == (session.assignee if has_it else None)
+        assert self.wrapping == (session.phase is Phase.WRAPPING)
+        assert self.ended == (session.phase is Phase.CLOSED)
+        if self.in_line:
+            assert self.line_medium is session.medium
+            assert self.for_bots == bool(session.bot_queue)
+        # Law 5: what the citizen has waited never shrinks, and grows while they wait.
+        waited_s = session.waited_s(self.now)
+        assert waited_s >= self.most_waited_s
+        self.most_waited_s = waited_s
+        assert (session.waiting_since is not None) == self.in_line
+        self._look_at_deadlines()
+        if self.ended:
+            assert all(leg.state is LegState.ENDED for leg in session.legs)
+        if session.phase is not Phase.ACTIVE:
+            assert not session.live_legs(Party.ASSIGNEE)
+        assert self.ringing <= ({self.offered[0]} if self.offered else set()) | self._accepted_tokens()
+
+    def _accepted_tokens(self) -> set[int]:
+        return {event.token for event in self.log if isinstance(event, ev.OfferAccepted)}
+
+    def _look_at_deadlines(self) -> None:
+        """Law 7: no state but the last is without an end in sight."""
+        session, timers = self.session, self.timers
+        for leg in session.legs:
+            if leg.state is LegState.AWAY:
+                assert f"grace:{leg.id}" in timers
+        match session.phase:
+            case Phase.ACTIVE:
+                talking = session.voice_leg(Party.CITIZEN) and session.voice_leg(Party.ASSIGNEE)
+                assert talking or timers & {"idle", "media", "assignee"}
+            case Phase.BOT:
+                assert "idle" in timers
+            case Phase.PARKED:
+                assert "park" in timers
+            case Phase.WRAPPING:
+                assert "wrap" in timers
+            case Phase.CALLBACK_PENDING:
+                assert "callback" in timers
+            case Phase.QUEUED if session.voice_leg(Party.CITIZEN):
+                assert "announce" in timers
+
+    # --- what may happen next
+
+    def moves(self) -> list[Callable[[st.DataObject], None]]:
+        """Every move that the world allows now."""
+        if self.ended:
+            return [self.late_word]
+        moves: list[Callable[[st.DataObject], None]] = [self.citizen_comes, self.citizen_writes, self.asks_for_a_human]
+        if self.session.legs:
+            moves += [self.leg_moves, self.leg_ends]
+        if self.in_line and self.offered is None:
+            moves.append(self.queue_offers)
+        if self.offered is not None:
+            moves += [self.offer_ends, self.offer_ends]
+        if self.charged is not None:
+            moves += [self.assignee_acts, self.telephone_comes_up]
+        if self.session.phase is Phase.PARKED:
+            moves.append(self.resumes)
+        if self.timers:
+            moves.append(self.time_passes)
+        return moves
+
+    def citizen_comes(self, data: st.DataObject) -> None:
+        if self.legs >= 4 or self.session.phase is Phase.WRAPPING:
+            return
+        self.legs += 1
+        make = data.draw(st.sampled_from([stories.call, stories.chat]))
+        self.take(make(LegId(f"leg-{self.legs}"), stories.NODE))
+
+    def citizen_writes(self, data: st.DataObject) -> None:
+        if self.session.legs:
+            leg = data.draw(st.sampled_from(self.session.legs))
+            if leg.party is Party.CITIZEN and leg.medium is not Medium.VOICE:
+                self.take(stories.wrote(leg=leg.id, message=f"m{len(self.log)}"))
+
+    def asks_for_a_human(self, data: st.DataObject) -> None:
+        self.take(ev.HumanRequested())
+
+    def leg_moves(self, data: st.DataObject) -> None:
+        leg = data.draw(st.sampled_from(self.session.legs))
+        if leg.medium is not Medium.VOICE:
+            back = ev.LegBack(leg=leg.id, owner=OTHER_NODE)
+            self.take(data.draw(st.sampled_from([ev.LegAway(leg=leg.id), back])))
+
+    def leg_ends(self, data: st.DataObject) -> None:
+        leg = data.draw(st.sampled_from(self.session.legs))
+        self.take(ev.LegClosed(leg=leg.id, reason=data.draw(st.sampled_from(LegEnd))))
+
+    def queue_offers(self, data: st.DataObject) -> None:
+        self.token += 1
+        who = GUIDE if self.for_bots else data.draw(st.sampled_from([WANG, LI]))
+        self.take(stories.offer(self.token, who, self.line_medium))
+
+    def offer_ends(self, data: st.DataObject) -> None:
+        assert self.offered is not None
+        token, who = self.offered
+        ends = [
+            stories.accept(token, who),
+            stories.accept(token, who),
+            stories.expire(token, who),
+            ev.OfferDeclined(token=token, assignee=who, reason="desk"),
+            ev.OfferRescinded(token=token, assignee=who, reason="left"),
+        ]
+        self.take(data.draw(st.sampled_from(ends)))
+
+    def assignee_acts(self, data: st.DataObject) -> None:
+        assert self.charged is not None
+        who = data.draw(st.sampled_from([self.charged, LI]))
+        acts = [
+            stories.said(by=who, message=f"m{len(self.log)}"),
+            ev.SessionParked(by=who),
+            ev.ContactFinished(by=who),
+            ev.WrapFinished(by=who),
+            ev.AssigneeAway(assignee=who),
+            ev.AssigneeBack(assignee=who),
+        ]
+        self.take(data.draw(st.sampled_from(acts)))
+
+    def telephone_comes_up(self, data: st.DataObject) -> None:
+        self.legs += 1
+        self.take(stories.telephone(LegId(f"telephone-{self.legs}")))
+
+    def resumes(self, data: st.DataObject) -> None:
+        self.take(ev.SessionResumed(by=WANG))
+
+    def time_passes(self, data: st.DataObject) -> None:
+        self.take(ev.TimerFired(name=data.draw(st.sampled_from(sorted(self.timers)))))
+
+    def late_word(self, data: st.DataObject) -> None:
+        self.take(data.draw(st.sampled_from([ev.RatingGiven(score=5), ev.NoteAdded(by=WANG, text="迟到")])))
+
+
+def live(data: st.DataObject, steps: int) -> Books:
+    opened = data.draw(st.sampled_from([stories.OPENED_BY_CALL, stories.OPENED_BY_CHAT, stories.OPENED_OUT_OF_HOURS]))
+    books = Books(opened)
+    books.legs += 1
+    first = stories.call if opened is stories.OPENED_BY_CALL else stories.chat
+    books.take(first(LegId("leg-1"), stories.NODE))
+    for _ in range(steps):
+        data.draw(st.sampled_from(books.moves()))(data)
+    return books
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), steps=st.integers(1, 40))
+def test_the_laws_hold_whatever_happens(data: st.DataObject, steps: int) -> None:
+    live(data, steps)
+
+
+@settings(max_examples=50, deadline=None)
+@given(data=st.data(), steps=st.integers(1, 40))
+def test_a_replay_gives_the_same_state_also_from_any_snapshot(data: st.DataObject, steps: int) -> None:
+    books = live(data, steps)
+    assert replay(SESSION, books.log) == books.session
+    by_wire = [decode_event(encode_event(event), event.at) for event in books.log]
+    assert by_wire == books.log
+    cut = data.draw(st.integers(1, len(books.log)))
+    session = decode_session(encode_session(replay(SESSION, books.log[:cut])))
+    for event in by_wire[cut:]:
+        session, _ = advance(session, event)
+    assert session == books.session
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_any_list_of_events_is_met(data: st.DataObject) -> None:
+    """Also what no world would bring: the machine never raises, and a replay is a replay."""
+    from tests.session.test_cells import EVENTS_OF_ALL_SORTS
+
+    events = data.draw(st.lists(st.sampled_from(EVENTS_OF_ALL_SORTS), max_size=40))
+    log = stories.stamped([stories.OPENED_BY_CHAT, *events])
+    session = replay(SESSION, log)
+    assert session.version == len(log)
+    assert session == replay(SESSION, log)
+    if session.phase is Phase.CLOSED:
+        assert not any(leg.state is not LegState.ENDED for leg in session.legs)
