@@ -62,14 +62,19 @@ async def softphone(tmp_path: Path, free_port: Callable[[], int]) -> AsyncIterat
     async with AsyncExitStack() as stack:
 
         async def make(
-            gateway: Yihao, extension: str, *, answers: bool = False, says: Sound | None = None, transport: str = "udp"
+            gateway: Yihao,
+            extension: str,
+            *,
+            answers: bool = False,
+            says: Sound | None = None,
+            transport: str = "udp",
+            password: str | None = None,
         ) -> Baresip:
-            agent = gateway.agent(extension)
             phone = Baresip(
                 tmp_path / f"baresip-{extension}",
                 gateway.sip_text,
                 extension,
-                agent.sip_password,
+                password or gateway.agent(extension).sip_password,
                 sip_port=free_port(),
                 control_port=free_port(),
                 answers=answers,

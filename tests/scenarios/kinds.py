@@ -21,6 +21,7 @@ class MakesSoftphone(Protocol):
         answers: bool = False,
         says: Sound | None = None,
         transport: str = "udp",
+        password: str | None = None,
     ) -> Baresip: ...
 
 
