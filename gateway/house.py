@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiohttp import web
-from bots.runner import BotRunner
-from channels.webchat.adapter import WebChatChannel
 
 from accounts.demo import seed_demo
 from accounts.errors import NotLoggedIn
@@ -23,6 +21,8 @@ from accounts.roster import Roster
 from channels.contract import Channel
 from channels.phone.adapter import PhoneChannel
 from channels.phone.settings import PhoneSettings
+from channels.webchat.adapter import WebChatChannel
+from channels.webchat.settings import WebChatSettings
 from config.secrets import machine_secrets
 from config.settings import Settings
 from gateway import api, pages
@@ -39,19 +39,18 @@ from gateway.staff import Staff
 from gateway.telephones import TelephonesReach
 from media.engine import Engine
 from media.prompts import PromptLibrary
-from queueing.contract import Profile, Store
+from queueing.contract import Store
 from queueing.embedded import EmbeddedValkey
 from queueing.settings import QueueSettings
 from queueing.store import RedisStore
 from realtime.desk import UP
 from realtime.errors import TokenRefused
-from realtime.settings import DESK
+from realtime.settings import CITIZEN, DESK
 from realtime.socket import Sockets
 from recordings.store import RecordingStore
 from session.events import RecordingFinished
 from session.ids import LegId, NodeId, RecordingId, SessionId
 from session.ports import Entry, SessionGone, StoreUnavailable
-from session.state import AssigneeKind, Medium
 from storage.archiver import Archiver
 from storage.database import Database, sqlite_url
 from storage.files import FileStore
@@ -64,7 +63,6 @@ LARGEST_BODY_BYTES = 11 * 1024 * 1024
 """Of one request: a file of the largest kind that is taken, and what goes around it."""
 SCRAPERS = ("127.0.0.0/8", "::1/128")
 RETRY_S = 0.5
-BOT_CAPACITY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +127,9 @@ class _Builder:
         node, mailboxes, inbox = self._core()
         await node.start()
         webchat, desks = self._sockets(inbox)
-        bots = BotRunner(inbox, (self._guide(),) if settings.bots.guide else ())
-        await self._enlist(bots)
+        await self._staff.look()
         measures = Measures(self._store, self._metrics)
-        feed = Feed(self._store.log, _followers(mailboxes, webchat.follow, desks.follow, bots.follow, measures.follow))
+        feed = Feed(self._store.log, _followers(mailboxes, webchat.follow, desks.follow, measures.follow))
         await feed.start()
         self._channels[webchat.name] = await enter(webchat)
         desk_sockets = await enter(self._desk_sockets(desks))
@@ -193,10 +190,24 @@ class _Builder:
             files=self._files,
             timeline=self._timeline,
             key=self._keys.resume_key.reveal().encode(),
+            badge=self._staff.badge,
             on_typing=desks.typing,
         )
         desks.tell_typing = webchat.typing
         return webchat, desks
+
+    def _webchat_settings(self) -> WebChatSettings:
+        chat = self._settings.webchat
+        sockets = replace(
+            CITIZEN,
+            origins=tuple(self._settings.http.origins),
+            rate_per_s=chat.messages_per_s,
+            burst=chat.messages_burst,
+            sockets_per_subject=chat.sockets_per_visitor,
+            sockets_per_ip=chat.sockets_per_address,
+            sockets=chat.sockets,
+        )
+        return WebChatSettings(number=self._settings.sip.number[0], sockets=sockets, longest_text=chat.longest_text)
 
     def _desk_sockets(self, desks: Desks) -> Sockets:
         logins = self._logins = Logins(
@@ -263,12 +274,6 @@ class _Builder:
 
     def _recording_path(self, recording: RecordingId) -> Path:
         return self._recordings.path(api.session_of(recording), recording)
-
-    async def _enlist(self, bots: BotRunner) -> None:
-        await self._staff.look()
-        for name, queues in bots.assignees():
-            profile = Profile(name, AssigneeKind.BOT, queues, {Medium.CHAT: BOT_CAPACITY, Medium.MESSAGE: BOT_CAPACITY})
-            await self._store.queue.enlist(profile)
 
     async def _timeline(self, session: SessionId) -> list[Entry]:
         return await read_timeline(self._store.log, self._history, session)

@@ -23,10 +23,17 @@ class Staff:
     def __init__(self, roster: Roster, queue: Queue) -> None:
         self._roster, self._queue = roster, queue
         self._enlisted: dict[AssigneeId, Profile] = {}
+        self._badges: dict[AssigneeId, str] = {}
+
+    def badge(self, assignee: AssigneeId) -> str:
+        """How an assignee is called before citizens: an agent by their number (工号), a bot by its name."""
+        return self._badges.get(assignee, assignee)
 
     async def look(self) -> None:
         """Enlist who is new or changed, discharge who may work no more."""
-        wanted = {agent.login: profile_of(agent) for agent in await self._roster.agents() if not agent.disabled}
+        agents = [agent for agent in await self._roster.agents() if not agent.disabled]
+        self._badges = {agent.login: agent.extension or agent.login for agent in agents}
+        wanted = {agent.login: profile_of(agent) for agent in agents}
         for login, profile in wanted.items():
             if self._enlisted.get(login) != profile:
                 await self._queue.enlist(profile)
