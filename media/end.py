@@ -20,13 +20,13 @@ from media.reports import Reports
 from media.rtp import HEADER, HEADER_BYTES, VERSION_2, Incoming, Outgoing, Packet, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from media.negotiation import Terms
     from media.pace import Ticker
     from media.ports import Pair
     from media.prompts import Playlist
-    from media.tap import Noted
+    from media.tap import Ear
     from session.audio import Slot
 
 MAX_PAYLOAD_BYTES = 480
@@ -65,7 +65,7 @@ class End(asyncio.DatagramProtocol):
         self.reports = Reports(self.incoming, self.outgoing)
         self.listener: End | None = None
         """Who hears this far end, and `note`, what records it."""
-        self.note: Callable[[Noted], None] | None = None
+        self.note: Ear | None = None
         self.since_s = monotonic()
         """From when on silence of the far end counts."""
         self._pair = pair
@@ -217,7 +217,7 @@ class End(asyncio.DatagramProtocol):
     def _pass_on(self, sequence: int, timestamp: int, payload: bytes, now_s: float) -> None:
         note = self.note
         if note is not None:
-            note((now_s, timestamp, payload, self._expansion))
+            note(now_s, timestamp, payload, self._expansion)
         listener = self.listener
         if listener is not None:
             listener.relay(self._far_law, self.incoming.generation, sequence, timestamp, payload, now_s)

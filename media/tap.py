@@ -5,28 +5,28 @@ Only plain values cross it, so that a recorder knows nothing of RTP or codecs an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from session.audio import RecordingResult, Slot
 
-Noted = tuple[float, int, bytes, tuple[bytes, bytes]]
-"""A packet of what a slot said: `(arrived_s, timestamp, payload, expansion)`.
+Ear = Callable[[float, int, bytes, tuple[bytes, bytes]], None]
+"""Called on the event loop with each packet of what a slot said: `(arrived_s, timestamp, payload, expansion)`.
 
 `arrived_s` is on `time.monotonic`; `timestamp` counts samples at 8 kHz and wraps at 2**32; both jump when the far
 end's stream does. `expansion` holds two `bytes.translate` tables that give the low and the high octet of the 16-bit
-sample in each octet of `payload`.
+sample in each octet of `payload`. It may only note what it is told.
 """
 
 
 class Tap(Protocol):
     """One recording under way."""
 
-    def ear(self, slot: Slot) -> Callable[[Noted], None]:
-        """What is called on the event loop with each packet that a slot says to the other: it may only note it."""
+    def ear(self, slot: Slot) -> Ear:
+        """What is to be called with each packet that a slot says to the other."""
         ...
 
     async def finish(self) -> RecordingResult:

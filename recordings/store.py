@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from recordings import card
 from recordings.errors import RecordingError, RecordingNotFound, UnsafeName
 from recordings.mending import mend
-from recordings.tape import Tape
+from recordings.tape import Gathered, Tape
 from session.audio import RecordingResult
 from session.ids import RecordingId, SessionId
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_FLUSH_EVERY_S = 0.5
-_FLUSH_STEPS = 10
+_FLUSH_EVERY_S = 1.0
+_FLUSH_STEPS = 20
 _CHUNK_BYTES = 65_536
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}", re.ASCII)
 
@@ -121,8 +121,7 @@ class RecordingStore:
         """Complete a recording: its last sound, its card, its seal."""
         with suppress(ValueError):
             self._tapes.remove(tape)
-        now_s = time.monotonic()
-        await self._on_thread(partial(tape.finish, now_s))
+        await self._on_thread(partial(tape.finish, tape.gathered()))
         if tape.failure is not None:
             logger.error("recording %s stopped early: %s", tape.path.stem, tape.failure.strerror)
         # Hashing an hour takes a second: not on the thread that others' sound waits for.
@@ -151,14 +150,14 @@ class RecordingStore:
         return RecordingResult(sealed, found.duration_s, found.size_bytes, found.sha256)
 
     async def _flush_always(self) -> None:
-        """A tenth of all tapes every 50 ms, so that a thousand calls make no wave."""
+        """A twentieth of all tapes every 50 ms, so that a thousand calls make no wave."""
         while True:
             await asyncio.sleep(_FLUSH_EVERY_S / _FLUSH_STEPS)
             due = -(-len(self._tapes) // _FLUSH_STEPS)
-            tapes = [self._tapes[index] for index in range(due)]
+            gathered = [(self._tapes[index], self._tapes[index].gathered()) for index in range(due)]
             self._tapes.rotate(-due)
-            if tapes:
-                await self._on_thread(partial(_flush, tapes))
+            if gathered:
+                await self._on_thread(partial(_flush, gathered))
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -246,7 +245,6 @@ def _safe(name: str) -> str:
     return name
 
 
-def _flush(tapes: list[Tape]) -> None:
-    now_s = time.monotonic()
-    for tape in tapes:
-        tape.flush(now_s)
+def _flush(tapes: list[tuple[Tape, Gathered]]) -> None:
+    for tape, gathered in tapes:
+        tape.flush(gathered)

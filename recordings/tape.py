@@ -5,13 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections import deque
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from recordings import wav
 from recordings.errors import AlreadyRecorded
-from recordings.track import Expansion, Noted, Placed, Track, stretches
+from recordings.track import Expansion, Gathering, Placed, Stretch, Track
 from session.audio import Slot
 
 if TYPE_CHECKING:
@@ -23,9 +22,6 @@ MAX_RECORDING_S = 12 * 3600.0
 
 _LATEST_SAMPLES = 1600
 """200 ms for packets to come late or out of order; after that their place in the file is written."""
-
-_MAX_WAITING = 6000
-"""Packets, a minute of a call: what a stalled disk may cost in memory. Then the oldest are given up."""
 
 
 @lru_cache(maxsize=8)
@@ -57,26 +53,24 @@ def _recoding(source: Expansion, target: Expansion) -> bytes:
 class _Channel:
     """One side's packets on their way into the file."""
 
-    def __init__(self) -> None:
-        self.waiting: deque[Noted] = deque(maxlen=_MAX_WAITING)
+    def __init__(self, started_s: float) -> None:
+        self.gathering = Gathering(started_s)
         self._track = Track()
         self._early: list[Placed] = []
 
-    def window(self, start: int, count: int, started_s: float) -> tuple[bytes, Expansion] | None:
+    def window(self, said: list[Stretch], start: int, count: int) -> tuple[bytes, Expansion] | None:
         """The octets from `start` on with their expansion; None when nothing was said there."""
-        # The event loop goes on adding at the other end: as many are taken as there are now.
-        arrived = [self.waiting.popleft() for _ in range(len(self.waiting))]
-        placed = self._early + self._track.place(stretches(arrived, started_s))
+        placed = self._early + self._track.place(said)
         end = start + count
         self._early = [each for each in placed if each.position + len(each.octets) > end]
         if not any(each.position < end for each in placed):
             return None
         expansion = placed[0].expansion
         window = bytearray(_silence(expansion) * count)
-        for position, said, its_expansion in placed:
-            octets = said
+        for position, its_octets, its_expansion in placed:
+            octets = its_octets
             if its_expansion != expansion:
-                octets = said.translate(_recoding(its_expansion, expansion))
+                octets = its_octets.translate(_recoding(its_expansion, expansion))
             at = position - start
             part = octets[max(0, -at) : max(0, count - at)]
             at = max(0, at)
@@ -84,33 +78,52 @@ class _Channel:
         return bytes(window), expansion
 
 
+class Gathered(NamedTuple):
+    """What is handed from the event loop to the writer's thread."""
+
+    until_s: float
+    citizen: list[Stretch]
+    agent: list[Stretch]
+
+    @property
+    def said(self) -> tuple[list[Stretch], list[Stretch]]:
+        """Left, right."""
+        return self.citizen, self.agent
+
+
 class Tape:
     """A file that grows with its call.
 
-    What `ear` gives is called on the event loop; everything else on one other thread at a time.
+    `ear` and `gathered` belong to the event loop, everything else to one other thread at a time; nothing is shared
+    between the two but what `gathered` hands over.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.peaks = bytearray()
         self.failure: OSError | None = None
-        self._channels = {Slot.CITIZEN: _Channel(), Slot.AGENT: _Channel()}
         self._written = 0
         self._file = _create(path)
         self._started_s = time.monotonic()
+        self._channels = {slot: _Channel(self._started_s) for slot in (Slot.CITIZEN, Slot.AGENT)}
 
-    def ear(self, slot: Slot) -> Callable[[Noted], None]:
-        """What notes a slot's packets: on the event loop, so nothing more is done there."""
-        return self._channels[slot].waiting.append
+    def ear(self, slot: Slot) -> Callable[[float, int, bytes, Expansion], None]:
+        """What notes a slot's packets."""
+        return self._channels[slot].gathering.note
 
-    def flush(self, now_s: float) -> None:
+    def gathered(self) -> Gathered:
+        """What both have said since the last time, and until when: to be handed to `flush` or `finish`."""
+        citizen, agent = (channel.gathering.take() for channel in self._channels.values())
+        return Gathered(time.monotonic(), citizen, agent)
+
+    def flush(self, gathered: Gathered) -> None:
         """Write what is old enough that nothing can come before it, in whole peaks."""
-        end = self._clock(now_s) - _LATEST_SAMPLES
-        self._write_until(end - end % wav.PEAK_SAMPLES)
+        end = self._clock(gathered.until_s) - _LATEST_SAMPLES
+        self._write_until(end - end % wav.PEAK_SAMPLES, gathered)
 
-    def finish(self, now_s: float) -> None:
+    def finish(self, gathered: Gathered) -> None:
         """Write all there is and make it durable; the file stays ours until `close`."""
-        self._write_until(self._clock(now_s))
+        self._write_until(self._clock(gathered.until_s), gathered)
         try:
             os.fsync(self._file)
         except OSError as error:
@@ -128,14 +141,13 @@ class Tape:
     def _clock(self, now_s: float) -> int:
         return int(min(now_s - self._started_s, MAX_RECORDING_S) * wav.SAMPLE_RATE)
 
-    def _write_until(self, end: int) -> None:
-        count = end - self._written
-        if count <= 0:
-            return
+    def _write_until(self, end: int, gathered: Gathered) -> None:
+        count = max(0, end - self._written)
         windows = [
-            self._channels[slot].window(self._written, count, self._started_s) for slot in (Slot.CITIZEN, Slot.AGENT)
+            channel.window(said, self._written, count)
+            for channel, said in zip(self._channels.values(), gathered.said, strict=True)
         ]
-        if self.failure is not None:
+        if count == 0 or self.failure is not None:
             return
         frames = bytearray(count * wav.FRAME_BYTES)
         for place, window in zip((0, 2), windows, strict=True):

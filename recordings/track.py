@@ -8,6 +8,7 @@ stay within 2 × 20 ms of each other however long the call and however the far e
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
 Expansion = tuple[bytes, bytes]
 """Two `bytes.translate` tables that give the low and the high octet of the sample in an octet."""
-
-Noted = tuple[float, int, bytes, Expansion]
-"""A packet as the tap hands it over: time of arrival in seconds, timestamp, payload, expansion."""
 
 SAMPLE_RATE = 8000
 
@@ -29,6 +27,12 @@ _EARLY = 40
 
 _LATE = 160
 """20 ms: a whole batch that is later means that the far end's clock is slow, or it paused without counting."""
+
+_MAX_STRETCH = 16_000
+"""2 s: far more than is gathered between two flushes."""
+
+_MAX_WAITING = 480_000
+"""A minute: what a stalled disk may cost in memory. Then what comes is given up."""
 
 _ENOUGH = 10
 """Fewer packets than this may all have been late by chance."""
@@ -56,24 +60,58 @@ def _leap(later: int, earlier: int) -> int:
     return ((later - earlier + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
 
-def stretches(packets: Iterable[Noted], started_s: float) -> Iterator[Stretch]:
-    """Join packets that follow one another: this looks at each packet, all that comes after at few stretches."""
-    parts: list[bytes] = []
-    begun, first, size = 0.0, 0, 0
-    expected, law = -1, (b"", b"")
-    for arrived_s, timestamp, payload, expansion in packets:
-        if timestamp != expected or expansion is not law:
-            if parts:
-                yield Stretch(begun, first, len(parts), b"".join(parts), law)
-            parts, size, first, law, begun = [], 0, timestamp, expansion, float("inf")
-        parts.append(payload)
-        size += len(payload)
-        expected = (first + size) & 0xFFFFFFFF
-        spoken = (arrived_s - started_s) * SAMPLE_RATE - size
-        if spoken < begun:  # noqa: PLR1730  for every packet: a call of `min` costs more than all else
-            begun = spoken
-    if parts:
-        yield Stretch(begun, first, len(parts), b"".join(parts), law)
+class Gathering:
+    """Joins packets that follow one another, as they come: no object is kept for a packet, only its octets."""
+
+    __slots__ = ("_begun", "_expansion", "_first", "_next", "_octets", "_packets", "_started_s", "_waiting", "_whole")
+
+    def __init__(self, started_s: float) -> None:
+        self._started_s = started_s
+        self._whole: list[Stretch] = []
+        self._waiting = 0
+        self._octets = bytearray()
+        self._packets = self._first = self._next = 0
+        self._expansion: Expansion = (b"", b"")
+        self._begun = math.inf
+
+    def note(self, arrived_s: float, timestamp: int, payload: bytes, expansion: Expansion) -> None:
+        """Take a packet, on the event loop, for every packet of every call: nothing more is done here."""
+        if timestamp != self._next or expansion is not self._expansion:
+            self._close()
+            self._open(timestamp, expansion)
+        octets = self._octets
+        octets += payload
+        size = len(octets)
+        self._packets += 1
+        self._next = (self._first + size) & 0xFFFFFFFF
+        begun = (arrived_s - self._started_s) * SAMPLE_RATE - size
+        if begun < self._begun:  # noqa: PLR1730  a call of `min` costs more than all else here
+            self._begun = begun
+        if size > _MAX_STRETCH:
+            self._close()
+            self._open(self._next, expansion)
+
+    def take(self) -> list[Stretch]:
+        """What has been gathered since the last time; on the event loop as well."""
+        timestamp, expansion = self._next, self._expansion
+        self._close()
+        self._open(timestamp, expansion)
+        whole, self._whole, self._waiting = self._whole, [], 0
+        return whole
+
+    def _open(self, timestamp: int, expansion: Expansion) -> None:
+        self._octets = bytearray()
+        self._packets = 0
+        self._first = self._next = timestamp
+        self._expansion = expansion
+        self._begun = math.inf
+
+    def _close(self) -> None:
+        size = len(self._octets)
+        if size and self._waiting + size <= _MAX_WAITING:
+            self._waiting += size
+            found = Stretch(self._begun, self._first, self._packets, bytes(self._octets), self._expansion)
+            self._whole.append(found)
 
 
 class Track:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recordings import byterange, card
 from recordings.errors import RangeUnsatisfiable, RecordingUnreadable
 from recordings.policy import DAY_S, RecordingPolicy
-from recordings.track import Track, stretches
+from recordings.track import Expansion, Gathering, Stretch, Track
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +71,15 @@ def test_a_card_that_is_none_is_a_typed_error(tmp_path: Path, text: str) -> None
         card.read(sound)
 
 
+def gather(packets: list[tuple[float, int, bytes, Expansion]], started_s: float) -> list[Stretch]:
+    gathering = Gathering(started_s)
+    for each in packets:
+        gathering.note(*each)
+    found = gathering.take()
+    assert gathering.take() == []
+    return found
+
+
 packet = st.tuples(st.integers(0, 10**6), st.integers(0, 2**32 - 1), st.integers(1, 480))
 
 
@@ -79,7 +88,7 @@ def test_no_stream_however_mad_is_laid_behind_its_arrival(batches: list[list[tup
     track = Track()
     for batch in batches:
         packets = [(at / 8000, stamp, bytes(size), LINEAR) for at, stamp, size in sorted(batch)]
-        found = list(stretches(packets, 0.0))
+        found = gather(packets, 0.0)
         placed = track.place(found)
         assert b"".join(each.octets for each in placed) == b"".join(each[2] for each in packets)
         for laid, stretch in zip(placed, found, strict=True):
@@ -94,8 +103,17 @@ def test_packets_keep_their_distances(first: int, jitter: list[int], lost: set[i
         for index, late in enumerate(jitter)
         if index not in lost
     ]
-    placed = Track().place(stretches(packets, 5.0))
+    placed = Track().place(gather(packets, 5.0))
     least = min(late for index, late in enumerate(jitter) if index not in lost)
     for position, octets, _expansion in placed:
         assert abs(position - least - 160 * octets[0]) <= 1
     assert b"".join(each.octets for each in placed) == b"".join(each[2] for each in packets)
+
+
+def test_a_disk_that_stalls_costs_a_minute_of_memory_at_most() -> None:
+    gathering = Gathering(0.0)
+    for index in range(5000):
+        gathering.note(index / 50, index * 160, bytes(160), LINEAR)
+    assert 460_000 < sum(len(each.octets) for each in gathering.take()) <= 480_000
+    gathering.note(101.0, 5000 * 160, b"x", LINEAR)
+    assert [each.octets for each in gathering.take()] == [b"x"]
