@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -175,14 +174,14 @@ class PhoneChannel:
 
     async def ring(
         self,
-        session: SessionId,  # noqa: ARG002 - the contract's
+        session: SessionId,
         citizen_leg: LegId,
         assignee: AssigneeId,
         token: int,
         lease_until: float,
     ) -> None:
         """Call the assignee's registered devices."""
-        self._bridge(citizen_leg).ring(assignee, token, lease_until)
+        self._bridge(citizen_leg).ring(session, assignee, token, lease_until)
 
     async def stop_ringing(self, citizen_leg: LegId, assignee: AssigneeId, token: int) -> None:
         """Cancel what rings for that offer."""
@@ -263,7 +262,6 @@ class PhoneChannel:
             address=caller.address,
             number=number,
             asserted=caller.asserted,
-            arrived_at=time.time(),
         )
 
     def _take_token(self) -> bool:

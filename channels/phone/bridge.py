@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -87,6 +88,8 @@ class Bridge:
         self._held: dict[Slot, bool] = {}
         self._last_press = ("", "", 0.0)
         self._end = LegEnd.HANGUP
+        # Only where the store could not stamp the arrival is the node's own clock taken (law 11).
+        self._arrived_at = time.time()
 
     # -- the citizen's end -------------------------------------------------------------------------------------
 
@@ -102,7 +105,8 @@ class Bridge:
             if not self.call.is_over:
                 self.call.answer(body)
             if self.session is None:
-                keeping = asyncio.create_task(self._be_kept(room, room.enter(self.contact)))
+                kept = room.enter(replace(self.contact, arrived_at=self._arrived_at))
+                keeping = asyncio.create_task(self._be_kept(room, kept))
                 background.append(keeping)
             await self._hear(self.call, Slot.CITIZEN, self.contact.leg)
             self._played.set()
@@ -179,8 +183,9 @@ class Bridge:
 
     # -- the agent's end ---------------------------------------------------------------------------------------
 
-    def ring(self, assignee: AssigneeId, token: int, lease_until: float) -> None:
+    def ring(self, session: SessionId, assignee: AssigneeId, token: int, lease_until: float) -> None:
         """Call an assignee's devices for an offer; the same offer rings once."""
+        self.session = session
         if self.call.is_over or (self._ringing is not None and token <= self._ringing.token):
             return
         if self._ringing is not None:

@@ -28,7 +28,12 @@ class Core:
     presence: list[tuple[str, bool]] = field(default_factory=list)
     maps: dict[str, dict[str, bytes]] = field(default_factory=dict)
     asked: int = 0
+    opens: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared, the store takes its time over a new session."""
     _seen: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.opens.set()
 
     def _reach(self, what: str) -> None:
         self.asked += 1
@@ -39,6 +44,7 @@ class Core:
 
     async def open(self, contact: Contact) -> Admission:
         self._reach("open")
+        await self.opens.wait()
         fresh = all(one.leg != contact.leg for one in self.contacts)
         if fresh:
             self.contacts.append(contact)

@@ -108,6 +108,30 @@ async def test_registered_phone_may_call_and_an_unregistered_one_may_not(open_ph
         assert str(core.contacts[0].address) == "sip:8001"
 
 
+async def test_caller_who_cancels_while_the_store_takes_its_time(
+    phone: PhoneChannel, core: Core, eventually: Eventually
+) -> None:
+    core.opens.clear()
+    async with Telephone(phone.bound) as caller:
+        caller.send(caller.compose("INVITE", call="c1", branch="z9hG4bKc1", body=caller.offer()))
+        await eventually(lambda: core.asked)
+        caller.send(caller.compose("CANCEL", call="c1", branch="z9hG4bKc1"))
+        assert (await caller.response("INVITE")).status == 487
+        core.opens.set()
+        await eventually(lambda: core.closed() == [("call", LegEnd.HANGUP)])
+        await eventually(lambda: phone.calls == 0)
+
+
+async def test_store_that_does_not_answer_is_away(open_phone: OpenPhone, core: Core, eventually: Eventually) -> None:
+    core.opens.clear()
+    async with open_phone(store_patience_s=0.2) as phone, Telephone(phone.bound) as caller:
+        assert (await caller.call()).answer.status == 200
+        assert core.contacts == []
+        core.opens.set()
+        await eventually(lambda: len(core.contacts) == 1)
+        assert core.contacts[0].arrived_at is not None
+
+
 async def test_unknown_number_from_a_trunk(phone: PhoneChannel, core: Core) -> None:
     async with Telephone(phone.bound) as caller:
         assert (await caller.call("99999")).answer.status == 404
