@@ -23,6 +23,7 @@ export function Composer({ conversation, view, say, box, draft, onDraft, onSent 
   const chooser = useRef<HTMLInputElement>(null);
   const isElsewhere = view.link === "elsewhere" || view.link === "refused";
   const isTooLong = draft.length > view.limits.text;
+  const hint = say(view.state.phase === "ended" ? "write_new" : "write");
   const canSend = draft.trim() !== "" && !isTooLong && !isElsewhere;
 
   useEffect(() => {
@@ -88,8 +89,8 @@ export function Composer({ conversation, view, say, box, draft, onDraft, onSent 
           ref={box}
           rows={1}
           value={draft}
-          placeholder={say("write")}
-          aria-label={say("write")}
+          placeholder={hint}
+          aria-label={hint}
           disabled={isElsewhere}
           enterkeyhint="send"
           onInput={(event) => {

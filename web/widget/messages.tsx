@@ -4,6 +4,8 @@ import type { Bubble, Conversation } from "./conversation";
 import { Icon } from "./icons";
 import type { Language, Say } from "./words";
 
+/** Not every image: an SVG may bear scripts, and would run them as ours. */
+const PICTURE = /^image\/(jpeg|png|webp|gif)$/;
 const DAY_S = 24 * 3600;
 
 // A formatter is made once: making one for each row took seconds on a long conversation (measured).
@@ -67,7 +69,7 @@ export function Message({ bubble, conversation, say }: Props) {
 /** A picture is shown, anything else can be saved; both only once the gateway has said what it is. */
 function Attachment({ file, conversation }: { file: Citizen.File; conversation: Conversation }) {
   const [address, setAddress] = useState<string | null>(null);
-  const isPicture = file.content_type.startsWith("image/");
+  const isPicture = PICTURE.test(file.content_type);
   useEffect(() => {
     if (!isPicture) return;
     let isGone = false;

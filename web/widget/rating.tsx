@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { View } from "./conversation";
 import { Icon } from "./icons";
 import type { Say } from "./words";
@@ -10,6 +10,9 @@ type Score = (typeof SCORES)[number];
 export function Rating({ view, say, onRate }: { view: View; say: Say; onRate: (score: number, comment: string) => void }) {
   const [score, setScore] = useState<Score | null>(null);
   const [comment, setComment] = useState("");
+  const form = useRef<HTMLFormElement>(null);
+  // It grows with the first star: what has come must be seen.
+  useEffect(() => form.current?.scrollIntoView({ block: "nearest" }), [score === null]);
   if (view.rated) {
     return (
       <p class="rating rating-done" role="status">
@@ -20,6 +23,7 @@ export function Rating({ view, say, onRate }: { view: View; say: Say; onRate: (s
   if (!view.state.may_rate) return null;
   return (
     <form
+      ref={form}
       class="rating"
       onSubmit={(event) => {
         event.preventDefault();

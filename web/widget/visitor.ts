@@ -26,7 +26,7 @@ export class Visitor {
       body: JSON.stringify(this.token ? { visitor: this.token } : {}),
     });
     if (!response.ok) {
-      if (response.status === 401 || response.status === 403) this.forget();
+      if (response.status === 401) this.forget();
       throw new Error(`no ticket: ${response.status}`);
     }
     const answer = (await response.json()) as { visitor: string; ticket: string };

@@ -1,7 +1,6 @@
 /** Every word that the citizen's page says. Chinese first: English has the same keys or the type checker complains. */
 const zh = {
   title: "12345 政务服务便民热线",
-  subtitle: "一号受理 · 有诉必应 · 有问必答",
   text_size: "文字大小",
   text_normal: "标准",
   text_large: "大",
@@ -32,6 +31,7 @@ const zh = {
   hello_title: "您好，请写下您的诉求",
   hello_text: "写清楚时间、地点和经过，可以附上照片。我们马上为您接通工作人员。",
   write: "请在这里输入…",
+  write_new: "有新诉求请写在这里…",
   send: "发送",
   attach: "发送图片或文件",
   human: "转人工",
@@ -40,7 +40,6 @@ const zh = {
   end_sure: "确定要结束这次对话吗？",
   end_yes: "结束",
   end_no: "继续对话",
-  start_again: "有新的诉求",
 
   state_sending: "发送中",
   state_sent: "已发送",
@@ -49,8 +48,6 @@ const zh = {
   state_failed: "未能发送",
   retry: "重新发送",
   new_messages: "有新消息",
-  today: "今天",
-  you: "我",
   bot: "机器人",
   agent: "人工",
   system: "系统",
@@ -100,7 +97,6 @@ export type Language = "zh" | "en";
 
 const en: Record<Word, string> = {
   title: "12345 Citizen Service Hotline",
-  subtitle: "One number for every matter",
   text_size: "Text size",
   text_normal: "Normal",
   text_large: "Large",
@@ -131,6 +127,7 @@ const en: Record<Word, string> = {
   hello_title: "Hello. Please tell us your matter",
   hello_text: "Say when and where it happened; you may add photos. We connect you to a member of staff at once.",
   write: "Write here…",
+  write_new: "Another matter? Write here…",
   send: "Send",
   attach: "Send a picture or file",
   human: "Ask for a person",
@@ -139,7 +136,6 @@ const en: Record<Word, string> = {
   end_sure: "Do you want to end this chat?",
   end_yes: "End it",
   end_no: "Go on",
-  start_again: "New matter",
 
   state_sending: "Sending",
   state_sent: "Sent",
@@ -148,8 +144,6 @@ const en: Record<Word, string> = {
   state_failed: "Not sent",
   retry: "Send again",
   new_messages: "New messages",
-  today: "Today",
-  you: "Me",
   bot: "Robot",
   agent: "Staff",
   system: "System",

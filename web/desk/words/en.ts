@@ -1,7 +1,7 @@
 import type { Words } from "./zh";
 
 export const en: Words = {
-  app: { title: "Agent desk", brand: "12345 Citizen Service Hotline", loading: "Opening the desk…" },
+  app: { title: "Agent desk", brand: "Citizen Service Hotline", loading: "Opening the desk…" },
   login: {
     title: "Sign in to the desk",
     login: "Agent number",
@@ -211,6 +211,10 @@ export const en: Words = {
     citizen_gone: "The citizen has left",
     not_offered: "The offer is no longer valid",
     not_yours: "This contact is no longer yours",
+    use_phone: "Pick up your phone",
+    reason_needed: "Choose a reason",
+    no_such_file: "The file is no longer there, upload it again",
+    ended: "The contact has ended",
     rate: "Too fast, please wait",
     too_long: "Too long",
     other: "That did not work ({code})",

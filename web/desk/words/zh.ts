@@ -1,6 +1,6 @@
 /** Every word that the desk says. English has the same keys, or the type checker complains. */
 export const zh = {
-  app: { title: "坐席工作台", brand: "12345 政务服务便民热线", loading: "正在打开工作台…" },
+  app: { title: "坐席工作台", brand: "政务服务便民热线", loading: "正在打开工作台…" },
   login: {
     title: "登录坐席工作台",
     login: "工号",
@@ -202,6 +202,10 @@ export const zh = {
     citizen_gone: "市民已离开",
     not_offered: "派单已失效",
     not_yours: "这个会话已不在您名下",
+    use_phone: "请拿起话机接听",
+    reason_needed: "请选择原因",
+    no_such_file: "文件已失效，请重新上传",
+    ended: "会话已结束",
     rate: "操作太快，请稍候",
     too_long: "内容太长",
     other: "操作没有成功（{code}）",
