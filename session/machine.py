@@ -173,19 +173,9 @@ def _leg_closed(session: Session, event: ev.Event, rules: Rules) -> Step:
     return _citizen_left(less, leg, event, rules)
 
 
-def _citizen_left(  # noqa: PLR0911 - one line a phase
-    less: Session, leg: Leg, event: ev.LegClosed, rules: Rules
-) -> Step:
+def _citizen_left(less: Session, leg: Leg, event: ev.LegClosed, rules: Rules) -> Step:
     if less.live_legs(Party.CITIZEN):
-        # They go on elsewhere; a call that is over no longer needs the assignee's telephone.
-        telephones = [one for one in less.live_legs(Party.ASSIGNEE) if leg.medium is Medium.VOICE]
-        hang_up = tuple(CloseLeg(one.id, LegEnd.CLOSED) for one in telephones)
-        if less.phase is Phase.ACTIVE and leg.medium is Medium.VOICE:
-            return less, (*hang_up, SetTimer(IDLE, rules.chat_idle_s))
-        if less.phase not in (Phase.QUEUED, Phase.OFFERED):
-            return less, hang_up
-        waiting, effects = keep_place(less.with_leg(leg), less, event)
-        return waiting, (*hang_up, *effects)
+        return _goes_on_elsewhere(less, leg, event, rules)
     if event.reason is LegEnd.NODE_LOST and less.phase is not Phase.WRAPPING:
         return owe(less, event, rules)
     if less.phase in (Phase.QUEUED, Phase.OFFERED):
@@ -195,6 +185,18 @@ def _citizen_left(  # noqa: PLR0911 - one line a phase
     if less.phase is Phase.ACTIVE:
         return wrap(less, event, rules)
     return less, ()
+
+
+def _goes_on_elsewhere(less: Session, leg: Leg, event: ev.LegClosed, rules: Rules) -> Step:
+    """The citizen has other legs; a call that is over no longer needs the assignee's telephone."""
+    if less.phase in (Phase.QUEUED, Phase.OFFERED):
+        return keep_place(less.with_leg(leg), less, event)
+    if less.phase is not Phase.ACTIVE or leg.medium is not Medium.VOICE:
+        return less, ()
+    hang_up = tuple(CloseLeg(one.id, LegEnd.CLOSED) for one in less.live_legs(Party.ASSIGNEE))
+    for one in less.live_legs(Party.ASSIGNEE):
+        less = less.with_leg(replace(one, state=LegState.ENDED))
+    return less, (*hang_up, ClearTimer(MEDIA), SetTimer(IDLE, rules.chat_idle_s))
 
 
 def _assignee_hung_up(less: Session, event: ev.LegClosed, rules: Rules) -> Step:

@@ -15,6 +15,7 @@ def test_the_page_agrees_with_the_table() -> None:
 
 
 def test_a_changed_table_is_another_drawing() -> None:
-    changed = {**TABLE, (Phase.CLOSED, ev.LegOpened): Cell(TABLE[Phase.NEW, ev.LegOpened].rule, (Phase.QUEUED,))}
+    cell = Cell(TABLE[Phase.NEW, ev.LegOpened].rule, (Phase.QUEUED,))
+    changed = dict(TABLE) | {(Phase.CLOSED, ev.LegOpened): cell}
     assert "closed --> queued: LegOpened" in mermaid(changed)
     assert "closed --> queued" not in mermaid(TABLE)

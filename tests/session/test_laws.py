@@ -33,7 +33,7 @@ from tests.session import stories
 from tests.session.stories import GUIDE, LI, OTHER_NODE, SESSION, START, WANG
 
 
-@dataclass
+@dataclass(repr=False)
 class Books:
     """What the store would hold of one session."""
 
@@ -57,6 +57,10 @@ class Books:
         self.session = begin(SESSION, replace(self.opened, at=START))
         self.most_waited_s = 0.0
         self.take(self.opened)
+
+    def __repr__(self) -> str:
+        """Short, since hypothesis prints it at every draw."""
+        return f"{self.session.phase} after {len(self.log)} events"
 
     @property
     def now(self) -> float:

@@ -336,5 +336,6 @@ def test_a_call_that_goes_on_as_a_chat_has_a_deadline() -> None:
     script = (OPENED_BY_CALL, call(), chat(), offer(1, medium=VOICE), accept(1), telephone(), hangs_up())
     session, effects = after(*script)
     assert session.phase is Phase.ACTIVE
-    assert effects == (CloseLeg(AGENT_CALL, LegEnd.CLOSED), SetTimer("idle", RULES.chat_idle_s))
+    assert effects == (CloseLeg(AGENT_CALL, LegEnd.CLOSED), ClearTimer("media"), SetTimer("idle", RULES.chat_idle_s))
+    assert after(*script, ev.SessionParked(by=WANG))[0].live_legs(Party.ASSIGNEE) == ()
     assert after(*script, timer("idle"))[0].phase is Phase.WRAPPING

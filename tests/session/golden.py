@@ -1,0 +1,50 @@
+"""The bytes that other processes and every log already written hold us to.
+
+`python -m tests.session.golden` writes files for tags that have none. A file that is there is never changed: a
+value that must look different gets a new tag, or a new wire version.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from session import effects as ef
+from session.audio import Announcement
+from session.codec import EFFECTS, EVENTS, SNAPSHOT, encode_effect, encode_event, encode_session
+from session.ids import MessageId, RecordingId
+from session.machine import replay
+from session.state import LegEnd
+from tests.session.stories import AGENT_CALL, CALL, CHAT, SESSION, START, STORIES, WANG, every_kind, stamped
+
+FOLDER = Path(__file__).with_name("golden")
+
+EFFECT_SAMPLES: Mapping[type[ef.LegEffect], ef.LegEffect] = {
+    type(one): one
+    for one in (
+        ef.Play(CALL, (Announcement("welcome"), Announcement("position", (3,)))),
+        ef.AnnouncePlace(CALL),
+        ef.Ring(CALL, WANG, 1, START + 20),
+        ef.StopRinging(CALL, WANG, 1),
+        ef.Join(CALL, AGENT_CALL, RecordingId("01J0-6")),
+        ef.Deliver(CHAT, MessageId("m2")),
+        ef.CloseLeg(CALL, LegEnd.CLOSED),
+    )
+}
+SNAPSHOT_SAMPLE = replay(SESSION, stamped(STORIES["chat cut and back"][:7]))
+
+
+def samples() -> Mapping[str, bytes]:
+    """One value of each tag, as it is written today."""
+    events = every_kind()
+    return {
+        **{tag: encode_event(events[kind]) for tag, kind in EVENTS.items()},
+        **{tag: encode_effect(EFFECT_SAMPLES[kind]) for tag, kind in EFFECTS.items()},
+        SNAPSHOT: encode_session(SNAPSHOT_SAMPLE),
+    }
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for tag, data in samples().items():
+        path = FOLDER / f"{tag}.hex"
+        if not path.exists():
+            path.write_text(data.hex() + "\n")
