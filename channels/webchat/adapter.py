@@ -16,7 +16,7 @@ from channels.webchat.answers import refused
 from channels.webchat.conversation import Conversation
 from channels.webchat.errors import BodyMalformed, OriginForeign, TooOften
 from channels.webchat.places import Places
-from channels.webchat.ports import Ports, Timelines, TypingSeen
+from channels.webchat.ports import Ports, Timeline, TypingSeen
 from channels.webchat.settings import WebChatSettings
 from channels.webchat.translate import Badge
 from channels.webchat.uploads import Uploads
@@ -33,7 +33,7 @@ from session.address import Address
 from session.errors import YihaoError
 from session.ids import LegId, NodeId, SessionId
 from session.ports import Entry, Files, Inbox, Lines, SharedState
-from session.state import AssigneeKind, LegEnd, Medium
+from session.state import LegEnd, Medium
 
 _LONGEST_BODY = 4096
 
@@ -45,15 +45,15 @@ class WebChatChannel:
         self,
         settings: WebChatSettings,
         *,
-        inbox: Inbox,
-        state: SharedState,
-        lines: Lines,
-        files: Files,
-        timelines: Timelines,
-        key: bytes,
         node: NodeId,
+        inbox: Inbox,
+        lines: Lines,
+        shared: SharedState,
+        files: Files,
+        timeline: Timeline,
+        key: bytes,
         badge: Badge,
-        typing: TypingSeen,
+        on_typing: TypingSeen,
         name: str = "webchat",
     ) -> None:
         self.name = name
@@ -64,12 +64,12 @@ class WebChatChannel:
             follows_timeline=True,
             longest_text=settings.longest_text,
         )
-        self._settings, self._state, self._typing = settings, state, typing
-        self._ports = Ports(settings, name, node, inbox, state, timelines, badge)
+        self._settings, self._shared, self._on_typing = settings, shared, on_typing
+        self._ports = Ports(settings, name, node, inbox, shared, timeline, badge)
         self._visitors = Visitors(key, ttl_s=settings.visitor_ttl_s)
-        self._tickets = Tickets(key, state)
+        self._tickets = Tickets(key, shared)
         self._sockets = Sockets(citizen.UP, self, self._tickets.redeem, key, settings.sockets)
-        self._uploads = Uploads(settings, self._visitors, state, files, self._recalled)
+        self._uploads = Uploads(settings, self._visitors, shared, files, self._recalled)
         self._conversations: dict[Address, Conversation] = {}
         self._watched: dict[SessionId, Conversation] = {}
         self._places = Places(settings, lines, self._conversations.values)
@@ -127,11 +127,12 @@ class WebChatChannel:
         """Send the pages to another node."""
         await self._sockets.drain(within_s)
 
-    def typing(self, session: SessionId, kind: AssigneeKind) -> None:
-        """An assignee writes: shown to the session's citizen, if their page is here."""
+    def typing(self, session: SessionId) -> None:
+        """The session's assignee writes: shown to its citizen, if their page is here."""
         conversation = self._watched.get(session)
-        if conversation is not None:
-            conversation.mention(citizen.AssigneeTyping(from_="bot" if kind is AssigneeKind.BOT else "agent"))
+        assignee = conversation.transcript.standing.assignee if conversation and conversation.transcript else None
+        if conversation is not None and assignee is not None:
+            conversation.mention(citizen.AssigneeTyping(from_=assignee.kind))
 
     @property
     def open_sockets(self) -> int:
@@ -153,7 +154,7 @@ class WebChatChannel:
         transcript = self._conversations[address_of(link.subject)].transcript
         is_answered = transcript is not None and transcript.standing.phase in ("talking", "with_bot")
         if transcript is not None and is_answered and isinstance(frame, citizen.CitizenTyping):
-            self._typing(transcript.session_id)
+            self._on_typing(transcript.session_id)
 
     def received(self, link: Link, seq: int) -> None:
         """The page has what was sent."""
@@ -218,7 +219,7 @@ class WebChatChannel:
         if origin is not None and not may_connect(origin, request.host, self._settings.sockets.origins):
             raise OriginForeign
         bucket = f"webchat:greet:{self._visitors.key_of_ip(request.remote or '')}"
-        if not await self._state.take(bucket, rate_per_s=5.0, burst=100):
+        if not await self._shared.take(bucket, rate_per_s=5.0, burst=100):
             raise TooOften(retry_after_s=5.0)
         token = _token_in(await request.content.read(_LONGEST_BODY))
         return self._visitors.known(token) if token else new_visitor()

@@ -19,7 +19,7 @@ from realtime.wire import encode
 from session import events as ev
 from session.ids import FileId, LegId, MessageId, SessionId
 from session.ports import Contact, Entry, SessionGone, StoreUnavailable
-from session.state import LegEnd, LegState, Medium, Party
+from session.state import Leg, LegEnd, LegState, Medium, Party
 
 _RETRY_S = 1.0
 _MOST_UNDELIVERED = 500
@@ -103,7 +103,7 @@ class Conversation:
 
     async def recall(self) -> None:
         """Find the visitor's session, wherever it was opened. Raises `StoreUnavailable`."""
-        stored = await self._ports.state.get(self._record)
+        stored = await self._ports.shared.get(self._record)
         if stored is not None:
             self._recorded = SessionId(stored.decode())
             await self._adopt(self._recorded)
@@ -133,6 +133,7 @@ class Conversation:
         earlier = self.transcript
         self.transcript = Transcript(session, self._ports.badge, earlier)
         self._seen = self._told_at = 0
+        self._claims = False
         self._watch(self, earlier.session_id if earlier is not None else None, session)
 
     async def _adopt(self, session: SessionId) -> None:
@@ -141,12 +142,8 @@ class Conversation:
             await self._read()
 
     async def _read(self) -> None:
-        """Read on to the end of the timeline."""
-        while (transcript := self.transcript) is not None:
-            before = transcript.version
-            self._take(await self._ports.timelines.read(transcript.session_id, before))
-            if transcript is self.transcript and transcript.version == before:
-                return
+        if self.transcript is not None:
+            self._take(await self._ports.timeline(self.transcript.session_id))
 
     async def _catch_up(self) -> None:
         """Read until nothing that was heard of is missing."""
@@ -202,7 +199,7 @@ class Conversation:
         return await self._say(command.id, lambda leg: ev.TextReceived(leg=leg, message=message, text=command.text))
 
     async def _send_file(self, command: citizen.FileSend) -> int | Refusal:
-        stored = await self._ports.state.get(upload_key(command.file))
+        stored = await self._ports.shared.get(upload_key(command.file))
         upload = json.loads(stored) if stored is not None else {}
         if upload.get("visitor") != key_of(self.visitor):
             return Refusal("unknown_file")
@@ -263,7 +260,7 @@ class Conversation:
         """Let any node find the session again."""
         session = self.transcript.session_id if self.transcript is not None else None
         if session is not None and session != self._recorded:
-            await self._ports.state.put(self._record, session.encode(), ttl_s=self._ports.settings.visitor_ttl_s)
+            await self._ports.shared.put(self._record, session.encode(), ttl_s=self._ports.settings.visitor_ttl_s)
             self._recorded = session
 
     async def _read_up_to(self, message: str) -> int | Refusal:
@@ -299,7 +296,8 @@ class Conversation:
 
     def connected(self) -> None:
         """A page is here (again)."""
-        self._claims = True
+        leg = self.transcript.leg_of(self.address) if self.transcript is not None else None
+        self._claims = leg is not None and not self._holds_live(leg)
         if self._leaving is not None:
             self._leaving.cancel()
             self._leaving = None
@@ -368,11 +366,13 @@ class Conversation:
         leg = transcript.leg_of(self.address)
         if leg is None or transcript.version < self._told_at:
             return None
-        is_live_here = leg.state is LegState.LIVE and leg.owner == self._ports.node
         if self.is_connected:
-            back = leg.state is LegState.AWAY or (self._claims and not is_live_here)
+            back = leg.state is LegState.AWAY or (self._claims and not self._holds_live(leg))
             return (ev.LegBack(leg=leg.id, owner=self._ports.node), None) if back else None
-        return (ev.LegAway(leg=leg.id), None) if is_live_here and self._leaving is None else None
+        return (ev.LegAway(leg=leg.id), None) if self._holds_live(leg) and self._leaving is None else None
+
+    def _holds_live(self, leg: Leg) -> bool:
+        return leg.state is LegState.LIVE and leg.owner == self._ports.node
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Work that keeps the conversation in memory until it is done."""

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from channels.webchat.settings import WebChatSettings
 from channels.webchat.translate import Badge
 from session.ids import NodeId, SessionId
 from session.ports import Entry, Inbox, SharedState
 
+Timeline = Callable[[SessionId], Awaitable[Sequence[Entry]]]
+"""Reads a session's whole timeline, live and archived, in order and without a gap. Raises `StoreUnavailable`."""
 
-class Timelines(Protocol):
-    """Reads a session's timeline, live or archived."""
-
-    async def read(self, session: SessionId, after: int = 0) -> Sequence[Entry]:
-        """The entries after a version, in order, without a gap; may be called again for more.
-
-        Raises `StoreUnavailable`.
-        """
-        ...
-
-
-class TypingSeen(Protocol):
-    """Told that a citizen writes, so that whoever has the session is shown it."""
-
-    def __call__(self, session: SessionId) -> None:
-        """Takes no time."""
-        ...
+TypingSeen = Callable[[SessionId], None]
+"""Told that a citizen writes, so that whoever has the session is shown it. Takes no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +25,6 @@ class Ports:
     channel: str
     node: NodeId
     inbox: Inbox
-    state: SharedState
-    timelines: Timelines
+    shared: SharedState
+    timeline: Timeline
     badge: Badge

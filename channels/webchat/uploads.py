@@ -32,23 +32,23 @@ class Uploads:
     """Two handlers. What is in a file is the store's to judge; a name and a claimed type are the sender's words."""
 
     def __init__(
-        self, settings: WebChatSettings, visitors: Visitors, state: SharedState, files: Files, recalled: Recalled
+        self, settings: WebChatSettings, visitors: Visitors, shared: SharedState, files: Files, recalled: Recalled
     ) -> None:
-        self._settings, self._visitors, self._state, self._files = settings, visitors, state, files
+        self._settings, self._visitors, self._shared, self._files = settings, visitors, shared, files
         self._recalled = recalled
 
     async def take(self, request: web.Request) -> web.Response:
         """POST: a raw body with its `Content-Type`, and its name url-encoded in `X-Filename`."""
         try:
             visitor = self._visitors.known(request.headers.get("X-Visitor", ""))
-            if not await self._state.take(f"webchat:uploads:{key_of(visitor)}", rate_per_s=0.5, burst=10):
+            if not await self._shared.take(f"webchat:uploads:{key_of(visitor)}", rate_per_s=0.5, burst=10):
                 raise TooOften(retry_after_s=10.0)
             if (request.content_length or 0) > self._settings.sockets.file_bytes:
                 raise UploadTooLarge(self._settings.sockets.file_bytes)
             stored = await self._files.keep(self._chunks(request), request.content_type)
             record = {"visitor": key_of(visitor), "content_type": stored.content_type, "size": stored.size_bytes}
             ttl_s = self._settings.upload_ttl_s
-            await self._state.put(upload_key(stored.id), json.dumps(record).encode(), ttl_s=ttl_s)
+            await self._shared.put(upload_key(stored.id), json.dumps(record).encode(), ttl_s=ttl_s)
         except YihaoError as error:
             return refused(error, otherwise=(415, "kind"))
         answer = {"file": stored.id, "name": _name(request), "content_type": stored.content_type}
@@ -91,7 +91,7 @@ class Uploads:
         return response
 
     async def _may_have(self, visitor: str, file: str) -> bool:
-        stored = await self._state.get(upload_key(file))
+        stored = await self._shared.get(upload_key(file))
         if stored is not None and json.loads(stored)["visitor"] == key_of(visitor):
             return True
         conversation = await self._recalled(visitor)
