@@ -114,7 +114,7 @@ class Standing:
     capacity: Mapping[Medium, int]
     presence: Presence = Presence.OFF
     not_responding: bool = False
-    paused_until: int = 0
+    paused: bool = False
     reachable: frozenset[Medium] = frozenset()
     charged: Mapping[Medium, int] = field(default_factory=dict)
     """Sessions that they have, by medium."""
@@ -135,7 +135,7 @@ def has_room(standing: Standing, medium: Medium) -> bool:
     return standing.charged.get(medium, 0) < standing.capacity.get(medium, 0)
 
 
-def exclusion(standing: Standing, medium: Medium, now: int) -> Exclusion | None:
+def exclusion(standing: Standing, medium: Medium) -> Exclusion | None:
     """Why nothing of that medium is offered to them now; None where it may be."""
     if standing.presence is not Presence.READY:
         return Exclusion.OFF
@@ -143,7 +143,7 @@ def exclusion(standing: Standing, medium: Medium, now: int) -> Exclusion | None:
         return Exclusion.NOT_RESPONDING
     if not reaches(standing, medium):
         return Exclusion.UNREACHABLE
-    if standing.paused_until > now:
+    if standing.paused:
         return Exclusion.PAUSED
     return None if has_room(standing, medium) else Exclusion.BUSY
 

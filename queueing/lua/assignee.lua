@@ -39,7 +39,7 @@ local function standing(a, medium)
     return 'not_responding'
   elseif not assignee.reaches(a, medium) then
     return 'unreachable'
-  elseif count(a, 'paused') > NOW then
+  elseif a.paused then
     return 'paused'
   elseif not assignee.has_room(a, medium) then
     return 'busy'

@@ -39,6 +39,7 @@ entry('sweep', function(args)
   end
   for _, who in ipairs(due('pauses', limit)) do
     redis.call('ZREM', P .. 'pauses', who)
+    redis.call('HDEL', assignee.key(who), 'paused')
     assignee.refresh(who)
   end
   node.forget()

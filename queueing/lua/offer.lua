@@ -133,7 +133,7 @@ function offer.decline(session, reason)
     table.remove(declined, 1)
   end
   redis.call('HSET', key, 'declined', cmsgpack.pack(declined), 'decliner', s.offer)
-  redis.call('HSET', assignee.key(s.offer), 'paused', NOW + SETTINGS.pause)
+  redis.call('HSET', assignee.key(s.offer), 'paused', 1)
   redis.call('ZADD', P .. 'pauses', NOW + SETTINGS.pause, s.offer)
   take_back(session, 'declined', reason)
 end

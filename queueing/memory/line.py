@@ -100,7 +100,7 @@ class MemoryQueue:
         line = self._world.line(name)
         longest = max((now - kept.waiting.since for kept in line if kept.waiting), default=0)
         ready = sum(
-            any(exclusion(worker.standing, medium, now) is None for medium in Medium)
+            any(exclusion(worker.standing, medium) is None for medium in Medium)
             for worker in self._world.workers.values()
             if worker.enlisted and name in worker.profile.queues
         )
@@ -187,6 +187,10 @@ class MemoryQueue:
         devices = sorted(devices)[:limit]
         for _, _, who, via in devices:
             self._lose(who, via)
+        for who, worker in world.workers.items():
+            if worker.paused_until is not None and worker.paused_until <= now:
+                worker.paused_until = None
+                world.refresh(who)
         return Swept(len(offered), len(timers), len(devices), await self.match(limit))
 
 

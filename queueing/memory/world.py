@@ -81,7 +81,7 @@ class Worker:
     presence: Presence = Presence.OFF
     reason: str = ""
     silent: bool = False
-    paused_until: int = 0
+    paused_until: int | None = None
     devices: dict[str, tuple[frozenset[Medium], int]] = field(default_factory=dict)
     charges: dict[SessionId, tuple[Medium, str]] = field(default_factory=dict)
     idle: int = 0
@@ -97,7 +97,7 @@ class Worker:
             self.profile.capacity,
             self.presence,
             self.silent,
-            self.paused_until,
+            self.paused_until is not None,
             frozenset(medium for media, _ in self.devices.values() for medium in media),
             Counter(medium for medium, _ in self.charges.values()),
             states["engaged"],
@@ -222,7 +222,7 @@ class World:
                 if counts is None:
                     yield who, None, policy.UNSKILLED
                 else:
-                    yield who, counts, policy.exclusion(worker.standing, demand.medium, self.now) or policy.READY
+                    yield who, counts, policy.exclusion(worker.standing, demand.medium) or policy.READY
 
     def ready(self, demand: Class) -> list[tuple[AssigneeId, int]]:
         """Who could take a session of that class now, in order."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from queueing.contract import AssigneeView, Commit, Presence, Profile, QueueView, Store
+from queueing.contract import AssigneeView, Commit, Mailbox, Presence, Profile, QueueView, Store
 from queueing.errors import QueueingError
 from queueing.library import Library, source
 from queueing.memory import MemoryStore
@@ -125,6 +126,8 @@ class House:
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store, self.clock = store, clock
         self.sessions: list[str] = []
+        self.boxes: dict[tuple[str, NodeId], Mailbox] = {}
+        """As they were last claimed, for a hand that has been stopped and does not know it."""
 
     # --- citizens ------------------------------------------------------------------------------------------------
 
@@ -177,14 +180,24 @@ class House:
         box = await self.store.mailboxes.claim(SessionId(session), node)
         if box is None:
             return None
-        entries = await self.store.log.read(SessionId(session), after=box.session.version)
+        self.boxes[session, node] = box
+        return await self._commit(box, perform=perform)
+
+    async def absorb_late(self, session: str, node: NodeId) -> tuple[Phase, int] | str | None:
+        """The hand that had this mailbox before goes on, whether or not it still may."""
+        box = self.boxes.get((session, node))
+        return None if box is None else await self._commit(box, perform=True)
+
+    async def _commit(self, box: Mailbox, *, perform: bool) -> tuple[Phase, int] | str:
+        session = box.session.id
+        entries = await self.store.log.read(session, after=box.session.version)
         if not entries:
             return (box.session.phase, box.session.version)
         commit, names = step(box.session, box.fence, [entry.event for entry in entries])
         try:
             await self.store.mailboxes.absorb(commit)
             if perform:
-                await self.store.mailboxes.performed(SessionId(session), box.fence, names)
+                await self.store.mailboxes.performed(session, box.fence, names)
         except QueueingError as error:
             return type(error).__name__
         return (commit.session.phase, commit.session.version)
@@ -243,18 +256,21 @@ class House:
     async def sight(self, nodes: tuple[NodeId, ...] = (NODE,)) -> Sight:
         store = self.store
         ids = [SessionId(session) for session in sorted(self.sessions)]
+        logs = await asyncio.gather(*(store.log.read(one) for one in ids))
+        snapshots = await asyncio.gather(*(store.log.open_session_of(one) for one in ids))
+        places = await asyncio.gather(*(store.queue.place(one) for one in ids))
+        unabsorbed = await asyncio.gather(*(store.mailboxes.unabsorbed(node, 1000) for node in nodes))
+        roster, queues = await asyncio.gather(store.queue.roster(), store.queue.queues())
+        orphans, dead = await asyncio.gather(store.mailboxes.orphans(1000), store.mailboxes.dead_nodes())
         return Sight(
-            {one: [(entry.version, entry.event) for entry in await store.log.read(one)] for one in ids},
-            {one: await store.log.open_session_of(one) for one in ids},
-            [
-                replace(view, charges=tuple(sorted(view.charges, key=lambda charge: charge.session)))
-                for view in await store.queue.roster()
-            ],
-            await store.queue.queues(),
-            {one: await store.queue.place(one) for one in ids},
-            {node: sorted(await store.mailboxes.unabsorbed(node, 1000)) for node in nodes},
-            sorted(await store.mailboxes.orphans(1000)),
-            await store.mailboxes.dead_nodes(),
+            {one: [(entry.version, entry.event) for entry in log] for one, log in zip(ids, logs, strict=True)},
+            dict(zip(ids, snapshots, strict=True)),
+            [replace(view, charges=tuple(sorted(view.charges, key=lambda charge: charge.session))) for view in roster],
+            queues,
+            dict(zip(ids, places, strict=True)),
+            {node: sorted(held) for node, held in zip(nodes, unabsorbed, strict=True)},
+            sorted(orphans),
+            dead,
         )
 
 
