@@ -1,0 +1,344 @@
+"""Two gateways on one store, agents and citizens in front of them, and a hand that kills."""
+
+import asyncio
+import json
+import random
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from queueing.settings import QueueSettings
+from queueing.store import RedisStore
+from session.ids import SessionId
+from session.machine import replay
+from session.ports import Entry
+from session.state import Phase
+from storage.database import Database
+from storage.history import History
+from storage.timeline import read_timeline
+from tests.chaos.checker import Evidence
+from tests.peers.baresip import Baresip
+from tests.peers.caller import Telephones
+from tests.peers.pages import CitizenPage, DeskPage, Refused
+from tests.peers.valkey import ValkeyServer
+from tests.peers.yihao import Yihao
+
+NODES = 2
+CHATTING = 6
+CALLING = 3
+SOFTPHONES = ("8001", "8003")
+DESKS = ("8002", "8004")
+LEASE_S = 4.0
+KEYS = {"resume_key": "1" * 64, "cookie_key": "2" * 64, "pepper": "3" * 64}
+RULES = {
+    "agents.offer_lease_s": str(int(LEASE_S)),
+    "agents.decline_pause_s": "1",
+    "session.chat_grace_s": "3",
+    "session.assignee_grace_s": "5",
+    "session.media_up_s": "4",
+    "session.wrap_s": "1",
+    "bots.guide": "false",
+    "log.level": "warning",
+}
+REST_S = 40.0
+"""After the last kill: leases of dead nodes, graces, wrap-up, each with room."""
+PATIENCE_S = 4.0
+
+
+@dataclass
+class World:
+    """Open it as an async context manager; `kill_node` and `kill_store` while it lives, then `rest` and `evidence`."""
+
+    folder: Path
+    free_port: Callable[[], int]
+    words: set[str] = field(default_factory=set)
+    callers: set[str] = field(default_factory=set)
+    answered: int = 0
+    """Offers that a desk has accepted."""
+    nodes: list[Yihao] = field(default_factory=list)
+    _living: bool = True
+    _people: set[asyncio.Task[None]] = field(default_factory=set)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _numbers: int = 0
+    _random: random.Random = field(default_factory=lambda: random.Random(20))
+
+    async def __aenter__(self) -> Self:
+        self.store = ValkeyServer(self.folder)
+        await asyncio.to_thread(self.store.start)
+        self._stack.callback(self.store.stop)
+        database = f"sqlite+aiosqlite:///{self.folder / 'history.db'}"
+        shared = {"store.url": self.store.url, "storage.url": database}
+        keys = {f"secrets.{name}": key for name, key in KEYS.items()}
+        for number in range(NODES):
+            ports = {"http.port": str(self.free_port()), "sip.port": str(self.free_port())}
+            node = Yihao(self.folder / f"node{number}", {**RULES, **shared, **keys, **ports})
+            await self._stack.enter_async_context(node)
+            self.nodes.append(node)
+        self._database = database
+        await self._take_seats()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._living = False
+        for task in self._people:
+            task.cancel()
+        await asyncio.gather(*self._people, return_exceptions=True)
+        await self._stack.aclose()
+
+    async def kill_node(self, number: int) -> None:
+        """SIGKILL, and the same again from nothing on the same ports."""
+        self.nodes[number].kill()
+        await asyncio.sleep(self._random.uniform(0, 0.5))
+        await self.nodes[number].start()
+
+    async def kill_store(self) -> None:
+        """SIGKILL, and the same again on what it has written."""
+        await asyncio.to_thread(self.store.kill)
+        await asyncio.sleep(self._random.uniform(0, 0.5))
+        await asyncio.to_thread(self.store.start)
+
+    async def pause(self, least_s: float, most_s: float) -> None:
+        await asyncio.sleep(self._random.uniform(least_s, most_s))
+
+    # --- agents ------------------------------------------------------------------------------------------------------
+
+    async def _take_seats(self) -> None:
+        agents = {one.extension: one for one in self.nodes[0].agents()}
+        self.desks: dict[str, DeskPage] = {}
+        self.phones: dict[str, Baresip] = {}
+        servers = [node.http for node in self.nodes]
+        for number, extension in enumerate((*SOFTPHONES, *DESKS)):
+            agent = agents[extension]
+            turned = servers[number % NODES :] + servers[: number % NODES]
+            desk = await self._stack.enter_async_context(DeskPage(agent.login, agent.password, *turned))
+            await desk.open()
+            self.desks[extension] = desk
+            if extension in SOFTPHONES:
+                node = self.nodes[number % NODES]
+                folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="yh-")))
+                phone = Baresip(
+                    folder,
+                    node.sip_text,
+                    extension,
+                    agent.sip_password,
+                    sip_port=self.free_port(),
+                    control_port=self.free_port(),
+                    answers=True,
+                )
+                self.phones[extension] = await self._stack.enter_async_context(phone)
+                await phone.registered()
+            await desk.make_ready()
+            self._run(self._stay_ready(desk))
+            if extension in DESKS:
+                self._run(self._work(desk))
+
+    async def _stay_ready(self, desk: DeskPage) -> None:
+        """An agent whom the system thinks missing says that they are there."""
+        while True:
+            last = next((one for one in reversed(desk.frames) if one["t"] in {"snapshot", "presence.self"}), None)
+            routing = (last["presence"] if last and last["t"] == "snapshot" else last or {}).get("routing")
+            if routing in {"not_responding", "off"}:
+                with suppress(TimeoutError, Refused):
+                    await desk.command("presence.set", PATIENCE_S, presence="ready")
+            await asyncio.sleep(0.1)
+
+    async def _work(self, desk: DeskPage) -> None:
+        """Accept what is offered, say a word, finish, write up."""
+        done: set[tuple[str, int]] = set()
+        while True:
+            offers = [one for one in _standing_offers(desk) if (one["session"], one["token"]) not in done]
+            for offer in offers:
+                done.add((offer["session"], offer["token"]))
+                with suppress(TimeoutError, Refused):
+                    await desk.command("offer.accept", PATIENCE_S, session=offer["session"], token=offer["token"])
+                    self.answered += 1
+                    self._run(self._serve(desk, offer["session"]))
+            await asyncio.sleep(0.02)
+
+    async def _serve(self, desk: DeskPage, session: str) -> None:
+        for kind, fields in (
+            ("msg.send", {"text": "您好"}),
+            ("contact.finish", {}),
+            ("wrap.save", {"kind": "咨询", "note": ""}),
+        ):
+            await self.pause(0.05, 0.5)
+            with suppress(TimeoutError, Refused):
+                await desk.command(kind, PATIENCE_S, session=session, **fields)
+
+    # --- citizens ----------------------------------------------------------------------------------------------------
+
+    def fill(self) -> None:
+        """Let citizens come, one after the other."""
+        for number in range(CHATTING):
+            self._run(self._chats(number))
+        for number in range(CALLING):
+            self._run(self._calls(number))
+
+    async def _chats(self, number: int) -> None:
+        servers = [node.http for node in self.nodes]
+        while self._living:
+            turned = servers[number % NODES :] + servers[: number % NODES]
+            async with CitizenPage(*turned) as page:
+                with suppress(TimeoutError, Refused):
+                    await self._chat(page)
+
+    async def _chat(self, page: CitizenPage) -> None:
+        for turn in range(self._random.randint(1, 3)):
+            self.words.add(await page.write(f"第 {turn + 1} 句", 30))
+            if self._random.random() < 0.3:
+                page.cut()
+            await self.pause(0.05, 0.8)
+        with suppress(AssertionError):
+            await page.until(lambda frame: frame["t"] == "msg.new" and frame["from"] == "agent", PATIENCE_S)
+        if self._random.random() < 0.7:
+            await page.command("session.end", 30)
+
+    async def _calls(self, number: int) -> None:
+        while self._living:
+            node = self.nodes[(number + self._numbers) % NODES]
+            self._numbers += 1
+            caller = f"138{self._numbers:08d}"
+            async with Telephones(node.sip) as phones:
+                call = await phones.call(caller=caller)
+                try:
+                    await call.answered(PATIENCE_S)
+                except (TimeoutError, AssertionError):
+                    continue
+                finally:
+                    if call.answered_at:
+                        self.callers.add(caller)
+                await self.pause(0.2, 2.0)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(call.hang_up(), PATIENCE_S)
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    async def rest(self) -> None:
+        """Let no more citizens come, and wait until every session stands where it may stay; at most `REST_S`."""
+        self._living = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REST_S):
+                while await self._open_sessions():
+                    await asyncio.sleep(0.5)
+
+    async def _open_sessions(self) -> list[SessionId]:
+        logs = await self._logs()
+        at_rest = {Phase.CLOSED, Phase.CALLBACK_PENDING, Phase.PARKED}
+        return [
+            session
+            for session, log in logs.items()
+            if replay(session, (entry.event for entry in log)).phase not in at_rest
+        ]
+
+    async def evidence(self) -> Evidence:
+        """What is left, from the history, the store, and the nodes' files of debts."""
+        async with self._opened() as (store, _):
+            charges = {
+                view.profile.assignee: frozenset(charge.session for charge in view.charges)
+                for view in await store.queue.roster()
+            }
+        return Evidence(await self._logs(), frozenset(self.words), frozenset(self.callers), self._debts(), charges)
+
+    async def _logs(self) -> dict[SessionId, list[Entry]]:
+        async with self._opened() as (store, history):
+            found: dict[SessionId, list[Entry]] = {}
+            cursor = "0"
+            while True:
+                cursor, entries = await store.log.follow(cursor, block_s=0.01)
+                if not entries:
+                    break
+                found.update((entry.session, []) for entry in entries)
+            before: SessionId | None = None
+            while page := await history.recent(limit=200, before=before):
+                found.update((record.session.id, []) for record in page)
+                before = page[-1].session.id
+            for session in found:
+                found[session] = await read_timeline(store.log, history, session)
+            return found
+
+    def _opened(self) -> "_Opened":
+        return _Opened(self.store.url, self._database)
+
+    def _debts(self) -> frozenset[str]:
+        lines = [line for node in self.nodes for line in _lines(node.data / "debts.jsonl")]
+        return frozenset(str(value).removeprefix("tel:").removeprefix("+86") for one in lines for value in one.values())
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._people.add(task)
+        task.add_done_callback(self._people.discard)
+
+
+class _Opened:
+    """The store and the history, as any node reads them."""
+
+    def __init__(self, store: str, database: str) -> None:
+        self._urls = (store, database)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> tuple[RedisStore, History]:
+        store, database = self._urls
+        settings = QueueSettings(lease_s=LEASE_S, decline_pause_s=1.0)
+        pepper = KEYS["pepper"].encode()
+        opened = await self._stack.enter_async_context(
+            RedisStore.connect(store, tenant="main", pepper=pepper, settings=settings)
+        )
+        return opened, History(await self._stack.enter_async_context(Database.open(database)))
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def _standing_offers(desk: DeskPage) -> list[dict[str, Any]]:
+    """Offers of chats that this desk was shown and that were not taken back."""
+    standing: dict[tuple[str, int], dict[str, Any]] = {}
+    for frame in desk.frames:
+        match frame["t"]:
+            case "snapshot":
+                standing = {(one["session"], one["token"]): one for one in frame["offers"]}
+            case "offer.new":
+                standing[frame["session"], frame["token"]] = frame
+            case "offer.revoked":
+                standing.pop((frame["session"], frame["token"]), None)
+    return [offer for offer in standing.values() if offer["medium"] == "chat"]
+
+
+async def each_takes_a_new_contact(world: World) -> AsyncIterator[str]:
+    """Every agent in turn, alone on duty, is given a new contact; yields who did not get one within 15 s."""
+    for extension, desk in world.desks.items():
+        for other, seat in world.desks.items():
+            presence = {"presence": "ready"} if other == extension else {"presence": "break", "reason": "rest"}
+            await seat.command("presence.set", 10, **presence)
+        if not (await _call(world, extension) if extension in world.phones else await _chat(world, desk)):
+            yield extension
+
+
+async def _call(world: World, extension: str) -> bool:
+    phone = world.phones[extension]
+    times = len(phone.all("CALL_ESTABLISHED")) + 1
+    async with Telephones(world.nodes[0].sip) as phones:
+        call = await phones.call(caller="13900000000")
+        try:
+            await phone.saw("CALL_ESTABLISHED", 15, times=times)
+        except AssertionError:
+            return False
+        await call.hang_up()
+    return True
+
+
+async def _chat(world: World, desk: DeskPage) -> bool:
+    async with CitizenPage(world.nodes[0].http) as page:
+        await page.write("还有人吗？", 15)
+        try:
+            await page.until(lambda frame: frame["t"] == "msg.new" and frame["from"] == "agent", 15)
+        except AssertionError:
+            return False
+        await page.command("session.end", 10)
+    return True
