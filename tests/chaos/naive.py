@@ -51,6 +51,12 @@ def write(store: Any, session: str, event: Event) -> None:
     store.rpush(f"log:{session}", encode_event(event))
 
 
+def is_done(store: Any, number: int) -> bool:
+    """Whether nothing is left to be written of this session."""
+    row = store.lindex(f"log:naive-{number}", -1)
+    return isinstance(decode_event(row, at=0.0), LegClosed) and not store.hlen("charges")
+
+
 def logs(store: Any) -> dict[SessionId, list[Entry]]:
     found: dict[SessionId, list[Entry]] = {}
     for key in sorted(store.keys("log:*")):

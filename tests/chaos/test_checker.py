@@ -50,7 +50,8 @@ def run(store: Any, path: str, folder: Path, *, kills: int) -> Evidence:
             time.sleep(rng.uniform(0.3, 0.4))
             stop_child(worker, signal.SIGKILL)
         else:
-            wait(lambda: store.llen(naive.QUEUE) == 0 and not store.hlen("charges"))
+            # One worker, first in first out: when the last is done, all are.
+            wait(lambda: naive.is_done(store, brought - 1))
             stop_child(worker, signal.SIGKILL)
     charges = {
         AssigneeId(agent.decode()): frozenset({SessionId(session.decode())})
