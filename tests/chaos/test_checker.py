@@ -39,20 +39,19 @@ def store(short_folder: Path) -> Iterator[tuple[Any, str]]:
 def run(store: Any, path: str, folder: Path, *, kills: int) -> Evidence:
     """Citizens come while the naive worker is killed so often; then it is left in peace until it has done."""
     rng = random.Random(7)
-    words, brought = set(), 0
+    words: set[str] = set()
+    brought = 0
     program = f"import sys; sys.path.insert(0, {str(HOUSE)!r}); from tests.chaos.naive import work; work({path!r})"
     for left in range(kills, -1, -1):
         worker = start_child([sys.executable, "-c", program], folder / "worker.log")
-        for _ in range(10):
-            words.add(naive.bring(store, brought))
-            brought += 1
+        words |= {naive.bring(store, brought + number) for number in range(10)}
+        brought += 10
         if left:
             time.sleep(rng.uniform(0.3, 0.4))
             stop_child(worker, signal.SIGKILL)
-        else:
-            # One worker, first in first out: when the last is done, all are.
-            wait(lambda: naive.is_done(store, brought - 1))
-            stop_child(worker, signal.SIGKILL)
+    # One worker, first in first out: when the last is done, all are.
+    wait(lambda: naive.is_done(store, brought - 1))
+    stop_child(worker, signal.SIGKILL)
     charges = {
         AssigneeId(agent.decode()): frozenset({SessionId(session.decode())})
         for agent, session in store.hgetall("charges").items()
