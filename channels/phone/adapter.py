@@ -19,6 +19,7 @@ from channels.phone.call import IncomingCall
 from channels.phone.debts import Debts
 from channels.phone.endpoint import Endpoint, Reply
 from channels.phone.guard import Guard
+from channels.phone.load import CallLimits
 from channels.phone.number import SCHEMES, caller_of, dialled
 from channels.phone.registrar import Registrar, RegistrarSettings
 from channels.phone.settings import PhoneSettings
@@ -111,7 +112,7 @@ class PhoneChannel:
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_draining = False
-        self._tokens = (float(settings.max_calls_per_s), 0.0)
+        self._limits = CallLimits(settings.max_calls, settings.max_calls_per_s)
         self._undo = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -208,9 +209,6 @@ class PhoneChannel:
 
     async def invited(self, call: IncomingCall) -> None:
         """A call: refused, or carried to its end."""
-        if self._is_draining or len(self._bridges) >= self._settings.max_calls or not self._take_token():
-            call.refuse(503, _BUSY)
-            return
         try:
             contact = await self._admit(call)
         except StoreUnavailable:
@@ -218,6 +216,16 @@ class PhoneChannel:
             return
         if contact is None:
             return
+        host = call.flow.remote[0]
+        if self._is_draining or not self._limits.take(host, asyncio.get_running_loop().time()):
+            call.refuse(503, _BUSY)
+            return
+        try:
+            await self._carry(call, contact)
+        finally:
+            self._limits.release(host)
+
+    async def _carry(self, call: IncomingCall, contact: Contact) -> None:
         try:
             audio = await self._audio.open(contact.leg)
         except YihaoError:
@@ -263,14 +271,6 @@ class PhoneChannel:
             number=number,
             asserted=caller.asserted,
         )
-
-    def _take_token(self) -> bool:
-        """One new call out of the bucket of calls a second."""
-        now, rate = asyncio.get_running_loop().time(), float(self._settings.max_calls_per_s)
-        tokens, at = self._tokens
-        tokens = min(rate, tokens + (now - at) * rate)
-        self._tokens = (tokens - 1 if tokens >= 1 else tokens, now)
-        return tokens >= 1
 
     def _bridge(self, leg: LegId) -> Bridge:
         bridge = self._bridges.get(leg)

@@ -30,7 +30,7 @@ class GuardSettings:
 
     stranger_burst: int = 32
     stranger_window_s: float = 2.0
-    known_burst: int = 2_000
+    known_burst: int = 1_200
     known_window_s: float = 2.0
     ban_s: float = 300.0
     failures: int = 5

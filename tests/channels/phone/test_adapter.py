@@ -241,6 +241,18 @@ async def test_offer_over_cancels_the_device_and_the_next_offer_rings(
         assert (await device.request("INVITE", count=2)).call_id != invite.call_id
 
 
+async def test_newer_offer_ends_the_older_one_s_ringing(phone: PhoneChannel, core: Core) -> None:
+    async with Telephone(phone.bound) as caller, Telephone(phone.bound, user="8001") as device:
+        await device.register(PASSWORD)
+        await caller.call()
+        await ring(phone, core)
+        first = await device.request("INVITE")
+        device.reply(first, 180)
+        await ring(phone, core, token=2)
+        assert (await device.request("CANCEL")).call_id == first.call_id
+        await device.until(lambda: len({one.call_id for one in device.heard if one.cseq[1] == "INVITE"}) == 2)
+
+
 async def test_same_offer_rings_once(phone: PhoneChannel, core: Core) -> None:
     async with Telephone(phone.bound) as caller, Telephone(phone.bound, user="8001") as device:
         await device.register(PASSWORD)
