@@ -192,10 +192,13 @@ async def test_a_word_sent_again_after_its_session_ended_opens_no_other(
         await world.answer(FIRST)
         await world.happen(FIRST, ev.ContactFinished(by=AssigneeId("li.na")))
         await eventually(lambda: standing(page)["phase"] == "ended")
+        world.store.log._world.sessions[FIRST].findable = False
+        length = len(await world.log(FIRST))
         await page.put({"t": "msg.send", "id": second, "cseq": 2, "text": "second"})
         page.acked.pop(second)
         await eventually(lambda: second in page.acked)
         assert SECOND not in world.store.log._world.sessions
+        assert len(await world.log(FIRST)) == length
 
 
 async def test_a_cut_is_noted_only_when_it_lasts(world: World, here: ServingNode, eventually: Eventually) -> None:
@@ -266,6 +269,9 @@ async def test_the_place_in_line_is_told_when_it_changes(
         page.send("msg.send", text="hello")
         await eventually(lambda: [frame["position"] for frame in page.ephemeral] == [3])
         assert page.ephemeral[0]["estimate_s"] == 120.0
+        asked = world.asked
+        await here.channel.follow(Entry(SECOND, 4, ev.LegClosed(leg=LegId("x"), reason=LegEnd.HANGUP)))
+        await eventually(lambda: world.asked > asked)
         world.places[FIRST] = Place(2, 8, 80.0)
         await here.channel.follow(Entry(SECOND, 5, ev.LegClosed(leg=LegId("x"), reason=LegEnd.HANGUP)))
         await eventually(lambda: [frame["position"] for frame in page.ephemeral] == [3, 2])
