@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from gateway.chronicle import chronicle
 from queueing.contract import Commit, Store
 from queueing.errors import StaleFence, VersionConflict
 from session import machine
@@ -75,8 +76,11 @@ class Mailboxes:
             self.wake(entry.session)
 
     def drop_all(self) -> None:
-        """Let go of everything: this node has been taken for dead."""
+        """Let go of everything, and claim again what no other node has taken: this one may be thought dead."""
+        dropped = list(self._boxes)
         self._boxes.clear()
+        for session in dropped:
+            self.wake(session)
 
     async def stop(self) -> None:
         """End every task; what is not absorbed is another node's to take."""
@@ -122,7 +126,7 @@ class Mailboxes:
     async def _absorb_all(self, session_id: SessionId) -> None:
         box = self._boxes.get(session_id) or await self._claim(session_id)
         while box is not None:
-            entries = await self._store.log.read(session_id, after=box.session.version)
+            entries = await chronicle(self._store.log, session_id, after=box.session.version)
             if not entries:
                 break
             await self._absorb(box, entries)

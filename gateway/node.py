@@ -8,15 +8,17 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from channels.contract import Channel
+from gateway.chronicle import chronicle
 from gateway.mailboxes import Mailboxes
 from gateway.metrics import Metrics
 from gateway.performer import Performer
 from queueing.contract import Store
 from queueing.errors import QueueingError
+from session.effects import LegEffect
 from session.errors import YihaoError
-from session.events import AssigneeAway, Event, LegAway, LegClosed
-from session.ids import NodeId, SessionId
-from session.ports import SessionGone, StoreUnavailable
+from session.events import AssigneeAway, AssigneeBack, Event, LegAway, LegClosed, OfferAccepted
+from session.ids import AssigneeId, NodeId, SessionId
+from session.ports import Entry, SessionGone, StoreUnavailable
 from session.state import Leg, LegEnd, LegState, Medium, Session
 
 log = logging.getLogger(__name__)
@@ -44,7 +46,8 @@ class Node:
         self._store, self.id = store, node
         self._mailboxes, self._performer = mailboxes, performer
         self._channels, self._metrics = channels, metrics
-        self._mourned: frozenset[NodeId] = frozenset()
+        self._has_vanished = True
+        """Somebody may have, also before this node began; it stands until all of them are mourned."""
         self.draining = False
         self.store_up = True
 
@@ -95,8 +98,10 @@ class Node:
         if self.draining:
             return
         swept = await self._store.queue.sweep()
-        if swept.vanished:
+        self._has_vanished = self._has_vanished or swept.vanished > 0
+        if self._has_vanished:
             await self.mourn_assignees()
+            self._has_vanished = False
 
     async def _take_over(self) -> None:
         for session, _ in await self._store.mailboxes.orphans():
@@ -130,8 +135,17 @@ class Node:
                     and charge.medium not in one.reachable
                     and charge.medium is not Medium.VOICE
                 ):
-                    event = AssigneeAway(assignee=one.profile.assignee)
-                    await self._post(charge.session, event, f"away:{one.profile.assignee}:{one.since}")
+                    await self._mourn_assignee(charge.session, one.profile.assignee)
+
+    async def _mourn_assignee(self, session: SessionId, assignee: AssigneeId) -> None:
+        """Once an absence: said again, it would begin the time anew for which the session waits for them."""
+        last: Entry | None = None
+        for entry in await chronicle(self._store.log, session):
+            match entry.event:
+                case OfferAccepted() | AssigneeAway() | AssigneeBack() if entry.event.assignee == assignee:
+                    last = entry
+        if last is not None and not isinstance(last.event, AssigneeAway):
+            await self._post(session, AssigneeAway(assignee=assignee), f"away:{session}:{last.version}")
 
     async def _post(self, session: SessionId, event: Event, dedupe: str) -> None:
         try:
@@ -156,8 +170,17 @@ class Node:
         while True:
             try:
                 cursor, passed = await self._store.mailboxes.receive(self.id, cursor)
-            except StoreUnavailable:
+            except YihaoError as error:
+                log.warning("nothing received", extra={"why": type(error).__name__})
                 await asyncio.sleep(BEAT_S)
                 continue
             for session, name, effect in passed:
-                await self._performer.passed(session, name, effect)
+                await self._perform_passed(session, name, effect)
+
+    async def _perform_passed(self, session: SessionId, name: str, effect: LegEffect) -> None:
+        """As often as it takes: whoever passed it here has struck it off."""
+        while True:
+            try:
+                return await self._performer.passed(session, name, effect)
+            except StoreUnavailable:
+                await asyncio.sleep(BEAT_S)

@@ -16,8 +16,8 @@ from queueing.contract import Store
 from session.audio import Announcement
 from session.effects import AnnouncePlace, CloseLeg, Deliver, Join, LegEffect, Play, Ring, StopRinging
 from session.errors import YihaoError
-from session.events import FileSent, PlaceAnnounced, TextSent
-from session.ids import LegId, MessageId, NodeId, SessionId
+from session.events import Event, FileSent, PlaceAnnounced, TextSent
+from session.ids import LegId, NodeId, SessionId
 from session.ports import Inbox, Place
 from session.state import Leg, Session
 
@@ -57,18 +57,21 @@ class Performer:
         kind = type(effect).__name__
         try:
             async with asyncio.timeout(EFFECT_TIMEOUT_S):
-                await self._do(session, effect, self._channels[leg.channel])
+                await self._do(session, name, effect, self._channels[leg.channel])
         except (YihaoError, TimeoutError, KeyError) as error:
             self._metrics.effects_failed.labels(effect=kind).inc()
             log.warning(
                 "effect failed",
                 extra={"session": session.id, "effect": f"{kind} {name}", "why": type(error).__name__},
             )
+        except Exception:  # a task's top: an effect that no try will ever pass must not hold up its session
+            self._metrics.effects_failed.labels(effect=kind).inc()
+            log.exception("effect failed", extra={"session": session.id, "effect": f"{kind} {name}"})
 
-    async def _do(self, session: Session, effect: LegEffect, channel: Channel) -> None:
+    async def _do(self, session: Session, name: str, effect: LegEffect, channel: Channel) -> None:
         match effect:
             case Deliver():
-                await self._deliver(session, effect, channel)
+                await self._deliver(session, name, effect, channel)
             case CloseLeg():
                 await channel.close_leg(session.id, effect.leg, effect.reason)
             case _:
@@ -97,21 +100,24 @@ class Performer:
         event = PlaceAnnounced(leg=leg, position=place.position, estimate_s=place.estimate_s)
         await self._inbox.post(session.id, event, dedupe=f"place:{session.id}:{session.version}")
 
-    async def _deliver(self, session: Session, effect: Deliver, channel: Channel) -> None:
+    async def _deliver(self, session: Session, name: str, effect: Deliver, channel: Channel) -> None:
+        """The event that asked for it stands in the log at the version that the effect is named after."""
         if channel.capabilities.follows_timeline:
             return
-        content = await self._content(session.id, effect.message)
-        if content is not None:
-            await channel.send(session.id, effect.leg, content)
+        version = int(name.partition(".")[0])
+        for entry in await self._store.log.read(session.id, after=version - 1, limit=1):
+            content = _content(entry.event)
+            if content is not None:
+                await channel.send(session.id, effect.leg, content)
 
-    async def _content(self, session: SessionId, message: MessageId) -> Content | None:
-        for entry in await self._store.log.read(session):
-            match entry.event:
-                case TextSent(message=is_) as sent if is_ == message:
-                    return Text(message, sent.text)
-                case FileSent(message=is_) as sent if is_ == message:
-                    return FileLink(message, sent.file, sent.name, sent.content_type, sent.size_bytes)
-        return None
+
+def _content(event: Event) -> Content | None:
+    match event:
+        case TextSent():
+            return Text(event.message, event.text)
+        case FileSent():
+            return FileLink(event.message, event.file, event.name, event.content_type, event.size_bytes)
+    return None
 
 
 class CannotCarryAudio(ChannelError):

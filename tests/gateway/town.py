@@ -1,0 +1,210 @@
+"""Gateway nodes on one store: all parts are the product's, but for the citizens' devices, which note what is asked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from channels.contract import Capabilities, Channel, Content
+from gateway.feed import Feed
+from gateway.inbox import StoreInbox
+from gateway.mailboxes import Mailboxes
+from gateway.metrics import Metrics
+from gateway.node import Node
+from gateway.performer import Performer
+from gateway.routing import Routing
+from gateway.ulid import new_ulid
+from queueing.contract import Presence, Profile, Store
+from session.address import Address
+from session.audio import Announcement
+from session.events import Event, LegOpened, OfferMade
+from session.ids import AssigneeId, LegId, MessageId, NodeId, RecordingId, SessionId
+from session.ports import Contact
+from session.rules import Rules
+from session.state import AssigneeKind, Leg, LegEnd, Medium, Party, Phase, Session
+
+CALLS, CHATS, LETTERS = "calls", "chats", "letters"
+PATIENT = Rules(announce_s=(3600.0,))
+"""Nothing is said while a test runs that it did not ask for."""
+
+
+@dataclass
+class Device:
+    """The far end of all legs of one channel on one node: keeps what it was asked to do."""
+
+    name: str
+    medium: Medium
+    survives_node: bool = False
+    follows_timeline: bool = False
+    asked: list[tuple[object, ...]] = field(default_factory=list)
+    failure: Exception | None = None
+    """Raised by whatever it is asked."""
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared, it takes its time."""
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+        self.capabilities = Capabilities(
+            schemes=("tel",) if self.medium is Medium.VOICE else ("web",),
+            medium=self.medium,
+            survives_node=self.survives_node,
+            follows_timeline=self.follows_timeline,
+            longest_text=4000,
+        )
+
+    def of(self, what: str) -> list[tuple[object, ...]]:
+        """What it was asked of one kind."""
+        return [one for one in self.asked if one[0] == what]
+
+    async def _note(self, *asked: object) -> None:
+        self.asked.append(asked)
+        await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        return ()
+
+    async def send(self, session: SessionId, leg: LegId, content: Content) -> None:
+        await self._note("send", leg, content)
+
+    async def close_leg(self, session: SessionId, leg: LegId, reason: LegEnd) -> None:
+        await self._note("close", leg, reason)
+
+    async def drain(self, within_s: float) -> None:
+        await self._note("drain", within_s)
+
+
+class Telephone(Device):
+    """A device that carries sound."""
+
+    async def play(self, leg: LegId, items: Sequence[Announcement], *, music: bool) -> None:
+        await self._note("play", leg, tuple(items), music)
+
+    async def ring(
+        self, session: SessionId, citizen_leg: LegId, assignee: AssigneeId, token: int, lease_until: float
+    ) -> None:
+        await self._note("ring", citizen_leg, assignee, token)
+
+    async def stop_ringing(self, citizen_leg: LegId, assignee: AssigneeId, token: int) -> None:
+        await self._note("stop_ringing", citizen_leg, assignee, token)
+
+    async def join(self, session: SessionId, citizen_leg: LegId, assignee_leg: LegId, recording: RecordingId) -> None:
+        await self._note("join", citizen_leg, assignee_leg, recording)
+
+
+@dataclass
+class Post:
+    """One node, and what a test looks at."""
+
+    id: NodeId
+    store: Store
+    node: Node
+    mailboxes: Mailboxes
+    inbox: StoreInbox
+    performer: Performer
+    metrics: Metrics
+    telephone: Telephone
+    chat: Device
+    letters: Device
+    duties: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def session(self, session: SessionId) -> Session:
+        """As the store has it."""
+        found = await self.store.log.open_session_of(session)
+        assert found is not None
+        return found
+
+    async def phase(self, session: SessionId) -> Phase:
+        return (await self.session(session)).phase
+
+    async def events(self, session: SessionId) -> list[Event]:
+        return [entry.event for entry in await self.store.log.read(session, limit=5000)]
+
+    async def said(self, session: SessionId, kind: type[Event]) -> list[Event]:
+        return [event for event in await self.events(session) if isinstance(event, kind)]
+
+    async def absorbed(self, session: SessionId) -> bool:
+        """Whether the snapshot has caught up with the log."""
+        return (await self.session(session)).version == len(await self.events(session))
+
+    async def offer(self, session: SessionId) -> OfferMade | None:
+        """The newest offer, once the machine has seen it."""
+        state = await self.session(session)
+        made = [event for event in await self.events(session) if isinstance(event, OfferMade)]
+        return made[-1] if made and state.offer is not None and state.offer.token == made[-1].token else None
+
+    async def die(self) -> None:
+        """As the process would: nothing is said to anybody."""
+        for duty in self.duties:
+            duty.cancel()
+        await asyncio.gather(*self.duties, return_exceptions=True)
+        self.duties.clear()
+        await self.mailboxes.stop()
+
+
+def post_on(store: Store, name: str, rules: Rules = PATIENT) -> Post:
+    """A node's parts, with nothing running yet."""
+    node_id, metrics = NodeId(name), Metrics()
+    mailboxes = Mailboxes(store, node_id, rules)
+    inbox = StoreInbox(store, node_id, lambda: Routing(()), mailboxes.wake)
+    telephone = Telephone(CALLS, Medium.VOICE)
+    chat = Device(CHATS, Medium.CHAT, survives_node=True, follows_timeline=True)
+    letters = Device(LETTERS, Medium.MESSAGE)
+    channels: Mapping[str, Channel] = {CALLS: telephone, CHATS: chat, LETTERS: letters}
+    performer = Performer(store, node_id, channels, inbox, metrics)
+    mailboxes.perform = performer.perform
+    node = Node(store, node_id, mailboxes, performer, channels, metrics)
+    return Post(node_id, store, node, mailboxes, inbox, performer, metrics, telephone, chat, letters)
+
+
+@asynccontextmanager
+async def open_post(store: Store, name: str, rules: Rules = PATIENT) -> AsyncIterator[Post]:
+    """A node that beats, sweeps and reads the feed, until it dies or the test ends."""
+    post = post_on(store, name, rules)
+    await post.node.start()
+
+    async def hint_all(entry: object) -> None:
+        post.mailboxes.hint(entry)  # type: ignore[arg-type] # the feed gives entries only
+
+    feed = Feed(store.log, [hint_all])
+    await feed.start()
+    post.duties += [asyncio.create_task(post.node.run()), asyncio.create_task(feed.run())]
+    try:
+        yield post
+    finally:
+        await post.die()
+
+
+def a_call(number: str = "+8613800138000", node_leg: str = "") -> Contact:
+    """Somebody rings."""
+    leg = LegId(node_leg or f"call-{new_ulid()}")
+    return Contact(leg, CALLS, Medium.VOICE, Address("tel", number), "12345", asserted=True)
+
+
+def a_chat(visitor: str = "visitor-1", channel: str = CHATS, first: Event | None = None) -> Contact:
+    """Somebody writes."""
+    medium = Medium.MESSAGE if channel == LETTERS else Medium.CHAT
+    return Contact(LegId(f"chat-{new_ulid()}"), channel, medium, Address("web", visitor), "12345", first=first)
+
+
+async def hire(store: Store, login: str, *media: Medium, chats: int = 3) -> AssigneeId:
+    """An agent who is ready and reached for these media (all, where none is named)."""
+    agent = AssigneeId(login)
+    capacity = {Medium.VOICE: 1, Medium.CHAT: chats, Medium.MESSAGE: 5}
+    await store.queue.enlist(Profile(agent, AssigneeKind.AGENT, ("general",), capacity))
+    await store.queue.reach(agent, "test", frozenset(media or Medium), ttl_s=120.0)
+    await store.queue.present(agent, Presence.READY)
+    return agent
+
+
+def agents_leg(owner: NodeId) -> LegOpened:
+    """The agent has picked up."""
+    leg = Leg(LegId(f"agent-{new_ulid()}"), CALLS, Medium.VOICE, Party.ASSIGNEE, owner)
+    return LegOpened(leg=leg)
+
+
+def message_id() -> MessageId:
+    return MessageId(new_ulid())
