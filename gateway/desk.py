@@ -102,7 +102,10 @@ class Desks:
         session = SessionId(str(getattr(command, "session", "")))
         if event is None or not self._has(agent, session):
             return Refusal("not_yours")
-        return await self._post(agent, session, event, command)
+        version = await self._post(agent, session, event, command)
+        if isinstance(event, SessionParked):
+            await self._remember_parked(agent, session)
+        return version
 
     def ephemeral(self, link: Link, frame: Ephemeral) -> None:
         """See `Peer`."""
@@ -184,12 +187,15 @@ class Desks:
         view = await self._reach(agent)
         desk = DeskState(agent, extension, profile.queues, self._rules, view)
         desk.measure(await self._store.queue.queues())
-        logs = [await self._store.log.read(charge.session) for charge in view.charges]
+        concerned = [charge.session for charge in view.charges] + await self._parked(agent)
+        logs = [await self._store.log.read(session) for session in dict.fromkeys(concerned)]
         # From here to the end nothing waits: what is committed from now on comes by the feed.
         for entries in logs:
             watched = Watched.load(entries, self._rules)
-            if watched is not None:
+            if watched is not None and desk.concerns(watched):
                 list(desk.begin(watched))
+            elif entries:
+                self._start(self._forget_parked(agent, entries[0].session))
         return self._desks.setdefault(agent, desk)
 
     async def _watch(self, desk: DeskState, session: SessionId) -> None:
@@ -205,6 +211,8 @@ class Desks:
             await self._watch(desk, entry.session)
             return
         self._show(desk.agent, shown)
+        if isinstance(entry.event, SessionResumed):
+            self._start(self._forget_parked(desk.agent, entry.session))
         if isinstance(entry.event, TextReceived | FileReceived):
             for link in self._links.get(desk.agent, ()):
                 self._undelivered.setdefault(link, {})[entry.session] = (link.last, entry.event.message)
@@ -259,6 +267,19 @@ class Desks:
             size_bytes=kept.size_bytes,
         )
         return await self._post(agent, session, event, command)
+
+    async def _parked(self, agent: AssigneeId) -> list[SessionId]:
+        """What the agent has set aside: nobody is charged for it, so the queue does not know."""
+        return [SessionId(name) for name in await self._store.shared.fields(f"parked:{agent}")]
+
+    async def _remember_parked(self, agent: AssigneeId, session: SessionId) -> None:
+        """Where more are set aside than are remembered, the oldest comes back by the citizen's own word only."""
+        with suppress(YihaoError):
+            await self._store.shared.put_field(f"parked:{agent}", session, b"", ttl_s=self._rules.park_s)
+
+    async def _forget_parked(self, agent: AssigneeId, session: SessionId) -> None:
+        with suppress(YihaoError):
+            await self._store.shared.delete_field(f"parked:{agent}", session)
 
     async def _post(self, agent: AssigneeId, session: SessionId, event: Event, command: Command) -> int:
         return await self._inbox.post(session, event, dedupe=f"desk:{agent}:{command.id}")

@@ -107,6 +107,10 @@ class DeskState:
         parked = session.phase is Phase.PARKED and session.prefer == self.agent
         return parked or (session.assignee == self.agent and session.phase in _MINE)
 
+    def concerns(self, watched: Watched) -> bool:
+        """Whether it is shown at all: offered to the agent, or theirs."""
+        return self._is_offered(watched) or self.has(watched.session)
+
     def device(self) -> frames.DeviceState:
         """How the agent is reached."""
         reachable = self.view.reachable if self.view else frozenset()
@@ -161,7 +165,7 @@ class DeskState:
             yield desk_view.contact_state(watched.session, watched.wrap_until(self.rules))
         elif had:
             yield frames.ContactGone(session=entry.session)
-        if not has and not self._is_offered(watched):
+        if not self.concerns(watched):
             del self.watched[entry.session]
 
     def _whole(self, watched: Watched) -> Iterator[Durable]:
