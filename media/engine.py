@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -64,8 +65,7 @@ class Engine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for call in tuple(self._calls):
-            await call.close()
+        await asyncio.gather(*(call.close() for call in tuple(self._calls)))
         self.ticker.close()
         self._rounds.close()
 

@@ -101,8 +101,7 @@ class RecordingStore:
             self._flusher.cancel()
             with suppress(asyncio.CancelledError):
                 await self._flusher
-        for tape in tuple(self._tapes):
-            await self.finish(tape)
+        await asyncio.gather(*(self.finish(tape) for tape in tuple(self._tapes)))
         await asyncio.to_thread(self._thread.shutdown)
 
     # Writing
@@ -122,9 +121,7 @@ class RecordingStore:
         with suppress(ValueError):
             self._tapes.remove(tape)
         await self._on_thread(partial(tape.finish, tape.gathered()))
-        if tape.failure is not None:
-            logger.error("recording %s stopped early: %s", tape.path.stem, tape.failure.strerror)
-        # Hashing an hour takes a second: not on the thread that others' sound waits for.
+        # Syncing takes long, and hashing an hour a second: not on the thread that others' sound waits for.
         return await asyncio.to_thread(self._complete, tape)
 
     def _create(self, path: Path) -> Tape:
@@ -135,6 +132,9 @@ class RecordingStore:
 
     def _complete(self, tape: Tape) -> RecordingResult:
         try:
+            tape.sync()
+            if tape.failure is not None:
+                logger.error("recording %s stopped early: %s", tape.path.stem, tape.failure.strerror)
             found = card.Card(
                 duration_s=tape.duration_s,
                 size_bytes=tape.path.stat().st_size,

@@ -122,8 +122,11 @@ class Tape:
         self._write_until(end - end % wav.PEAK_SAMPLES, gathered)
 
     def finish(self, gathered: Gathered) -> None:
-        """Write all there is and make it durable; the file stays ours until `close`."""
+        """Write all there is; the file stays ours until `close`."""
         self._write_until(self._clock(gathered.until_s), gathered)
+
+    def sync(self) -> None:
+        """Make what is written durable. Takes as long as the disk likes."""
         try:
             os.fsync(self._file)
         except OSError as error:
