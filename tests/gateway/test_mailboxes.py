@@ -232,5 +232,3 @@ async def test_a_closed_session_is_let_go(memory: MemoryStore, eventually: Event
     assert await post.phase(admission.session) is Phase.CLOSED
     assert post.mailboxes.sessions() == []
     await post.mailboxes.stop()
-
-
