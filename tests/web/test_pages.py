@@ -1,0 +1,196 @@
+"""What both pages owe to everybody who looks at them: eyes, hands and screens of any kind, and a strict policy."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.peers.browser import DESKTOP, MOBILE, Window
+from tests.peers.yihao import HOUSE, Yihao
+
+OpensWindow = Callable[..., Awaitable[Window]]
+
+SMALLEST = (320, 640)
+"""WCAG 2.2, 1.4.10: no sideways scrolling at 320 CSS pixels."""
+SIZES = ["normal", "large", "largest"]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+AXE = HOUSE / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+async def breaches(window: Window) -> list[str]:
+    """What axe finds wrong, one line each. Animations are waited for: a colour on its way has no contrast yet."""
+    await window.evaluate(
+        "Promise.all(document.getAnimations().filter(a => a.effect.getTiming().iterations < 9)"
+        ".map(a => a.finished.catch(() => 0))).then(() => 0)"
+    )
+    await window.evaluate(AXE.read_text() + "; 0")
+    found: list[dict[str, Any]] = await window.evaluate(
+        f"axe.run(document, {{ runOnly: {RULES}, resultTypes: ['violations'] }}).then(result => result.violations)"
+    )
+    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
+
+
+def no(found: list[str]) -> bool:
+    """Whether nothing was found; prints it otherwise."""
+    print(*found, sep="\n")
+    return not found
+
+
+async def sideways_px(window: Window) -> int:
+    """By how much the page is wider than its window."""
+    return int(await window.evaluate("document.documentElement.scrollWidth - innerWidth"))
+
+
+async def log_in(desk: Window, gateway: Yihao, extension: str) -> None:
+    agent = gateway.agent(extension)
+    await desk.write("#login", agent.login)
+    await desk.write("#password", agent.password)
+    await desk.click(".enter")
+    await desk.sees(".presence")
+    await desk.sees(".list .empty")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_citizens_page_is_open_to_all(gateway: Yihao, window: OpensWindow, size: str) -> None:
+    citizen = await window(gateway.http, MOBILE)
+    await citizen.sees(".welcome")
+    await citizen.click(f".size-{size}")
+    assert no(await breaches(citizen))
+    assert await sideways_px(citizen) <= 0
+    drawn_px = float(
+        await citizen.evaluate("parseFloat(getComputedStyle(document.querySelector('.welcome p')).fontSize)")
+    )
+    assert drawn_px >= {"normal": 18, "large": 22, "largest": 30}[size]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_talk_fits_the_smallest_screen(gateway: Yihao, window: OpensWindow, size: str) -> None:
+    citizen = await window(gateway.http, SMALLEST)
+    await citizen.sees(".welcome")
+    await citizen.click(f".size-{size}")
+    await citizen.write(".composer textarea", "请问" + "一" * 60 + " https://example.org/" + "a" * 90)
+    await citizen.click(".composer .send")
+    await citizen.sees(".bubble-citizen .state-sent")
+    await citizen.sees(".standing .act")
+    assert await sideways_px(citizen) <= 0
+    assert no(await breaches(citizen))
+
+
+async def test_the_chosen_size_and_language_stay(gateway: Yihao, window: OpensWindow) -> None:
+    citizen = await window(gateway.http)
+    await citizen.sees(".welcome")
+    await citizen.click(".size-large")
+    await citizen.click(".language")
+    await citizen.sees("h1:has-text('Citizen Service Hotline')")
+    await citizen.reload()
+    await citizen.sees("h1:has-text('Citizen Service Hotline')")
+    assert await citizen.evaluate("[document.documentElement.lang, document.documentElement.dataset.text]") == [
+        "en",
+        "large",
+    ]
+
+
+async def test_a_draft_and_the_conversation_outlive_a_reload(gateway: Yihao, window: OpensWindow) -> None:
+    citizen = await window(gateway.http)
+    await citizen.sees(".welcome")
+    await citizen.click(".starters button:nth-child(3)")
+    await citizen.press("End")
+    await citizen.type(".composer textarea", "噪音")
+    await citizen.reload()
+    await citizen.sees(".composer textarea")
+    assert await citizen.evaluate("document.querySelector('.composer textarea').value") == "我要投诉：噪音"
+    await citizen.click(".composer .send")
+    await citizen.sees(".bubble-citizen .state-sent")
+    await citizen.reload()
+    await citizen.sees(".bubble-citizen:has-text('我要投诉：噪音')")
+    assert await citizen.count(".bubble-citizen") == 1
+
+
+@pytest.mark.parametrize("size", [DESKTOP, MOBILE])
+async def test_the_desk_is_open_to_all(gateway: Yihao, window: OpensWindow, size: tuple[int, int]) -> None:
+    desk = await window(f"{gateway.http}/desk", size)
+    await desk.sees("#login")
+    assert no(await breaches(desk))
+    await log_in(desk, gateway, "8001")
+    assert no(await breaches(desk))
+    await desk.click(".rail .item:has-text('深色')")
+    assert no(await breaches(desk))
+    assert await sideways_px(desk) <= 0
+    await desk.click(".rail .item:has-text('浅色')")
+    await desk.click(".rail .item:has-text('快捷键')")
+    await desk.sees(".el-dialog kbd")
+    await desk.press("Escape")
+    await desk.sees_no(".el-dialog kbd")
+    await desk.click(".rail .item:has-text('退出')")
+    await desk.sees("#login")
+
+
+async def test_a_wrong_password_is_told_without_telling_which_names_exist(gateway: Yihao, window: OpensWindow) -> None:
+    desk = await window(f"{gateway.http}/desk")
+    told = []
+    for login in (gateway.agent("8002").login, "nobody"):
+        await desk.write("#login", login)
+        await desk.write("#password", "wrong")
+        await desk.click(".enter")
+        told.append(await desk.sees(".el-alert"))
+        await desk.reload()
+        await desk.sees("#login")
+    assert told == ["工号或密码不正确。"] * 2
+
+
+async def test_a_second_window_is_told_and_may_take_over(gateway: Yihao, window: OpensWindow) -> None:
+    first, second = await window(f"{gateway.http}/desk"), await window(f"{gateway.http}/desk")
+    await log_in(first, gateway, "8003")
+    agent = gateway.agent("8003")
+    await second.write("#login", agent.login)
+    await second.write("#password", agent.password)
+    await second.click(".enter")
+    await second.click(".veil .el-button")
+    await second.sees(".el-empty")
+    await second.sees_no(".veil")
+    await first.sees(".veil h2:has-text('已在别处打开')")
+
+
+async def test_a_reload_takes_its_own_place_back(gateway: Yihao, window: OpensWindow) -> None:
+    desk = await window(f"{gateway.http}/desk")
+    await log_in(desk, gateway, "8003")
+    for _ in range(3):
+        await desk.reload()
+        await desk.sees(".el-empty")
+        assert await desk.count(".veil") == 0
+
+
+async def test_another_sites_button_opens_the_chat(gateway: Yihao, window: OpensWindow) -> None:
+    host = await window(gateway.http)
+    await host.sees(".welcome")
+    await host.evaluate(
+        "new Promise(done => { const script = document.createElement('script');"
+        "script.src = '/widget.js'; script.onload = () => done(0); document.head.append(script); })"
+    )
+    await host.click("button:has-text('12345 在线咨询')")
+    await host.sees("iframe[title='12345 在线咨询']")
+    inside = "document.querySelector('iframe').contentDocument"
+    await host.evaluate(
+        f"new Promise(done => {{ const wait = () => {inside}.querySelector('.minimise') ? done(0)"
+        ": requestAnimationFrame(wait); wait(); })"
+    )
+    await host.evaluate(f"{inside}.querySelector('.minimise').click()")
+    await host.sees_no("iframe")
+    await host.sees("button:has-text('12345 在线咨询')")
+
+
+@pytest.mark.parametrize("path", ["/", "/desk"])
+async def test_pages_keep_the_policy_and_come_compressed(gateway: Yihao, window: OpensWindow, path: str) -> None:
+    page = await window(f"{gateway.http}{path}")
+    await page.sees("h1")
+    assert [complaint for complaint in page.complaints if "401" not in complaint] == []
+    async with aiohttp.ClientSession(auto_decompress=False) as http:
+        async with http.get(f"{gateway.http}{path}") as answer:
+            html = await answer.text()
+        parts = re.findall(r'(?:src|href)="(/assets/[^"]+\.(?:js|css))"', html)
+        assert parts
+        for part in parts:
+            async with http.get(f"{gateway.http}{part}", headers={"Accept-Encoding": "br"}) as answer:
+                assert answer.headers["Content-Encoding"] == "br"
