@@ -124,8 +124,6 @@ class World:
                     node.sip_text,
                     extension,
                     agent.sip_password,
-                    sip_port=self.free_port(),
-                    control_port=self.free_port(),
                     answers=True,
                 )
                 self.phones[extension] = await self._stack.enter_async_context(phone)

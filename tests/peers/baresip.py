@@ -2,15 +2,18 @@
 
 Its control port speaks JSON in netstrings. It keeps what it said and heard as WAV files. Traps: `net_interface` must be
 an address, else it refuses loopback; the end of the file that it plays hangs up, so that the file must be longer than
-any call; `quit` waits for its un-REGISTER to be answered, so that it is killed when the server is gone.
+any call; `quit` waits for its un-REGISTER to be answered, so that it is killed when the server is gone; beside its SIP
+port it takes the next one, for TLS.
 """
 
 import asyncio
 import json
+import random
 import shutil
 import signal
+import socket
 import subprocess
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -45,13 +48,13 @@ class Baresip:
     server: str
     extension: str
     password: str
-    sip_port: int
-    control_port: int
     answers: bool = False
     transport: str = "udp"
     says: Sound | None = None
     """Said over and over, from the answer of a call on; silence when None."""
     events: list[dict[str, Any]] = field(default_factory=list)
+    sip_port: int = field(default_factory=lambda: _free_pair())
+    control_port: int = field(default_factory=lambda: _free_pair())
     _child: subprocess.Popen[bytes] | None = None
     _reader: asyncio.Task[None] | None = None
     _writer: asyncio.StreamWriter | None = None
@@ -94,7 +97,16 @@ class Baresip:
         self._child.kill()
 
     async def registered(self, deadline_s: float = 10.0) -> None:
-        await self.saw("REGISTER_OK", deadline_s)
+        """Wait until it is; asked for, since the event may have come before anybody listened."""
+        answer: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(deadline_s):
+                while "OK" not in str(answer.get("data")):
+                    assert not self.all("REGISTER_FAIL"), f"{self.extension}: REGISTER_FAIL"
+                    await asyncio.sleep(0.02)
+                    answer = await self.command("reginfo")
+        except TimeoutError:
+            raise AssertionError(f"{self.extension}: not registered within {deadline_s} s, but {answer}") from None
 
     async def saw(self, kind: str, deadline_s: float = 5.0, *, times: int = 1) -> dict[str, Any]:
         """Wait until an event of this type (CALL_INCOMING, CALL_ESTABLISHED, CALL_CLOSED …) has come so often."""
@@ -200,6 +212,21 @@ class Baresip:
                     self._news.set()
                 elif (reply := self._replies.pop(str(value.get("token")), None)) is not None and not reply.done():
                     reply.set_result(value)
+
+
+def _free_pair() -> int:
+    """A port that is free together with the next one, below those that the system gives to whoever asks for any."""
+    for _ in range(100):
+        port = random.randrange(20000, 32000, 2)
+        with ExitStack() as stack:
+            try:
+                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                    for one in (port, port + 1):
+                        stack.enter_context(socket.socket(socket.AF_INET, kind)).bind(("127.0.0.1", one))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no two free ports side by side")
 
 
 def _module_folder() -> Path:

@@ -1,7 +1,6 @@
 """The phones of the tests, one against the other: what they cannot do alone they cannot show about a gateway."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,14 @@ from tests.peers.rtp import RtpEnd
 from tests.peers.sipp import ANSWERED, HANG_UP, INVITE, Sipp, pause
 from tests.peers.sound import likeness, speech
 
+NOWHERE = "127.0.0.1:9"
+"""Where they would register: they are called directly."""
 
-async def test_a_softphone_and_a_caller_hear_each_other(tmp_path: Path, free_port: Callable[[], int]) -> None:
+
+async def test_a_softphone_and_a_caller_hear_each_other(tmp_path: Path) -> None:
     said, answered = speech(2, seed=1), speech(2, seed=2)
-    port = free_port()
-    softphone = Baresip(tmp_path, f"127.0.0.1:{port}", "8001", "-", port, free_port(), answers=True, says=answered)
-    async with softphone, Telephones(("127.0.0.1", port)) as phones:
+    softphone = Baresip(tmp_path, NOWHERE, "8001", "-", answers=True, says=answered)
+    async with softphone, Telephones(("127.0.0.1", softphone.sip_port)) as phones:
         call = await phones.call("8001")
         await call.answered()
         await softphone.saw("CALL_ESTABLISHED")
@@ -29,10 +30,9 @@ async def test_a_softphone_and_a_caller_hear_each_other(tmp_path: Path, free_por
         assert likeness(answered, call.sound.heard()).correlation >= 0.9
 
 
-async def test_a_softphone_rings_until_the_caller_gives_up(tmp_path: Path, free_port: Callable[[], int]) -> None:
-    port = free_port()
-    softphone = Baresip(tmp_path, f"127.0.0.1:{port}", "8001", "-", port, free_port())
-    async with softphone, Telephones(("127.0.0.1", port)) as phones:
+async def test_a_softphone_rings_until_the_caller_gives_up(tmp_path: Path) -> None:
+    softphone = Baresip(tmp_path, NOWHERE, "8001", "-")
+    async with softphone, Telephones(("127.0.0.1", softphone.sip_port)) as phones:
         call = await phones.call("8001")
         await softphone.saw("CALL_INCOMING")
         assert call.status == 180
@@ -41,10 +41,9 @@ async def test_a_softphone_rings_until_the_caller_gives_up(tmp_path: Path, free_
         await softphone.saw("CALL_CLOSED")
 
 
-async def test_a_softphone_refuses(tmp_path: Path, free_port: Callable[[], int]) -> None:
-    port = free_port()
-    softphone = Baresip(tmp_path, f"127.0.0.1:{port}", "8001", "-", port, free_port())
-    async with softphone, Telephones(("127.0.0.1", port)) as phones:
+async def test_a_softphone_refuses(tmp_path: Path) -> None:
+    softphone = Baresip(tmp_path, NOWHERE, "8001", "-")
+    async with softphone, Telephones(("127.0.0.1", softphone.sip_port)) as phones:
         call = await phones.call("8001")
         await softphone.saw("CALL_INCOMING")
         await softphone.hang_up()
@@ -52,14 +51,12 @@ async def test_a_softphone_refuses(tmp_path: Path, free_port: Callable[[], int])
         assert await asyncio.wait_for(call.ended(), 1) == call.over
 
 
-async def test_sipp_calls_with_the_sound_of_the_test(tmp_path: Path, free_port: Callable[[], int]) -> None:
+async def test_sipp_calls_with_the_sound_of_the_test(tmp_path: Path) -> None:
     said, answered = speech(2, seed=1), speech(2, seed=2)
-    port = free_port()
-    server = f"127.0.0.1:{port}"
-    softphone = Baresip(tmp_path / "b", server, "8001", "-", port, free_port(), answers=True, says=answered)
+    softphone = Baresip(tmp_path / "b", NOWHERE, "8001", "-", answers=True, says=answered)
     async with softphone, RtpEnd() as sound:
         steps = [INVITE, ANSWERED, pause(2500), HANG_UP]
-        async with Sipp(tmp_path / "s", server, steps, sound.port, number="8001") as sipp:
+        async with Sipp(tmp_path / "s", f"127.0.0.1:{softphone.sip_port}", steps, sound.port, number="8001") as sipp:
             await softphone.saw("CALL_ESTABLISHED")
             await sound.spoken_to()
             await sound.say(said)
@@ -69,11 +66,9 @@ async def test_sipp_calls_with_the_sound_of_the_test(tmp_path: Path, free_port: 
         assert likeness(answered, sound.heard()).correlation >= 0.9
 
 
-async def test_sipp_tells_of_a_failure(tmp_path: Path, free_port: Callable[[], int]) -> None:
-    port = free_port()
-    server = f"127.0.0.1:{port}"
-    softphone = Baresip(tmp_path / "b", server, "8001", "-", port, free_port())
-    caller = Sipp(tmp_path / "s", server, [INVITE, ANSWERED, HANG_UP], number="8001")
+async def test_sipp_tells_of_a_failure(tmp_path: Path) -> None:
+    softphone = Baresip(tmp_path / "b", NOWHERE, "8001", "-")
+    caller = Sipp(tmp_path / "s", f"127.0.0.1:{softphone.sip_port}", [INVITE, ANSWERED, HANG_UP], number="8001")
     async with softphone, caller:
         await softphone.saw("CALL_INCOMING")
         await softphone.hang_up()

@@ -57,7 +57,7 @@ async def own_gateway(short_folder: Path) -> AsyncIterator[Callable[..., Yihao]]
 
 
 @pytest.fixture
-async def softphone(tmp_path: Path, free_port: Callable[[], int]) -> AsyncIterator[Callable[..., object]]:
+async def softphone(tmp_path: Path) -> AsyncIterator[Callable[..., object]]:
     """Makes an agent's softphone and registers it: `await softphone(gateway, "8001")`."""
     async with AsyncExitStack() as stack:
 
@@ -75,8 +75,6 @@ async def softphone(tmp_path: Path, free_port: Callable[[], int]) -> AsyncIterat
                 gateway.sip_text,
                 extension,
                 password or gateway.agent(extension).sip_password,
-                sip_port=free_port(),
-                control_port=free_port(),
                 answers=answers,
                 transport=transport,
                 says=says,
