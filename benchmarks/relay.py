@@ -10,7 +10,8 @@ rounds that take the subjects in turn; medians are compared.
 - pyvoip: pyVoIP's RTPClient with a thread that writes what it reads, µ-law, a call having one far end only. It is let
   lose one frame in a hundred, since its clock is never quite even.
 
-`--short` makes one round over every second level instead of five over all. A machine that does other work meanwhile gives smaller numbers for all.
+`--short` makes one round over every second level instead of five over all. A machine that does other work meanwhile
+gives smaller numbers for all.
 """
 
 from __future__ import annotations

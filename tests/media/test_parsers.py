@@ -94,6 +94,20 @@ def test_loss_is_counted_over_the_wrap_of_the_sequence(first: int, kept: list[bo
     assert incoming.jitter < 1e-6
 
 
+@pytest.mark.parametrize("back", [1, 30, 99])
+@pytest.mark.parametrize("clock", [0, 1_000_000])
+def test_a_far_end_that_begins_anew_close_behind_itself_is_followed(back: int, clock: int) -> None:
+    incoming = rtp.Incoming()
+    for index in range(200):
+        incoming.take(rtp.Packet(False, 8, index, index * 160, 1, bytes(160)), index * 0.02)
+    before = incoming.generation
+    for index in range(20):
+        again = rtp.Packet(False, 8, 200 - back + index, (clock + index) * 160, 1, bytes(160))
+        incoming.take(again, 4 + index * 0.02)
+    assert incoming.generation != before
+    assert incoming.next_sequence == 220 - back
+
+
 @given(st.lists(st.tuples(st.integers(0, 1), packets), max_size=80))
 def test_the_receiver_of_any_mixture_hears_one_stream(steps: list[tuple[int, rtp.Packet]]) -> None:
     outgoing = rtp.Outgoing(5, 65530, 2**32 - 100)

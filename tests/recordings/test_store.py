@@ -126,7 +126,7 @@ def test_channels_stay_together(tmp_path: Path, trouble: str) -> None:
         ahead_s = np.arange(count) * 0.02
         delays[Slot.AGENT] = np.where((ahead_s > 5) & (ahead_s < 5.15), 5.16 - ahead_s, 0.02)
     elif trouble == "drift":
-        rate = 1.0015  # 1.5 in a thousand, thirty times what a bad quartz does
+        rate = 1.004  # four in a thousand, forty times what a bad quartz does
     elif trouble == "late start":
         delays[Slot.AGENT][0] = 0.16
     if trouble == "leap":
@@ -142,7 +142,7 @@ def test_channels_stay_together(tmp_path: Path, trouble: str) -> None:
     tape.close()
     left, right = channels(tmp_path / "x" / "a.wav")
     for start_s in (1, 8, 17):
-        part = slice(int(start_s * 8000), int(start_s * 8000) + 8000)
+        part = slice(int(start_s * 8000), int(start_s * 8000) + 4000)
         shifts = []
         for slot, heard in ((Slot.CITIZEN, left), (Slot.AGENT, right)):
             alike, shift = likeness(said[slot][part], heard)
