@@ -23,6 +23,11 @@ export function useSpeech() {
     return te(`channel.${name}`, "zh") ? t(`channel.${name}`) : name;
   }
 
+  /** Queues are policy: a supervisor may name one as they like, and then that is its name. */
+  function queue(name: string): string {
+    return te(`queues.${name}`, "zh") ? t(`queues.${name}`) : name;
+  }
+
   function reason(name: string): string {
     return te(`presence.reasons.${name}`, "zh") ? t(`presence.reasons.${name}`) : name;
   }
@@ -36,5 +41,5 @@ export function useSpeech() {
     });
   }
 
-  return { t, te, span, citizen, channel, reason, clock };
+  return { t, te, span, citizen, channel, queue, reason, clock };
 }

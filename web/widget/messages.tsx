@@ -2,7 +2,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Citizen } from "@shared/protocol";
 import type { Bubble, Conversation } from "./conversation";
 import { Icon } from "./icons";
-import type { Language, Say } from "./words";
+import { type Language, type Say, called } from "./words";
 
 /** Not every image: an SVG may bear scripts, and would run them as ours. */
 const PICTURE = /^image\/(jpeg|png|webp|gif)$/;
@@ -44,7 +44,7 @@ export function Message({ bubble, conversation, say }: Props) {
         {!isOwn && (
           <header>
             {from !== "system" && <span class={`tag tag-${from}`}>{say(from)}</span>}
-            <span class="name">{from === "system" ? say("system") : name}</span>
+            <span class="name">{from === "system" ? say("system") : called(name, say)}</span>
           </header>
         )}
         <div class="body">

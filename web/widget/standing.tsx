@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Conversation, View } from "./conversation";
 import { Icon } from "./icons";
-import type { Say } from "./words";
+import { type Say, called } from "./words";
 
 /** Under this, a wait is "in a moment": an estimate in seconds would only seem exact. */
 const MOMENT_S = 45;
@@ -22,7 +22,7 @@ export function Standing({ view, say, conversation }: Props) {
         <span class="lamp" aria-hidden="true" />
         <span class="standing-words">
           <strong>
-            {assignee && phase === "talking" ? say("phase_talking", { name: assignee.name }) : say(`phase_${phase}`)}
+            {assignee && phase === "talking" ? say("phase_talking", { name: called(assignee.name, say) }) : say(`phase_${phase}`)}
           </strong>
           {assignee && isOpen && <span class={`tag tag-${assignee.kind}`}>{say(assignee.kind)}</span>}
           {phase === "waiting" && <Place view={view} say={say} />}

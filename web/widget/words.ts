@@ -51,6 +51,7 @@ const zh = {
   bot: "机器人",
   agent: "人工",
   system: "系统",
+  badge: "工号 {name}",
   typing_bot: "机器人正在回复…",
   typing_agent: "工作人员正在输入…",
 
@@ -147,6 +148,7 @@ const en: Record<Word, string> = {
   bot: "Robot",
   agent: "Staff",
   system: "System",
+  badge: "No. {name}",
   typing_bot: "The robot is answering…",
   typing_agent: "The staff member is typing…",
 
@@ -191,6 +193,11 @@ const en: Record<Word, string> = {
 const words: Record<Language, Record<Word, string>> = { zh, en };
 
 export type Say = (word: Word, values?: Record<string, string | number>) => string;
+
+/** How someone who answers is called: an agent's number needs a word before it, a bot's name does not. */
+export function called(name: string, say: Say): string {
+  return /^\d+$/.test(name) ? say("badge", { name }) : name;
+}
 
 /** A speaker of one language: `say("place", { ahead: 3 })`. */
 export function speaker(language: Language): Say {

@@ -63,6 +63,7 @@ export const en: Words = {
     unreachable_title: "No device to take contacts with",
   },
   phone: { registered: "Phone {extension} registered", none: "No phone", none_hint: "Register a softphone to take calls." },
+  queues: { general: "General", bots: "Robots", business: "Business" },
   queue: { waiting: "{count} waiting", longest: "longest {time}", ready: "{count} ready", none: "No queue figures yet" },
   medium: { voice: "call", chat: "chat", message: "message" },
   channel: { phone: "Phone", webchat: "Web", sms: "SMS", wechat: "WeChat" },

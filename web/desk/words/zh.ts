@@ -54,6 +54,7 @@ export const zh = {
     unreachable_title: "没有可用的接听设备",
   },
   phone: { registered: "话机 {extension} 已注册", none: "话机未注册", none_hint: "登记软电话后才能接听来电。" },
+  queues: { general: "综合", bots: "机器人", business: "企业服务" },
   queue: { waiting: "{count} 人等待", longest: "最长 {time}", ready: "{count} 席空闲", none: "暂无排队数据" },
   medium: { voice: "来电", chat: "在线会话", message: "留言" },
   channel: { phone: "电话", webchat: "网页", sms: "短信", wechat: "微信" },
