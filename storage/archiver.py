@@ -12,7 +12,7 @@ from session.ports import Entry, SharedState
 from storage.errors import EarlierMissing, StaleCursor
 from storage.history import History
 
-_LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 LEASE = "archiver"
 LEASE_S = 15.0
@@ -57,7 +57,7 @@ class Archiver:
             except StaleCursor:
                 continue
             except YihaoError as error:
-                _LOG.warning("archive waits: %s", error)
+                log.warning("archive waits: %s", error)
                 await asyncio.sleep(error.retry_after_s or RETRY_S)
             else:
                 await asyncio.sleep(GATHER_S if worked else 0)
@@ -85,7 +85,7 @@ class Archiver:
             # The database is younger than the log's last trim: what the feed no longer has, each session's own log has.
             earlier = [entry for session, after in missing.after.items() for entry in await self._whole(session, after)]
         written = await self._history.archive([*earlier, *entries], since=since, upto=upto, holes=True)
-        _LOG.warning("archived %d entries, some from the sessions' own logs", written)
+        log.warning("archived %d entries, some from the sessions' own logs", written)
         return written
 
     async def _whole(self, session: SessionId, after: int) -> list[Entry]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ BUSY_S = 10.0
 """How long a writer waits for another process's write to SQLite."""
 _MIGRATION_LOCK = 0x59696861
 """Names our advisory lock in PostgreSQL: nodes that start at once migrate one after the other."""
+_PAUSE_S = 0.02
 _IMMEDIATE = "yihao_immediate"
 
 
@@ -42,7 +46,10 @@ class Database:
 
         Raises `UnsupportedDatabase`, `StorageUnavailable`.
         """
-        engine = _engine(url)
+        address = _address(url)
+        if address.get_backend_name() == "sqlite":
+            await asyncio.to_thread(_make_file, Path(address.database or ""))
+        engine = _engine(address)
         try:
             database = cls(engine)
             async with database.writing() as connection:
@@ -81,27 +88,46 @@ def _typed_failures() -> Iterator[None]:
         raise
 
 
-def _engine(url: str) -> AsyncEngine:
+def _address(url: str) -> URL:
+    """The address with our driver in it. Raises `UnsupportedDatabase`."""
     try:
         address = make_url(url)
     except ArgumentError as error:
         raise UnsupportedDatabase("") from error
-    match address.get_backend_name():
-        case "sqlite" if address.database:
-            return _sqlite_engine(address.set(drivername="sqlite+aiosqlite"), Path(address.database))
-        case "postgresql":
-            # A dead connection is found before it is used: the database may have been restarted.
-            return create_async_engine(address.set(drivername="postgresql+asyncpg"), pool_pre_ping=True)
-        case scheme:
-            raise UnsupportedDatabase(scheme)
+    scheme = address.get_backend_name()
+    if scheme == "postgresql":
+        return address.set(drivername="postgresql+asyncpg")
+    if scheme == "sqlite" and address.database:
+        return address.set(drivername="sqlite+aiosqlite")
+    raise UnsupportedDatabase(scheme)
 
 
-def _sqlite_engine(address: URL, file: Path) -> AsyncEngine:
+def _make_file(file: Path) -> None:
+    """SQLite's file, for its owner alone since it holds what citizens said, and in WAL mode, which stays with it.
+
+    Where several processes make it at once, SQLite refuses the change of mode without waiting: so we wait.
+    """
+    ends_at = time.monotonic() + BUSY_S
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)  # it holds what citizens said
-    except OSError as error:
-        raise StorageUnavailable(error.strerror or "its file cannot be made") from error
+        file.touch(mode=0o600)
+        with closing(sqlite3.connect(file, timeout=BUSY_S)) as connection:
+            while not _is_wal(connection) and time.monotonic() < ends_at:
+                time.sleep(_PAUSE_S)
+    except (OSError, sqlite3.Error) as error:
+        raise StorageUnavailable(type(error).__name__) from error
+
+
+def _is_wal(connection: sqlite3.Connection) -> bool:
+    with suppress(sqlite3.OperationalError):
+        return bool(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal")
+    return False
+
+
+def _engine(address: URL) -> AsyncEngine:
+    if address.get_backend_name() == "postgresql":
+        # A dead connection is found before it is used: the database may have been restarted.
+        return create_async_engine(address, pool_pre_ping=True)
     engine = create_async_engine(address, connect_args={"timeout": BUSY_S})
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -109,7 +135,6 @@ def _sqlite_engine(address: URL, file: Path) -> AsyncEngine:
         # Python's sqlite3 would begin transactions by its own lights, and leave DDL outside of them.
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")  # the store is trimmed after a commit: it must be on disk
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()

@@ -11,7 +11,7 @@ from accounts.passwords import Passwords
 from accounts.roster import Roster
 from session.ids import AssigneeId
 from storage.database import Database, sqlite_url
-from tests.accounts.shared_state import SharedStateInMemory
+from tests.accounts.shared_state import TurnedShared
 
 PASSWORD = "correct horse battery"
 WANG = Agent(AssigneeId("wang"), "王芳", extension="8001", queues=("general",))
@@ -41,10 +41,10 @@ async def wang(roster: Roster) -> Agent:
 
 
 @pytest.fixture
-def shared() -> SharedStateInMemory:
-    return SharedStateInMemory()
+def shared() -> TurnedShared:
+    return TurnedShared()
 
 
 @pytest.fixture
-def logins(roster: Roster, shared: SharedStateInMemory) -> Logins:
+def logins(roster: Roster, shared: TurnedShared) -> Logins:
     return Logins(roster, shared, pepper=b"p" * 32, idle_s=1800, longest_s=43_200)

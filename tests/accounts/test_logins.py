@@ -13,7 +13,7 @@ from accounts.logins import _BY_ADDRESS, _BY_LOGIN, TICKET_S, Logins
 from accounts.passwords import Passwords
 from accounts.roster import Roster
 from tests.accounts.conftest import PASSWORD
-from tests.accounts.shared_state import SharedStateInMemory
+from tests.accounts.shared_state import TurnedShared
 
 HERE = "192.0.2.1"
 
@@ -52,9 +52,7 @@ async def test_unknown_logins_cost_the_same_work(roster: Roster, wang: Agent) ->
     assert 0.5 < unknown / known < 2
 
 
-async def test_one_login_may_be_tried_five_times_at_once(
-    logins: Logins, wang: Agent, shared: SharedStateInMemory
-) -> None:
+async def test_one_login_may_be_tried_five_times_at_once(logins: Logins, wang: Agent, shared: TurnedShared) -> None:
     for _ in range(5):
         with pytest.raises(WrongPassword):
             await logins.log_in("wang", "wrong password", address=HERE)
@@ -75,7 +73,7 @@ async def test_one_address_may_not_try_many_logins(logins: Logins, wang: Agent) 
     assert await enter(logins, "192.0.2.2")
 
 
-async def test_many_addresses_may_not_try_one_login(logins: Logins, wang: Agent, shared: SharedStateInMemory) -> None:
+async def test_many_addresses_may_not_try_one_login(logins: Logins, wang: Agent, shared: TurnedShared) -> None:
     for _ in range(60):
         await logins._limit(_BY_LOGIN, "wang")
     with pytest.raises(TooManyAttempts):
@@ -88,16 +86,14 @@ async def test_a_flood_of_checks_is_told_to_come_again(passwords: Passwords) -> 
     assert await passwords.fits(None, "x") is False
 
 
-async def test_names_of_keys_and_values_give_nothing_away(
-    logins: Logins, wang: Agent, shared: SharedStateInMemory
-) -> None:
+async def test_names_of_keys_and_values_give_nothing_away(logins: Logins, wang: Agent, shared: TurnedShared) -> None:
     token = await enter(logins)
     ticket = await logins.ticket(token)
-    for key in (*shared.values, *shared.buckets):
+    for key in shared.names:
         assert not any(secret in key for secret in ("wang", HERE, token, ticket))
 
 
-async def test_a_login_ends_when_idle(logins: Logins, wang: Agent, shared: SharedStateInMemory) -> None:
+async def test_a_login_ends_when_idle(logins: Logins, wang: Agent, shared: TurnedShared) -> None:
     token = await enter(logins)
     for _ in range(10):
         shared.clock_s += 1700
@@ -107,7 +103,7 @@ async def test_a_login_ends_when_idle(logins: Logins, wang: Agent, shared: Share
         await logins.agent(token)
 
 
-async def test_a_login_ends_after_twelve_hours_of_use(logins: Logins, wang: Agent, shared: SharedStateInMemory) -> None:
+async def test_a_login_ends_after_twelve_hours_of_use(logins: Logins, wang: Agent, shared: TurnedShared) -> None:
     token = await enter(logins)
     for _ in range(43_200 // 600 - 1):
         shared.clock_s += 600
@@ -117,9 +113,7 @@ async def test_a_login_ends_after_twelve_hours_of_use(logins: Logins, wang: Agen
         await logins.agent(token)
 
 
-async def test_use_is_not_written_down_at_each_request(
-    logins: Logins, wang: Agent, shared: SharedStateInMemory
-) -> None:
+async def test_use_is_not_written_down_at_each_request(logins: Logins, wang: Agent, shared: TurnedShared) -> None:
     token = await enter(logins)
     before = shared.writes
     for _ in range(100):
@@ -178,7 +172,7 @@ async def test_of_two_that_come_with_one_ticket_one_gets_in(logins: Logins, wang
     assert came.count(wang) == 1
 
 
-async def test_a_ticket_ends_soon_and_with_its_login(logins: Logins, wang: Agent, shared: SharedStateInMemory) -> None:
+async def test_a_ticket_ends_soon_and_with_its_login(logins: Logins, wang: Agent, shared: TurnedShared) -> None:
     token = await enter(logins)
     late, ended = await logins.ticket(token), await logins.ticket(token)
     shared.clock_s += TICKET_S - 1

@@ -13,7 +13,7 @@ from storage.archiver import Archiver
 from storage.database import Database, sqlite_url
 from storage.errors import StorageUnavailable
 from storage.history import BEGINNING, History
-from tests.accounts.shared_state import SharedStateInMemory
+from tests.accounts.shared_state import TurnedShared
 from tests.conftest import Eventually
 from tests.session.stories import STORIES, stamped
 from tests.storage.live_log import LiveLog, entries_of
@@ -32,8 +32,8 @@ def of(session: SessionId, entries: list[Entry]) -> list[Entry]:
     return [entry for entry in entries if entry.session == session]
 
 
-def archiver(log: LiveLog, history: History, shared: SharedStateInMemory | None = None, name: str = "n1") -> Archiver:
-    return Archiver(log, shared or SharedStateInMemory(), history, holder=name)
+def archiver(log: LiveLog, history: History, shared: TurnedShared | None = None, name: str = "n1") -> Archiver:
+    return Archiver(log, shared or TurnedShared(), history, holder=name)
 
 
 async def test_all_is_archived_page_by_page_and_trimmed_after(history: History) -> None:
@@ -140,11 +140,11 @@ async def test_what_nobody_has_any_more_does_not_stop_the_archive(history: Histo
 
 
 async def test_it_works_only_where_it_holds_the_lease(history: History, eventually: Eventually) -> None:
-    log, shared = LiveLog(), SharedStateInMemory()
+    log, shared = LiveLog(), TurnedShared()
     await shared.lease("archiver", "other", ttl_s=60)
     log.add(*feed())
     task = asyncio.create_task(archiver(log, history, shared).run())
-    await eventually(lambda: "archiver" in shared.leases)
+    await eventually(lambda: "archiver" in shared.names)
     assert await history.cursor() == BEGINNING
     shared.clock_s += 61
     await eventually(lambda: not log.feed)

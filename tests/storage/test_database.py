@@ -11,11 +11,12 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, sel
 
 import accounts.tables
 import storage.history
+import storage.policies
 from storage.database import Database, sqlite_url
 from storage.errors import StorageUnavailable, UnsupportedDatabase
 from storage.metadata import METADATA, Instant
 
-ROOMS = (accounts.tables, storage.history)
+ROOMS = (accounts.tables, storage.history, storage.policies)
 
 
 async def test_the_migrated_schema_is_what_the_code_describes(database: Database) -> None:
@@ -54,7 +55,7 @@ async def test_processes_that_start_at_once_do_not_collide(database_url: str) ->
         async with Database.open(database_url):
             pass
 
-    await asyncio.gather(*(start() for _ in range(4)))
+    await asyncio.gather(*(start() for _ in range(8)))
 
 
 async def test_instants_survive_both_databases(database: Database) -> None:

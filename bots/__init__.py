@@ -1,0 +1,1 @@
+"""Programs that are assignees: they take offers as agents do, and are always shown as what they are."""
