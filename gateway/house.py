@@ -18,6 +18,9 @@ from accounts.errors import NotLoggedIn
 from accounts.logins import Logins
 from accounts.passwords import Passwords
 from accounts.roster import Roster
+from bots.guide import Guide
+from bots.hours import BusinessHours
+from bots.runner import BotRunner
 from channels.contract import Channel
 from channels.phone.adapter import PhoneChannel
 from channels.phone.settings import PhoneSettings
@@ -34,12 +37,13 @@ from gateway.measures import Measures
 from gateway.metrics import Metrics
 from gateway.node import Node
 from gateway.performer import Performer
+from gateway.routing import Route
 from gateway.rulebook import Rulebook
 from gateway.staff import Staff
 from gateway.telephones import TelephonesReach
 from media.engine import Engine
 from media.prompts import PromptLibrary
-from queueing.contract import Store
+from queueing.contract import Presence, Profile, Store
 from queueing.embedded import EmbeddedValkey
 from queueing.settings import QueueSettings
 from queueing.store import RedisStore
@@ -50,7 +54,8 @@ from realtime.socket import Sockets
 from recordings.store import RecordingStore
 from session.events import RecordingFinished
 from session.ids import LegId, NodeId, RecordingId, SessionId
-from session.ports import Entry, SessionGone, StoreUnavailable
+from session.ports import Contact, Entry, SessionGone, StoreUnavailable
+from session.state import AssigneeKind, Medium
 from storage.archiver import Archiver
 from storage.database import Database, sqlite_url
 from storage.files import FileStore
@@ -63,6 +68,8 @@ LARGEST_BODY_BYTES = 11 * 1024 * 1024
 """Of one request: a file of the largest kind that is taken, and what goes around it."""
 SCRAPERS = ("127.0.0.0/8", "::1/128")
 RETRY_S = 0.5
+ATTEND_S = 5.0
+BOT_CAPACITY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,7 @@ class _Builder:
         self._keys = machine_secrets(settings)
         self._node = NodeId(f"{socket.gethostname()[:24]}-{secrets.token_hex(4)}")
         self._metrics = Metrics()
+        self._hours = BusinessHours.parse(settings.bots.hours)
         self._channels: dict[str, Channel] = {}
 
     async def build(self) -> House:
@@ -127,19 +135,27 @@ class _Builder:
         node, mailboxes, inbox = self._core()
         await node.start()
         webchat, desks = self._sockets(inbox)
-        await self._staff.look()
+        bots = self._bots(inbox)
+        await self._enlist(bots)
         measures = Measures(self._store, self._metrics)
-        feed = Feed(self._store.log, _followers(mailboxes, webchat.follow, desks.follow, measures.follow))
+        feed = Feed(self._store.log, _followers(mailboxes, webchat.follow, desks.follow, bots.follow, measures.follow))
         await feed.start()
         self._channels[webchat.name] = await enter(webchat)
         desk_sockets = await enter(self._desk_sockets(desks))
-        phone = await enter(self._phone(inbox))
+        phone = await enter(self._phone(inbox, await enter(self._engine())))
         self._channels[phone.name] = phone
         archiver = Archiver(self._store.log, self._store.shared, self._history, holder=self._node)
         self._stack.push_async_callback(node.leave)
         self._stack.push_async_callback(desks.stop)
         duties = (node.run(), feed.run(), _match(self._store, node), desks.run(), self._staff.run())
-        for work in (*duties, self._rulebook.run(), archiver.run(), self._tell_mended()):
+        for work in (
+            *duties,
+            bots.run(),
+            _attend(self._store, bots),
+            self._rulebook.run(),
+            archiver.run(),
+            self._tell_mended(),
+        ):
             self._run(work)
         http = await self._serve(node, desk_sockets, measures)
         return House(settings, node, http, Address(*phone.bound), credentials, self._channels, desk_sockets)
@@ -166,10 +182,15 @@ class _Builder:
 
     def _core(self) -> tuple[Node, Mailboxes, StoreInbox]:
         mailboxes = Mailboxes(self._store, self._node, self._settings.session)
-        inbox = StoreInbox(self._store, self._node, self._rulebook.current, mailboxes.wake)
+        inbox = StoreInbox(self._store, self._node, self._route, mailboxes.wake)
         performer = Performer(self._store, self._node, self._channels, inbox, self._metrics)
         mailboxes.perform = performer.perform
         return Node(self._store, self._node, mailboxes, performer, self._channels, self._metrics), mailboxes, inbox
+
+    def _route(self, contact: Contact, at: float) -> Route:
+        """By the rules in force; where no bot is at work nobody is sent to one."""
+        route = self._rulebook.routing.route(contact, at, closed=not self._hours.open_at(at))
+        return route if self._settings.bots.guide else replace(route, bot_queue="")
 
     def _sockets(self, inbox: StoreInbox) -> tuple[WebChatChannel, Desks]:
         desks = Desks(
@@ -232,15 +253,17 @@ class _Builder:
             replace(DESK, origins=tuple(self._settings.http.origins)),
         )
 
-    def _phone(self, inbox: StoreInbox) -> PhoneChannel:
-        settings = self._settings
-        recordings = self._recordings
-        audio = Engine(
+    def _engine(self) -> Engine:
+        media = self._settings.media
+        return Engine(
             PromptLibrary.load(),
-            addresses=(settings.media.host,),
-            ports=(settings.media.port_min, settings.media.port_max),
-            recorder=recordings if settings.recordings.enabled else None,
+            addresses=(media.host,),
+            ports=(media.port_min, media.port_max),
+            recorder=self._recordings if self._settings.recordings.enabled else None,
         )
+
+    def _phone(self, inbox: StoreInbox, audio: Engine) -> PhoneChannel:
+        settings = self._settings
         reach = TelephonesReach(
             self._store,
             ready_on_register=settings.agents.ready_on_register,
@@ -274,6 +297,19 @@ class _Builder:
 
     def _recording_path(self, recording: RecordingId) -> Path:
         return self._recordings.path(api.session_of(recording), recording)
+
+    def _bots(self, inbox: StoreInbox) -> BotRunner:
+        settings = self._settings.bots
+        bots = (Guide(self._hours),) if settings.guide else ()
+        return BotRunner(inbox, self._store.queue, self._store.log.read, bots, node=self._node)
+
+    async def _enlist(self, bots: BotRunner) -> None:
+        """Everybody who may take a session."""
+        await self._staff.look()
+        for bot in bots.bots:
+            capacity = {Medium.CHAT: BOT_CAPACITY, Medium.MESSAGE: BOT_CAPACITY}
+            await self._store.queue.enlist(Profile(bot.name, AssigneeKind.BOT, bot.queues, capacity))
+            await self._store.queue.present(bot.name, Presence.READY)
 
     async def _timeline(self, session: SessionId) -> list[Entry]:
         return await read_timeline(self._store.log, self._history, session)
@@ -343,6 +379,15 @@ async def _match(store: Store, node: Node) -> None:
                     await store.queue.match()
         except StoreUnavailable:
             await asyncio.sleep(RETRY_S)
+
+
+async def _attend(store: Store, bots: BotRunner) -> None:
+    """A bot that missed an offer, with the node that ran it, is there again: it has no own act to wait for."""
+    while True:
+        await asyncio.sleep(ATTEND_S)
+        with suppress(StoreUnavailable):
+            for bot in bots.bots:
+                await store.queue.present(bot.name, Presence.READY)
 
 
 async def _readiness(store: Store, node: Node, channels: Mapping[str, Channel]) -> dict[str, bool]:

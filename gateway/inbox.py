@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from gateway.routing import Routing
+from gateway.routing import Route
 from gateway.ulid import new_ulid
 from queueing.contract import Store
 from session.events import Event, LegOpened, SessionOpened
@@ -21,14 +21,14 @@ class StoreInbox:
         self,
         store: Store,
         node: NodeId,
-        routing: Callable[[], Routing],
+        route: Callable[[Contact, float], Route],
         wake: Callable[[SessionId], None],
     ) -> None:
-        self._store, self._node, self._routing, self._wake = store, node, routing, wake
+        self._store, self._node, self._route, self._wake = store, node, route, wake
 
     async def open(self, contact: Contact) -> Admission:
         """See the port. The routing rules decide where a fresh session stands."""
-        route = self._routing().route(contact, contact.arrived_at or time.time())
+        route = self._route(contact, contact.arrived_at or time.time())
         opened = SessionOpened(
             citizen=contact.address,
             number=contact.number,

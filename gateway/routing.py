@@ -12,7 +12,7 @@ from session.ports import Contact
 from session.state import Demand, Medium, Skill
 
 CITY = ZoneInfo("Asia/Shanghai")
-_KEYS = {"channel", "medium", "number", "language", "hours", "queue", "priority", "skills", "bot_queue"}
+_KEYS = {"channel", "medium", "number", "language", "hours", "closed", "queue", "priority", "skills", "bot_queue"}
 
 
 class BadRoutingRule(YihaoError):
@@ -50,14 +50,17 @@ class RoutingRule:
     number: str | None = None
     language: str | None = None
     hours: Hours | None = None
+    closed: bool | None = None
+    """Only outside, or only within, the hours in which people answer (`bots.hours`)."""
 
-    def holds(self, contact: Contact, hour: int) -> bool:
+    def holds(self, contact: Contact, hour: int, *, closed: bool) -> bool:
         """Whether this rule is for the contact."""
         wanted = (
             (self.channel, contact.channel),
             (self.medium, contact.medium),
             (self.number, contact.number),
             (self.language, contact.language),
+            (self.closed, closed),
         )
         return all(want is None or want == is_ for want, is_ in wanted) and (
             self.hours is None or self.hours.holds(hour)
@@ -78,11 +81,11 @@ class Routing:
 
     rules: tuple[RoutingRule, ...]
 
-    def route(self, contact: Contact, at: float) -> Route:
-        """The first rule that holds, at that time."""
+    def route(self, contact: Contact, at: float, *, closed: bool = False) -> Route:
+        """The first rule that holds, at that time; `closed` where nobody is expected to answer then."""
         hour = datetime.fromtimestamp(at, CITY).hour
         for rule in self.rules:
-            if rule.holds(contact, hour):
+            if rule.holds(contact, hour, closed=closed):
                 return Route(Demand(rule.queue, rule.priority, rule.skills), rule.bot_queue)
         return Route(Demand("general"), "")
 
@@ -115,6 +118,7 @@ def _rule(index: int, table: dict[str, object]) -> RoutingRule:
             number=_text(table.get("number")),
             language=_text(table.get("language")),
             hours=_hours(table.get("hours")),
+            closed=_flag(table.get("closed")),
         )
     except (TypeError, ValueError) as error:
         raise BadRoutingRule(index, str(error)) from error
@@ -122,6 +126,12 @@ def _rule(index: int, table: dict[str, object]) -> RoutingRule:
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+def _flag(value: object) -> bool | None:
+    if value is not None and not isinstance(value, bool):
+        raise TypeError("`closed` must be true or false")
+    return value
 
 
 def _whole(value: object) -> int:

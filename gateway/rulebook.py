@@ -38,10 +38,6 @@ class Rulebook:
         await book.look()
         return book
 
-    def current(self) -> Routing:
-        """The rules in force."""
-        return self.routing
-
     async def look(self) -> None:
         """Take up a new version. Raises `StorageError`, `BadRoutingRule`."""
         policy = await self._policies.current(KIND)

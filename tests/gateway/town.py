@@ -149,7 +149,7 @@ def post_on(store: Store, name: str, rules: Rules = PATIENT) -> Post:
     """A node's parts, with nothing running yet."""
     node_id, metrics = NodeId(name), Metrics()
     mailboxes = Mailboxes(store, node_id, rules)
-    inbox = StoreInbox(store, node_id, lambda: Routing(()), mailboxes.wake)
+    inbox = StoreInbox(store, node_id, Routing(()).route, mailboxes.wake)
     telephone = Telephone(CALLS, Medium.VOICE)
     chat = Device(CHATS, Medium.CHAT, survives_node=True, follows_timeline=True)
     letters = Device(LETTERS, Medium.MESSAGE)
