@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Protocol
 
 from bots.contract import Act, Bot, Finish, HandOver, Part, Say, View
 from bots.watch import Watch
@@ -29,7 +30,13 @@ RETRY_S = 0.5
 _MOST_WATCHED = 20_000
 _MOST_UNSEEN = 10_000
 
-ReadLog = Callable[[SessionId], Awaitable[Sequence[Entry]]]
+
+class ReadLog(Protocol):
+    """A session's entries after a version, a page at a time: `queueing`'s log."""
+
+    async def __call__(self, session: SessionId, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
+        """The next entries, in order; none at the end."""
+        ...
 
 
 class BotRunner:
@@ -117,8 +124,7 @@ class BotRunner:
         if watch is not None and entry.version < watch.session.version:
             return None
         if watch is None or entry.version > watch.session.version + 1:
-            whole = [entry] if entry.version == 1 else await self._read(entry.session)
-            watch = Watch.begin(bot.name, [one for one in whole if one.version <= entry.version])
+            watch = Watch.begin(bot.name, await self._upto(entry))
         elif entry.version == watch.session.version + 1:
             watch = watch.after(entry)
         if watch is None or watch.session.phase is Phase.CLOSED:
@@ -129,6 +135,15 @@ class BotRunner:
         if len(self._watched) > _MOST_WATCHED:
             self._forget(*next(iter(self._watched)))
         return watch
+
+    async def _upto(self, entry: Entry) -> list[Entry]:
+        """The log of a session that was not watched, up to an entry."""
+        if entry.version == 1:
+            return [entry]
+        whole: list[Entry] = []
+        while page := await self._read(entry.session, whole[-1].version if whole else 0):
+            whole += page
+        return [one for one in whole if one.version <= entry.version]
 
     def _forget(self, session: SessionId, bot: AssigneeId) -> None:
         self._watched.pop((session, bot), None)

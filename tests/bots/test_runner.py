@@ -16,7 +16,7 @@ from bots.runner import BotRunner
 from gateway.feed import Feed
 from gateway.inbox import StoreInbox
 from gateway.mailboxes import Mailboxes
-from gateway.routing import Routing, RoutingRule
+from gateway.routing import Route
 from queueing.contract import Presence, Profile
 from queueing.memory import MemoryStore
 from session import events as ev
@@ -25,7 +25,7 @@ from session.effects import LegEffect
 from session.ids import AssigneeId, LegId, MessageId, NodeId, SessionId
 from session.ports import Contact, Entry, StoreUnavailable, Verdict
 from session.rules import Rules
-from session.state import AssigneeKind, Medium, Phase, Session
+from session.state import AssigneeKind, Demand, Medium, Phase, Session
 from tests.conftest import Eventually
 
 NODE = NodeId("n1")
@@ -48,7 +48,7 @@ class House:
         await self.inbox.post(session, ev.TextReceived(leg=CHAT, message=MessageId(text), text=text))
 
     async def log(self, session: SessionId) -> list[ev.Event]:
-        return [entry.event for entry in await self.store.log.read(session)]
+        return [entry.event for entry in await self.store.log.read(session, limit=100_000)]
 
     async def said(self, session: SessionId) -> list[str]:
         return [event.text for event in await self.log(session) if isinstance(event, ev.TextSent)]
@@ -83,8 +83,8 @@ async def build(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Build]:
         mailboxes = Mailboxes(store, NODE, Rules())
         stack.push_async_callback(mailboxes.stop)
         mailboxes.perform = nothing
-        routing = Routing((RoutingRule("general", bot_queue=bot_queue),))
-        inbox = StoreInbox(store, NODE, lambda: routing, mailboxes.wake)
+        route = Route(Demand("general"), bot_queue)
+        inbox = StoreInbox(store, NODE, lambda _contact, _at: route, mailboxes.wake)
         guide = Guide(BusinessHours(()))
         await store.mailboxes.beat(NODE, ttl_s=60)
         await store.queue.enlist(Profile(guide.name, AssigneeKind.BOT, guide.queues, {Medium.CHAT: 1000}))
@@ -193,6 +193,18 @@ async def test_a_bot_that_starts_late_reads_what_was(build: Build, eventually: E
     house = await build()
     session = await house.comes()
     await eventually(lambda: house.said(session))
+    for runner in house.runners:
+        runner._watched.clear()
+    await house.writes(session, "人工")
+    await eventually(lambda: has(house.said(session), CHINESE.handing_over))
+
+
+async def test_a_long_log_is_read_to_its_end(build: Build, eventually: Eventually) -> None:
+    house = await build()
+    session = await house.comes()
+    await eventually(lambda: house.said(session))
+    for number in range(1100):
+        await house.store.log.append(session, ev.NoteAdded(by=WANG, text=str(number)))
     for runner in house.runners:
         runner._watched.clear()
     await house.writes(session, "人工")
