@@ -43,7 +43,7 @@ SLOTS = 20
 LEVELS = {
     "ours": [round(60 * 1.12**step) for step in range(31)],
     "limit": [round(60 * 1.12**step) for step in range(31)],
-    "pyvoip": [8, 16, 24, 36, 48, 60, 75, 90, 105, 120, 140],
+    "pyvoip": [8, 16, 24, 36, 48, 60, 75, 90, 105, 120, 140, 165, 195, 230],
 }
 Address = tuple[str, int]
 

@@ -65,9 +65,11 @@ class Engine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.gather(*(call.close() for call in tuple(self._calls)))
-        self.ticker.close()
-        self._rounds.close()
+        try:
+            await asyncio.gather(*(call.close() for call in tuple(self._calls)))
+        finally:
+            self.ticker.close()
+            self._rounds.close()
 
     async def open(self, key: str) -> Call:
         """A new session. Raises `EngineFull`."""
