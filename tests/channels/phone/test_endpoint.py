@@ -150,13 +150,15 @@ async def test_stranger_cannot_cancel_another_s_call(endpoint: Endpoint, board: 
         assert board.happened == []
 
 
-async def test_2xx_is_repeated_and_without_an_ack_the_call_ends(quick: Endpoint, board: Switchboard) -> None:
+async def test_2xx_is_repeated_and_without_an_ack_the_call_ends(
+    quick: Endpoint, board: Switchboard, eventually: Eventually
+) -> None:
     async with Telephone(quick.bound) as caller:
         caller.send(caller.compose("INVITE", call="noack", body=caller.offer()))
         await caller.response(count=3)
         bye = await caller.request("BYE")
         caller.reply(bye, 200)
-        assert board.happened == [Ended(EndCause.LOST)]
+        await eventually(lambda: board.happened == [Ended(EndCause.LOST)])
         assert quick.calls == {}
 
 
