@@ -1,0 +1,126 @@
+import { describe, expect, test } from "vitest";
+import type { Desk } from "@shared/protocol";
+import { type Contact, callState, isRecording, lastMessage, mergeTimeline, messageStates, unreadOf } from "../desk/contact";
+
+type Who = Desk.Who["kind"];
+
+const at = (version: number, entry: Desk.Placed["entry"]): Desk.Placed => ({ version, entry });
+const who = (kind: Who): Desk.Who => ({ kind, name: kind === "agent" ? "8001" : "" });
+const text = (version: number, from: Who, message: string) =>
+  at(version, { kind: "text", at: version, who: who(from), message, text: message });
+const progress = (version: number, by: Who, message: string, state: "delivered" | "read") =>
+  at(version, { kind: "progress", at: version, who: who(by), message, state });
+const leg = (version: number, what: Desk.LegEntry["what"]) =>
+  at(version, { kind: "leg", at: version, who: who("system"), leg: "l", what, channel: "", medium: null, reason: "" });
+const recording = (version: number, name: string, what: "started" | "finished") =>
+  at(version, {
+    kind: "recording",
+    at: version,
+    who: who("system"),
+    recording: name,
+    what,
+    duration_s: null,
+    whole: true,
+  });
+
+describe("how far a message has come", () => {
+  test("what the citizen read, they read up to there, and only the agents' messages", () => {
+    const timeline = [
+      text(1, "citizen", "c1"),
+      text(2, "agent", "a1"),
+      text(3, "bot", "b1"),
+      text(4, "agent", "a2"),
+      progress(5, "citizen", "a2", "delivered"),
+      progress(6, "citizen", "b1", "read"),
+    ];
+    expect(Object.fromEntries(messageStates(timeline))).toEqual({ c1: "sent", a1: "read", b1: "read", a2: "delivered" });
+  });
+
+  test("a late delivery does not undo a reading", () => {
+    const timeline = [text(1, "agent", "a1"), progress(2, "citizen", "a1", "read"), progress(3, "citizen", "a1", "delivered")];
+    expect(messageStates(timeline).get("a1")).toBe("read");
+  });
+
+  test("a progress for a message that is not here says nothing", () => {
+    const timeline = [text(1, "agent", "a1"), progress(2, "citizen", "elsewhere", "read")];
+    expect(messageStates(timeline).get("a1")).toBe("sent");
+  });
+});
+
+describe("what no agent has read", () => {
+  test("is what came after the last reading", () => {
+    const timeline = [
+      text(1, "citizen", "c1"),
+      text(2, "citizen", "c2"),
+      progress(3, "agent", "c1", "read"),
+      text(4, "agent", "a1"),
+      text(5, "citizen", "c3"),
+    ];
+    expect(unreadOf(timeline)).toEqual(["c2", "c3"]);
+  });
+
+  test("is not shortened by a delivery, nor by the citizen's own reading", () => {
+    const timeline = [
+      text(1, "citizen", "c1"),
+      progress(2, "agent", "c1", "delivered"),
+      text(3, "agent", "a1"),
+      progress(4, "citizen", "a1", "read"),
+    ];
+    expect(unreadOf(timeline)).toEqual(["c1"]);
+  });
+
+  test("an old reading that comes again takes nothing away", () => {
+    const timeline = [
+      text(1, "citizen", "c1"),
+      progress(2, "agent", "c1", "read"),
+      text(3, "citizen", "c2"),
+      progress(4, "agent", "c1", "read"),
+    ];
+    expect(unreadOf(timeline)).toEqual(["c2"]);
+  });
+});
+
+test("entries find their places whatever order they come in, and none stands twice", () => {
+  const timeline = [text(2, "citizen", "two"), text(5, "agent", "five")];
+  mergeTimeline(timeline, [text(7, "agent", "seven"), text(3, "agent", "three"), text(5, "agent", "five"), text(1, "bot", "one")]);
+  expect(timeline.map(({ version }) => version)).toEqual([1, 2, 3, 5, 7]);
+});
+
+test("the last message is told with whose it is", () => {
+  expect(lastMessage([])).toBeNull();
+  expect(lastMessage([text(1, "agent", "a"), text(2, "citizen", "c"), leg(3, "away")])).toEqual({ text: "c", at: 2, mine: false });
+});
+
+describe("a call", () => {
+  const call = (timeline: Desk.Placed[], state: Desk.LegView["state"] = "live"): Contact => ({
+    session: "s",
+    phase: "active",
+    medium: "voice",
+    channel: "phone",
+    queue: "general",
+    citizen: "tel 138****8000",
+    legs: [{ id: "l", channel: "phone", medium: "voice", party: "citizen", state }],
+    assignee: "8001",
+    opened_at: 0,
+    wrap_until: null,
+    timeline,
+  });
+
+  test("is joined, held, taken up again and over", () => {
+    const timeline = [leg(1, "opened")];
+    expect(callState(call(timeline))).toBe("joining");
+    timeline.push(leg(2, "joined"));
+    expect(callState(call(timeline))).toBe("live");
+    timeline.push(leg(3, "held"));
+    expect(callState(call(timeline))).toBe("held");
+    timeline.push(leg(4, "unheld"));
+    expect(callState(call(timeline))).toBe("live");
+    expect(callState(call(timeline, "ended"))).toBe("ended");
+  });
+
+  test("is recorded while a recording has no end", () => {
+    const timeline = [recording(1, "r1", "started"), recording(2, "r1", "finished"), recording(3, "r2", "started")];
+    expect(isRecording(timeline)).toBe(true);
+    expect(isRecording([...timeline, recording(4, "r2", "finished")])).toBe(false);
+  });
+});
