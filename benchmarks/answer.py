@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import cast
 
 LIMIT_MS = 20.0
 CALLS_PER_S = 20
@@ -38,8 +39,7 @@ class Callers(asyncio.DatagramProtocol):
         self.waiting: dict[str, asyncio.Future[tuple[float, str]]] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        self.transport = cast(asyncio.DatagramTransport, transport)
         self.port = transport.get_extra_info("sockname")[1]
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
@@ -94,8 +94,7 @@ class Bare(asyncio.DatagramProtocol):
     """The limit: every INVITE gets a 200, everything else nothing."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        self.transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         if not data.startswith(b"INVITE "):
@@ -124,12 +123,15 @@ async def serve_bare() -> None:
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(Bare, local_addr=("127.0.0.1", 0))
     print(json.dumps({"sip_udp": "127.0.0.1:{}".format(transport.get_extra_info("sockname")[1])}), flush=True)
-    await asyncio.Event().wait()
+    # Until the parent is gone, however it went.
+    await loop.run_in_executor(None, sys.stdin.read)
+    transport.close()
 
 
 async def started(*command: str) -> tuple[asyncio.subprocess.Process, Address]:
     """A child that says where it listens in one line of JSON."""
-    child = await asyncio.create_subprocess_exec(sys.executable, "-m", *command, stdout=asyncio.subprocess.PIPE)
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(sys.executable, "-m", *command, stdin=pipe, stdout=pipe)
     assert child.stdout is not None
     async with asyncio.timeout(60):
         line = await child.stdout.readline()
