@@ -56,7 +56,11 @@ class Page:
 
     async def __aenter__(self) -> Self:
         self.http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
-        await self.prepare()
+        try:
+            await self.prepare()
+        except BaseException:
+            await self.http.close()
+            raise
         self._task = asyncio.create_task(self._live())
         return self
 
