@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
+from gateway import desk_view
+from gateway.chronicle import chronicle
 from gateway.desk_state import DeskState, Watched
 from queueing.contract import AssigneeView, Presence, Profile, Store
 from queueing.errors import UnknownAssignee
 from realtime import desk as frames
 from realtime.link import Link
-from realtime.messages import Command, Durable, Ephemeral
+from realtime.messages import Close, Command, Durable, Ephemeral
 from realtime.peer import Refusal
 from session.errors import YihaoError
 from session.events import (
@@ -21,7 +23,6 @@ from session.events import (
     AssigneeBack,
     ContactFinished,
     Event,
-    FileReceived,
     FileSent,
     MessageDelivered,
     MessageRead,
@@ -29,14 +30,13 @@ from session.events import (
     OfferMade,
     SessionParked,
     SessionResumed,
-    TextReceived,
     TextSent,
     WrapFinished,
 )
 from session.ids import AssigneeId, FileId, MessageId, NodeId, SessionId
 from session.ports import Entry, Files, Inbox, StoreUnavailable
 from session.rules import Rules
-from session.state import AssigneeKind, Medium, Party, Phase
+from session.state import AssigneeKind, Medium, Party
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,8 @@ class Desks:
         self._desks: dict[AssigneeId, DeskState] = {}
         self._links: dict[AssigneeId, set[Link]] = defaultdict(set)
         self._leaving: dict[AssigneeId, asyncio.TimerHandle] = {}
-        self._undelivered: dict[Link, dict[SessionId, tuple[int, MessageId]]] = {}
+        self._undelivered: dict[Link, deque[tuple[int, SessionId, MessageId]]] = defaultdict(deque)
+        """Citizens' messages that were sent to a page, by the number of the frame that it has not confirmed."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- Peer ----------------------------------------
@@ -86,7 +87,11 @@ class Desks:
         agent = AssigneeId(link.subject)
         desk = self._desks.get(agent) or await self._load(agent)
         self._links[agent].add(link)
-        return desk.snapshot()
+        shown = desk.snapshot()
+        for contact in shown.contacts:
+            for message in desk_view.undelivered(contact.timeline):
+                self._undelivered[link].append((link.last + 1, SessionId(contact.session), message))
+        return shown
 
     async def command(self, link: Link, command: Command) -> int | Refusal:
         """See `Peer`."""
@@ -114,12 +119,12 @@ class Desks:
 
     def received(self, link: Link, seq: int) -> None:
         """See `Peer`: what a desk has received was delivered."""
-        waiting = self._undelivered.get(link, {})
-        for session, (needed, message) in list(waiting.items()):
-            if needed <= seq:
-                del waiting[session]
-                event = MessageDelivered(message=message, to=Party.ASSIGNEE)
-                self._start(self._quietly(session, event, f"delivered:{message}"))
+        waiting = self._undelivered.get(link)
+        arrived = []
+        while waiting and waiting[0][0] <= seq:
+            arrived.append(waiting.popleft()[1:])
+        if arrived:
+            self._start(self._delivered(arrived))
 
     def connected(self, link: Link) -> None:
         """See `Peer`."""
@@ -188,7 +193,7 @@ class Desks:
         desk = DeskState(agent, extension, profile.queues, self._rules, view)
         desk.measure(await self._store.queue.queues())
         concerned = [charge.session for charge in view.charges] + await self._parked(agent)
-        logs = [await self._store.log.read(session) for session in dict.fromkeys(concerned)]
+        logs = [await chronicle(self._store.log, session) for session in dict.fromkeys(concerned)]
         # From here to the end nothing waits: what is committed from now on comes by the feed.
         for entries in logs:
             watched = Watched.load(entries, self._rules)
@@ -199,7 +204,7 @@ class Desks:
         return self._desks.setdefault(agent, desk)
 
     async def _watch(self, desk: DeskState, session: SessionId) -> None:
-        watched = Watched.load(await self._store.log.read(session), self._rules)
+        watched = Watched.load(await chronicle(self._store.log, session), self._rules)
         if watched is not None:
             self._show(desk.agent, desk.begin(watched))
 
@@ -213,15 +218,18 @@ class Desks:
         self._show(desk.agent, shown)
         if isinstance(entry.event, SessionResumed):
             self._start(self._forget_parked(desk.agent, entry.session))
-        if isinstance(entry.event, TextReceived | FileReceived):
-            for link in self._links.get(desk.agent, ()):
-                self._undelivered.setdefault(link, {})[entry.session] = (link.last, entry.event.message)
+        is_here = any(link.is_connected for link in self._links.get(desk.agent, ()))
+        if isinstance(entry.event, AssigneeAway) and entry.event.assignee == desk.agent and is_here:
+            self._start(self._arrive(desk.agent))  # so it was thought while the store was away, or a moment too late
 
     def _show(self, agent: AssigneeId, shown: Iterable[Durable]) -> None:
         links = self._links.get(agent, ())
         for frame in shown:
+            word = desk_view.word_of(frame)
             for link in links:
-                link.publish(frame)
+                seq = link.publish(frame)
+                if word is not None:
+                    self._undelivered[link].append((seq, *word))
 
     def _has(self, agent: AssigneeId, session: SessionId) -> bool:
         desk = self._desks.get(agent)
@@ -232,7 +240,10 @@ class Desks:
         presence = Presence(command.presence)
         if presence is not Presence.READY and not command.reason.strip():
             return Refusal("reason_needed")
-        view = await self._store.queue.present(agent, presence, command.reason)
+        try:
+            view = await self._store.queue.present(agent, presence, command.reason)
+        except UnknownAssignee:
+            return Refusal("forbidden")
         self._show(agent, self._desks[agent].look(view))
         return 0
 
@@ -284,7 +295,12 @@ class Desks:
     async def _post(self, agent: AssigneeId, session: SessionId, event: Event, command: Command) -> int:
         return await self._inbox.post(session, event, dedupe=f"desk:{agent}:{command.id}")
 
-    async def _quietly(self, session: SessionId, event: Event, dedupe: str) -> None:
+    async def _delivered(self, arrived: Iterable[tuple[SessionId, MessageId]]) -> None:
+        for session, message in arrived:
+            event = MessageDelivered(message=message, to=Party.ASSIGNEE)
+            await self._quietly(session, event, f"delivered:{message}")
+
+    async def _quietly(self, session: SessionId, event: Event, dedupe: str | None = None) -> None:
         with suppress(YihaoError):
             await self._inbox.post(session, event, dedupe=dedupe)
 
@@ -304,14 +320,14 @@ class Desks:
     async def _vanish(self, agent: AssigneeId) -> None:
         """The desk is gone: nothing more is offered to it, and its chats wait for it a while."""
         self._leaving.pop(agent, None)
-        with suppress(YihaoError):
-            await self._store.queue.reach(agent, f"desk:{self._node}", frozenset(), ttl_s=REACH_TTL_S)
-        desk = self._desks.get(agent)
-        for session, watched in list(desk.watched.items()) if desk else []:
-            state = watched.session
-            if state.assignee == agent and state.phase is Phase.ACTIVE and state.medium is not Medium.VOICE:
-                away = AssigneeAway(assignee=agent)
-                await self._quietly(session, away, f"away:{agent}:{state.version}")
+        try:
+            view = await self._store.queue.reach(agent, f"desk:{self._node}", frozenset(), ttl_s=REACH_TTL_S)
+        except YihaoError:
+            return  # the device's own time runs out, and the sweep says so
+        for charge in view.charges:
+            is_chat = charge.state == "engaged" and charge.medium is not Medium.VOICE
+            if is_chat and charge.medium not in view.reachable:
+                await self._quietly(charge.session, AssigneeAway(assignee=agent))
 
     async def _look_around(self, *, refresh: bool) -> None:
         if not self._desks:
@@ -321,12 +337,21 @@ class Desks:
             links = self._links.get(agent, set())
             if not any(link.is_connected for link in links):
                 continue
-            view = await (self._reach(agent) if refresh else self._store.queue.view(agent))
+            try:
+                view = await (self._reach(agent) if refresh else self._store.queue.view(agent))
+            except UnknownAssignee:
+                self._turn_out(links)
+                continue
             self._show(agent, desk.look(view))
             stats = desk.measure(queues)
             if stats is not None:
                 for link in links:
                     link.mention(stats)
+
+    def _turn_out(self, links: Iterable[Link]) -> None:
+        """Their account was taken away or disabled; the page will find that it cannot log in again."""
+        for link in list(links):
+            link.close(Close.AUTH, "discharged")
 
     def _start(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

@@ -9,9 +9,10 @@ from typing import Literal
 from queueing.contract import AssigneeView, QueueView
 from realtime import desk as frames
 from realtime.citizen import File
+from realtime.messages import Durable
 from session import events as ev
 from session.address import Address
-from session.ids import AssigneeId
+from session.ids import AssigneeId, MessageId, SessionId
 from session.ports import Entry
 from session.state import AssigneeKind, Medium, Party, Session
 
@@ -168,6 +169,34 @@ def timeline(entries: Iterable[Entry]) -> tuple[frames.Placed, ...]:
     """A session's events as a desk draws them."""
     drawn = ((entry.version, entry_of(entry.event)) for entry in entries)
     return tuple(frames.Placed(version=version, entry=entry) for version, entry in drawn if entry is not None)
+
+
+def word_of(frame: Durable) -> tuple[SessionId, MessageId] | None:
+    """The citizen's message that a frame brings to the desk, and its session."""
+    if not isinstance(frame, frames.ContactTimeline):
+        return None
+    message = _citizens_message(frame.entry)
+    return (SessionId(frame.session), message) if message is not None else None
+
+
+def undelivered(placed: Iterable[frames.Placed]) -> list[MessageId]:
+    """The citizen's messages of which no desk has yet said that it has them."""
+    waiting: dict[MessageId, None] = {}
+    for one in placed:
+        message = _citizens_message(one.entry)
+        if message is not None:
+            waiting[message] = None
+        elif isinstance(one.entry, frames.ProgressEntry) and one.entry.who != CITIZEN:
+            if one.entry.state == "read":
+                waiting.clear()
+            waiting.pop(MessageId(one.entry.message), None)
+    return list(waiting)
+
+
+def _citizens_message(entry: frames.TimelineEntry) -> MessageId | None:
+    if isinstance(entry, frames.TextEntry | frames.FileEntry) and entry.who == CITIZEN:
+        return MessageId(entry.message)
+    return None
 
 
 def contact_state(session: Session, wrap_until: float | None) -> frames.ContactState:

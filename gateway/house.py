@@ -137,13 +137,19 @@ class _Builder:
         webchat, desks = self._sockets(inbox)
         bots = self._bots(inbox)
         await self._enlist(bots)
-        measures = Measures(self._store, self._metrics)
+        engine = await enter(self._engine())
+        phone = self._phone(inbox, engine)
+        measures = Measures(
+            self._store,
+            self._metrics,
+            lambda: {phone.name: phone.calls, webchat.name: webchat.open_sockets},
+            lambda: engine.packets_lost,
+        )
         feed = Feed(self._store.log, _followers(mailboxes, webchat.follow, desks.follow, bots.follow, measures.follow))
         await feed.start()
         self._channels[webchat.name] = await enter(webchat)
         desk_sockets = await enter(self._desk_sockets(desks))
-        phone = await enter(self._phone(inbox, await enter(self._engine())))
-        self._channels[phone.name] = phone
+        self._channels[phone.name] = await enter(phone)
         archiver = Archiver(self._store.log, self._store.shared, self._history, holder=self._node)
         self._stack.push_async_callback(node.leave)
         self._stack.push_async_callback(desks.stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
 
 from gateway.metrics import Metrics
 from queueing.contract import Store
@@ -33,8 +34,10 @@ _OUTCOMES = {
 class Measures:
     """Counts what passes on the feed; every node counts all, so a dashboard takes the maximum over nodes."""
 
-    def __init__(self, store: Store, metrics: Metrics) -> None:
-        self._store, self._metrics = store, metrics
+    def __init__(
+        self, store: Store, metrics: Metrics, legs: Callable[[], Mapping[str, int]], packets_lost: Callable[[], int]
+    ) -> None:
+        self._store, self._metrics, self._legs, self._packets_lost = store, metrics, legs, packets_lost
         self._unanswered: OrderedDict[SessionId, float] = OrderedDict()
 
     async def follow(self, entry: Entry) -> None:
@@ -54,6 +57,9 @@ class Measures:
 
     async def look(self) -> None:
         """What can only be seen at one instant."""
+        for channel, legs in self._legs().items():
+            self._metrics.legs.labels(channel=channel).set(legs)
+        self._metrics.packets_lost.set(self._packets_lost())
         for queue in await self._store.queue.queues():
             self._metrics.waiting.labels(queue=queue.queue).set(queue.waiting)
             self._metrics.longest_wait_s.labels(queue=queue.queue).set(queue.longest_wait_s)

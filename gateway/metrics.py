@@ -29,7 +29,9 @@ class Metrics:
         self.loop_lag_s = Histogram(
             "yihao_loop_lag_seconds", "How late the event loop runs", buckets=LAG_BUCKETS, registry=registry
         )
-        self.packets_lost = Counter("yihao_packets_lost", "RTP packets that never came", registry=registry)
+        self.packets_lost = Gauge(
+            "yihao_packets_lost", "RTP packets that never came, of calls that have ended", registry=registry
+        )
         self.store_up = Gauge("yihao_store_up", "1 while the store confirms writes", registry=registry)
 
     def exposition(self) -> bytes:

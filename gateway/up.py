@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import resource
 import signal
 import sys
 
@@ -22,6 +23,7 @@ PATIENCE_S = 5.0
 async def serve(settings: Settings, *, ready_json: bool) -> int:
     """0 after an orderly end."""
     logs.set_up(settings.log.level, settings.log.format)
+    _allow_many_files()
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -36,6 +38,13 @@ async def serve(settings: Settings, *, ready_json: bool) -> int:
             async with asyncio.timeout(settings.drain.bound_s + PATIENCE_S):
                 await house.drain()
     return 0
+
+
+def _allow_many_files() -> None:
+    """A recorded call takes four sockets and a file, a chat one socket: take all that the system lets us have."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS refuses its own "unlimited"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def ready_line(house: House) -> str:

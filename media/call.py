@@ -139,6 +139,7 @@ class Call:
         """Forget a far end, its ports, its hold and what it heard. The two slots are joined no more."""
         place = self._places[slot]
         if place.end is not None:
+            self._engine.count_lost(place.end.incoming.lost)
             place.end.close()
         self._places[slot] = _Place()
         self._joined = False

@@ -58,6 +58,8 @@ class Engine:
         self._hosts: dict[int, str] = {ipaddress.ip_address(address).version: address for address in addresses}
         self._first_host = addresses[0]
         self._calls: set[Call] = set()
+        self.packets_lost = 0
+        """Of all far ends that have gone: sent by them, never heard here."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,6 +90,10 @@ class Engine:
         if host is None:
             raise AudioRefused(f"no address of IPv{family} here")
         return host
+
+    def count_lost(self, packets: int) -> None:
+        """A far end has gone; a stream that was restarted may count below nought."""
+        self.packets_lost += max(0, packets)
 
     def forget(self, call: Call) -> None:
         """A session has closed."""
