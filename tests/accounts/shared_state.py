@@ -1,5 +1,7 @@
 """Shared state by a clock that the test turns."""
 
+import asyncio
+
 from queueing.memory.shared import MemoryShared
 
 
@@ -14,6 +16,17 @@ class TurnedShared(MemoryShared):
     async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
         self.writes += 1
         await super().put(key, value, ttl_s=ttl_s)
+
+    async def get(self, key: str) -> bytes | None:
+        found = await super().get(key)
+        await asyncio.sleep(0)  # as with a store that is asked over a socket, others come between
+        return found
+
+    async def put_new(self, key: str, value: bytes, *, ttl_s: float) -> bool:
+        if await super().get(key) is not None:
+            return False
+        await super().put(key, value, ttl_s=ttl_s)
+        return True
 
     @property
     def names(self) -> list[str]:

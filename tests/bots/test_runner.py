@@ -175,6 +175,17 @@ async def test_who_waits_has_company_and_keeps_their_place(build: Build, eventua
     assert place.position == 1
 
 
+async def test_two_messages_at_once_get_one_answer(build: Build, eventually: Eventually) -> None:
+    house = await build()
+    session = await house.comes()
+    await eventually(lambda: house.said(session))
+    for text in ("路灯坏了", "在人民路", "已经三天了"):
+        await house.store.log.append(session, ev.TextReceived(leg=CHAT, message=MessageId(text), text=text))
+    await house.writes(session, "人工")
+    await eventually(lambda: has(house.said(session), CHINESE.handing_over))
+    assert (await house.said(session)).count(CHINESE.noted) == 1
+
+
 async def test_two_nodes_say_everything_once(build: Build, eventually: Eventually) -> None:
     house = await build(nodes=2, hurry=200.0)
     session = await house.comes()
