@@ -288,6 +288,27 @@ async def test_flood_from_a_stranger_harms_nobody_else(board: Switchboard) -> No
         assert len(flooder.heard) <= 32
 
 
+async def test_stream_that_cannot_be_followed_is_answered_and_closed(
+    endpoint: Endpoint, board: Switchboard, eventually: Eventually
+) -> None:
+    async with Telephone(endpoint.bound, tcp=True) as caller:
+        broken = caller.compose("OPTIONS", call="broken").replace(b"Content-Length: 0", b"Content-Length: -1")
+        caller.send(caller.compose("INVITE", call="before", body=caller.offer()) + broken + caller.compose("OPTIONS"))
+        assert (await caller.response("INVITE")).status == 200, "the answer to what came before is let out"
+        assert (await caller.response("OPTIONS")).status == 400
+        await eventually(lambda: caller.is_closed, deadline_s=3)
+        assert len([one for one in caller.heard if one.cseq[1] == "OPTIONS"]) == 1
+
+
+async def test_response_that_went_another_way_is_dropped(endpoint: Endpoint) -> None:
+    async with Telephone(endpoint.bound) as device:
+        call = dial(endpoint, device)
+        invite = await device.request("INVITE")
+        device.reply(invite, 486, extra=("Via: SIP/2.0/UDP 255.255.255.255;branch=z9hG4bKfar",))
+        device.reply(invite, 603)
+        assert await next_event(call) == Ended(EndCause.REFUSED, 603)
+
+
 async def test_scanner_hears_nothing(endpoint: Endpoint) -> None:
     async with Telephone(endpoint.bound) as scanner:
         scanner.send(scanner.compose("OPTIONS", extra=("User-Agent: friendly-scanner",)))
