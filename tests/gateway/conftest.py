@@ -21,3 +21,10 @@ async def store(valkey_url: str) -> AsyncIterator[RedisStore]:
 @pytest.fixture
 def memory() -> MemoryStore:
     return MemoryStore(SETTINGS)
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a hash costs is the matter of tests/accounts; here it would be most of the time."""
+    monkeypatch.setattr("accounts.passwords._MEMORY_KIB", 64)
+    monkeypatch.setattr("accounts.passwords._PASSES", 1)

@@ -1,4 +1,4 @@
-"""Nodes among each other: one that dies is taken over, one that stalls fences itself, one that drains offers nothing."""
+"""Nodes among each other: one dies and is taken over, one stalls and fences itself, one drains and offers nothing."""
 
 import asyncio
 import logging
@@ -44,11 +44,11 @@ async def test_a_dead_nodes_sessions_are_taken_over(store: RedisStore, eventuall
     """Its calls are owed, since nobody holds their audio; its chats are away, and may come back in their grace."""
     async with open_post(store, "alive") as alive:
         async with open_post(store, "doomed") as doomed:
-            waiting, talking = a_call("+8613800138001"), a_call("+8613800138002")
-            calls = [await doomed.inbox.open(one) for one in (waiting, talking)]
-            chat = await doomed.inbox.open(a_chat())
+            talking = await doomed.inbox.open(a_call("+8613800138002"))
             agent = await hire(store, "8001", Medium.VOICE)
-            await _answered(doomed, calls[0].session, agent, eventually)
+            await _answered(doomed, talking.session, agent, eventually)
+            calls = [talking, await doomed.inbox.open(a_call("+8613800138001"))]
+            chat = await doomed.inbox.open(a_chat())
             await doomed.inbox.post(calls[0].session, agents_leg(doomed.id))
             await eventually(lambda: doomed.absorbed(calls[0].session))
             assert not any(alive.mailboxes.holds(one.session) for one in (*calls, chat))
@@ -132,7 +132,7 @@ async def test_a_draining_node_makes_no_new_offer(memory: MemoryStore, eventuall
             beats += 1
             return True
 
-        memory.mailboxes.beat = beat  # type: ignore[method-assign,assignment]
+        memory.mailboxes.beat = beat  # type: ignore[method-assign]
         await eventually(lambda: beats > 3)  # it lives, and sweeps would have come several times
         assert not await post.said(admission.session, OfferMade)
         post.node.draining = False
