@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from typing import Protocol
 
@@ -100,7 +101,7 @@ class Link:
 
     def publish_body(self, body: bytes) -> int:
         """The same, for a frame that was encoded once for several links."""
-        seq = self._backlog.append(body, asyncio.get_running_loop().time())
+        seq = self._backlog.append(body, time.monotonic())
         if self._endpoint is not None:
             self._unsent_bytes += len(body)
             if self._is_too_slow(self._endpoint):

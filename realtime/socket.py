@@ -304,9 +304,8 @@ class Sockets:
     async def _listen(self, page: Page, link: Link) -> None:
         """Take frames until the socket closes. Raises `FrameRefused` for one that no nack can answer."""
         frames = Bucket(self._settings.frames_per_s, self._settings.frames_burst)
-        loop = asyncio.get_running_loop()
         while (text := await page.receive()) is not None:
-            if not frames.take(loop.time()):
+            if not frames.take(time.monotonic()):
                 page.close(Close.RATE, "rate")
                 return
             try:
@@ -339,7 +338,7 @@ class Sockets:
             # Taken now, it would overtake an earlier one that was refused or is still to come.
             link.reply(_nack(command.id, Refusal("gap", retry=True), expect=link.expects))
         elif not self._may(link):
-            after_s = self._subjects[link.subject].commands.wait_s(asyncio.get_running_loop().time())
+            after_s = self._subjects[link.subject].commands.wait_s(time.monotonic())
             self._refuse(link, command.id, command.cseq, Refusal("rate", retry=True, after_s=after_s))
         else:
             outcome = await self._done(link, command)
@@ -365,7 +364,7 @@ class Sockets:
 
     def _may(self, link: Link) -> bool:
         known = self._subjects.get(link.subject)
-        return known is not None and known.commands.take(asyncio.get_running_loop().time())
+        return known is not None and known.commands.take(time.monotonic())
 
 
 def _nack(command_id: str, refusal: Refusal, expect: int | None = None) -> Nack:

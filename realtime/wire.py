@@ -75,14 +75,29 @@ def wire_name(field_name: str) -> str:
     return field_name.removesuffix("_")
 
 
-@cache
-def _written(kind: type) -> tuple[tuple[str, str], ...]:
-    return tuple((wire_name(one.name), one.name) for one in fields(kind))
+_Plain = Callable[[Any], Any]
 
 
 def _plain_fields(value: Any) -> dict[str, Any]:
     kind: type = type(value)
-    return {key: _plain(getattr(value, name)) for key, name in _written(kind)}
+    return {
+        key: getattr(value, name) if plain is None else plain(getattr(value, name))
+        for key, name, plain in _written(kind)
+    }
+
+
+@cache
+def _written(kind: type) -> tuple[tuple[str, str, _Plain | None], ...]:
+    """The fields of a class: key, name, and how to make the value plain; None for what JSON takes as it is."""
+    hints = get_type_hints(kind)
+    return tuple((wire_name(one.name), one.name, _plainer(hints[one.name])) for one in fields(kind))
+
+
+def _plainer(hint: Any) -> _Plain | None:
+    """Only what may hold an object, a list or a map has to be looked at when it is written."""
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    is_plain = all(one in (str, int, float, bool, types.NoneType) or get_origin(one) is Literal for one in options)
+    return None if is_plain else _plain
 
 
 def _plain(value: Any) -> Any:
@@ -90,7 +105,7 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, tuple | list):
         return [_plain(one) for one in value]
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
     if is_dataclass(value):
         plain = _plain_fields(value)

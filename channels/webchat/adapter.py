@@ -20,7 +20,7 @@ from channels.webchat.ports import Ports, Timeline, TypingSeen
 from channels.webchat.settings import WebChatSettings
 from channels.webchat.translate import Badge
 from channels.webchat.uploads import Uploads
-from channels.webchat.visitor import SCHEME, Visitors, address_of, new_visitor
+from channels.webchat.visitor import SCHEME, Visitors, new_visitor
 from realtime import citizen
 from realtime.link import Link
 from realtime.messages import Command, Ephemeral
@@ -70,7 +70,8 @@ class WebChatChannel:
         self._tickets = Tickets(key, shared)
         self._sockets = Sockets(citizen.UP, self, self._tickets.redeem, key, settings.sockets)
         self._uploads = Uploads(settings, self._visitors, shared, files, self._recalled)
-        self._conversations: dict[Address, Conversation] = {}
+        self._conversations: dict[str, Conversation] = {}
+        """By visitor."""
         self._watched: dict[SessionId, Conversation] = {}
         self._places = Places(settings, lines, self._conversations.values)
         self._telling: asyncio.Task[None] | None = None
@@ -112,10 +113,14 @@ class WebChatChannel:
         """The visitor here who has begun a session through another page or node."""
         match event:
             case ev.SessionOpened():
-                return self._conversations.get(event.citizen)
-            case ev.LegOpened() if event.leg.address is not None:
-                return self._conversations.get(event.leg.address)
-        return None
+                address: Address | None = event.citizen
+            case ev.LegOpened():
+                address = event.leg.address
+            case _:
+                return None
+        if address is None or address.scheme != SCHEME:
+            return None
+        return self._conversations.get(address.identifier)
 
     async def send(self, session: SessionId, leg: LegId, content: Content) -> None:
         """Nothing to do: the timeline brings it."""
@@ -147,31 +152,31 @@ class WebChatChannel:
 
     async def command(self, link: Link, command: Command) -> int | Refusal:
         """What the page asks."""
-        return await self._conversations[address_of(link.subject)].command(command)
+        return await self._conversations[link.subject].command(command)
 
     def ephemeral(self, link: Link, frame: Ephemeral) -> None:
         """The citizen writes."""
-        transcript = self._conversations[address_of(link.subject)].transcript
+        transcript = self._conversations[link.subject].transcript
         is_answered = transcript is not None and transcript.standing.phase in ("talking", "with_bot")
         if transcript is not None and is_answered and isinstance(frame, citizen.CitizenTyping):
             self._on_typing(transcript.session_id)
 
     def received(self, link: Link, seq: int) -> None:
         """The page has what was sent."""
-        self._conversations[address_of(link.subject)].received(link, seq)
+        self._conversations[link.subject].received(link, seq)
 
     def connected(self, link: Link) -> None:
         """A page is here."""
         self._places.has_moved = True
-        self._conversations[address_of(link.subject)].connected()
+        self._conversations[link.subject].connected()
 
     def disconnected(self, link: Link) -> None:
         """A page is gone, perhaps for a moment."""
-        self._conversations[address_of(link.subject)].disconnected()
+        self._conversations[link.subject].disconnected()
 
     def forgotten(self, link: Link) -> None:
         """A page will not come back."""
-        conversation = self._conversations[address_of(link.subject)]
+        conversation = self._conversations[link.subject]
         conversation.leave(link)
         self._let_go(conversation)
 
@@ -179,11 +184,10 @@ class WebChatChannel:
 
     async def _recalled(self, visitor: str) -> Conversation:
         """The visitor's conversation, up to date. Raises `StoreUnavailable`."""
-        address = address_of(visitor)
-        conversation = self._conversations.get(address)
+        conversation = self._conversations.get(visitor)
         if conversation is None:
             conversation = Conversation(visitor, self._ports, self._watch, self._let_go)
-            self._conversations[address] = conversation
+            self._conversations[visitor] = conversation
         conversation.holds += 1
         try:
             await conversation.recall()
@@ -199,8 +203,8 @@ class WebChatChannel:
         self._watched[session] = conversation
 
     def _let_go(self, conversation: Conversation) -> None:
-        if conversation.is_idle and self._conversations.get(conversation.address) is conversation:
-            del self._conversations[conversation.address]
+        if conversation.is_idle and self._conversations.get(conversation.visitor) is conversation:
+            del self._conversations[conversation.visitor]
             if conversation.transcript is not None:
                 self._watched.pop(conversation.transcript.session_id, None)
 

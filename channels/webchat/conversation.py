@@ -131,7 +131,7 @@ class Conversation:
     def _take_up(self, session: SessionId) -> None:
         """Show another session; the messages of the one before stay above."""
         earlier = self.transcript
-        self.transcript = Transcript(session, self._ports.badge, earlier)
+        self.transcript = Transcript(session, self.address, self._ports.badge, earlier)
         self._seen = self._told_at = 0
         self._claims = False
         self._watch(self, earlier.session_id if earlier is not None else None, session)
@@ -232,7 +232,7 @@ class Conversation:
         known = transcript.version_of(command_id)
         if known is not None:
             return known  # sent again; its session may be over by now, and must not be opened a second time
-        leg = transcript.leg_of(self.address)
+        leg = transcript.leg
         if leg is None:
             return None
         try:
@@ -283,7 +283,7 @@ class Conversation:
 
     async def _end(self, command_id: str) -> int:
         transcript = self.transcript
-        leg = transcript.leg_of(self.address) if transcript is not None else None
+        leg = transcript.leg if transcript is not None else None
         if transcript is None or leg is None:
             return 0
         event = ev.LegClosed(leg=leg.id, reason=LegEnd.HANGUP)
@@ -296,7 +296,7 @@ class Conversation:
 
     def connected(self) -> None:
         """A page is here (again)."""
-        leg = self.transcript.leg_of(self.address) if self.transcript is not None else None
+        leg = self.transcript.leg if self.transcript is not None else None
         self._claims = leg is not None and not self._holds_live(leg)
         if self._leaving is not None:
             self._leaving.cancel()
@@ -363,7 +363,7 @@ class Conversation:
                 delivered = ev.MessageDelivered(message=message, to=Party.CITIZEN)
                 return delivered, f"delivered:{self.visitor}:{message}"
             self._undelivered.popleft()
-        leg = transcript.leg_of(self.address)
+        leg = transcript.leg
         if leg is None or transcript.version < self._told_at:
             return None
         if self.is_connected:

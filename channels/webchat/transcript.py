@@ -19,12 +19,11 @@ from realtime.messages import Durable
 from session import events as ev
 from session.address import Address
 from session.ids import SessionId
-from session.machine import advance, begin
+from session.machine import TABLE, advance, begin
 from session.ports import Entry
 from session.state import Leg, Party, Session
 
-_MOST_MESSAGES = 500
-_SHOWN_MESSAGES = 200
+_MOST_MESSAGES = 200
 _SHOWN_CHARACTERS = 100_000
 
 
@@ -32,21 +31,28 @@ class Transcript:
     """`hear` takes the next entry and gives what is to be shown. Older messages than `_MOST_MESSAGES` are let go."""
 
     __slots__ = (
+        "_address",
         "_answered",
         "_badge",
         "_rated",
         "_standing",
         "_versions",
+        "leg",
         "messages",
         "session",
         "session_id",
         "version",
     )
 
-    def __init__(self, session_id: SessionId, badge: Badge, earlier: Transcript | None = None) -> None:
+    def __init__(
+        self, session_id: SessionId, address: Address, badge: Badge, earlier: Transcript | None = None
+    ) -> None:
         self.session_id = session_id
         self.version = 0
         self.session: Session | None = None
+        self.leg: Leg | None = None
+        """The citizen's leg at this address that has not ended."""
+        self._address = address
         self.messages: dict[str, Message] = {}
         """By id, oldest first; those of the citizen's `earlier` session stay above."""
         if earlier is not None:
@@ -75,11 +81,6 @@ class Transcript:
         """Where in this session's timeline a message stands; None where it is not there."""
         return self._versions.get(message)
 
-    def leg_of(self, address: Address) -> Leg | None:
-        """The citizen's leg here that has not ended."""
-        legs = self.session.live_legs(Party.CITIZEN) if self.session is not None else ()
-        return next((leg for leg in reversed(legs) if leg.address == address), None)
-
     def has_file(self, file: str) -> bool:
         """Whether a file was sent in this conversation."""
         return any(message.file is not None and message.file.id == file for message in self.messages.values())
@@ -88,7 +89,7 @@ class Transcript:
         """All that the page shows: the newest messages that fit."""
         shown: list[Message] = []
         left = _SHOWN_CHARACTERS
-        for message in reversed(list(self.messages.values())[-_SHOWN_MESSAGES:]):
+        for message in reversed(list(self.messages.values())):
             left -= len(message.text or "")
             if left < 0:
                 break
@@ -98,20 +99,34 @@ class Transcript:
     def hear(self, entry: Entry) -> list[Durable]:
         """Take the entry at `version + 1`; gives the frames that show it."""
         event = entry.event
+        self.version = entry.version
+        frames = self._messages(event)
+        if self._has_moved(entry.session, event):
+            frames.extend(self._restated())
+        return frames
+
+    def _has_moved(self, session: SessionId, event: ev.Event) -> bool:
+        """Take the event into the session; False for most, which are only words."""
         if self.session is None:
             if not isinstance(event, ev.SessionOpened):
                 raise ValueError("a session's log begins with its opening")
-            self.session = begin(entry.session, event)
-        self.session, _ = advance(self.session, event)
-        self.version = entry.version
+            self.session = begin(session, event)
         self._answered = self._answered or isinstance(event, ev.OfferAccepted)
         self._rated = self._rated or isinstance(event, ev.RatingGiven)
-        frames = self._messages(event)
-        now = standing(self.session, self._badge, rated=self._rated, answered=self._answered)
-        if now != self._standing:
-            self._standing = now
-            frames.append(state_frame(now))
-        return frames
+        if (self.session.phase, type(event)) not in TABLE:
+            return isinstance(event, ev.RatingGiven)
+        self.session, _ = advance(self.session, event)
+        return True
+
+    def _restated(self) -> list[Durable]:
+        session = self.session
+        legs = session.live_legs(Party.CITIZEN) if session is not None else ()
+        self.leg = next((leg for leg in reversed(legs) if leg.address == self._address), None)
+        now = standing(session, self._badge, rated=self._rated, answered=self._answered)
+        if now == self._standing:
+            return []
+        self._standing = now
+        return [state_frame(now)]
 
     def _messages(self, event: ev.Event) -> list[Durable]:
         match event:
