@@ -2,6 +2,8 @@ import { render } from "preact";
 import "@shared/tokens.css";
 import "./page.css";
 import "./chat.css";
+import "./composer.css";
+import "./questions.css";
 import { App } from "./app";
 import { Conversation } from "./conversation";
 import { embedded, tellHost } from "./host";

@@ -52,6 +52,7 @@ const zh = {
   agent: "人工",
   system: "系统",
   badge: "工号 {name}",
+  guide: "在线助手",
   typing_bot: "机器人正在回复…",
   typing_agent: "工作人员正在输入…",
 
@@ -149,6 +150,7 @@ const en: Record<Word, string> = {
   agent: "Staff",
   system: "System",
   badge: "No. {name}",
+  guide: "Assistant",
   typing_bot: "The robot is answering…",
   typing_agent: "The staff member is typing…",
 
@@ -194,8 +196,9 @@ const words: Record<Language, Record<Word, string>> = { zh, en };
 
 export type Say = (word: Word, values?: Record<string, string | number>) => string;
 
-/** How someone who answers is called: an agent's number needs a word before it, a bot's name does not. */
+/** How someone who answers is called: an agent's number needs a word before it, the built-in bot has a name for people. */
 export function called(name: string, say: Say): string {
+  if (name === "guide") return say("guide");
   return /^\d+$/.test(name) ? say("badge", { name }) : name;
 }
 

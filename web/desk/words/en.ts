@@ -60,7 +60,6 @@ export const en: Words = {
     missed_title: "You missed an offer; offers are paused",
     missed_text: "Click when you are back at your seat. A reload does not make you ready.",
     missed_act: "I am back, make me ready",
-    unreachable_title: "No device to take contacts with",
   },
   phone: { registered: "Phone {extension} registered", none: "No phone", none_hint: "Register a softphone to take calls." },
   queues: { general: "General", bots: "Robots", business: "Business" },
@@ -74,7 +73,6 @@ export const en: Words = {
     decline: "Decline",
     pick_up: "Pick up your phone",
     no_phone: "Your phone is not registered, you cannot answer",
-    seconds: "{seconds} s",
     title: "[OFFER] ",
     gone: {
       expired: "Not accepted in time; offered to another agent",
@@ -129,7 +127,6 @@ export const en: Words = {
     send: "Send",
     save_note: "Save note",
     attach: "Send a picture or file",
-    closed: "The contact has ended; notes can still be added.",
     voice: "No text in a call; notes can be added.",
     uploading: "Uploading {name}",
     too_long: "Too long, {max} characters at most",
@@ -221,5 +218,4 @@ export const en: Words = {
     other: "That did not work ({code})",
   },
   file: { too_large: "The file is too large, {mb} MB at most", kind: "That kind of file is not accepted", failed: "The file did not arrive, please try again" },
-  time: { minute: "{m} min {s} s" },
 };

@@ -51,7 +51,6 @@ export const zh = {
     missed_title: "您错过了一次派单，已暂停派单",
     missed_text: "回到座位后请点击恢复。刷新页面不会自动恢复。",
     missed_act: "我已回来，恢复就绪",
-    unreachable_title: "没有可用的接听设备",
   },
   phone: { registered: "话机 {extension} 已注册", none: "话机未注册", none_hint: "登记软电话后才能接听来电。" },
   queues: { general: "综合", bots: "机器人", business: "企业服务" },
@@ -65,7 +64,6 @@ export const zh = {
     decline: "拒绝",
     pick_up: "请拿起话机接听",
     no_phone: "您的话机没有注册，无法接听",
-    seconds: "{seconds} 秒",
     title: "【来话】",
     gone: {
       expired: "未在时限内接入，已转给其他坐席",
@@ -120,7 +118,6 @@ export const zh = {
     send: "发送",
     save_note: "保存备注",
     attach: "发送图片或文件",
-    closed: "会话已结束，仍可添加备注。",
     voice: "通话中不能发送文字，可添加备注。",
     uploading: "正在上传 {name}",
     too_long: "内容太长，每条最多 {max} 字",
@@ -212,7 +209,6 @@ export const zh = {
     other: "操作没有成功（{code}）",
   },
   file: { too_large: "文件太大，最大 {mb} MB", kind: "不支持这种文件", failed: "文件没有传上去，请重试" },
-  time: { minute: "{m} 分 {s} 秒" },
 };
 
 export type Words = typeof zh;
