@@ -171,12 +171,14 @@ async def _move_cursor(connection: AsyncConnection, since: str, upto: str) -> No
 async def _unwritten(connection: AsyncConnection, entries: Sequence[Entry]) -> list[Entry]:
     """The entries that are not in SQL yet, each once, in the order of their versions."""
     offered = {(entry.session, entry.version): entry for entry in entries}
-    sessions = sorted({entry.session for entry in entries})
+    lowest: dict[SessionId, int] = {}
+    for entry in entries:
+        lowest[entry.session] = min(entry.version, lowest.get(entry.session, entry.version))
+    sessions = sorted(lowest)
     for start in range(0, len(sessions), _CHUNK):
         chunk = sessions[start : start + _CHUNK]
-        lowest = min(entry.version for entry in entries if entry.session in set(chunk))
         wanted = select(EVENTS.c.session, EVENTS.c.version).where(
-            EVENTS.c.session.in_(chunk), EVENTS.c.version >= lowest
+            EVENTS.c.session.in_(chunk), EVENTS.c.version >= min(lowest[session] for session in chunk)
         )
         for row in await connection.execute(wanted):
             offered.pop((row.session, row.version), None)
