@@ -236,7 +236,7 @@ class Bridge:
                     await self._picked_up(self.session, ringing, outcome, lease_until)
                 elif outcome is not None:
                     await self._decline(self.session, ringing, outcome)
-            except Exception:  # the top of this task: the lease brings the session on
+            except Exception:  # the task's top: the lease brings the session on
                 log.exception("an agent's devices could not be rung")
             finally:
                 if not self.call.is_over:

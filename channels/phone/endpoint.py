@@ -316,7 +316,7 @@ class Endpoint:
     async def _register(self, served: Served) -> None:
         try:
             reply = await self._application.registered(served.request, served.flow)
-        except Exception:  # the top of this task: the phone is told, and the fault is logged
+        except Exception:  # the task's top: the phone is told, and the fault is logged
             log.exception("a REGISTER could not be handled")
             reply = Reply(500)
         self.respond(served, respond(served.request, reply.status, headers=reply.headers))
@@ -324,7 +324,7 @@ class Endpoint:
     async def _invite(self, call: IncomingCall) -> None:
         try:
             await self._application.invited(call)
-        except Exception:  # the top of this task: the caller is told, and the fault is logged
+        except Exception:  # the task's top: the caller is told, and the fault is logged
             log.exception("an INVITE could not be handled")
             if not call.is_answered:
                 call.refuse(500)

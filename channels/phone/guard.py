@@ -86,6 +86,11 @@ class Guard:
             self._buckets.move_to_end(host)
         return False
 
+    def is_banned(self, host: str, now: float) -> bool:
+        """Whether an address is not heard at present. Asking counts as nothing: a connection is not yet a message."""
+        bucket = self._buckets.get(host)
+        return bucket is not None and bucket.banned_until > now
+
     def welcome(self, host: str, until: float) -> None:
         """A phone registered from this address: treat it as known until its registration ends."""
         _keep(self._welcome, host, max(until, self._welcome.get(host, 0.0)))

@@ -237,7 +237,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         self.remote = (peer[0], peer[1])
-        admitted = self._is_ours or self._owner.guard.admit(self.remote[0], self._loop.time())
+        admitted = self._is_ours or not self._owner.guard.is_banned(self.remote[0], self._loop.time())
         if not admitted or not self._owner.joined(self):
             self._transport.abort()
             return

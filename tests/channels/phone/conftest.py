@@ -38,7 +38,7 @@ def open_phone(core: Core, prompts: PromptLibrary, tmp_path: Path) -> OpenPhone:
         async with (
             Engine(prompts) as audio,
             PhoneChannel(
-                PhoneSettings(**(values | settings)),  # type: ignore[arg-type]
+                PhoneSettings(**(values | settings)),  # type: ignore[arg-type]  # a test's own keys
                 node=NodeId("n1"),
                 inbox=core,
                 audio=audio,

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
@@ -374,13 +375,13 @@ async def test_kept_caller_who_hangs_up_is_never_put_in_line(
 
 
 async def test_kept_too_long_is_a_debt_on_disk_that_the_core_gets_later(
-    open_phone: OpenPhone, core: Core, eventually: Eventually, tmp_path: object
+    open_phone: OpenPhone, core: Core, eventually: Eventually, tmp_path: Path
 ) -> None:
     core.is_away = True
     async with open_phone(kept_call_s=0.3) as phone, Telephone(phone.bound) as caller:
         await caller.call(extra=("P-Asserted-Identity: <tel:+8613800138000>",))
         await caller.request("BYE")
-        debts = tmp_path / "debts.jsonl"  # type: ignore[operator]
+        debts = tmp_path / "debts.jsonl"
         assert "13800138000" in debts.read_text()
         assert debts.stat().st_mode & 0o077 == 0
         core.is_away = False

@@ -16,6 +16,8 @@ def test_stranger_has_32_in_two_seconds_and_then_300_of_silence() -> None:
     doorman = guard()
     assert sum(doorman.admit(STRANGER, 0.0) for _ in range(100)) == 32
     assert not doorman.admit(STRANGER, 299.0)
+    assert doorman.is_banned(STRANGER, 299.0)
+    assert not doorman.is_banned(TRUNK, 299.0)
     assert doorman.admit(STRANGER, 301.0)
     assert doorman.admit("198.51.100.8", 0.0), "nobody else is harmed"
 

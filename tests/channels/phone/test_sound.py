@@ -103,7 +103,7 @@ async def test_both_hear_each_other_and_are_recorded(
     phone, (citizen, agent) = recording_phone, ears
     async with Telephone(phone.bound) as caller, Telephone(phone.bound, user="8001") as device:
         await device.register(PASSWORD)
-        caller.offer = lambda: citizen.sdp  # type: ignore[method-assign]
+        caller.offer = lambda: citizen.sdp  # type: ignore[method-assign]  # this caller says where its sound goes
         call = await caller.call()
         citizen.target = port_of(call.answer.body)
         leg = core.contacts[0].leg
