@@ -59,6 +59,9 @@ class Archiver:
             except YihaoError as error:
                 log.warning("archive waits: %s", error)
                 await asyncio.sleep(error.retry_after_s or RETRY_S)
+            except Exception:  # a task's top: history that stops would fill the store until it is full
+                log.exception("archive failed")
+                await asyncio.sleep(RETRY_S)
             else:
                 await asyncio.sleep(GATHER_S if worked else 0)
 

@@ -153,13 +153,17 @@ async def test_it_works_only_where_it_holds_the_lease(history: History, eventual
         await task
 
 
-async def test_it_goes_on_after_store_and_database_were_away(tmp_path: Path, eventually: Eventually) -> None:
+async def test_it_goes_on_after_store_and_database_were_away(
+    tmp_path: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.archiver.RETRY_S", 0.01)
+    for error in (StoreUnavailable, StorageUnavailable):
+        monkeypatch.setattr(error, "retry_after_s", 0.01)
+
     class Shaky(LiveLog):
         def __init__(self) -> None:
             super().__init__()
-            self.failures: list[Exception] = [StoreUnavailable("follow"), StorageUnavailable("locked")]
-            for failure in self.failures:
-                failure.retry_after_s = 0.01  # type: ignore[attr-defined]  # both are errors of ours
+            self.failures: list[Exception] = [StoreUnavailable("follow"), StorageUnavailable("locked"), OSError()]
 
         async def follow(self, after: str = "$", *, block_s: float = 5.0) -> tuple[str, list[Entry]]:
             if self.failures:
