@@ -9,6 +9,7 @@ from typing import Any
 
 from queueing.contract import AssigneeView, Presence, Profile, QueueView, Swept
 from queueing.errors import TooLarge, UnfitName, UnknownAssignee
+from queueing.library import MOST
 from queueing.policy import Class, Service, bonus, milliseconds
 from queueing.server import Server
 from queueing.settings import QueueSettings
@@ -109,10 +110,12 @@ class RedisQueue:
             pass
 
     async def present(self, assignee: AssigneeId, presence: Presence, reason: str = "") -> AssigneeView:
-        while True:
+        most_scripts = 1 + len(Medium) * self._settings.slots // MOST
+        for _ in range(most_scripts):  # one takes back so many offers and no more
             view = _view(assignee, await self._server.call("present", assignee, presence.value, reason))
             if presence is Presence.READY or not any(charge.state == "offered" for charge in view.charges):
-                return view
+                break
+        return view
 
     async def reach(self, assignee: AssigneeId, via: str, media: frozenset[Medium], *, ttl_s: float) -> AssigneeView:
         check_name("device", via)

@@ -31,7 +31,8 @@ entry('sweep', function(args)
   for _, member in ipairs(timers) do
     local session, name = change.parse_timer(member)
     change.clear_timer(session, name)
-    journal.decide(session, 'timer.fired', { name = name })
+    local version = journal.decide(session, 'timer.fired', { name = name })
+    matter.vital(session, version, 'came') -- it may be the citizen's grace that has run out
   end
   local devices = due('devices', limit)
   for _, member in ipairs(devices) do

@@ -16,7 +16,7 @@ end
 entry('claim', function(args)
   local session, name = args[1], args[2]
   local key = journal.session_key(session)
-  local held = fields(key, 'node', 'open', 'fence', 'snapshot', 'log')
+  local held = fields(key, 'node', 'open', 'fence', 'snapshot', 'snap', 'log')
   if not held.node then
     return {}
   end
@@ -32,7 +32,9 @@ entry('claim', function(args)
     node.drop(session)
     held.fence = held.fence + 1
     redis.call('HSET', key, 'node', name, 'fence', held.fence)
-    redis.call('SADD', P .. 'unabsorbed:' .. name, session)
+    if held.open and held.log ~= held.snap then
+      redis.call('SADD', P .. 'unabsorbed:' .. name, session)
+    end
   end
   node.take(name, session)
   return { held.snapshot or '', tonumber(held.fence), tonumber(held.log), unpack(pending) }

@@ -9,7 +9,7 @@ function matter.written(id, version, fresh)
 end
 
 -- The citizen's coming or going: until it is absorbed no offer of theirs is made or accepted (law 10).
-local function vital(id, version, kind)
+function matter.vital(id, version, kind)
   if kind ~= '' then
     redis.call('HSET', journal.session_key(id), 'vital', version, 'vital_kind', kind)
     line.settle(id)
@@ -61,7 +61,7 @@ entry('open', function(args)
     redis.call('HSET', journal.session_key(id), 'call', 1)
   end
   local version = journal.write(id, leg, at)
-  vital(id, version, 'came')
+  matter.vital(id, version, 'came')
   local outcome = matter.written(id, version, fresh and 1 or 0)
   journal.remember(citizen, contact, outcome)
   if first ~= '' and not journal.known(citizen, word) then
@@ -88,7 +88,7 @@ entry('append', function(args)
   end
   local version = journal.write(id, event, NOW)
   if held.open then
-    vital(id, version, kind)
+    matter.vital(id, version, kind)
   end
   local outcome = matter.written(id, version, 0)
   journal.remember(held.citizen, word, outcome)

@@ -8,7 +8,7 @@ from queueing.contract import AssigneeView, Charge, Presence, Profile, QueueView
 from queueing.errors import TooLarge, UnknownAssignee
 from queueing.line import SETTLE_STEP_S, UNSETTLED, check_name, check_profile
 from queueing.memory.world import Kept, Worker, World, media_of
-from queueing.policy import Service, exclusion, milliseconds
+from queueing.policy import Service, exclusion, milliseconds, routing
 from session.events import TimerFired
 from session.ids import AssigneeId, SessionId
 from session.ports import Place, Verdict
@@ -29,6 +29,8 @@ class MemoryQueue:
         if worker is None:
             worker = self._world.workers[profile.assignee] = Worker(profile, idle=self._world.now)
             worker.since = self._world.now
+        if not worker.enlisted:
+            worker.routing, worker.since = routing(worker.standing), self._world.now
         worker.profile, worker.enlisted = profile, True
         self._world.queues.update(profile.queues)
         self._world.refresh(profile.assignee)
@@ -177,7 +179,7 @@ class MemoryQueue:
         timers = sorted(timers, key=lambda due: (due[0], f"{due[1].id}\n{due[2]}"))[:limit]
         for _, kept, name in timers:
             del kept.timers[name]
-            world.write(kept, TimerFired(at=now / 1000, name=name))
+            kept.vital, kept.vital_kind = world.write(kept, TimerFired(at=now / 1000, name=name)), "came"
         devices = [
             (until, f"{who}\n{via}", who, via)
             for who, worker in world.workers.items()

@@ -191,6 +191,8 @@ class World:
     def refresh(self, who: AssigneeId) -> None:
         """Take note of a change in an assignee."""
         worker = self.workers[who]
+        if not worker.enlisted:
+            return
         routing = policy.routing(worker.standing)
         if routing is not worker.routing:
             if routing is Routing.READY and worker.routing in IDLE_AGAIN:
@@ -208,7 +210,7 @@ class World:
         worker = self.workers.get(who)
         if worker is None or (held := worker.charges.pop(session, None)) is None:
             return
-        if held[1] != "offered":
+        if held[1] != "offered" and worker.enlisted:
             worker.idle = self.now
         self.refresh(who)
         if not worker.enlisted and not worker.charges:

@@ -183,14 +183,25 @@ class House:
         self.boxes[session, node] = box
         return await self._commit(box, perform=perform)
 
+    async def absorb_behind(self, session: str, node: NodeId = NODE) -> tuple[Phase, int] | str | None:
+        """Commit without having read the last event: it came just then."""
+        box = await self.store.mailboxes.claim(SessionId(session), node)
+        return None if box is None else await self._commit(box, perform=False, unread=1)
+
+    async def claim(self, session: str, node: NodeId) -> int | None:
+        """Take a mailbox over; gives its fence."""
+        box = await self.store.mailboxes.claim(SessionId(session), node)
+        return None if box is None else box.fence
+
     async def absorb_late(self, session: str, node: NodeId) -> tuple[Phase, int] | str | None:
         """The hand that had this mailbox before goes on, whether or not it still may."""
         box = self.boxes.get((session, node))
         return None if box is None else await self._commit(box, perform=True)
 
-    async def _commit(self, box: Mailbox, *, perform: bool) -> tuple[Phase, int] | str:
+    async def _commit(self, box: Mailbox, *, perform: bool, unread: int = 0) -> tuple[Phase, int] | str:
         session = box.session.id
         entries = await self.store.log.read(session, after=box.session.version)
+        entries = entries[: len(entries) - unread]
         if not entries:
             return (box.session.phase, box.session.version)
         commit, names = step(box.session, box.fence, [entry.event for entry in entries])

@@ -159,7 +159,7 @@ def citizen_gone(sight: Sight, before: Sight) -> None:
         grown = [event for _, event in log[len(seen) :]]
         if not seen or held is None or not any(isinstance(event, ev.OfferMade | ev.OfferAccepted) for event in grown):
             continue
-        vital = max((version for version, event in seen if event.vital), default=0)
+        vital = max((version for version, event in seen if event.vital or isinstance(event, ev.TimerFired)), default=0)
         assert vital <= held.version, f"law 10: {name} goes on although the citizen may be gone"
 
 

@@ -53,7 +53,7 @@ def run(server: ValkeyServer, *, examples: int, steps: int) -> None:
 
 
 def test_any_day_keeps_the_laws(valkey_server: ValkeyServer) -> None:
-    run(valkey_server, examples=12, steps=25)
+    run(valkey_server, examples=8, steps=20)
 
 
 @pytest.mark.slow
@@ -62,10 +62,10 @@ def test_many_days_keep_the_laws(valkey_server: ValkeyServer) -> None:
     run(valkey_server, examples=1000, steps=50)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 async def test_a_long_day_keeps_the_laws(valkey_url: str, seed: int) -> None:
     """Deeper than hypothesis goes in the same time, and always the same."""
     chance = random.Random(seed)
     async with twins_at(valkey_url) as twins:
-        for _ in range(80):
+        for _ in range(60):
             await chance.choice(ACTS)(twins, chance.randrange)

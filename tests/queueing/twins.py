@@ -143,6 +143,37 @@ class Twins:
             node = NODES[pick(2)]
             await self.both(lambda house: house.absorb_late(name, node))
 
+    async def absorb_behind(self, pick: Pick) -> None:
+        if (name := self._some(pick)) is not None:
+            await self.both(lambda house: house.absorb_behind(name, NODES[0]))
+
+    async def usurp(self, pick: Pick) -> None:
+        """A node is taken for dead, and goes on without having noticed."""
+        if (name := self._some(pick)) is None:
+            return
+        old, new = NODES if pick(2) else reversed(NODES)
+        await self.both(lambda house: house.absorb(name, old))
+        await self.both(lambda house: house.store.mailboxes.leave(old))
+        await self.both(lambda house: house.claim(name, new))
+        await self.both(lambda house: house.post(name, ev.NoteAdded(by=AssigneeId("a1"), text="")))
+        await self.both(lambda house: house.absorb_late(name, old))
+        await self._beat(old)
+
+    async def hang_up(self, pick: Pick) -> None:
+        if (name := self._some(pick)) is None:
+            return
+        await self._leave(name)
+        if pick(3):
+            await self.both(lambda house: house.absorb(name, NODES[0]))
+
+    async def _leave(self, name: SessionId) -> None:
+        session = self._sight.snapshots[name]
+        for leg in session.live_legs(Party.CITIZEN) if session else ():
+            await self._post(name, ev.LegClosed(leg=leg.id, reason=LegEnd.HANGUP))
+
+    async def _post(self, name: str, event: ev.Event) -> None:
+        await self.both(lambda house: house.post(name, event))
+
     async def staff(self, pick: Pick) -> None:
         who = self._anyone(pick)
         profile = STAFF[who]
@@ -181,6 +212,31 @@ class Twins:
                 await self.both(lambda house: house.absorb(name, NODES[0]))
             await self.both(lambda house: house.store.queue.accept(name, who, token))
 
+    async def answer(self, pick: Pick) -> None:
+        """Two more citizens, offers, and what may become of one."""
+        for _ in range(2):
+            await self.open(pick)
+            for node in NODES:
+                await self._absorb(self.subject.sessions[-1], node)
+        await self.both(lambda house: house.store.queue.match())
+        if (asked := self._asked(pick)) is None:
+            return
+        name, who, _ = asked
+        if pick(2):
+            for node in NODES:
+                await self._absorb(name, node)
+        what = pick(5)
+        if what == 0:
+            await self.both(lambda house: house.store.queue.decline(*asked, "desk"))
+        elif what == 1:
+            await self.clock.pass_s(21)
+        elif what == 2:
+            await self._leave(name)
+        elif what == 3:
+            await self.both(lambda house: house.store.queue.present(who, Presence.BREAK, "lunch"))
+        await self.both(lambda house: house.store.queue.accept(*asked))
+        await self.both(lambda house: house.store.queue.accept(*asked))
+
     async def decline(self, pick: Pick) -> None:
         if (asked := self._asked(pick)) is not None:
             await self.both(lambda house: house.store.queue.decline(*asked, "desk"))
@@ -189,6 +245,8 @@ class Twins:
         await self.clock.pass_s((1, 5, 20, 30, 61, 121)[pick(6)])
         for node in NODES[: 1 + pick(2)]:
             await self._beat(node)
+        if pick(4) == 0:
+            return
         await self.both(lambda house: house.store.queue.sweep())
         laws.overdue(self._sight, self.clock())
 
@@ -249,7 +307,8 @@ ACTS: tuple[Callable[[Twins, Pick], Awaitable[None]], ...] = (
     Twins.open, Twins.open, Twins.open, Twins.write, Twins.happen, Twins.happen, Twins.happen, Twins.absorb,
     Twins.absorb, Twins.absorb_late, Twins.staff, Twins.staff, Twins.reach, Twins.reach, Twins.present, Twins.discharge,
     Twins.match, Twins.match, Twins.match, Twins.accept, Twins.accept, Twins.accept, Twins.accept, Twins.decline,
-    Twins.decline, Twins.wait, Twins.wait, Twins.leave, Twins.settle,
+    Twins.decline, Twins.answer, Twins.answer, Twins.answer, Twins.hang_up, Twins.usurp, Twins.absorb_behind,
+    Twins.wait, Twins.wait, Twins.leave, Twins.settle,
 )  # fmt: skip
 """Named as often as they are to be likely."""
 

@@ -1,0 +1,208 @@
+"""Bugs, seeded one at a time: a text of the scripts, or of the way to them, and what is put in its place.
+
+A suite that does not find each of them is no suite. `found_by` names what must find it: the twins' acts, or one of
+the checks of `faults.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    was: str
+    now: str
+    file: str = "lua"
+    """`lua`, or the Python module of `queueing` that the text is in."""
+    found_by: str = "acts"
+
+    def into(self, text: str) -> str:
+        assert text.count(self.was) == 1, f"{self.name}: its text stands {text.count(self.was)} times in the source"
+        return text.replace(self.was, self.now)
+
+
+MUTANTS = (
+    Mutant(
+        "accept ignores the token",
+        "elseif token < current or not s.offer then",
+        "elseif not s.offer then",
+    ),
+    Mutant(
+        "accept ignores who was asked",
+        "elseif s.offer ~= who then",
+        "elseif false then",
+    ),
+    Mutant(
+        "accept ignores the lease",
+        "elseif NOW >= tonumber(s.lease) then",
+        "elseif false then",
+    ),
+    Mutant(
+        "a second accept is another one",
+        "if s.open and s.holder == who and tonumber(s.token) == token then",
+        "if false then",
+    ),
+    Mutant(
+        "expiry forgets the agent",
+        "redis.call('HSET', assignee.key(who), 'silent', 1)",
+        "redis.call('HSET', assignee.key(who), 'silent_', 1)",
+    ),
+    Mutant(
+        "expiry leaves the charge",
+        "  charge.drop(who, session)\n  journal.decide(session, 'offer.' .. outcome",
+        "  if outcome ~= 'expired' then charge.drop(who, session) end\n  journal.decide(session, 'offer.' .. outcome",
+    ),
+    Mutant(
+        "requeue loses the wait",
+        "math.min(tonumber(want.waiting_since) or NOW, NOW) - want.accrued",
+        "math.min(tonumber(want.waiting_since) or NOW, NOW)",
+    ),
+    Mutant(
+        "the wait is counted from the commit",
+        "math.min(tonumber(want.waiting_since) or NOW, NOW) - want.accrued",
+        "NOW - want.accrued",
+    ),
+    Mutant(
+        "a decline stamps the place anew",
+        "  redis.call('HSET', key, 'declined', cmsgpack.pack(declined), 'decliner', s.offer)",
+        "  redis.call('HSET', key, 'declined', cmsgpack.pack(declined), 'decliner', s.offer, 'key', NOW)"
+        " redis.call('ZADD', P .. 'line:' .. redis.call('HGET', key, 'queue'), NOW, session)",
+    ),
+    Mutant(
+        "capacity is charged twice",
+        "  if old_medium then\n    add(who, old_medium, old_state, -1)\n  end",
+        "",
+    ),
+    Mutant(
+        "a call leaves room for more",
+        "  if a.kind == 'agent' and count(a, 'has:voice') > 0 then\n    return false\n  end",
+        "",
+    ),
+    Mutant(
+        "a decline is forgotten",
+        "  declined[#declined + 1] = s.offer\n",
+        "",
+    ),
+    Mutant(
+        "who declined is not left alone",
+        "redis.call('HSET', assignee.key(s.offer), 'paused', 1)",
+        "redis.call('HSET', assignee.key(s.offer), 'paused_', 1)",
+    ),
+    Mutant(
+        "offers are made over the citizen's unread act",
+        "if not s.offer and tonumber(s.vital) <= tonumber(s.snap) then",
+        "if not s.offer then",
+    ),
+    Mutant(
+        "accepts pass the citizen's unread act",
+        "if tonumber(s.vital) > tonumber(s.snap) then",
+        "if false then",
+    ),
+    Mutant(
+        "the citizen is gone, but the offer stays",
+        "if redis.call('HEXISTS', journal.session_key(session), 'offer') == 1 then",
+        "if false then",
+    ),
+    Mutant(
+        "the fence is not checked",
+        "  if held.fence ~= fence then\n    return { 'fence' }\n  end\n  if held.snap == version then",
+        "  if held.snap == version then",
+    ),
+    Mutant(
+        "a commit that is behind the log is taken",
+        "if held.snap ~= from or held.log ~= version then",
+        "if held.snap ~= from then",
+    ),
+    Mutant(
+        "words are not known again",
+        "redis.call('SET', P .. 'word:' .. citizen .. ':' .. word, outcome, 'PX', SETTINGS.dedupe)",
+        "",
+    ),
+    Mutant(
+        "a closed session takes events",
+        "if not held.open and late ~= '1' then",
+        "if false then",
+    ),
+    Mutant(
+        "tokens are used again",
+        "local token = redis.call('HINCRBY', key, 'token', 1)",
+        "local token = redis.call('HINCRBY', key, 'token', 0) + 1",
+    ),
+    Mutant(
+        "timers outlive their session",
+        "    change.clear_timer(session, name)\n  end\n  redis.call('HDEL', key, 'open'",
+        "  end\n  redis.call('HDEL', key, 'open'",
+    ),
+    Mutant(
+        "a release is forgotten",
+        "local function release(session, who)\n  charge.drop(who, session)\n",
+        "local function release(session, who)\n",
+    ),
+    Mutant(
+        "a break leaves the offers standing",
+        "  if presence ~= 'ready' then\n    rescind(who, presence)\n  end",
+        "",
+    ),
+    Mutant(
+        "an assignee who joins is in no class that is open already",
+        "  for i = 9, #args, 3 do",
+        "  for i = 9, 0 do",
+    ),
+    Mutant(
+        "ages are compared upside down",
+        "return since - 1000 * priority",
+        "return since + 1000 * priority",
+    ),
+    Mutant(
+        "the newest idle is asked first",
+        "local rank = count(a, 'idle') + load",
+        "local rank = -count(a, 'idle') + load",
+    ),
+    Mutant(
+        "a sweep is without bound",
+        "redis.call('ZRANGEBYSCORE', P .. what, '-inf', NOW, 'LIMIT', 0, limit)",
+        "redis.call('ZRANGEBYSCORE', P .. what, '-inf', NOW)",
+        found_by="sweep_is_bounded",
+    ),
+    Mutant(
+        "the clock is handed in",
+        "  return time[1] * 1000 + math.floor(time[2] / 1000)",
+        "  return 0",
+        found_by="the_clock_is_the_stores",
+    ),
+    Mutant(
+        "state and log are written by two scripts",
+        "  charge.move(who, session, 'engaged')\n",
+        "  if NOW % 2 == 3 then charge.move(who, session, 'engaged') end\n",
+    ),
+    Mutant(
+        "acknowledged before committed",
+        "                    reply = await connection.read_response()\n",
+        "                    call = batch[0][0][0] == 'FCALL'\n"
+        "                    reply = [b'S1#3#0'] if call else await connection.read_response()\n",
+        file="server",
+        found_by="nothing_is_acknowledged_that_is_not_there",
+    ),
+    Mutant(
+        "client retries are left on",
+        "        loop = asyncio.get_running_loop()\n        answer:",
+        "        async def by_the_packages_own_client() -> Any:\n"
+        "            async with Redis(unix_socket_path=self._pool.connection_kwargs['path']) as client:\n"
+        "                return await client.execute_command(*command)\n\n"
+        "        if command[0] == 'FCALL':\n"
+        "            return asyncio.ensure_future(by_the_packages_own_client())\n"
+        "        loop = asyncio.get_running_loop()\n        answer:",
+        file="server",
+        found_by="nothing_is_run_twice",
+    ),
+    Mutant(
+        "a batch is sent again when its replies are lost",
+        "                await self._exchange(batch)\n            except",
+        "                try:\n                    await self._exchange(batch)\n"
+        "                except StoreUnavailable:\n                    await self._exchange(batch)\n            except",
+        file="server",
+        found_by="nothing_is_run_twice",
+    ),
+)
