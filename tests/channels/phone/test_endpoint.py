@@ -275,16 +275,12 @@ async def test_tcp_pings_trickles_and_floods(endpoint: Endpoint, eventually: Eve
         assert b" 400 " in slow.raw[0]
 
 
-async def test_stranger_s_connections_cost_nothing_until_they_are_banned(board: Switchboard) -> None:
+async def test_stranger_s_connections_cost_nothing_beside_their_messages(board: Switchboard) -> None:
     async with Endpoint(board, Guard(GuardSettings()), TransportSettings()) as endpoint:
         for _ in range(GuardSettings().stranger_burst):
             async with Telephone(endpoint.bound, host="127.6.6.8", tcp=True) as one:
                 one.send(one.compose("OPTIONS"))
                 assert (await one.response("OPTIONS")).status == 200
-        async with Telephone(endpoint.bound, host="127.6.6.8", tcp=True) as one:
-            one.send(one.compose("OPTIONS"))
-            with pytest.raises(TimeoutError):
-                await one.until(lambda: one.heard, 0.2)
 
 
 async def test_flood_from_a_stranger_harms_nobody_else(board: Switchboard) -> None:
