@@ -5,13 +5,12 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
+from bots.hours import CITY
 from session.errors import YihaoError
 from session.ports import Contact
 from session.state import Demand, Medium, Skill
 
-CITY = ZoneInfo("Asia/Shanghai")
 _KEYS = {"channel", "medium", "number", "language", "hours", "closed", "queue", "priority", "skills", "bot_queue"}
 
 
