@@ -7,7 +7,7 @@ from queueing.errors import UnknownAssignee
 from session.ids import AssigneeId
 from session.state import Medium
 
-VIA = "phone"
+VIA = "telephone"
 
 
 class TelephonesReach:

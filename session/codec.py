@@ -156,7 +156,7 @@ def _unpack(data: bytes) -> tuple[str, Mapping[str, Any]]:
         raise Malformed("too large")
     try:
         whole = msgpack.unpackb(data, raw=False, strict_map_key=True)
-    except Exception as error:
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise Malformed("not msgpack") from error
     match whole:
         case [int() as version, str() as tag, dict() as values]:

@@ -122,7 +122,8 @@ def reads_the_environment(source: Source) -> Iterator[str]:
 
 
 def is_too_long(source: Source) -> Iterator[str]:
-    if source.place.suffix in CODE and len(source.lines) > LONGEST_FILE:
+    is_generated = bool(source.lines) and "enerated" in source.lines[0]
+    if source.place.suffix in CODE and not is_generated and len(source.lines) > LONGEST_FILE:
         yield source.finding(len(source.lines), f"longer than {LONGEST_FILE} lines")
 
 
@@ -132,7 +133,7 @@ def has_no_noun(source: Source) -> Iterator[str]:
 
 
 def waives_without_a_reason(source: Source) -> Iterator[str]:
-    if source.place.suffix == ".py":
+    if source.place.suffix == ".py" and source.room != "tests":  # a test's oddity stands in plain sight
         for number, line in enumerate(source.lines, 1):
             if BARE_WAIVER.search(line):
                 yield source.finding(number, "a waiver without a reason beside it")
