@@ -18,6 +18,7 @@ Count = Annotated[int, Between(1, 1_000_000)]
 Cidrs = tuple[Annotated[str, Cidr()], ...]
 Origin = Annotated[str, Matching(r"https?://[^/\s]+", "an origin such as https://hotline.example.cn")]
 Number = Annotated[str, Matching(r"\+?[0-9]{2,15}", "a telephone number, digits only")]
+AreaCode = Annotated[str, Matching(r"|[1-9][0-9]{1,3}", "an area code without its 0, as 10 or 571")]
 Name = Annotated[str, Matching(r"[a-z][a-z0-9-]{0,31}", "a short name in a-z, 0-9 and -")]
 Hours = Annotated[
     str,
@@ -50,6 +51,8 @@ class Sip:
     realm: str
     trunks: Cidrs
     md5: bool
+    authenticate: bool
+    area: AreaCode
     max_calls: Count
     max_calls_per_s: Count
     register_min_s: float

@@ -6,6 +6,7 @@ import ipaddress
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -25,7 +26,7 @@ from recordings.errors import RangeUnsatisfiable, RecordingError
 from recordings.store import RecordingStore
 from session.errors import YihaoError
 from session.ids import FileId, RecordingId, SessionId
-from session.ports import Entry, Files, StoreUnavailable
+from session.ports import Entry, Files
 from storage.errors import FileRefused, TooLarge
 
 COOKIE = "yihao"
@@ -84,12 +85,14 @@ async def typed_errors(request: web.Request, handler: Handler) -> web.StreamResp
     """What is refused on purpose becomes a status and a code, never a stack."""
     try:
         return await handler(request)
-    except StoreUnavailable as error:
+    except NotLoggedIn:
+        return refused(401, "not_logged_in")
+    except YihaoError as error:
+        if not error.retryable:
+            raise
         return web.json_response(
             {"error": "not_accepted"}, status=503, headers={"Retry-After": str(round(error.retry_after_s or 1))}
         )
-    except NotLoggedIn:
-        return refused(401, "not_logged_in")
 
 
 class _Api:
@@ -123,11 +126,11 @@ class _Api:
             return refused(403, "foreign_page")
         given = await _small_json(request)
         login, password = given.get("login"), given.get("password")
-        if not isinstance(login, str) or not isinstance(password, str):
+        if not _is_text(login) or not _is_text(password):
             return refused(400, "malformed")
         try:
             token, agent = await self._doors.logins.log_in(
-                login, password, address=request.remote or "", old_token=request.cookies.get(COOKIE)
+                login, password, address=request.remote or "", old_token=_token(request)
             )
         except WrongPassword:
             return refused(401, "wrong_password")
@@ -141,7 +144,7 @@ class _Api:
         """End the login and close the desk."""
         if not self._is_own(request):
             return refused(403, "foreign_page")
-        token = request.cookies.get(COOKIE, "")
+        token = _token(request)
         try:
             agent = await self._doors.logins.agent(token)
         except NotLoggedIn:
@@ -158,7 +161,7 @@ class _Api:
         async def guarded(request: web.Request) -> web.StreamResponse:
             if request.method != "GET" and not self._is_own(request):
                 return refused(403, "foreign_page")
-            agent = await self._doors.logins.agent(request.cookies.get(COOKIE, ""))
+            agent = await self._doors.logins.agent(_token(request))
             if not allows(agent.role, needed):
                 return refused(403, "forbidden")
             return await handler(request, agent)
@@ -175,7 +178,7 @@ class _Api:
 
     async def ticket(self, request: web.Request, _: Agent) -> web.StreamResponse:
         """A one-time pass for the desk's socket."""
-        return web.json_response({"ticket": await self._doors.logins.ticket(request.cookies.get(COOKIE, ""))})
+        return web.json_response({"ticket": await self._doors.logins.ticket(_token(request))})
 
     # --- what is kept ----------------------------------------
 
@@ -249,13 +252,33 @@ async def _pour(request: web.Request, response: web.StreamResponse, chunks: Asyn
     return response
 
 
+def _token(request: web.Request) -> str:
+    """The cookie; empty for none, and for bytes that none of ours has."""
+    token = request.cookies.get(COOKIE, "")
+    return token if token.isascii() else ""
+
+
 async def _small_json(request: web.Request) -> dict[str, object]:
-    body = await request.content.read(LARGEST_LOGIN_BYTES)
+    """The object that the body writes; an empty one for what is too large or none."""
+    body = b""
+    while chunk := await request.content.read(LARGEST_LOGIN_BYTES + 1 - len(body)):
+        body += chunk
     try:
-        given = json.loads(body)
-    except ValueError:
+        given = json.loads(body) if len(body) <= LARGEST_LOGIN_BYTES else None
+    except (ValueError, RecursionError):
         return {}
     return given if isinstance(given, dict) else {}
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """JSON can write half of a character, which nothing can hash, and a zero, which not every database takes."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _shown(agent: Agent) -> dict[str, object]:

@@ -133,6 +133,8 @@ def _free(host: str, port: int, kind: socket.SocketKind) -> bool:
 
 
 def _sip(settings: Settings) -> Iterator[Finding]:
+    if not settings.sip.authenticate:
+        yield Finding(Grade.FAULT, "anybody may register and call as anyone", "sip.authenticate = true")
     networks = [ipaddress.ip_network(trunk, strict=False) for trunk in settings.sip.trunks]
     wide = [network for network in networks if network.num_addresses > 2**16 and not network.is_loopback]
     if not networks:

@@ -37,6 +37,7 @@ from gateway.measures import Measures
 from gateway.metrics import Metrics
 from gateway.node import Node
 from gateway.performer import Performer
+from gateway.proxies import believing
 from gateway.routing import Route
 from gateway.rulebook import Rulebook
 from gateway.staff import Staff
@@ -94,6 +95,8 @@ class House:
     credentials: Path | None
     channels: Mapping[str, Channel]
     desk: Sockets
+    app: web.Application
+    """What it answers over HTTP."""
 
     async def drain(self) -> None:
         """Take nothing new, offer nothing; return when what runs has ended, at the latest after the bound."""
@@ -164,7 +167,7 @@ class _Builder:
         ):
             self._run(work)
         http = await self._serve(node, desk_sockets, measures)
-        return House(settings, node, http, Address(*phone.bound), credentials, self._channels, desk_sockets)
+        return House(settings, node, http, Address(*phone.bound), credentials, self._channels, desk_sockets, self._app)
 
     async def _open_store(self) -> RedisStore:
         settings = self._settings
@@ -284,6 +287,8 @@ class _Builder:
                 realm=settings.sip.realm,
                 trunks=settings.sip.trunks,
                 md5=settings.sip.md5,
+                authenticate=settings.sip.authenticate,
+                area=settings.sip.area,
                 max_calls=settings.sip.max_calls,
                 max_calls_per_s=settings.sip.max_calls_per_s,
                 register_min_s=settings.sip.register_min_s,
@@ -347,7 +352,9 @@ class _Builder:
             origins=self._settings.http.origins,
             scrapers=SCRAPERS,
         )
-        app = web.Application(middlewares=[pages.guarded, api.typed_errors], client_max_size=LARGEST_BODY_BYTES)
+        middlewares = [believing(self._settings.http.trusted_proxies), api.typed_errors]
+        app = self._app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
+        app.on_response_prepare.append(pages.guard)
         app.add_routes([*api.routes(doors), *pages.routes()])
         for channel in self._channels.values():
             app.add_routes(channel.routes())

@@ -22,26 +22,22 @@ HEADERS = {
     "Permissions-Policy": "geolocation=(), camera=(), payment=()",
 }
 
+FOR_EVER = "public, max-age=31536000, immutable"
+"""For a file whose name has a hash of its content in it."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@web.middleware
-async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every answer carries the headers that keep a page to itself; one that set its own keeps it."""
-    try:
-        response = await handler(request)
-    except web.HTTPException as refusal:
-        for name, value in HEADERS.items():
-            refusal.headers.setdefault(name, value)
-        raise
-    if not response.prepared:
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-    return response
+async def guard(request: web.Request, response: web.StreamResponse) -> None:
+    """Every answer, a streamed one too, carries the headers that keep a page to itself, but for those it set itself."""
+    if request.path.startswith("/assets/") and response.status < 400:
+        response.headers["Cache-Control"] = FOR_EVER
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 def routes() -> list[web.AbstractRouteDef]:
-    """Pages and their parts. A name with a hash in it never changes, so it may be kept for ever."""
+    """Pages and their parts."""
     found: list[web.AbstractRouteDef] = [
         web.get("/", _page(STATIC / "index.html")),
         web.get("/desk", _page(STATIC / "desk" / "index.html")),
