@@ -47,7 +47,7 @@ export function Message({ bubble, conversation, say }: Props) {
             <span class="name">{from === "system" ? say("system") : called(name, say)}</span>
           </header>
         )}
-        <div class="body">
+        <div class={file && PICTURE.test(file.content_type) ? "body body-picture" : "body"}>
           {text !== null && <p>{text}</p>}
           {file && <Attachment file={file} conversation={conversation} />}
         </div>

@@ -160,6 +160,7 @@ export const en: Words = {
     rating: "Rating",
   },
   entry: {
+    own_phone: "Agent's phone",
     leg: {
       opened: "{channel} connected",
       away: "connection cut",

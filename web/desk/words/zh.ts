@@ -151,6 +151,7 @@ export const zh = {
     rating: "市民评价",
   },
   entry: {
+    own_phone: "坐席话机",
     leg: {
       opened: "{channel}已接入",
       away: "连接暂时中断",
