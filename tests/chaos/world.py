@@ -59,6 +59,8 @@ class World:
     answered: int = 0
     """Offers that a desk has accepted."""
     nodes: list[Yihao] = field(default_factory=list)
+    faults: list[BaseException] = field(default_factory=list)
+    """Of the people themselves: a citizen who fell over has shown nothing."""
     _living: bool = True
     _people: set[asyncio.Task[None]] = field(default_factory=set)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -267,7 +269,13 @@ class World:
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._people.add(task)
-        task.add_done_callback(self._people.discard)
+        task.add_done_callback(self._gone)
+
+    def _gone(self, task: "asyncio.Task[None]") -> None:
+        self._people.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.faults.append(error)
 
 
 class _Opened:

@@ -96,7 +96,7 @@ class Page:
     def come_back(self) -> None:
         self._stays_away = False
 
-    async def command(self, kind: str, deadline_s: float = 10.0, **fields: object) -> dict[str, Any]:
+    async def command(self, kind: str, deadline_s: float = 10.0, /, **fields: object) -> dict[str, Any]:
         """Send a command over as many sockets as it takes, until it is acknowledged; gives the ack.
 
         Commands go one at a time, so that they stay in order. Raises `Refused`, or `TimeoutError` when nobody
@@ -220,6 +220,7 @@ class Page:
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(ConnectionResetError("the socket is cut"))
+                answer.exception()  # looked at: whoever asked may have stopped waiting
 
 
 def _fits(frame: dict[str, Any], kind: str, fields: dict[str, object]) -> bool:
