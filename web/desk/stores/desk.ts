@@ -168,7 +168,7 @@ export const useDesk = defineStore("desk", () => {
     const isThere = offers.value.some(({ session, token }) => session === frame.session && token === frame.token);
     offers.value = offers.value.filter(({ session, token }) => session !== frame.session || token !== frame.token);
     if (frame.reason !== "accepted" && answering.value === frame.session) answering.value = null;
-    if (isThere && ["expired", "citizen_gone", "cancelled", "rescinded"].includes(frame.reason)) {
+    if (isThere && ["expired", "cancelled", "rescinded"].includes(frame.reason)) {
       remark.value = { key: `offer.gone.${frame.reason}`, level: "warning" };
     }
   }

@@ -76,7 +76,6 @@ export const en: Words = {
     title: "[OFFER] ",
     gone: {
       expired: "Not accepted in time; offered to another agent",
-      citizen_gone: "The citizen has left",
       cancelled: "The citizen has left",
       rescinded: "The offer was taken back",
     },
@@ -214,6 +213,7 @@ export const en: Words = {
     reason_needed: "Choose a reason",
     no_such_file: "The file is no longer there, upload it again",
     ended: "The contact has ended",
+    forbidden: "You may not do that",
     rate: "Too fast, please wait",
     too_long: "Too long",
     other: "That did not work ({code})",

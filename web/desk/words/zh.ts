@@ -67,7 +67,6 @@ export const zh = {
     title: "【来话】",
     gone: {
       expired: "未在时限内接入，已转给其他坐席",
-      citizen_gone: "市民已离开",
       cancelled: "市民已离开",
       rescinded: "派单已收回",
     },
@@ -205,6 +204,7 @@ export const zh = {
     reason_needed: "请选择原因",
     no_such_file: "文件已失效，请重新上传",
     ended: "会话已结束",
+    forbidden: "您没有这个权限",
     rate: "操作太快，请稍候",
     too_long: "内容太长",
     other: "操作没有成功（{code}）",
