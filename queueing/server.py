@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
+import hiredis
 from redis import exceptions
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
@@ -32,6 +33,8 @@ REDIAL_S = 0.2
 """Pause before a broken subscription is tried again."""
 
 Argument = str | bytes | int | float
+_Sent = tuple[tuple[Any, ...], asyncio.Future[Any]]
+"""A command, and where its reply goes."""
 _Broken = (exceptions.ConnectionError, exceptions.TimeoutError, OSError, TimeoutError)
 
 
@@ -50,7 +53,7 @@ class Server:
         self._names: dict[str, str] = {}
         self._pool = _pool(url, connections, COMMAND_S)
         self._patient = _pool(url, connections, None)
-        self._waiting: deque[tuple[Sequence[Argument], asyncio.Future[Any]]] = deque()
+        self._waiting: deque[_Sent] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
@@ -104,7 +107,7 @@ class Server:
             except (exceptions.RedisError, OSError):
                 await asyncio.sleep(REDIAL_S)
 
-    def _submit(self, command: Sequence[Argument]) -> asyncio.Future[Any]:
+    def _submit(self, command: tuple[Any, ...]) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
         self._waiting.append((command, answer))
@@ -124,10 +127,10 @@ class Server:
                     if not answer.done():
                         answer.set_exception(error)
 
-    async def _exchange(self, batch: Sequence[tuple[Sequence[Argument], asyncio.Future[Any]]]) -> None:
+    async def _exchange(self, batch: Sequence[_Sent]) -> None:
         async with _Connection(self._pool) as connection:
-            packed = connection.pack_commands([command for command, _ in batch])
-            await connection.send_packed_command(packed)
+            # redis-py packs in Python, at a fifth of all our time
+            await connection.send_packed_command(b"".join([hiredis.pack_command(command) for command, _ in batch]))
             for _, answer in batch:
                 try:
                     reply = await connection.read_response()

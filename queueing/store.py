@@ -27,7 +27,7 @@ class RedisStore:
     """Everything under `yihao:{tenant}:`. Open it by `connect`."""
 
     def __init__(self, server: Server, prefix: str, pepper: bytes, settings: QueueSettings) -> None:
-        self._server, self._settings = server, settings
+        self.server, self._settings = server, settings
         self.log = RedisLog(server, prefix, Blinding(pepper))
         self.queue = RedisQueue(server, prefix, settings)
         self.mailboxes = RedisMailboxes(server, prefix, self.log, self.queue)
@@ -63,12 +63,12 @@ class RedisStore:
 
     async def wakes(self) -> AsyncIterator[SessionId]:
         """Ids of sessions that grew; the empty id where an offer may be made."""
-        async for payload in self._server.heard("wake"):
+        async for payload in self.server.heard("wake"):
             yield SessionId(payload.decode())
 
     async def ready(self) -> bool:
         try:
-            return self._settings.accept_unsafe or not await _faults(self._server)
+            return self._settings.accept_unsafe or not await _faults(self.server)
         except StoreUnavailable:
             return False
 

@@ -56,7 +56,7 @@ class Clock:
     async def pass_ms(self, ms: int) -> None:
         self.ms += ms
         if self._store is not None:
-            await self._store._server.send("SET", PREFIX + "clock", self.ms)
+            await self._store.server.send("SET", PREFIX + "clock", self.ms)
 
     async def pass_s(self, seconds: float) -> None:
         await self.pass_ms(round(seconds * 1000))

@@ -1,7 +1,7 @@
 """Bugs, seeded one at a time: a text of the scripts, or of the way to them, and what is put in its place.
 
-A suite that does not find each of them is no suite. `found_by` names what must find it: the twins' acts, or one of
-the checks of `faults.py`.
+A suite that does not find each of them is no suite. `found_by` names what must find it: the twins' acts, one of the
+checks of `faults.py`, or a test of `test_line.py`.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ MUTANTS = (
         "  redis.call('HSET', key, 'declined', cmsgpack.pack(declined), 'decliner', s.offer)",
         "  redis.call('HSET', key, 'declined', cmsgpack.pack(declined), 'decliner', s.offer, 'key', NOW)"
         " redis.call('ZADD', P .. 'line:' .. redis.call('HGET', key, 'queue'), NOW, session)",
+        found_by="test_a_requeued_session_keeps_its_place",
     ),
     Mutant(
         "capacity is charged twice",
@@ -84,6 +85,7 @@ MUTANTS = (
         "a decline is forgotten",
         "  declined[#declined + 1] = s.offer\n",
         "",
+        found_by="test_a_decline_is_remembered_while_another_is_free",
     ),
     Mutant(
         "who declined is not left alone",

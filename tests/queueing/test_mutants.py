@@ -14,7 +14,8 @@ import pytest
 import queueing
 from queueing.library import source
 from session.errors import YihaoError
-from tests.queueing import faults
+from tests.queueing import faults, test_line
+from tests.queueing.house import NODE, Clock, House, redis_store
 from tests.queueing.mutants import MUTANTS, Mutant
 from tests.queueing.twins import ACTS, twins_at
 
@@ -63,6 +64,8 @@ async def found(url: str, folder: Path, mutant: Mutant, request: pytest.FixtureR
     try:
         if mutant.file == "server":
             await getattr(faults, mutant.found_by)(url, folder, request.getfixturevalue("mutated_server"))
+        elif mutant.found_by.startswith("test_"):
+            await one_test(url, mutant)
         elif mutant.found_by == "acts":
             await walk(url, mutant.into(source()))
         else:
@@ -72,6 +75,14 @@ async def found(url: str, folder: Path, mutant: Mutant, request: pytest.FixtureR
     return ""
 
 
+async def one_test(url: str, mutant: Mutant) -> None:
+    """A test of the suite, on the store with the bug."""
+    clock = Clock()
+    async with redis_store(url, clock, None, mutant.into(source())) as store:
+        await store.mailboxes.beat(NODE, ttl_s=86400)
+        await getattr(test_line, mutant.found_by)(House(store, clock))
+
+
 async def walk(url: str, parts: str | None) -> None:
     """Days of made-up acts, the same each time."""
     for seed in SEEDS:
@@ -79,7 +90,7 @@ async def walk(url: str, parts: str | None) -> None:
         async with twins_at(url, parts) as twins:
             for _ in range(STEPS):
                 await chance.choice(ACTS)(twins, chance.randrange)
-            await twins.subject.store._server.send("FLUSHDB")  # type: ignore[attr-defined] # the real one
+            await twins.subject.store.server.send("FLUSHDB")  # type: ignore[attr-defined] # the real one
 
 
 @pytest.mark.parametrize("mutant", every_mutant)

@@ -66,7 +66,7 @@ class Twins:
         assert isinstance(store, RedisStore)
         for name, session in sight.snapshots.items():
             if session and session.phase in (Phase.WRAPPING, Phase.PARKED, Phase.CALLBACK_PENDING):
-                timers = await store._server.send("SCARD", f"{PREFIX}timers_of:{name}")
+                timers = await store.server.send("SCARD", f"{PREFIX}timers_of:{name}")
                 assert timers or session.version < len(sight.logs[name]), f"law 7: {name} has no deadline"
 
     # --- acts ------------------------------------------------------------------------------------------------------
