@@ -355,7 +355,7 @@ class _Builder:
         middlewares = [believing(self._settings.http.trusted_proxies), api.typed_errors]
         app = self._app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
         app.on_response_prepare.append(pages.guard)
-        app.add_routes([*api.routes(doors), *pages.routes()])
+        app.add_routes([*api.routes(doors), *pages.routes(self._settings.http.origins)])
         for channel in self._channels.values():
             app.add_routes(channel.routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

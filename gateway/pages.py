@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -36,10 +36,10 @@ async def guard(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.setdefault(name, value)
 
 
-def routes() -> list[web.AbstractRouteDef]:
-    """Pages and their parts."""
+def routes(parents: Sequence[str] = ()) -> list[web.AbstractRouteDef]:
+    """Pages and their parts. `parents` are the origins of the sites that embed the citizen's page by `/widget.js`."""
     found: list[web.AbstractRouteDef] = [
-        web.get("/", _page(STATIC / "index.html")),
+        web.get("/", _page(STATIC / "index.html", {"Content-Security-Policy": _framed_by(parents)})),
         web.get("/desk", _page(STATIC / "desk" / "index.html")),
         web.get("/desk/{view:[a-z0-9/-]*}", _page(STATIC / "desk" / "index.html")),
         web.get("/widget.js", _page(STATIC / "widget.js")),
@@ -49,12 +49,16 @@ def routes() -> list[web.AbstractRouteDef]:
     return found
 
 
-def _page(path: Path) -> Handler:
+def _framed_by(parents: Sequence[str]) -> str:
+    return POLICY.replace("frame-ancestors 'self'", " ".join(["frame-ancestors 'self'", *parents]))
+
+
+def _page(path: Path, headers: Mapping[str, str] | None = None) -> Handler:
     built = path.is_file()
 
     async def serve(_: web.Request) -> web.StreamResponse:
         if not built:
             raise web.HTTPServiceUnavailable(text="the pages are not built: make setup")
-        return web.FileResponse(path, headers={"Cache-Control": "no-cache"})
+        return web.FileResponse(path, headers={"Cache-Control": "no-cache", **(headers or {})})
 
     return serve

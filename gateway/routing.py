@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,18 @@ from session.errors import YihaoError
 from session.ports import Contact
 from session.state import Demand, Medium, Skill
 
+LONGEST_START_S = 24 * 3600
+"""The greatest head start in the line, or the least, that a rule may give."""
+_WORD = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 _KEYS = {"channel", "medium", "number", "language", "hours", "closed", "queue", "priority", "skills", "bot_queue"}
+
+
+class RoutingUnreadable(YihaoError):
+    """A whole that is no list of rules."""
+
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+        super().__init__(f"routing rules: {fault}")
 
 
 class BadRoutingRule(YihaoError):
@@ -95,8 +107,16 @@ class Routing:
 
 
 def read_routing(text: str) -> Routing:
-    """Rules from TOML: `[[rule]]` tables. Raises `BadRoutingRule`."""
-    tables = tomllib.loads(text).get("rule", [])
+    """Rules from TOML: `[[rule]]` tables. Raises `RoutingUnreadable`, `BadRoutingRule`."""
+    try:
+        whole = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise RoutingUnreadable(f"no TOML: {error}") from error
+    if unknown := whole.keys() - {"rule"}:
+        raise RoutingUnreadable(f"unknown key {min(unknown)!r}")
+    tables = whole.get("rule", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise RoutingUnreadable("each rule stands under [[rule]]")
     return Routing(tuple(_rule(index, table) for index, table in enumerate(tables)))
 
 
@@ -104,14 +124,12 @@ def _rule(index: int, table: dict[str, object]) -> RoutingRule:
     unknown = table.keys() - _KEYS
     if unknown:
         raise BadRoutingRule(index, f"unknown key {min(unknown)!r}")
-    if not isinstance(table.get("queue"), str):
-        raise BadRoutingRule(index, "`queue` must name a queue")
     try:
         return RoutingRule(
-            queue=str(table["queue"]),
-            priority=_whole(table.get("priority", 0)),
+            queue=_name(table.get("queue"), "queue"),
+            priority=_whole(table.get("priority", 0), "priority", -LONGEST_START_S, LONGEST_START_S),
             skills=_skills(table.get("skills", {})),
-            bot_queue=str(table.get("bot_queue", "")),
+            bot_queue=_name(table["bot_queue"], "bot_queue") if "bot_queue" in table else "",
             channel=_text(table.get("channel")),
             medium=Medium(str(table["medium"])) if "medium" in table else None,
             number=_text(table.get("number")),
@@ -123,8 +141,17 @@ def _rule(index: int, table: dict[str, object]) -> RoutingRule:
         raise BadRoutingRule(index, str(error)) from error
 
 
+def _name(value: object, key: str) -> str:
+    """As agents' queues and skills are named: nobody could serve another."""
+    if not isinstance(value, str) or not _WORD.match(value):
+        raise ValueError(f"`{key}` must be a short name in a-z, 0-9, dot, underscore and hyphen")
+    return value
+
+
 def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    if value is not None and not isinstance(value, str):
+        raise TypeError("`channel`, `number` and `language` must be texts")
+    return value
 
 
 def _flag(value: object) -> bool | None:
@@ -133,16 +160,16 @@ def _flag(value: object) -> bool | None:
     return value
 
 
-def _whole(value: object) -> int:
-    if not isinstance(value, int):
-        raise TypeError("`priority` must be a whole number of seconds")
+def _whole(value: object, key: str, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"`{key}` must be a whole number from {least} to {most}")
     return value
 
 
 def _skills(value: object) -> tuple[Skill, ...]:
     if not isinstance(value, dict):
         raise TypeError("`skills` must be a table of name = level")
-    return tuple(Skill(str(name), _whole(level)) for name, level in sorted(value.items()))
+    return tuple(Skill(_name(name, "skills"), _whole(level, "skills", 1, 10)) for name, level in sorted(value.items()))
 
 
 def _hours(value: object) -> Hours | None:

@@ -22,7 +22,8 @@ class Staff:
 
     def __init__(self, roster: Roster, queue: Queue) -> None:
         self._roster, self._queue = roster, queue
-        self._enlisted: dict[AssigneeId, Profile] = {}
+        self._enlisted: dict[AssigneeId, Profile] | None = None
+        """None until the first look: then also those whom an earlier process, or another, has enlisted."""
         self._badges: dict[AssigneeId, str] = {}
 
     def badge(self, assignee: AssigneeId) -> str:
@@ -34,6 +35,9 @@ class Staff:
         agents = [agent for agent in await self._roster.agents() if not agent.disabled]
         self._badges = {agent.login: agent.extension or agent.login for agent in agents}
         wanted = {agent.login: profile_of(agent) for agent in agents}
+        if self._enlisted is None:
+            there = [one.profile for one in await self._queue.roster()]
+            self._enlisted = {one.assignee: one for one in there if one.kind is AssigneeKind.AGENT}
         for login, profile in wanted.items():
             if self._enlisted.get(login) != profile:
                 await self._queue.enlist(profile)
