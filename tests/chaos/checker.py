@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from session.events import OfferAccepted, OfferMade, SessionOpened, TextReceived
+from session.events import Event, OfferAccepted, OfferMade, SessionOpened, TextReceived
 from session.ids import AssigneeId, SessionId
 from session.machine import replay
 from session.ports import Entry
@@ -114,3 +114,20 @@ def _leaked(evidence: Evidence) -> Iterator[str]:
             phase = replay(session, (entry.event for entry in log)).phase if log else None
             if phase is None or phase is Phase.CLOSED:
                 yield f"{agent} leaked: charged for {session}, which is {phase or 'unknown'}"
+
+
+def stories(evidence: Evidence, found: Iterable[str]) -> str:
+    """The findings, each with the log of the session that it names."""
+    lines: list[str] = []
+    for one in found:
+        lines.append(one)
+        log = evidence.logs.get(SessionId(one.partition(":")[0]), ())
+        lines += [f"  {entry.version:3} {entry.event.at:.3f} {_short(entry.event)}" for entry in log]
+    return "\n".join(lines)
+
+
+def _short(event: Event) -> str:
+    shown = ("token", "assignee", "reason", "leg", "name", "by", "message")
+    return " ".join(
+        [type(event).__name__, *(f"{name}={getattr(event, name)}" for name in shown if hasattr(event, name))]
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.checker import findings
+from tests.chaos.checker import findings, stories
 from tests.chaos.world import World, each_takes_a_new_contact
 
 
@@ -27,10 +27,13 @@ async def test_kills_lose_nothing(short_folder: Path, free_port: Callable[[], in
         print(f"{len(evidence.logs)} sessions, {len(evidence.words)} words, {len(evidence.callers)} calls answered,")
         print(f"{world.answered} chats accepted, {node_kills} gateways and {store_kills} stores killed")
         assert world.faults == []
-        assert findings(evidence) == []
+        found = findings(evidence)
+        assert not found, stories(evidence, found)
         assert len(evidence.words) >= 3 * node_kills, "hardly anybody wrote: the kills have shown nothing"
         assert len(evidence.callers) >= node_kills, "hardly anybody called: the kills have shown nothing"
         assert world.answered >= node_kills, "hardly anybody was answered: the kills have shown nothing"
         assert [agent async for agent in each_takes_a_new_contact(world)] == [], "these agents leaked"
         await world.rest()
-        assert findings(await world.evidence()) == []
+        evidence = await world.evidence()
+        found = findings(evidence)
+        assert not found, stories(evidence, found)

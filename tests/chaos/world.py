@@ -303,7 +303,7 @@ def _lines(file: Path) -> list[dict[str, Any]]:
 
 
 def _standing_offers(desk: DeskPage) -> list[dict[str, Any]]:
-    """Offers of chats that this desk was shown and that were not taken back."""
+    """Offers that this desk was shown, that were not taken back, and that it can take: all but calls."""
     standing: dict[tuple[str, int], dict[str, Any]] = {}
     for frame in desk.frames:
         match frame["t"]:
@@ -313,7 +313,7 @@ def _standing_offers(desk: DeskPage) -> list[dict[str, Any]]:
                 standing[frame["session"], frame["token"]] = frame
             case "offer.revoked":
                 standing.pop((frame["session"], frame["token"]), None)
-    return [offer for offer in standing.values() if offer["medium"] == "chat"]
+    return [offer for offer in standing.values() if offer["medium"] != "voice"]
 
 
 async def each_takes_a_new_contact(world: World) -> AsyncIterator[str]:
