@@ -25,15 +25,18 @@ from recordings import byterange
 from recordings.errors import RangeUnsatisfiable, RecordingError
 from recordings.store import RecordingStore
 from session.errors import YihaoError
+from session.events import OfferAccepted
 from session.ids import FileId, RecordingId, SessionId
 from session.ports import Entry, Files
 from storage.errors import FileRefused, TooLarge
+from storage.history import History
 
 COOKIE = "yihao"
 CSRF = "X-Yihao"
 """A header that no foreign page can send without a preflight, which we never answer."""
 LARGEST_LOGIN_BYTES = 4096
 LONGEST_NAME = 255
+PAGE = 50
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ForAgent = Callable[[web.Request, Agent], Awaitable[web.StreamResponse]]
@@ -48,6 +51,7 @@ class Doors:
     recordings: RecordingStore
     files: Files
     timeline: Callable[[SessionId], Awaitable[list[Entry]]]
+    history: History
     metrics: Metrics
     measure: Callable[[], Awaitable[None]]
     ready: Callable[[], Awaitable[dict[str, bool]]]
@@ -70,6 +74,7 @@ def routes(doors: Doors) -> list[web.RouteDef]:
         web.get("/api/desk/socket", doors.desk.handle),
         web.post("/api/desk/files", api.for_role(Role.AGENT, api.take_file)),
         web.get("/api/desk/files/{file}", api.for_role(Role.AGENT, api.give_file)),
+        web.get("/api/sessions", api.for_role(Role.AGENT, api.sessions)),
         web.get("/api/sessions/{session}/timeline", api.for_role(Role.AGENT, api.timeline)),
         web.get("/api/recordings/{recording}", api.for_role(Role.AGENT, api.recording)),
     ]
@@ -182,10 +187,18 @@ class _Api:
 
     # --- what is kept ----------------------------------------
 
-    async def timeline(self, request: web.Request, _: Agent) -> web.StreamResponse:
+    async def sessions(self, request: web.Request, agent: Agent) -> web.StreamResponse:
+        """Past contacts, the newest first: an agent's own, a supervisor's everybody's. `?before=` is the next page."""
+        before = SessionId(request.query.get("before", "")[:64]) or None
+        whose = None if allows(agent.role, Role.SUPERVISOR) else agent.login
+        found = await self._doors.history.recent(limit=PAGE, before=before, assignee=whose)
+        return web.json_response({"sessions": [desk_view.past(one) for one in found], "more": len(found) == PAGE})
+
+    async def timeline(self, request: web.Request, agent: Agent) -> web.StreamResponse:
         """A session's timeline, live or from history."""
-        entries = await self._doors.timeline(SessionId(request.match_info["session"][:64]))
-        if not entries:
+        session = SessionId(request.match_info["session"][:64])
+        entries = await self._doors.timeline(session)
+        if not entries or not await self._may_see(agent, session, entries):
             return refused(404, "no_such_session")
         drawn = [
             json.loads(encode(ContactTimeline(session=entries[0].session, version=one.version, entry=one.entry)))
@@ -193,10 +206,20 @@ class _Api:
         ]
         return web.json_response({"entries": drawn})
 
-    async def recording(self, request: web.Request, _: Agent) -> web.StreamResponse:
+    async def _may_see(self, agent: Agent, session: SessionId, entries: Sequence[Entry] | None = None) -> bool:
+        """Who had the session may, and supervisors; for others it is not there (最小必要)."""
+        if allows(agent.role, Role.SUPERVISOR):
+            return True
+        if entries is None:
+            entries = await self._doors.timeline(session)
+        return any(isinstance(one.event, OfferAccepted) and one.event.assignee == agent.login for one in entries)
+
+    async def recording(self, request: web.Request, agent: Agent) -> web.StreamResponse:
         """A call's sound, in ranges as a player asks for it."""
         recording = RecordingId(request.match_info["recording"][:128])
         session = session_of(recording)
+        if not await self._may_see(agent, session):
+            return refused(404, "no_such_recording")
         try:
             found = await self._doors.recordings.get(session, recording)
             span = byterange.parse(request.headers.get("Range"), found.card.size_bytes)

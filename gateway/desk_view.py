@@ -15,6 +15,7 @@ from session.address import Address
 from session.ids import AssigneeId, MessageId, SessionId
 from session.ports import Entry
 from session.state import AssigneeKind, Medium, Party, Session
+from storage.record import SessionRecord
 
 CITIZEN = frames.Who(kind="citizen")
 SYSTEM = frames.Who(kind="system")
@@ -268,3 +269,22 @@ def lines(views: Iterable[QueueView], served: Sequence[str]) -> tuple[frames.Lin
         for one in views
         if one.queue in served
     )
+
+
+def past(record: SessionRecord) -> dict[str, object]:
+    """A line of the history. Times are seconds since 1970."""
+    session = record.session
+    return {
+        "session": session.id,
+        "phase": session.phase.value,
+        "medium": heaviest_ever(session).value,
+        "queue": session.demand.queue,
+        "citizen": masked(session.citizen),
+        "assignee": session.assignee,
+        "opened_at": session.opened_at,
+        "answered_at": record.answered_at,
+        "closed_at": session.closed_at,
+        "end": session.close_reason.value if session.close_reason else None,
+        "kind": record.contact_kind,
+        "rating": record.rating,
+    }

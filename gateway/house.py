@@ -346,6 +346,7 @@ class _Builder:
             recordings=self._recordings,
             files=self._files,
             timeline=self._timeline,
+            history=self._history,
             metrics=self._metrics,
             measure=measures.look,
             ready=lambda: _readiness(self._store, node, self._channels),

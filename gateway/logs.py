@@ -28,7 +28,7 @@ class JsonLines(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "from": record.name,
-            "what": record.getMessage() if record.name.split(".")[0] in OURS else record.msg,
+            "what": _said(record),
         }
         line.update((key, value) for key, value in record.__dict__.items() if key in FIELDS and key not in _OWN)
         if record.exc_info and record.exc_info[0] is not None:
@@ -42,6 +42,13 @@ OURS = frozenset(
      "storage"}
 )  # fmt: skip
 """Only our own code's arguments are trusted to hold nothing personal; other libraries keep their bare template."""
+
+
+def _said(record: logging.LogRecord) -> str:
+    """A library's first line only, and without its arguments: asyncio's further lines quote what a task failed on."""
+    if record.name.partition(".")[0] in OURS:
+        return record.getMessage()
+    return str(record.msg).partition("\n")[0]
 
 
 def _where(record: logging.LogRecord) -> list[str]:
@@ -76,5 +83,7 @@ class PlainLines(logging.Formatter):
         )
         if record.exc_info and record.exc_info[0] is not None:
             extras += f" error={record.exc_info[0].__name__} where={'<'.join(reversed(_where(record)))}"
-        bare = logging.makeLogRecord({**record.__dict__, "exc_info": None, "exc_text": None})
+        bare = logging.makeLogRecord(
+            {**record.__dict__, "msg": _said(record), "args": None, "exc_info": None, "exc_text": None}
+        )
         return f"{super().format(bare)} {extras}".rstrip()

@@ -81,6 +81,7 @@ ROUTES = {
     "GET /assets": Route(Open.ALL, "/assets/nothing.js", 404),
     "GET /api/me": Route(Open.AGENT, "/api/me", 200),
     "GET /api/desk/files/{file}": Route(Open.AGENT, "/api/desk/files/none", 404),
+    "GET /api/sessions": Route(Open.AGENT, "/api/sessions", 200),
     "GET /api/sessions/{session}/timeline": Route(Open.AGENT, f"/api/sessions/{SESSION}/timeline", 404),
     "GET /api/recordings/{recording}": Route(Open.AGENT, f"/api/recordings/{SESSION}-5", 404),
     "POST /api/desk/ticket": Route(Open.AGENT_ON_OWN_PAGE, "/api/desk/ticket", 200),
@@ -281,8 +282,11 @@ async def test_a_recording_is_played_in_ranges(valkey_url: str, tmp_path: Path, 
     async with _recorded(tmp_path / "recordings", session, recording) as sound:
         pass
     async with living(valkey_url, tmp_path) as town:
-        cookie = {"Cookie": f"yihao={await _log_in(town, http, '8001')}"}
+        stranger = {"Cookie": f"yihao={await _log_in(town, http, '8001')}"}
+        cookie = {"Cookie": f"yihao={await _log_in(town, http, '8004')}"}
         url, size = f"{town.http}/api/recordings/{recording}", len(sound)
+        async with http.get(url, headers=stranger) as answer:
+            assert answer.status == 404  # for an agent who never had the session it is not there
         async with http.get(url, headers=cookie) as answer:
             assert (answer.status, await answer.read()) == (200, sound)
             assert answer.headers["Content-Type"] == "audio/wav"
@@ -336,7 +340,7 @@ async def test_a_timeline_is_read_in_order(town: Living, http: aiohttp.ClientSes
         await visitor.write("路灯坏了")
         await visitor.write("在解放路")
         session = (await town.house.node._store.log.follow("0", block_s=0.1))[1][0].session
-        headers = {"Cookie": f"yihao={await _log_in(town, http, '8001')}"}
+        headers = {"Cookie": f"yihao={await _log_in(town, http, '8004')}"}
         async with http.get(f"{town.http}/api/sessions/{session}/timeline", headers=headers) as answer:
             entries = (await answer.json())["entries"]
     versions = [one["version"] for one in entries]
