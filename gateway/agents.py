@@ -31,7 +31,8 @@ class Wanted:
 
     login: str
     name: str
-    extension: str
+    extension: str | None
+    """Of their telephone; None for one who works without."""
     role: str
     queues: tuple[str, ...]
     skills: tuple[str, ...]
@@ -50,10 +51,10 @@ async def add(settings: Settings, wanted: Wanted) -> str:
     password, sip_password = generate_password(), generate_password()
     async with _roster(settings) as roster:
         await roster.add(agent, password, sip_password)
-    return (
-        f"login         {agent.login}\npassword      {password}\n"
-        f"extension     {agent.extension}\nSIP password  {sip_password}\n(shown this once)"
-    )
+    told = [f"login         {agent.login}", f"password      {password}"]
+    if agent.extension is not None:
+        told += [f"extension     {agent.extension}", f"SIP password  {sip_password}"]
+    return "\n".join([*told, "(shown this once)"])
 
 
 async def listed(settings: Settings) -> str:

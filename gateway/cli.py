@@ -44,16 +44,18 @@ def _parser() -> argparse.ArgumentParser:
 
     people = commands.add_parser("agents", parents=[_common()], help="the people who answer")
     acts = people.add_subparsers(dest="act", required=True, metavar="add|list|passwd")
-    adding = acts.add_parser("add", parents=[_common()], help="add an agent; prints the generated passwords once")
+    adding = acts.add_parser(
+        "add", parents=[_common("inner_sets")], help="add an agent; prints the generated passwords once"
+    )
     adding.add_argument("login")
     adding.add_argument("--name", default="")
-    adding.add_argument("--extension", help="default: the login")
+    adding.add_argument("--extension", help="of their telephone; default: the login, where it is a number")
     adding.add_argument("--role", choices=["agent", "supervisor", "administrator"], default="agent")
     adding.add_argument("--queue", action="append", default=[], help="may be repeated; default: general")
     adding.add_argument("--skill", action="append", default=[], metavar="NAME=LEVEL", help="may be repeated")
-    acts.add_parser("list", parents=[_common()], help="list the agents")
+    acts.add_parser("list", parents=[_common("inner_sets")], help="list the agents")
     changing = acts.add_parser(
-        "passwd", parents=[_common()], help="set an agent's password (asked for, or standard input)"
+        "passwd", parents=[_common("inner_sets")], help="set an agent's password (asked for, or standard input)"
     )
     changing.add_argument("login")
     people.set_defaults(run=_agents)
@@ -68,17 +70,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _common() -> argparse.ArgumentParser:
-    """Flags of every command. Suppressed defaults let them stand before or behind a subcommand."""
+def _common(sets: str = "sets") -> argparse.ArgumentParser:
+    """Flags of every command. Suppressed defaults let them stand before or behind a subcommand.
+
+    A subcommand's list would put the command's out of the way, so it has another name.
+    """
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     common.add_argument("--config", type=Path, help="a file of settings (default: yihao.toml in the data folder)")
     common.add_argument("--data", help="the data folder")
-    common.add_argument("--set", action="append", dest="sets", metavar="SECTION.KEY=VALUE", help="may be repeated")
+    common.add_argument("--set", action="append", dest=sets, metavar="SECTION.KEY=VALUE", help="may be repeated")
     return common
 
 
 def _sets(arguments: argparse.Namespace) -> list[str]:
-    sets = list(getattr(arguments, "sets", []))
+    sets = [*getattr(arguments, "sets", []), *getattr(arguments, "inner_sets", [])]
     if hasattr(arguments, "data"):
         sets.append(f"data={arguments.data}")
     return sets
@@ -109,7 +114,7 @@ def _wanted(arguments: argparse.Namespace) -> agents.Wanted:
     return agents.Wanted(
         login=arguments.login,
         name=arguments.name or arguments.login,
-        extension=arguments.extension or arguments.login,
+        extension=arguments.extension or (arguments.login if arguments.login.isdecimal() else None),
         role=arguments.role,
         queues=tuple(arguments.queue) or ("general",),
         skills=tuple(arguments.skill),

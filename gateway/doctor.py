@@ -80,7 +80,7 @@ def _python(_: Settings) -> Iterator[Finding]:
 def _data_folder(settings: Settings) -> Iterator[Finding]:
     folder = settings.data
     nearest = next(path for path in (folder, *folder.resolve().parents) if path.exists())
-    if not os.access(nearest, os.W_OK):
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         yield Finding(
             Grade.FAULT, f"data folder {folder} cannot be written", f"give {nearest} to the user who runs yihao"
         )
@@ -112,10 +112,10 @@ def _files(_: Settings) -> Iterator[Finding]:
 def _ports(settings: Settings) -> Iterator[Finding]:
     wanted = (
         ("http", settings.http.host, settings.http.port, socket.SOCK_STREAM),
-        ("sip", settings.sip.host, settings.sip.port, socket.SOCK_DGRAM),
+        ("sip", settings.sip.host, settings.sip.port, socket.SOCK_DGRAM, socket.SOCK_STREAM),
     )
-    for name, host, port, kind in wanted:
-        if port and not _free(host, port, kind):
+    for name, host, port, *kinds in wanted:
+        if port and not all(_free(host, port, kind) for kind in kinds):
             yield Finding(Grade.WARNING, f"{name} port {port} is in use", f"stop what uses it, or --set {name}.port=…")
         else:
             yield Finding(Grade.OK, f"{name} port {port or 'any'}")
