@@ -1,14 +1,19 @@
 -- Make the offers that can be made, and reap what is over its time. Any node may; nobody is needed.
 
 local function match(limit)
-  for made = 0, limit - 1 do
+  local made = 0
+  for _ = 1, limit do
     local class = redis.call('ZRANGE', P .. 'matchable', 0, 0)[1]
     if not class then
       return made
     end
-    offer.make(class)
+    if offer.make(class) then
+      made = made + 1
+    else
+      line.touch(class) -- one side is empty after all: one wrong entry must not stop all offers
+    end
   end
-  return limit
+  return made
 end
 
 -- limit -> how many offers were made

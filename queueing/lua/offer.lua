@@ -64,9 +64,12 @@ local function explain(class, queue, winner, ready, declined)
   return { winner = winner[1], score = (NOW - winner[2]) / 1000, best = best, excluded = next(excluded) and excluded or nil }
 end
 
--- Offer the first session of a class that has a ready assignee.
+-- Offer the first session of a class to a ready assignee; false where one of them is missing.
 function offer.make(class)
   local session = redis.call('ZRANGE', P .. 'waiting:' .. class, 0, 0)[1]
+  if not session then
+    return false
+  end
   local key = journal.session_key(session)
   local s = fields(key, 'queue', 'medium', 'prefer', 'declined')
   local declined, refused = declined_by(s.declined), {}
@@ -75,6 +78,9 @@ function offer.make(class)
   end
   local ready = candidates(class, declined)
   local winner = choose(class, ready, s.prefer, refused)
+  if not winner then
+    return false
+  end
   local why = explain(class, s.queue, winner, ready, declined)
   local who, lease = winner[1], NOW + SETTINGS.lease
   local kind = redis.call('HGET', assignee.key(who), 'kind')
@@ -87,6 +93,7 @@ function offer.make(class)
   journal.decide(session, 'offer.made', {
     token = token, assignee = who, kind = kind, medium = s.medium, lease_until = lease / 1000, why = why,
   })
+  return true
 end
 
 local function close(session, outcome)

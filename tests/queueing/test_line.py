@@ -84,12 +84,17 @@ async def test_a_decline_is_remembered_while_another_is_free(house: House) -> No
     await house.waiting("S1")
     await house.store.queue.match()
     assert await house.offered("S1") == ("a1", 1)
+    await house.waiting("S2", VOICE)
+    await house.talking("S2", AssigneeId("a2"))
     assert await house.store.queue.decline(S1, first, 1, "desk")
     assert await house.store.queue.decline(S1, first, 1, "desk"), "the reply may have been lost"
-    await house.store.queue.match()
-    assert await house.offered("S1") == ("a2", 2)
     await house.clock.pass_s(6)
+    await house.post("S2", ev.ContactFinished(by=AssigneeId("a2")))
+    await house.absorb("S2")
+    await house.post("S2", ev.WrapFinished(by=AssigneeId("a2")))
+    await house.absorb("S2")
     await house.store.queue.sweep()
+    assert await house.offered("S1") == ("a2", 2), "though a1 has idled longer, and is no longer left alone"
     assert await house.store.queue.decline(S1, AssigneeId("a2"), 2, "desk")
     await house.store.queue.match()
     assert await house.offered("S1") == ("a1", 3), "nobody else is free"
@@ -116,6 +121,7 @@ async def test_a_requeued_session_keeps_its_place(house: House) -> None:
     place = await house.store.queue.place(S1)
     assert place is not None
     assert (place.position, place.waiting) == (1, 2)
+    await house.clock.pass_s(1)
     await house.store.queue.decline(S1, who, 1, "desk")
     place = await house.store.queue.place(S1)
     assert place is not None
