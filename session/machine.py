@@ -393,17 +393,25 @@ def _citizen_returned(session: Session, event: ev.Event, rules: Rules) -> Step:
 
 
 def _opened_too_late(session: Session, event: ev.Event, rules: Rules) -> Step:
-    """A call that comes up when its contact is already over."""
+    """A call that comes up when its contact is already over; or the citizen, back before it is written up."""
     assert isinstance(event, ev.LegOpened)
-    return session, (CloseLeg(event.leg.id, LegEnd.CLOSED),)
+    if event.leg.party is Party.ASSIGNEE:
+        return session, (CloseLeg(event.leg.id, LegEnd.CLOSED),)
+    return _unfinished(session.with_leg(event.leg), event, rules)
 
 
 def _written_too_late(session: Session, event: ev.Event, rules: Rules) -> Step:
-    """The citizen wrote while the agent ended the contact: their word counts, and the same agent is asked first."""
+    """The citizen wrote while the agent ended the contact: their word counts."""
     assert isinstance(event, ev.TextReceived | ev.FileReceived)
     leg = session.leg(event.leg)
-    heard = session.with_leg(replace(leg, state=LegState.LIVE)) if leg else session
-    queued, effects = back_in_line(heard, event, rules)
+    if leg is None:
+        return session, ()
+    return _unfinished(session.with_leg(replace(leg, state=LegState.LIVE)), event, rules)
+
+
+def _unfinished(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """The contact is not over after all; the same agent is asked first."""
+    queued, effects = back_in_line(session, event, rules)
     return queued, (ClearTimer(WRAP), *effects)
 
 
@@ -481,9 +489,9 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.PARKED, ev.SessionResumed): Cell(_resumed, (Phase.QUEUED,)),
     (Phase.PARKED, ev.TimerFired): Cell(_time, (Phase.PARKED, Phase.CLOSED)),
     # The assignee writes it up.
-    (Phase.WRAPPING, ev.LegOpened): Cell(_opened_too_late, (Phase.WRAPPING,)),
-    (Phase.WRAPPING, ev.TextReceived): Cell(_written_too_late, (Phase.QUEUED,)),
-    (Phase.WRAPPING, ev.FileReceived): Cell(_written_too_late, (Phase.QUEUED,)),
+    (Phase.WRAPPING, ev.LegOpened): Cell(_opened_too_late, (Phase.QUEUED, Phase.WRAPPING)),
+    (Phase.WRAPPING, ev.TextReceived): Cell(_written_too_late, (Phase.QUEUED, Phase.WRAPPING)),
+    (Phase.WRAPPING, ev.FileReceived): Cell(_written_too_late, (Phase.QUEUED, Phase.WRAPPING)),
     (Phase.WRAPPING, ev.LegClosed): Cell(_leg_gone_quietly, (Phase.WRAPPING,)),
     (Phase.WRAPPING, ev.WrapFinished): Cell(_wrapped, (Phase.CLOSED, Phase.WRAPPING)),
     (Phase.WRAPPING, ev.TimerFired): Cell(_time, (Phase.WRAPPING, Phase.CLOSED)),

@@ -339,3 +339,16 @@ def test_a_call_that_goes_on_as_a_chat_has_a_deadline() -> None:
     assert effects == (CloseLeg(AGENT_CALL, LegEnd.CLOSED), ClearTimer("media"), SetTimer("idle", RULES.chat_idle_s))
     assert after(*script, ev.SessionParked(by=WANG))[0].live_legs(Party.ASSIGNEE) == ()
     assert after(*script, timer("idle"))[0].phase is Phase.WRAPPING
+
+
+def test_a_citizen_who_comes_back_before_the_write_up_is_done_is_served_again() -> None:
+    """On another page, and its first word with it: both came in one commit, behind the end that nobody had absorbed."""
+    other = LegId("chat-2")
+    base = (OPENED_BY_CHAT, chat(), offer(1), accept(1), ev.ContactFinished(by=WANG))
+    session, effects = after(*base, chat(other, OTHER_NODE))
+    assert (session.phase, session.prefer, session.medium) == (Phase.QUEUED, WANG, Medium.CHAT)
+    assert effects[:2] == (ClearTimer("wrap"), Release(WANG))
+    session, _ = after(*base, chat(other, OTHER_NODE), wrote(leg=other))
+    assert [leg.id for leg in session.live_legs(Party.CITIZEN)] == [other]
+    assert after(*base, telephone())[1] == (CloseLeg(AGENT_CALL, LegEnd.CLOSED),)
+    assert after(*base, wrote(leg=LegId("nobody's")))[0].phase is Phase.WRAPPING
