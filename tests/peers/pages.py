@@ -311,6 +311,21 @@ class DeskPage(Page):
     async def accept(self, offer: dict[str, Any]) -> None:
         await self.command("offer.accept", session=offer["session"], token=offer["token"])
 
+    def timeline(self, session: str) -> list[dict[str, Any]]:
+        """The entries of a session that the desk shows: those of the last snapshot, and what came after it."""
+        shown: list[dict[str, Any]] = []
+        for frame in self.frames:
+            if frame["t"] == "snapshot":
+                contacts = [one for one in frame["contacts"] if one["session"] == session]
+                shown = [placed["entry"] for contact in contacts for placed in contact["timeline"]]
+            elif frame["t"] == "contact.timeline" and frame["session"] == session:
+                shown.append(frame["entry"])
+        return shown
+
+    def texts(self, session: str) -> list[str]:
+        """What was written in a session, as the desk shows it."""
+        return [str(entry["text"]) for entry in self.timeline(session) if entry["kind"] == "text"]
+
     async def get(self, path: str) -> bytes:
         """Something that only a logged-in agent may fetch."""
         async with self.http.get(f"{self.servers[0]}{path}") as answer:

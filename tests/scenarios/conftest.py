@@ -99,7 +99,7 @@ async def desk() -> AsyncIterator[Callable[..., object]]:
     async with AsyncExitStack() as stack:
 
         async def make(gateway: Yihao, extension: str, *others: Yihao) -> DeskPage:
-            agent = gateway.agent(extension)
+            agent = (gateway if gateway.ready["credentials"] else others[0]).agent(extension)
             page = DeskPage(agent.login, agent.password, gateway.http, *(other.http for other in others))
             await stack.enter_async_context(page)
             await page.open()

@@ -3,12 +3,15 @@
 With `--long` the pictures of docs/screenshots are taken anew; every day they go to a temporary folder.
 """
 
+import asyncio
 import struct
+import tempfile
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.conftest import Eventually
@@ -21,6 +24,16 @@ from tests.peers.yihao import HOUSE, Credentials, Yihao
 from tests.scenarios.kinds import MakesSoftphone, OpensDesk
 
 OpensWindow = Callable[..., Awaitable[Window]]
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Yihao]:
+    """With the times that people have, since it is shown in pictures."""
+    with tempfile.TemporaryDirectory(prefix="yh-") as folder:
+        yihao = Yihao(Path(folder) / "data", {"bots.guide": "false"})
+        asyncio.run(yihao.start())
+        yield yihao
+        asyncio.run(yihao.__aexit__())
 
 
 @pytest.fixture
@@ -80,10 +93,12 @@ async def go_off(desk: Window) -> None:
 
 
 async def finish(desk: Window) -> None:
-    """End the contact; wrap-up, which is short here, ends by itself."""
+    """End the contact and write it up."""
     await desk.press("F9")
     await desk.click(".el-popconfirm .el-button--primary")
-    await desk.sees_no(".talk .acts .el-button--danger")
+    await desk.click(".wrap .el-radio-button:nth-child(1)")
+    await desk.press("F9")
+    await desk.sees_no(".wrap")
 
 
 async def joined(citizen: Window, desk: Window, text: str = "路灯不亮，已经三天了。") -> None:
@@ -96,15 +111,23 @@ async def joined(citizen: Window, desk: Window, text: str = "路灯不亮，已�
     await desk.sees(f".timeline .message:has-text('{text}')")
 
 
-def picture(side: int = 64) -> bytes:
-    """A PNG (RFC 2083) of one colour."""
+def photograph(width: int = 240, height: int = 180) -> bytes:
+    """A PNG (RFC 2083) of a dark street with one lamp that burns."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    glow = np.exp(-((columns - width * 0.72) ** 2 + (rows - height * 0.3) ** 2) / 900)
+    ground = rows > height * 0.78
+    red = 18 + 24 * rows / height + 230 * glow + 26 * ground
+    green = 24 + 26 * rows / height + 190 * glow + 26 * ground
+    blue = 52 + 40 * rows / height + 90 * glow
+    post = (np.abs(columns - width * 0.72) < 2) & (rows > height * 0.3) & (rows < height * 0.8)
+    image = np.where(post[..., None], 12, np.stack([red, green, blue], axis=-1)).clip(0, 255).astype("u1")
+    lines = b"".join(b"\0" + line.tobytes() for line in image)
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack("!I", len(data)) + kind + data + struct.pack("!I", zlib.crc32(kind + data))
 
-    rows = (b"\0" + b"\x0b\x57\xa4" * side) * side
-    head = struct.pack("!IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    head = struct.pack("!IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
 
 
 async def test_citizen_and_agent_talk(
@@ -148,10 +171,10 @@ async def test_citizen_and_agent_talk(
     await desk.sees(".timeline .message:has-text('人民路 18 号院门口')")
 
     photo = tmp_path / "路灯.png"
-    photo.write_bytes(picture())
+    photo.write_bytes(photograph())
     await citizen.choose_file(".composer input[type=file]", photo)
     await desk.sees(".timeline .message img")
-    await eventually(lambda: desk.evaluate("document.querySelector('.timeline img').naturalWidth === 64"))
+    await eventually(lambda: desk.evaluate("document.querySelector('.timeline img').naturalWidth === 240"))
     await citizen.sees(".bubble-citizen .picture img")
     await reply(desk, "已经记下来了，维修人员今天会到现场查看。")
     await citizen.sees(".bubble-agent:has-text('维修人员')")

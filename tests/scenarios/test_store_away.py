@@ -95,9 +95,7 @@ async def test_the_store_is_away(
             assert not word.done(), "a word was called accepted that nobody kept"
 
         await asyncio.wait_for(word, 15)
-        await agent.until(
-            lambda one: one["t"] == "contact.timeline" and one["entry"].get("text") == "您还在吗？", what="the word"
-        )
+        await eventually(lambda: agent.texts(offer["session"]) == ["您好", "您还在吗？"])
         await eventually(lambda: is_ready(gateway.http), 10)
         assert not call.over
         assert not late.over

@@ -1,0 +1,109 @@
+"""Two gateways on one store are one hotline: whoever comes to one is served by who sits at the other."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Eventually
+from tests.peers.cable import Cable
+from tests.peers.caller import Telephones
+from tests.peers.pages import CitizenPage
+from tests.peers.sound import likeness, speech
+from tests.peers.valkey import ValkeyServer
+from tests.peers.yihao import Yihao
+from tests.scenarios.kinds import MakesGateway, MakesSoftphone, OpensChat, OpensDesk
+from tests.scenarios.test_phone import ALIKE, hears
+
+KEYS = {"secrets__resume_key": "1" * 64, "secrets__cookie_key": "2" * 64, "secrets__pepper": "3" * 64}
+AGENT, CITIZEN = speech(2, seed=31), speech(2, seed=32)
+
+
+@pytest.fixture
+async def two(own_gateway: MakesGateway, short_folder: Path) -> AsyncIterator[tuple[Yihao, Yihao]]:
+    store = ValkeyServer(short_folder)
+    await asyncio.to_thread(store.start)
+    shared = {"store__url": store.url, "storage__url": f"sqlite+aiosqlite:///{short_folder / 'history.db'}", **KEYS}
+    one, other = own_gateway("one", **shared), own_gateway("other", **shared)
+    await one.start()
+    await other.start()
+    yield one, other
+    for gateway in (one, other):
+        await gateway.__aexit__()
+    store.stop()
+
+
+@pytest.mark.parametrize(
+    "transport",
+    [
+        "udp",
+        pytest.param("tcp", marks=pytest.mark.xfail(reason="a request is not yet passed to the node of the stream")),
+    ],
+)
+async def test_a_call_to_one_rings_the_telephone_at_the_other(
+    two: tuple[Yihao, Yihao], softphone: MakesSoftphone, transport: str
+) -> None:
+    one, other = two
+    phone = await softphone(other, "8001", says=AGENT, transport=transport, password=one.agent("8001").sip_password)
+    async with Telephones(one.sip) as phones:
+        call = await phones.call()
+        await call.answered(2.0)
+        await phone.saw("CALL_INCOMING")
+        await phone.answer()
+        await phone.saw("CALL_ESTABLISHED")
+        await hears(call.sound, AGENT)
+        await call.sound.say(CITIZEN)
+        await call.hang_up()
+        await phone.saw("CALL_CLOSED")
+        assert likeness(CITIZEN, phone.heard()).correlation >= ALIKE
+
+
+async def test_a_chat_goes_on_at_the_other_when_one_is_killed(
+    two: tuple[Yihao, Yihao], desk: OpensDesk, citizen: OpensChat, eventually: Eventually
+) -> None:
+    one, other = two
+    agent = await desk(one, "8001", other)
+    await agent.make_ready()
+    async with Cable(one.http) as cable, CitizenPage(cable.address) as page:
+        await page.open()
+        await page.write("第一句")
+        offer = await agent.offer()
+        await agent.accept(offer)
+        await agent.command("msg.send", session=offer["session"], text="您好")
+        await page.saw("msg.new", text="您好")
+        cable.lead_to(other.http)
+        one.kill()
+        await page.write("第二句", 20)
+        await eventually(lambda: agent.texts(offer["session"]) == ["第一句", "您好", "第二句"], 20)
+        await agent.command("msg.send", 20, session=offer["session"], text="我还在")
+        await page.saw("msg.new", 20, text="我还在")
+        assert page.texts() == ["第一句", "您好", "第二句", "我还在"]
+        assert page.phase == "talking"
+
+
+async def test_a_call_whose_gateway_is_killed_is_owed(
+    two: tuple[Yihao, Yihao], softphone: MakesSoftphone, desk: OpensDesk
+) -> None:
+    """Its sound is gone, the citizen is not forgotten: their session says so where the others can see it."""
+    one, other = two
+    agent = await desk(other, "8001", one)
+    async with Telephones(one.sip) as phones:
+        call = await phones.call()
+        await call.answered(2.0)
+        phone = await softphone(other, "8001", password=one.agent("8001").sip_password)
+        await phone.saw("CALL_INCOMING")
+        await phone.answer()
+        await phone.saw("CALL_ESTABLISHED")
+        offer = await agent.offer()
+        one.kill()
+        state = await agent.until(
+            lambda frame: (
+                frame["t"] in {"contact.state", "contact.gone"}
+                and frame["session"] == offer["session"]
+                and frame.get("phase") != "active"
+            ),
+            20,
+            "end of the call",
+        )
+        assert state.get("phase", "callback_pending") in {"callback_pending", "wrapping"}
