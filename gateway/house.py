@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -53,6 +55,7 @@ from realtime.errors import TokenRefused
 from realtime.settings import CITIZEN, DESK
 from realtime.socket import Sockets
 from recordings.store import RecordingStore
+from session.errors import YihaoError
 from session.events import RecordingFinished
 from session.ids import LegId, NodeId, RecordingId, SessionId
 from session.ports import Contact, Entry, SessionGone, StoreUnavailable
@@ -82,6 +85,24 @@ class Address:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class CannotListen(YihaoError):
+    """The address of `[section]` is not ours, or another program's."""
+
+    def __init__(self, section: str, address: Address, why: str) -> None:
+        self.section, self.address, self.why = section, address, why
+        super().__init__(f"cannot listen on {address}: {why}; stop what uses it, or set {section}.host, {section}.port")
+
+
+@contextmanager
+def _listening(section: str, host: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
+            raise
+        raise CannotListen(section, Address(host, port), os.strerror(error.errno)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +173,8 @@ class _Builder:
         await feed.start()
         self._channels[webchat.name] = await enter(webchat)
         desk_sockets = await enter(self._desk_sockets(desks))
-        self._channels[phone.name] = await enter(phone)
+        with _listening("sip", settings.sip.host, settings.sip.port):
+            self._channels[phone.name] = await enter(phone)
         archiver = Archiver(self._store.log, self._store.shared, self._history, holder=self._node)
         self._stack.push_async_callback(node.leave)
         self._stack.push_async_callback(desks.stop)
@@ -364,7 +386,8 @@ class _Builder:
         self._stack.push_async_callback(runner.cleanup)
         host = self._settings.http.host
         site = web.TCPSite(runner, host, self._settings.http.port)
-        await site.start()
+        with _listening("http", host, self._settings.http.port):
+            await site.start()
         return Address(host, runner.addresses[0][1])
 
     def _run(self, work: Coroutine[None, None, None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Literal
@@ -44,11 +45,15 @@ OURS = frozenset(
 """Only our own code's arguments are trusted to hold nothing personal; other libraries keep their bare template."""
 
 
+_QUOTES = re.compile(r"[\n('\"<]")
+"""Where a library's own words end and begin to quote."""
+
+
 def _said(record: logging.LogRecord) -> str:
-    """A library's first line only, and without its arguments: asyncio's further lines quote what a task failed on."""
+    """Of a library's line the bare beginning: asyncio's go on with the arguments of what failed, and its error."""
     if record.name.partition(".")[0] in OURS:
         return record.getMessage()
-    return str(record.msg).partition("\n")[0]
+    return _QUOTES.split(str(record.msg), maxsplit=1)[0].rstrip()
 
 
 def _where(record: logging.LogRecord) -> list[str]:
