@@ -182,7 +182,7 @@ MUTANTS = (
     Mutant(
         "acknowledged before committed",
         "                    reply = await connection.read_response()\n",
-        "                    call = batch[0][0][0] == 'FCALL'\n"
+        "                    call = b'FCALL' in batch[0][0]\n"
         "                    reply = [b'S1#3#0'] if call else await connection.read_response()\n",
         file="server",
         found_by="nothing_is_acknowledged_that_is_not_there",
