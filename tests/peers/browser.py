@@ -95,7 +95,7 @@ class Window:
 
     async def picture(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        await self._do(self._page.screenshot(path=str(file)))
+        await self._do(self._page.screenshot(path=str(file), animations="disabled"))
 
     async def close(self) -> None:
         await self._do(self._page.context.close())
