@@ -49,6 +49,7 @@ class Baresip:
     extension: str
     password: str
     answers: bool = False
+    registers: bool = True
     transport: str = "udp"
     says: Sound | None = None
     """Said over and over, from the answer of a call on; silence when None."""
@@ -186,7 +187,8 @@ class Baresip:
         (self.folder / "accounts").write_text(
             f"<sip:{self.extension}@{self.server};transport={self.transport}>"
             f";auth_user={self.extension};auth_pass={self.password}"
-            f";answermode={'auto' if self.answers else 'manual'};regint=60;audio_codecs=PCMA,PCMU\n"
+            f";answermode={'auto' if self.answers else 'manual'};regint={60 if self.registers else 0}"
+            ";audio_codecs=PCMA,PCMU\n"
         )
         (self.folder / "contacts").write_text("")
 

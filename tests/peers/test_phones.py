@@ -17,7 +17,7 @@ NOWHERE = "127.0.0.1:9"
 
 async def test_a_softphone_and_a_caller_hear_each_other(tmp_path: Path) -> None:
     said, answered = speech(2, seed=1), speech(2, seed=2)
-    softphone = Baresip(tmp_path, NOWHERE, "8001", "-", answers=True, says=answered)
+    softphone = Baresip(tmp_path, NOWHERE, "8001", "-", registers=False, answers=True, says=answered)
     async with softphone, Telephones(("127.0.0.1", softphone.sip_port)) as phones:
         call = await phones.call("8001")
         await call.answered()
@@ -31,7 +31,7 @@ async def test_a_softphone_and_a_caller_hear_each_other(tmp_path: Path) -> None:
 
 
 async def test_a_softphone_rings_until_the_caller_gives_up(tmp_path: Path) -> None:
-    softphone = Baresip(tmp_path, NOWHERE, "8001", "-")
+    softphone = Baresip(tmp_path, NOWHERE, "8001", "-", registers=False)
     async with softphone, Telephones(("127.0.0.1", softphone.sip_port)) as phones:
         call = await phones.call("8001")
         await softphone.saw("CALL_INCOMING")
@@ -42,7 +42,7 @@ async def test_a_softphone_rings_until_the_caller_gives_up(tmp_path: Path) -> No
 
 
 async def test_a_softphone_refuses(tmp_path: Path) -> None:
-    softphone = Baresip(tmp_path, NOWHERE, "8001", "-")
+    softphone = Baresip(tmp_path, NOWHERE, "8001", "-", registers=False)
     async with softphone, Telephones(("127.0.0.1", softphone.sip_port)) as phones:
         call = await phones.call("8001")
         await softphone.saw("CALL_INCOMING")
@@ -53,7 +53,7 @@ async def test_a_softphone_refuses(tmp_path: Path) -> None:
 
 async def test_sipp_calls_with_the_sound_of_the_test(tmp_path: Path) -> None:
     said, answered = speech(2, seed=1), speech(2, seed=2)
-    softphone = Baresip(tmp_path / "b", NOWHERE, "8001", "-", answers=True, says=answered)
+    softphone = Baresip(tmp_path / "b", NOWHERE, "8001", "-", registers=False, answers=True, says=answered)
     async with softphone, RtpEnd() as sound:
         steps = [INVITE, ANSWERED, pause(2500), HANG_UP]
         async with Sipp(tmp_path / "s", f"127.0.0.1:{softphone.sip_port}", steps, sound.port, number="8001") as sipp:
@@ -67,7 +67,7 @@ async def test_sipp_calls_with_the_sound_of_the_test(tmp_path: Path) -> None:
 
 
 async def test_sipp_tells_of_a_failure(tmp_path: Path) -> None:
-    softphone = Baresip(tmp_path / "b", NOWHERE, "8001", "-")
+    softphone = Baresip(tmp_path / "b", NOWHERE, "8001", "-", registers=False)
     caller = Sipp(tmp_path / "s", f"127.0.0.1:{softphone.sip_port}", [INVITE, ANSWERED, HANG_UP], number="8001")
     async with softphone, caller:
         await softphone.saw("CALL_INCOMING")

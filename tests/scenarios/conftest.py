@@ -32,14 +32,19 @@ def chromium() -> Iterator[Chromium]:
     browser.stop()
 
 
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[Yihao]:
-    """One for all tests of a module that leave it as they found it."""
+def running(sets: dict[str, str]) -> Iterator[Yihao]:
+    """A gateway with these settings, for the fixture of a module to yield."""
     with tempfile.TemporaryDirectory(prefix="yh-") as folder:
-        yihao = Yihao(Path(folder) / "data", SHORT_WAITS)
+        yihao = Yihao(Path(folder) / "data", sets)
         asyncio.run(yihao.start())
         yield yihao
         asyncio.run(yihao.__aexit__())
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Yihao]:
+    """One for all tests of a module that leave it as they found it."""
+    yield from running(SHORT_WAITS)
 
 
 @pytest.fixture

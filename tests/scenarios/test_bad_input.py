@@ -5,6 +5,7 @@ import io
 import secrets
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -16,6 +17,7 @@ from tests.conftest import Eventually
 from tests.peers.caller import Message, Telephones
 from tests.peers.pages import OWN_PAGE, CitizenPage, DeskPage, Refused
 from tests.peers.yihao import Yihao
+from tests.scenarios.conftest import SHORT_WAITS, running
 from tests.scenarios.kinds import MakesGateway, MakesSoftphone, OpensChat, OpensDesk
 
 SILENCE_S = 0.4
@@ -72,12 +74,10 @@ async def test_torture_messages_against_the_running_gateway(gateway: Yihao, tele
     await call.hang_up()
 
 
-@pytest.fixture
-async def guarded(own_gateway: MakesGateway) -> Yihao:
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Yihao]:
     """A gateway whose trunk is 127.0.0.1 alone: all other loopback addresses are strangers to it."""
-    gateway = own_gateway(sip__trunks="127.0.0.1/32")
-    await gateway.start()
-    return gateway
+    yield from running({**SHORT_WAITS, "sip.trunks": "127.0.0.1/32"})
 
 
 async def test_a_flood_from_one_address_harms_nobody_else(guarded: Yihao) -> None:
@@ -137,9 +137,7 @@ async def test_guessing_is_slowed_down(own_gateway: MakesGateway) -> None:
     assert codes[-1] == "too_many_attempts"
 
 
-async def test_a_softphone_with_a_wrong_password(own_gateway: MakesGateway, softphone: MakesSoftphone) -> None:
-    gateway = own_gateway()
-    await gateway.start()
+async def test_a_softphone_with_a_wrong_password(gateway: Yihao, softphone: MakesSoftphone) -> None:
     with pytest.raises(AssertionError, match="REGISTER_FAIL"):
         await softphone(gateway, "8001", password=secrets.token_hex(8))
 

@@ -3,9 +3,7 @@
 With `--long` the pictures of docs/screenshots are taken anew; every day they go to a temporary folder.
 """
 
-import asyncio
 import struct
-import tempfile
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -21,6 +19,7 @@ from tests.peers.caller import Telephones
 from tests.peers.pages import DeskPage
 from tests.peers.sound import speech
 from tests.peers.yihao import HOUSE, Credentials, Yihao
+from tests.scenarios.conftest import running
 from tests.scenarios.kinds import MakesSoftphone, OpensDesk
 
 OpensWindow = Callable[..., Awaitable[Window]]
@@ -29,11 +28,7 @@ OpensWindow = Callable[..., Awaitable[Window]]
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Yihao]:
     """With the times that people have, since it is shown in pictures."""
-    with tempfile.TemporaryDirectory(prefix="yh-") as folder:
-        yihao = Yihao(Path(folder) / "data", {"bots.guide": "false"})
-        asyncio.run(yihao.start())
-        yield yihao
-        asyncio.run(yihao.__aexit__())
+    yield from running({"bots.guide": "false"})
 
 
 @pytest.fixture

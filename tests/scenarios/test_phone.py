@@ -63,13 +63,14 @@ async def finished_recording(desk: DeskPage) -> dict[str, object]:
     return dict(frame["entry"])
 
 
-async def test_they_hear_each_other_and_are_recorded(
+async def test_one_waits_with_music_then_they_hear_each_other_and_are_recorded(
     gateway: Yihao, softphone: MakesSoftphone, desk: OpensDesk, tmp_path: Path
 ) -> None:
     agent = await desk(gateway, "8001")
     steps = [INVITE, ANSWERED, HUNG_UP]
     async with RtpEnd() as sound, Sipp(tmp_path / "sipp", gateway.sip_text, steps, sound.port) as sipp:
         await hears(sound, prompt("welcome"))
+        await hears(sound, *music(), deadline_s=15)
         phone = await softphone(gateway, "8001", says=AGENT)
         await phone.saw("CALL_INCOMING")
         await phone.answer()
@@ -163,20 +164,6 @@ async def test_the_caller_leaves_while_it_rings(
     again = await telephones.call()
     await phone.saw("CALL_INCOMING", times=2)  # nobody was made to wait for it, and no agent leaked
     await again.hang_up()
-
-
-async def test_who_waits_hears_music_and_the_next_ready_agent(
-    gateway: Yihao, softphone: MakesSoftphone, telephones: Telephones
-) -> None:
-    call = await telephones.call()
-    await call.answered(1.0)
-    await hears(call.sound, prompt("welcome"))
-    await hears(call.sound, *music(), deadline_s=15)
-    phone = await softphone(gateway, "8001", answers=True, says=AGENT)
-    await phone.saw("CALL_ESTABLISHED")
-    await hears(call.sound, AGENT)
-    await call.hang_up()
-    await phone.saw("CALL_CLOSED")
 
 
 async def test_on_hold_the_caller_hears_music(

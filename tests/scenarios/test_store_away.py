@@ -50,7 +50,7 @@ async def gone(store: ValkeyServer) -> AsyncIterator[None]:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("away", [frozen, gone])
+@pytest.mark.parametrize("away", [frozen, pytest.param(gone, marks=[pytest.mark.slow, pytest.mark.chaos])])
 async def test_the_store_is_away(
     away: Callable[[ValkeyServer], AbstractAsyncContextManager[None]],
     own_gateway: MakesGateway,
