@@ -115,18 +115,22 @@ class Server:
         if len(self._lanes) < LANES:
             lane = loop.create_task(self._run_lane(), name="queueing lane")
             self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
         return answer
 
     async def _run_lane(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-            try:
-                await self._exchange(batch)
-            except StoreUnavailable as error:
-                for _, answer in batch:
-                    if not answer.done():
-                        answer.set_exception(error)
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                try:
+                    await self._exchange(batch)
+                except StoreUnavailable as error:
+                    for _, answer in batch:
+                        if not answer.done():
+                            answer.set_exception(error)
+        finally:
+            # In the same turn in which nothing waited: a callback of the task's end would run later, and what came in
+            # between would find all lanes taken, and none of them running.
+            self._lanes = {lane for lane in self._lanes if lane is not asyncio.current_task()}
 
     async def _exchange(self, batch: Sequence[_Sent]) -> None:
         async with _Connection(self._pool) as connection:

@@ -201,9 +201,10 @@ MUTANTS = (
     ),
     Mutant(
         "a batch is sent again when its replies are lost",
-        "                await self._exchange(batch)\n            except",
-        "                try:\n                    await self._exchange(batch)\n"
-        "                except StoreUnavailable:\n                    await self._exchange(batch)\n            except",
+        "                    await self._exchange(batch)\n                except",
+        "                    try:\n                        await self._exchange(batch)\n"
+        "                    except StoreUnavailable:\n                        await self._exchange(batch)\n"
+        "                except",
         file="server",
         found_by="nothing_is_run_twice",
     ),

@@ -144,6 +144,19 @@ async def test_words_at_the_same_time_are_all_kept_in_one_order(store: RedisStor
     assert versions[:50] == versions[50:]
 
 
+@pytest.mark.parametrize("lanes", [1, 4])
+async def test_no_call_is_left_lying(store: RedisStore, monkeypatch: pytest.MonkeyPatch, lanes: int) -> None:
+    """A lane that has just run dry must not count as one that will see to it."""
+    monkeypatch.setattr("queueing.server.LANES", lanes)
+
+    async def ask() -> None:
+        for _ in range(100):
+            await store.shared.get("k")
+
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(ask() for _ in range(8)))
+
+
 async def test_an_offer_wakes_whoever_may_make_it(store: RedisStore, eventually: Eventually) -> None:
     house = House(store, Clock())
     await store.mailboxes.beat(NODE, ttl_s=60)
