@@ -195,26 +195,26 @@ async def test_guessing_is_slowed(town: Living, http: aiohttp.ClientSession) -> 
     await _log_in(town, http, "8001")  # nobody else is kept out
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"null",
-        b"[]",
-        b"{",
-        b"\xff\xfe",
-        b'{"login": "8001"}',
-        b'{"login": 8001, "password": "x"}',
-        b'{"login": "\\ud800", "password": "x"}',
-        b'{"login": "8001", "password": "\\udfff"}',
-        b'{"login": "80\\u00001", "password": "x"}',
-        b"[" * LARGEST_LOGIN_BYTES,
-        b'{"login": "8001", "password": "' + b"x" * LARGEST_LOGIN_BYTES + b'"}',
-    ],
+MALFORMED = (
+    b"",
+    b"null",
+    b"[]",
+    b"{",
+    b"\xff\xfe",
+    b'{"login": "8001"}',
+    b'{"login": 8001, "password": "x"}',
+    b'{"login": "\\ud800", "password": "x"}',
+    b'{"login": "8001", "password": "\\udfff"}',
+    b'{"login": "80\\u00001", "password": "x"}',
+    b"[" * LARGEST_LOGIN_BYTES,
+    b'{"login": "8001", "password": "' + b"x" * LARGEST_LOGIN_BYTES + b'"}',
 )
-async def test_a_malformed_login_is_refused(town: Living, http: aiohttp.ClientSession, body: bytes) -> None:
-    async with http.post(f"{town.http}/api/login", data=body, headers={"X-Yihao": "1"}) as answer:
-        assert (answer.status, await answer.json()) == (400, {"error": "malformed"})
+
+
+async def test_a_malformed_login_is_refused(town: Living, http: aiohttp.ClientSession) -> None:
+    for body in MALFORMED:
+        async with http.post(f"{town.http}/api/login", data=body, headers={"X-Yihao": "1"}) as answer:
+            assert (answer.status, await answer.json()) == (400, {"error": "malformed"}), body[:40]
 
 
 async def test_a_login_in_two_packets_is_one(town: Living) -> None:
@@ -235,15 +235,19 @@ async def test_a_login_in_two_packets_is_one(town: Living) -> None:
     writer.close()
 
 
-@pytest.mark.parametrize("token", ["", "x", "x" * 4000, "☎", "\x01", "a" * 43])
-async def test_a_cookie_that_is_none_of_ours(town: Living, token: str) -> None:
+async def test_a_cookie_that_is_none_of_ours(town: Living) -> None:
+    for token in ("", "x", "x" * 4000, "☎", "\x01", "a" * 43):
+        assert await _asked_with(town, token.encode() + b"\xff") in (400, 401)
+
+
+async def _asked_with(town: Living, cookie: bytes) -> int:
+    """The status of an answer to a cookie that no client of good manners sends."""
     host, _, port = town.http.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    head = f"GET /api/me HTTP/1.1\r\nHost: {host}\r\nCookie: yihao=".encode() + token.encode("utf-8") + b"\xff\r\n\r\n"
-    writer.write(head)
+    writer.write(f"GET /api/me HTTP/1.1\r\nHost: {host}\r\nCookie: yihao=".encode() + cookie + b"\r\n\r\n")
     status = int((await reader.readline()).split()[1])
-    assert status in (400, 401)
     writer.close()
+    return status
 
 
 async def test_who_logs_out_is_out(town: Living, http: aiohttp.ClientSession) -> None:

@@ -21,7 +21,9 @@ Frame = dict[str, Any]
 
 
 @pytest.fixture
-async def town(valkey_url: str, tmp_path: Path) -> AsyncIterator[Living]:
+async def town(valkey_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Living]:
+    monkeypatch.setattr("gateway.desk.LOOK_S", 0.2)
+    monkeypatch.setattr("gateway.desk.REFRESH_S", 0.4)
     async with living(valkey_url, tmp_path, session__assignee_grace_s="1", session__wrap_s="30") as opened:
         yield opened
 
