@@ -42,6 +42,8 @@ class Page:
         """Sockets that went on where the one before ended."""
         self.closed_with: int | None = None
         """The close code that ended this page for good."""
+        self.close_codes: list[int | None] = []
+        """Of all sockets that the server closed."""
         self.welcomed = asyncio.Event()
         self.http: aiohttp.ClientSession
         self._socket: aiohttp.ClientWebSocketResponse | None = None
@@ -182,6 +184,7 @@ class Page:
             async for message in socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     await self._take(message.json())
+            self.close_codes.append(socket.close_code)
             if socket.close_code in REFUSED_FOR_GOOD:
                 if socket.close_code == 4003 and self._resume is not None:
                     self._resume = None
