@@ -1,0 +1,1 @@
+"""Text messages (短信) by several carriers: one channel, whoever brings the text."""

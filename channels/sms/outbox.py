@@ -1,0 +1,242 @@
+"""Sends messages, once each: an attempt is noted before it is made, and one whose end nobody saw is not repeated.
+
+A message waits in the store, not in a process: one that its carrier does not take now is taken up again from the
+agenda, by whichever node is there. Reports find their message by the carrier's id, even where they overtake the
+carrier's answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from channels.sms.agenda import Agenda
+from channels.sms.carrier import Carrier, Fate, Receipt, Report, Wish
+from channels.sms.dispatch import Dispatch, Standing
+from channels.sms.errors import CarrierMissing, OutcomeUnknown, SubmitDelayed, SubmitRefused, TooMany
+from channels.sms.keys import Keys
+from channels.sms.number import address_of
+from channels.sms.optout import OptOuts
+from channels.sms.settings import SmsSettings
+from session import events as ev
+from session.errors import YihaoError
+from session.ids import MessageId, SessionId
+from session.ports import Inbox, SessionGone, SharedState, StoreUnavailable
+from session.state import Party
+
+log = logging.getLogger(__name__)
+
+PREFIX = "sent:"
+"""Of its names on the agenda."""
+_TRIES_TO_NOTE = 5
+_NOTE_PAUSE_S = 0.5
+
+Settled = Callable[[Dispatch], None]
+"""Told each time that a message's standing is final for now, once that is noted. Takes no time."""
+
+
+class Outbox:
+    """Of one node."""
+
+    def __init__(
+        self,
+        settings: SmsSettings,
+        carriers: Mapping[str, Carrier],
+        inbox: Inbox,
+        shared: SharedState,
+        agenda: Agenda,
+        keys: Keys,
+        opt_outs: OptOuts,
+        settled: Settled,
+    ) -> None:
+        self._settings, self._carriers, self._inbox = settings, carriers, inbox
+        self._shared, self._agenda, self._keys = shared, agenda, keys
+        self._opt_outs, self._settled = opt_outs, settled
+        self._running: dict[str, asyncio.Task[Dispatch]] = {}
+
+    async def send(self, wish: Dispatch) -> Dispatch:
+        """Send it, or go on with it where it is known already; gives how it stands when the carrier has answered.
+
+        Waits no longer than `submit_patience_s`; the attempt goes on without. Raises `StoreUnavailable`.
+        """
+        wish = replace(wish, since=await self._shared.now())
+        # On the agenda first: a crash after the next line would leave a message that nobody ever looks at.
+        await self._agenda.put(PREFIX + wish.key, wish.since + self._settings.retry_s)
+        await self._shared.put_new(self._keys.sent(wish.key), wish.dump(), ttl_s=self._settings.sent_ttl_s)
+        return await self._go_on(wish.key)
+
+    async def look(self, name: str) -> None:
+        """Its time on the agenda has come."""
+        await self._go_on(name.removeprefix(PREFIX))
+
+    async def standing(self, key: str) -> Dispatch | None:
+        """How a message stands; None for one that is not known (any longer)."""
+        stored = await self._shared.get(self._keys.sent(key))
+        return Dispatch.load(stored) if stored is not None else None
+
+    async def close(self, within_s: float) -> None:
+        """Let what runs come to its end, so that it is known; what is left after `within_s` will be unknown."""
+        running = list(self._running.values())
+        if running:
+            _, late = await asyncio.wait(running, timeout=within_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    # --- attempts ---------------------------------------------------------------------------------------------------
+
+    async def _go_on(self, key: str) -> Dispatch:
+        task = self._running.get(key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._bring_on(key), name="sms attempt")
+            self._running[key] = task
+            task.add_done_callback(lambda _: self._running.pop(key, None))
+            task.add_done_callback(_seen)
+        try:
+            async with asyncio.timeout(self._settings.submit_patience_s):
+                return await asyncio.shield(task)
+        except TimeoutError:
+            known = await self.standing(key)
+            if known is None:
+                raise
+            return known
+
+    async def _bring_on(self, key: str) -> Dispatch:
+        """One attempt, if one is due."""
+        known = await self.standing(key)
+        if known is None or known.is_settled:
+            await self._agenda.done(PREFIX + key)
+            return known or Dispatch(key=key, to="", carrier="", text="").ended(Standing.UNKNOWN)
+        try:
+            await self._take_a_token(known)
+        except TooMany as bound:
+            return await self._wait(known, bound)
+        now = await self._shared.now()
+        claim = self._keys.attempt(key, known.attempt)
+        if not await self._shared.put_new(claim, repr(now).encode(), ttl_s=self._settings.sent_ttl_s):
+            return await self._stumbled(known, float(await self._shared.get(claim) or now), now)
+        await self._agenda.put(PREFIX + key, now + self._settings.attempt_s)
+        return await self._attempt(known)
+
+    async def _attempt(self, known: Dispatch) -> Dispatch:
+        try:
+            return await self._accepted(known, await self._carrier(known.carrier).submit(known.outgoing()))
+        except SubmitDelayed as delay:
+            return await self._wait(replace(known, attempt=known.attempt + 1), delay)
+        except CarrierMissing:
+            ended = known.ended(Standing.REFUSED, "no_carrier")
+        except SubmitRefused as refusal:
+            if refusal.opted_out:
+                await self._opt_outs.heed(address_of(known.to), Wish.STOP)
+            ended = known.ended(Standing.REFUSED, refusal.code)
+        except OutcomeUnknown:
+            ended = known.ended(Standing.UNKNOWN)
+        return await self._settle(ended)
+
+    async def _stumbled(self, known: Dispatch, tried_at: float, now: float) -> Dispatch:
+        """This attempt was begun already: by another node, which may still be at it, or by one that has died."""
+        if now - tried_at < self._settings.attempt_s:
+            return known
+        return await self._settle(known.ended(Standing.UNKNOWN))
+
+    async def _wait(self, known: Dispatch, delay: YihaoError) -> Dispatch:
+        """Certainly not sent: again later, until it is too late to make sense."""
+        now = await self._shared.now()
+        if now - known.since > self._settings.try_for_s:
+            return await self._settle(known.ended(Standing.REFUSED, "too_late"))
+        await self._note(known)
+        await self._agenda.put(PREFIX + known.key, now + min(delay.retry_after_s or 1.0, self._settings.retry_s))
+        return known
+
+    async def _accepted(self, known: Dispatch, receipt: Receipt) -> Dispatch:
+        taken = replace(known.ended(Standing.ACCEPTED), ids=receipt.ids)
+        await self._settle(taken)
+        for own in receipt.ids:
+            await self._shared.put(
+                self._keys.receipt(known.carrier, own), known.key.encode(), ttl_s=self._settings.sent_ttl_s
+            )
+        for own in receipt.ids:
+            early = await self._shared.get(self._keys.early(known.carrier, own))
+            if early is not None:
+                fate, _, code = early.decode().partition("\n")
+                await self._learn(known.key, Report(known.carrier, own, Fate(fate), code))
+        return taken
+
+    async def _settle(self, ended: Dispatch) -> Dispatch:
+        """Note it, however long the store is away: what is not noted is "unknown" for ever."""
+        for left in reversed(range(_TRIES_TO_NOTE)):
+            try:
+                await self._note(ended)
+                await self._agenda.done(PREFIX + ended.key)
+                break
+            except StoreUnavailable:
+                if not left:
+                    raise
+                await asyncio.sleep(_NOTE_PAUSE_S)
+        self._settled(ended)
+        return ended
+
+    async def _note(self, dispatch: Dispatch) -> None:
+        await self._shared.put(self._keys.sent(dispatch.key), dispatch.dump(), ttl_s=self._settings.sent_ttl_s)
+
+    async def _take_a_token(self, known: Dispatch) -> None:
+        """Raises `TooMany`. Asked for before the attempt is noted, so a message that has to wait costs no attempt."""
+        per_s = self._settings.number_per_hour / 3600.0
+        bucket = self._keys.number_bucket(known.to)
+        if not await self._shared.take(bucket, rate_per_s=per_s, burst=self._settings.number_burst):
+            raise TooMany("number", min(1.0 / per_s, self._settings.retry_s))
+
+    def _carrier(self, name: str) -> Carrier:
+        carrier = self._carriers.get(name)
+        if carrier is None:
+            raise CarrierMissing(name)
+        return carrier
+
+    # --- reports ------------------------------------------------------------------------------------------------------
+
+    async def report(self, report: Report) -> None:
+        """What a carrier says became of a segment; durable when this returns."""
+        if report.fate is Fate.ON_ITS_WAY:
+            return
+        receipt = self._keys.receipt(report.carrier, report.id)
+        key = await self._shared.get(receipt)
+        if key is None:
+            early = self._keys.early(report.carrier, report.id)
+            await self._shared.put(early, f"{report.fate}\n{report.code}".encode(), ttl_s=self._settings.remember_s)
+            # The carrier's answer may have been noted between the two.
+            key = await self._shared.get(receipt)
+        if key is not None:
+            await self._learn(key.decode(), report)
+
+    async def _learn(self, key: str, report: Report) -> None:
+        """A message is delivered when all its segments are, and failed when one is."""
+        known = await self.standing(key)
+        if known is None or known.standing is Standing.DELIVERED or report.id not in known.ids:
+            return
+        if report.fate is Fate.FAILED:
+            if known.standing is not Standing.FAILED:
+                await self._settle(known.ended(Standing.FAILED, report.code))
+            return
+        name = str(known.ids.index(report.id))
+        await self._shared.put_field(self._keys.fates(key), name, b"1", ttl_s=self._settings.sent_ttl_s)
+        if len(await self._shared.fields(self._keys.fates(key))) == len(known.ids):
+            await self._delivered(known)
+
+    async def _delivered(self, known: Dispatch) -> None:
+        if known.of_session is not None:
+            await self._tell(*known.of_session)
+        await self._settle(known.ended(Standing.DELIVERED))
+
+    async def _tell(self, session: SessionId, message: MessageId) -> None:
+        event = ev.MessageDelivered(message=message, to=Party.CITIZEN)
+        with suppress(SessionGone):
+            await self._inbox.post(session, event, dedupe=f"delivered:{message}")
+
+
+def _seen(task: asyncio.Task[Dispatch]) -> None:
+    """An attempt that nobody awaits any longer has its error said here."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.warning("sms attempt failed", extra={"why": type(error).__name__})
