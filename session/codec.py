@@ -103,7 +103,9 @@ class Malformed(WireError):
 
 def encode_event(event: ev.Event) -> bytes:
     """An event without its time."""
-    return _pack(tag_of(event), {name: value for name, value in _plain(event).items() if name != "at"})
+    values = _plain(event)
+    del values["at"]
+    return _pack(tag_of(event), values)
 
 
 def decode_event(data: bytes, at: float) -> ev.Event:
@@ -168,19 +170,32 @@ def _unpack(data: bytes) -> tuple[str, Mapping[str, Any]]:
     raise Malformed("not [version, tag, fields]")
 
 
+_SIMPLE = frozenset({str, int, float, bool, bytes, type(None)})
+
+
 def _plain(value: Any) -> Any:
-    match value:
-        case Address():
-            return str(value)
-        case Enum():
-            return value.value
-        case tuple() | list():
-            return [_plain(one) for one in value]
-        case Mapping():
-            return {key: _plain(one) for key, one in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
-    return value
+    """A value as msgpack has it. The commonest kinds come first: every commit of a session passes here."""
+    kind = type(value)
+    if kind in _SIMPLE:
+        return value
+    if kind is tuple:
+        return [_plain(one) for one in value]
+    if kind is Address:
+        return str(value)
+    names = _names(kind)
+    if names is not None:
+        return {name: _plain(getattr(value, name)) for name in names}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list) else value
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...] | None:
+    """The fields of a dataclass; None for what is none."""
+    return tuple(one.name for one in fields(kind)) if is_dataclass(kind) else None
 
 
 def _build(kind: type, values: Mapping[str, Any]) -> Any:
