@@ -175,34 +175,27 @@ _SIMPLE = frozenset({str, int, float, bool, bytes, type(None)})
 
 def _plain(value: Any) -> Any:
     """A value as msgpack has it. The commonest kinds come first: every commit of a session passes here."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind in _SIMPLE:
         return value
-    if kind is tuple:
+    if kind is tuple or kind is list:
         return [_plain(one) for one in value]
-    if kind is Address:
-        return str(value)
     names = _names(kind)
     if names is not None:
-        return {name: _plain(getattr(value, name)) for name in names}
-    if isinstance(value, Enum):
-        return value.value
+        return str(value) if kind is Address else {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list) else value
+    return value.value if isinstance(value, Enum) else value
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...] | None:
+def _names(kind: Any) -> tuple[str, ...] | None:
     """The fields of a dataclass; None for what is none."""
     return tuple(one.name for one in fields(kind)) if is_dataclass(kind) else None
 
 
 def _build(kind: type, values: Mapping[str, Any]) -> Any:
     readers = _readers(kind)
-    unknown = values.keys() - readers.keys()
-    if unknown:
-        raise Malformed(f"{kind.__name__} has no {min(unknown)}")
     try:
         return kind(**{name: readers[name](value) for name, value in values.items()})
     except WireError:
