@@ -28,7 +28,7 @@ from session.state import AssigneeKind, Demand, Leg, LegEnd, Medium, Party
 
 QUEUE = "queue"
 AGENT = AssigneeId("8001")
-THINKS_S = 0.004
+THINKS_S = 0.02
 """Between the pop and the write: what any program does there, here long enough to be met by a kill."""
 
 

@@ -23,6 +23,8 @@ from tests.peers.valkey import ValkeyServer
 from tests.peers.yihao import HOUSE
 
 KILLS = 12
+SESSIONS = 5
+"""Brought for each life of the worker."""
 ONE = SessionId("naive-0")
 
 
@@ -44,10 +46,11 @@ def run(store: Any, path: str, folder: Path, *, kills: int) -> Evidence:
     program = f"import sys; sys.path.insert(0, {str(HOUSE)!r}); from tests.chaos.naive import work; work({path!r})"
     for left in range(kills, -1, -1):
         worker = start_child([sys.executable, "-c", program], folder / "worker.log")
-        words |= {naive.bring(store, brought + number) for number in range(10)}
-        brought += 10
+        words |= {naive.bring(store, brought + number) for number in range(SESSIONS)}
+        brought += SESSIONS
         if left:
-            time.sleep(rng.uniform(0.3, 0.4))
+            wait(lambda: store.llen(naive.QUEUE) < SESSIONS)
+            time.sleep(rng.uniform(0.0, 2 * naive.THINKS_S))
             stop_child(worker, signal.SIGKILL)
     # One worker, first in first out: when the last is done, all are.
     wait(lambda: naive.is_done(store, brought - 1))

@@ -1,6 +1,5 @@
 """SIGKILLs of gateways and of the store with calls and chats under way: nothing that was promised is lost."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,9 @@ from tests.chaos.world import World, each_takes_a_new_contact
 
 @pytest.mark.chaos
 @pytest.mark.timeout(3600)
-async def test_kills_lose_nothing(short_folder: Path, free_port: Callable[[], int], long_run: bool) -> None:
+async def test_kills_lose_nothing(short_folder: Path, long_run: bool) -> None:
     node_kills, store_kills = (100, 20) if long_run else (10, 3)
-    async with World(short_folder, free_port) as world:
+    async with World(short_folder) as world:
         world.fill()
         for number in range(node_kills):
             await world.pause(0.2, 1.0)

@@ -5,7 +5,7 @@ import json
 import random
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from tests.chaos.checker import Evidence
 from tests.peers.baresip import Baresip
 from tests.peers.caller import Telephones
 from tests.peers.pages import CitizenPage, DeskPage, Refused
+from tests.peers.ports import free_pair
 from tests.peers.valkey import ValkeyServer
 from tests.peers.yihao import Yihao
 
@@ -56,7 +57,6 @@ class World:
     """Open it as an async context manager; `kill_node` and `kill_store` while it lives, then `rest` and `evidence`."""
 
     folder: Path
-    free_port: Callable[[], int]
     words: set[str] = field(default_factory=set)
     callers: set[str] = field(default_factory=set)
     answered: int = 0
@@ -79,7 +79,7 @@ class World:
         shared = {"store.url": self.store.url, "storage.url": database}
         keys = {f"secrets.{name}": key for name, key in KEYS.items()}
         for number in range(NODES):
-            ports = {"http.port": str(self.free_port()), "sip.port": str(self.free_port())}
+            ports = {"http.port": str(free_pair()), "sip.port": str(free_pair())}
             node = Yihao(self.folder / f"node{number}", {**RULES, **shared, **keys, **ports})
             await self._stack.enter_async_context(node)
             self.nodes.append(node)

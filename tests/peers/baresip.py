@@ -8,12 +8,10 @@ port it takes the next one, for TLS.
 
 import asyncio
 import json
-import random
 import shutil
 import signal
-import socket
 import subprocess
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from tests.peers.child import start_child, stop_child
+from tests.peers.ports import free_pair
 from tests.peers.sound import Sound, read_wave, write_wave
 
 MICROPHONE_S = 300.0
@@ -54,8 +53,8 @@ class Baresip:
     says: Sound | None = None
     """Said over and over, from the answer of a call on; silence when None."""
     events: list[dict[str, Any]] = field(default_factory=list)
-    sip_port: int = field(default_factory=lambda: _free_pair())
-    control_port: int = field(default_factory=lambda: _free_pair())
+    sip_port: int = field(default_factory=free_pair)
+    control_port: int = field(default_factory=free_pair)
     _child: subprocess.Popen[bytes] | None = None
     _reader: asyncio.Task[None] | None = None
     _writer: asyncio.StreamWriter | None = None
@@ -137,9 +136,6 @@ class Baresip:
     async def resume(self) -> None:
         await self.command("resume")
 
-    async def dial(self, uri: str) -> None:
-        await self.command("dial", uri)
-
     async def command(self, name: str, parameters: str = "") -> dict[str, Any]:
         """Ask for something; gives the answer, and fails when baresip refuses."""
         self._asked += 1
@@ -157,15 +153,8 @@ class Baresip:
 
     def heard(self) -> Sound:
         """What came out of its speaker, of the last call."""
-        return self._dump("dec")
-
-    def said(self) -> Sound:
-        """What went into its microphone, of the last call."""
-        return self._dump("enc")
-
-    def _dump(self, which: str) -> Sound:
-        files = sorted(self.folder.glob(f"dump-*-{which}.wav"), key=lambda file: file.stat().st_mtime_ns)
-        assert files, f"{self.extension} kept no {which} sound"
+        files = sorted(self.folder.glob("dump-*-dec.wav"), key=lambda file: file.stat().st_mtime_ns)
+        assert files, f"{self.extension} kept no sound"
         _mend_header(files[-1])
         return read_wave(files[-1])[0]
 
@@ -214,21 +203,6 @@ class Baresip:
                     self._news.set()
                 elif (reply := self._replies.pop(str(value.get("token")), None)) is not None and not reply.done():
                     reply.set_result(value)
-
-
-def _free_pair() -> int:
-    """A port that is free together with the next one, below those that the system gives to whoever asks for any."""
-    for _ in range(100):
-        port = random.randrange(20000, 32000, 2)
-        with ExitStack() as stack:
-            try:
-                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                    for one in (port, port + 1):
-                        stack.enter_context(socket.socket(socket.AF_INET, kind)).bind(("127.0.0.1", one))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no two free ports side by side")
 
 
 def _module_folder() -> Path:

@@ -89,10 +89,6 @@ class Window:
     async def evaluate(self, script: str) -> Any:
         return await self._do(self._page.evaluate(script))
 
-    async def offline(self, away: bool) -> None:
-        """Take the network away, or give it back. Running sockets are not cut by it: the gateway's side must be."""
-        await self._do(self._page.context.set_offline(away))
-
     async def picture(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         await self._do(self._page.screenshot(path=str(file), animations="disabled"))

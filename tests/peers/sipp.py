@@ -163,16 +163,6 @@ class Sipp:
         code = await asyncio.to_thread(self._child.wait, deadline_s)
         assert code == 0, f"sipp exited with {code}: {self._errors()}"
 
-    def hang_up(self) -> None:
-        """End gracefully: sipp sends BYE or CANCEL for what runs (signal USR1 lets running calls end)."""
-        assert self._child is not None
-        self._child.send_signal(signal.SIGUSR1)
-
-    @property
-    def ended(self) -> bool:
-        assert self._child is not None
-        return self._child.poll() is not None
-
     def statistic(self, column: str) -> str:
         """The last value of a column of sipp's statistics, such as `SuccessfulCall(C)` or `FailedCall(C)`."""
         head, *rows = (self.folder / "statistics.csv").read_text().splitlines()

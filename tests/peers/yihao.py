@@ -119,16 +119,3 @@ def _ready_line(said: Path) -> dict[str, Any]:
         if line.startswith('{"ready"'):
             return dict(json.loads(line))
     return {}
-
-
-def store_pid(data: Path) -> int:
-    """The process of the embedded store whose folder lies in `data`: found by its working folder, as /proc tells."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            program = (process / "exe").readlink()
-            folder = (process / "cwd").readlink()
-        except OSError:
-            continue
-        if "valkey" in program.name and folder.is_relative_to(data):
-            return int(process.name)
-    raise AssertionError("no embedded store runs in this data folder")
