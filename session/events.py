@@ -318,3 +318,4 @@ class TimerFired(Event):
     """A deadline that the machine set has passed. `name` is as in `SetTimer`."""
 
     name: str
+    vital: ClassVar[bool] = True
