@@ -24,8 +24,8 @@ async def test_the_guide_keeps_company_and_the_place_is_kept(
     assert offer["waited_s"] >= 4.5, "the wait with the guide counts"
     await agent.accept(offer)
     await eventually(lambda: page.phase == "talking")
-    assert agent.texts(offer["session"])[0] == "人工"
-    assert agent.texts(offer["session"])[-1] == "我再补充一句"
+    entries = [one for one in agent.timeline(offer["session"]) if one["kind"] == "text"]
+    assert [one["text"] for one in entries if one["who"]["kind"] == "citizen"] == ["人工", "我再补充一句"]
     spoken = len(page.texts())
     await agent.command("msg.send", session=offer["session"], text="您好，我是 8001")
     await page.saw("msg.new", text="您好，我是 8001")
