@@ -22,6 +22,7 @@ from channels.wechat.errors import (
 from channels.wechat.incoming import MediaKind
 from channels.wechat.keys import Keys
 from channels.wechat.settings import WeChatSettings
+from channels.wechat.whole import read_whole
 from session.ports import SharedState
 
 _LARGEST_ANSWER = 64 * 1024
@@ -153,9 +154,9 @@ async def answer_in(response: aiohttp.ClientResponse) -> Json:
         raise ApiBusy(response.status, retry_after_s=_retry_after_s(response))
     if response.status != 200:
         raise OutcomeUnknown(response.url.path)
-    data = await response.content.read(_LARGEST_ANSWER)
+    data = await read_whole(response.content, _LARGEST_ANSWER)
     try:
-        answer = json.loads(data)
+        answer = json.loads(data or b"")
     except (ValueError, RecursionError):
         raise OutcomeUnknown(response.url.path) from None
     if not isinstance(answer, dict):

@@ -16,6 +16,7 @@ from channels.wechat.keys import Keys
 from channels.wechat.push import Account, Push, challenge, open_push
 from channels.wechat.reply import DONE, text_reply
 from channels.wechat.settings import WeChatSettings
+from channels.wechat.whole import read_whole
 from session.errors import YihaoError
 from session.ports import SharedState
 
@@ -81,13 +82,10 @@ class Webhook:
 
 
 async def _body(request: web.Request) -> bytes:
-    """All of it, or `PushTooLarge` at the first byte too many."""
-    body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > LARGEST_BYTES:
-            raise PushTooLarge(LARGEST_BYTES)
-    return bytes(body)
+    body = await read_whole(request.content, LARGEST_BYTES)
+    if body is None:
+        raise PushTooLarge(LARGEST_BYTES)
+    return body
 
 
 def _refused(error: PushRefused) -> web.Response:

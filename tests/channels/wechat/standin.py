@@ -37,7 +37,8 @@ class WeChatApi:
     menu: dict[str, Any] | None = None
     next_answers: dict[str, deque[Answer]] = field(default_factory=dict)
     """By path: answers that go before the usual one."""
-    force_works: bool = True
+    distrusted: set[str] = field(default_factory=set)
+    """Tokens that are refused although `stable_token` still gives them."""
     _tokens: int = 0
     _expires_at: float = 0.0
 
@@ -81,7 +82,7 @@ class WeChatApi:
             return _said(40125, "invalid appsecret")
         now = self.clock()
         if body.get("force_refresh"):
-            if len(self.forced) < 20 and (not self.forced or now - self.forced[-1] >= 30) and self.force_works:
+            if len(self.forced) < 20 and (not self.forced or now - self.forced[-1] >= 30):
                 self._tokens += 1
                 self._expires_at = now + 7200
             self.forced.append(now)
@@ -93,7 +94,8 @@ class WeChatApi:
         return web.json_response({"access_token": self.token, "expires_in": int(self._expires_at - now)})
 
     def _refusal(self, request: web.Request) -> web.Response | None:
-        if request.query.get("access_token") != self.token:
+        given = request.query.get("access_token")
+        if given != self.token or given in self.distrusted:
             return _said(40001, "invalid credential, access_token is invalid or not latest rid: 1")
         if self.clock() > self._expires_at:
             return _said(42001, "access_token expired rid: 1")
@@ -206,7 +208,7 @@ def hanging_up() -> Answer:
 @asynccontextmanager
 async def serving(app: web.Application) -> AsyncIterator[str]:
     """A real HTTP server on a free port; gives its address."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, lingering_time=0.05)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
