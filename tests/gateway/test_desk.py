@@ -1,5 +1,6 @@
 """The desk of an agent, through the real house and a real socket: what they see, and what their commands do."""
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -245,12 +246,15 @@ async def test_a_desk_that_vanishes_in_an_offer(desk: Desk, citizen: Citizen) ->
     assert [entry["who"]["name"] for entry in made] == ["8001"]
 
 
-async def test_a_reload_keeps_the_offer(desk: Desk, citizen: Citizen) -> None:
+async def test_a_reload_keeps_the_offer(desk: Desk, citizen: Citizen, eventually: Eventually) -> None:
+    """Also beyond the moment at which it would have been taken back."""
     agent, visitor = await desk("8001"), await citizen()
     await visitor.write("你好")
     offer = await agent.offer()
     agent.cut()
+    cut_at = time.monotonic()
     await agent.open()
+    await eventually(lambda: time.monotonic() > cut_at + 0.6)
     await agent.accept(offer)
     await agent.saw("contact.state", session=offer["session"], phase="active")
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from queueing.contract import Commit, Presence
+from queueing.contract import Commit, Mailbox, Presence
 from queueing.errors import StaleFence
 from queueing.memory import MemoryStore
 from queueing.store import RedisStore
 from session.address import Address
 from session.events import AssigneeAway, AssigneeBack, LegAway, LegClosed, LegsJoined, NoteAdded, OfferMade, TimerFired
-from session.ids import AssigneeId, SessionId
+from session.ids import AssigneeId, NodeId, SessionId
 from session.ports import Contact, StoreUnavailable, Verdict
 from session.rules import Rules
 from session.state import LegEnd, LegState, Medium, Phase
@@ -117,6 +117,27 @@ async def test_a_stalled_node_drops_its_mailboxes(
         stale = Commit(replace(mine.session, version=version), mine.session.version, mine.fence, (), ())
         with pytest.raises(StaleFence):
             await store.mailboxes.absorb(stale)
+
+
+async def test_a_stall_alone_is_enough_to_let_go(
+    memory: MemoryStore, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it was thought dead meanwhile, the node cannot know; so it asks the store for each session again."""
+    monkeypatch.setattr("gateway.node.LEASE_S", 30.0)
+    monkeypatch.setattr("gateway.node.STALL_S", 0.2)
+    async with open_post(memory, "a") as post:
+        admission = await post.inbox.open(a_chat())
+        await eventually(lambda: post.absorbed(admission.session))
+        claimed, real = [], memory.mailboxes.claim
+
+        async def claim(session: SessionId, node: NodeId) -> Mailbox | None:
+            claimed.append(session)
+            return await real(session, node)
+
+        memory.mailboxes.claim = claim  # type: ignore[method-assign]
+        time.sleep(0.5)
+        await eventually(lambda: claimed == [admission.session])
+        await eventually(lambda: post.mailboxes.holds(admission.session))
 
 
 async def test_a_draining_node_makes_no_new_offer(memory: MemoryStore, eventually: Eventually) -> None:
