@@ -316,7 +316,7 @@ class _Builder:
                 register_min_s=settings.sip.register_min_s,
                 register_max_s=settings.sip.register_max_s,
                 kept_call_s=settings.sip.kept_call_s,
-                debts=settings.data / "debts.jsonl",
+                debts=settings.data / "debts",
             ),
             node=self._node,
             inbox=inbox,

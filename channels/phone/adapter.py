@@ -91,9 +91,10 @@ class PhoneChannel:
         )
         transport = TransportSettings(host=settings.host, port=settings.port, advertised_host=settings.advertised_host)
         self._endpoint = Endpoint(self, guard, transport, timing=timing)
+        self._debts = Debts(settings.debts)
         self._room = WaitingRoom(
             inbox,
-            Debts(settings.debts),
+            self._debts,
             channel=self.name,
             kept_s=settings.kept_call_s,
             patience_s=settings.store_patience_s,
@@ -117,6 +118,7 @@ class PhoneChannel:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as undo:
+            await undo.enter_async_context(self._debts)
             await undo.enter_async_context(self._endpoint)
             undo.push_async_callback(self._hang_up_all)
             for work in (self._room.run(), self._sweep()):

@@ -1,76 +1,150 @@
-"""Callers who were let go because the store stayed away: noted on disk until the core has them (law 12).
+"""Calls that the store could not be told of: on disk from the moment they are kept until the core has them (law 12).
 
-A file of JSON lines, appended and synced before the caller is let go. It holds telephone numbers, hence mode 600.
+One journal a process, in a folder that several may share. Who is noted again stands as noted last; who is struck out
+stands no more. A process that lives holds its journal, so that nobody settles a call which still waits; the journal
+of a dead one is taken over, and whoever waited there is owed a call back. It holds telephone numbers, hence mode 600.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-from dataclasses import dataclass
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
+from channels.phone.journal import Journal
 from session.address import Address, MalformedAddress
 from session.ids import LegId
+
+log = logging.getLogger(__name__)
+
+_STRUCK = "struck"
+
+
+class Fate(StrEnum):
+    """What has become of a caller who could not be put into the line."""
+
+    KEPT = "kept"
+    """Still on the telephone."""
+    GONE = "gone"
+    """Hung up: nothing is owed but to be counted."""
+    OWED = "owed"
+    """Let go by us, or lost with their node: owed a call back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Debt:
-    """One caller who is owed a call back. `arrived_at` is seconds since 1970, by this node's clock."""
+    """One caller whom the core has not heard of. `arrived_at` is seconds since 1970, by their node's clock."""
 
     leg: LegId
     address: Address
     number: str
     asserted: bool
     arrived_at: float
+    fate: Fate
+
+
+@dataclass(eq=False)
+class _Book:
+    """A journal that we hold, and what stands in it. Our own has no file before there is something to note."""
+
+    journal: Journal | None = None
+    standing: dict[LegId, Debt] = field(default_factory=dict)
+    unwritten: deque[bytes] = field(default_factory=deque)
 
 
 class Debts:
-    """The file. Its disk work is done off the event loop, one at a time."""
+    """Opened by `async with`. Memory knows at once; the disk follows in one thread, in order, many lines a sync.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._turn = asyncio.Lock()
+    A disk that fails is logged: callers are still kept in memory, which is all that is left to do for them.
+    """
 
-    async def note(self, debt: Debt) -> None:
-        """Return once it is on disk."""
-        async with self._turn:
-            await asyncio.to_thread(self._append, debt)
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._own = _Book()
+        self._books = [self._own]
+        self._thread = ThreadPoolExecutor(1, "debts")
 
-    async def all(self) -> list[Debt]:
-        """What is owed, the oldest first."""
-        async with self._turn:
-            return await asyncio.to_thread(self._read)
+    async def __aenter__(self) -> Self:
+        return self
 
-    async def settled(self, leg: LegId) -> None:
-        """The core has this one."""
-        async with self._turn:
-            await asyncio.to_thread(self._remove, leg)
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._on_disk(self._close)
+        self._thread.shutdown()
 
-    def _append(self, debt: Debt) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(_line(debt))
-            file.flush()
-            os.fsync(file.fileno())
+    def note(self, debt: Debt) -> Awaitable[None]:
+        """Know it at once; what comes back is done when it is on disk."""
+        self._own.standing[debt.leg] = debt
+        self._own.unwritten.append(_line(debt))
+        return self._on_disk(lambda: self._write(self._own))
 
-    def _read(self) -> list[Debt]:
-        if not self._path.exists():
-            return []
-        lines = self._path.read_bytes().splitlines()
-        return [debt for debt in map(_debt, lines) if debt is not None]
+    def strike(self, leg: LegId) -> Awaitable[None]:
+        """The core has this one; as `note`."""
+        for book in tuple(self._books):
+            if book.standing.pop(leg, None) is not None:
+                book.unwritten.append(json.dumps({"leg": leg, "fate": _STRUCK}).encode())
+                return self._on_disk(lambda: self._write(book))  # noqa: B023 - the loop ends here
+        return self._on_disk(lambda: None)
 
-    def _remove(self, leg: LegId) -> None:
-        kept = [debt for debt in self._read() if debt.leg != leg]
-        draft = self._path.with_suffix(".draft")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(map(_line, kept))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
+    def due(self) -> list[Debt]:
+        """Callers to tell the core of, the earliest first: those who no longer wait at any living process."""
+        standing = (debt for book in tuple(self._books) for debt in tuple(book.standing.values()))
+        return sorted((debt for debt in standing if debt.fate is not Fate.KEPT), key=lambda debt: debt.arrived_at)
+
+    async def adopt(self) -> None:
+        """Take over what dead processes of this folder left."""
+        await self._on_disk(self._adopt)
+
+    def _on_disk(self, work: Callable[[], None]) -> asyncio.Future[None]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, _logged, work)
+
+    # -- in the thread -----------------------------------------------------------------------------------------
+
+    def _write(self, book: _Book) -> None:
+        lines = [book.unwritten.popleft() for _ in range(len(book.unwritten))]
+        if not lines:
+            return
+        if book.standing:
+            book.journal = book.journal or Journal.create(self._folder)
+            book.journal.append(lines)
+        elif book is self._own:
+            if book.journal is not None:
+                book.journal.clear()
+        elif book.journal is not None:
+            self._books.remove(book)
+            book.journal.remove()
+
+    def _adopt(self) -> None:
+        for journal in Journal.take_free(self._folder):
+            standing = _standing(journal.lines())
+            if standing:
+                self._books.append(_Book(journal, standing))
+            else:
+                journal.remove()
+
+    def _close(self) -> None:
+        for book in self._books:
+            if book.journal is not None:
+                if book.standing:
+                    book.journal.close()
+                else:
+                    book.journal.remove()
+
+
+def _logged(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except OSError:
+        log.exception("kept calls cannot be noted on disk")
 
 
 def _line(debt: Debt) -> bytes:
@@ -80,20 +154,30 @@ def _line(debt: Debt) -> bytes:
         "number": debt.number,
         "asserted": debt.asserted,
         "arrived_at": debt.arrived_at,
+        "fate": debt.fate,
     }
-    return json.dumps(fields).encode() + b"\n"
+    return json.dumps(fields).encode()
 
 
-def _debt(line: bytes) -> Debt | None:
-    """A line that a crash cut short is no debt: its caller had not been let go yet."""
-    try:
-        fields = json.loads(line)
-        return Debt(
-            leg=LegId(fields["leg"]),
-            address=Address.parse(fields["address"]),
-            number=fields["number"],
-            asserted=bool(fields["asserted"]),
-            arrived_at=float(fields["arrived_at"]),
-        )
-    except (ValueError, KeyError, TypeError, MalformedAddress):
-        return None
+def _standing(lines: Iterable[bytes]) -> dict[LegId, Debt]:
+    """Who stands in a dead process's journal. Whoever was kept there is owed: they were cut off."""
+    standing: dict[LegId, Debt] = {}
+    for line in lines:
+        try:
+            fields = json.loads(line)
+            if fields["fate"] == _STRUCK:
+                standing.pop(LegId(fields["leg"]), None)
+                continue
+            debt = Debt(
+                leg=LegId(fields["leg"]),
+                address=Address.parse(fields["address"]),
+                number=fields["number"],
+                asserted=bool(fields["asserted"]),
+                arrived_at=float(fields["arrived_at"]),
+                fate=Fate(fields["fate"]),
+            )
+        except (ValueError, KeyError, TypeError, MalformedAddress):
+            # Cut short by the crash: what was not on disk was not promised.
+            continue
+        standing[debt.leg] = replace(debt, fate=Fate.OWED) if debt.fate is Fate.KEPT else debt
+    return standing

@@ -33,8 +33,8 @@ class PhoneSettings:
     """How long a call is kept with an announcement while the store cannot be reached."""
     store_patience_s: float = 2.0
     """How long a caller may hear nothing while the store does not answer."""
-    debts: Path = Path("data/phone-debts.jsonl")
-    """Where calls are noted that were let go before the store was back; holds numbers, mode 600."""
+    debts: Path = Path("data/debts")
+    """The folder where calls are noted that the store could not be told of yet; several processes may share it."""
     authenticate: bool = True
     """False takes every registration, caller and number: for the conformance tests of SIP only."""
     guard: GuardSettings = field(default_factory=GuardSettings)

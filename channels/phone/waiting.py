@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from channels.phone.debts import Debt, Debts
+from channels.phone.debts import Debt, Debts, Fate
 from session.events import LegClosed
 from session.ids import LegId, SessionId
 from session.ports import Contact, Inbox, SessionGone, StoreUnavailable
@@ -16,6 +18,7 @@ from session.state import LegEnd, Medium
 log = logging.getLogger(__name__)
 
 _RETRY_S = 0.5
+_ADOPT_S = 60.0
 
 
 @dataclass(eq=False)
@@ -26,6 +29,11 @@ class Kept:
     admitted: asyncio.Future[SessionId | None] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
+
+    def debt(self, fate: Fate) -> Debt:
+        """What is noted of it on disk."""
+        contact = self.contact
+        return Debt(contact.leg, contact.address, contact.number, contact.asserted, contact.arrived_at or 0.0, fate)
 
 
 class WaitingRoom:
@@ -45,54 +53,59 @@ class WaitingRoom:
         return None if self._line else await self._open(contact)
 
     def enter(self, contact: Contact) -> Kept:
-        """Take the next place in line."""
+        """Take the next place in line. It is noted on disk meanwhile: a node that dies now owes a call back."""
         kept = Kept(contact)
         self._line.append(kept)
+        self._debts.note(kept.debt(Fate.KEPT))
         self._came.set()
         return kept
 
     async def wait(self, kept: Kept) -> SessionId | None:
-        """Until the store is back. None: kept too long, and noted as a debt; or the call ended meanwhile."""
+        """Until the store is back. None: kept too long, and owed a call back; or the call ended meanwhile."""
         try:
             async with asyncio.timeout(self._kept_s):
                 return await asyncio.shield(kept.admitted)
         except TimeoutError:
             if kept.admitted.done():
                 return kept.admitted.result()
-            self._line.remove(kept)
-            await self._owe(kept.contact)
+            await self._let_go(kept, Fate.OWED)
             return None
 
     async def leave(self, leg: LegId, *, owed: bool) -> None:
         """The call is over: the caller leaves the line, and `wait` returns. `owed`: it was we who ended it."""
         for kept in [one for one in self._line if one.contact.leg == leg]:
-            self._line.remove(kept)
-            if owed:
-                await self._owe(kept.contact)
             kept.admitted.set_result(None)
+            await self._let_go(kept, Fate.OWED if owed else Fate.GONE)
 
     async def run(self) -> None:
-        """Serve the line, and bring old debts to the core, until cancelled."""
-        await self._settle()
+        """Serve the line, and bring to the core who could not wait, until cancelled."""
         while True:
-            await self._came.wait()
-            while self._line:
-                if not await self._admit_first():
+            await self._debts.adopt()
+            while self._line or (due := self._debts.due()):
+                if not await (self._admit_first() if self._line else self._settle(due)):
                     await asyncio.sleep(_RETRY_S)
             self._came.clear()
-            await self._settle()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ADOPT_S):
+                    await self._came.wait()
+
+    async def _let_go(self, kept: Kept, fate: Fate) -> None:
+        """Out of the line, and on disk before anything else is done."""
+        self._line.remove(kept)
+        log.warning("a call ended while the store was away", extra={"leg": kept.contact.leg, "fate": fate})
+        await self._debts.note(kept.debt(fate))
+        self._came.set()
 
     async def _admit_first(self) -> bool:
         kept = self._line[0]
         session = await self._open(kept.contact)
         if session is None:
             return False
+        # One who left while the store made up its mind is due now, and settled as such.
         if self._line and self._line[0] is kept:
             self._line.popleft()
+            self._debts.strike(kept.contact.leg)
             kept.admitted.set_result(session)
-        elif kept.admitted.done():
-            # They left while the store made up its mind. One who was let go then is a debt, and settled as such.
-            await self._close(session, kept.contact.leg, LegEnd.HANGUP)
         return True
 
     async def _open(self, contact: Contact) -> SessionId | None:
@@ -102,39 +115,40 @@ class WaitingRoom:
         except (StoreUnavailable, TimeoutError):
             return None
 
-    async def _owe(self, contact: Contact) -> None:
-        await self._debts.note(
-            Debt(contact.leg, contact.address, contact.number, contact.asserted, contact.arrived_at or 0.0)
+    async def _settle(self, due: Sequence[Debt]) -> bool:
+        """Tell the core of them, but not while somebody waits. False where the store does not take them."""
+        for debt in due:
+            if self._line:
+                return True
+            if not await self._tell(debt):
+                return False
+            await self._debts.strike(debt.leg)
+        return True
+
+    async def _tell(self, debt: Debt) -> bool:
+        """Begin the session and end its call in one step, so that nobody is rung for a caller who is not there."""
+        # Of the reasons why a leg ends, the one that says it was our fault: the machine then owes a call back.
+        reason = LegEnd.HANGUP if debt.fate is Fate.GONE else LegEnd.NODE_LOST
+        closed, dedupe = LegClosed(leg=debt.leg, reason=reason), f"closed:{debt.leg}"
+        contact = Contact(
+            leg=debt.leg,
+            channel=self._channel,
+            medium=Medium.VOICE,
+            address=debt.address,
+            number=debt.number,
+            asserted=debt.asserted,
+            first=closed,
+            first_dedupe=dedupe,
+            arrived_at=debt.arrived_at,
         )
-        log.warning("a call was let go: the store is away", extra={"leg": contact.leg})
-        self._came.set()
-
-    async def _settle(self) -> None:
-        """Make each debt a session that is owed a call back; one that cannot be told now stays on disk."""
-        for debt in await self._debts.all():
-            contact = Contact(
-                leg=debt.leg,
-                channel=self._channel,
-                medium=Medium.VOICE,
-                address=debt.address,
-                number=debt.number,
-                asserted=debt.asserted,
-                arrived_at=debt.arrived_at,
-            )
-            session = await self._open(contact)
-            if session is None:
-                await asyncio.sleep(_RETRY_S)
-                self._came.set()
-                return
-            # Of the reasons why a leg ends, the one that says it was our fault: the machine then owes a call back.
-            if await self._close(session, debt.leg, LegEnd.NODE_LOST):
-                await self._debts.settled(debt.leg)
-
-    async def _close(self, session: SessionId, leg: LegId, reason: LegEnd) -> bool:
+        session = await self._open(contact)
+        if session is None:
+            return False
         try:
-            await self._inbox.post(session, LegClosed(leg=leg, reason=reason), dedupe=f"closed:{leg}")
+            # Where an answer of the store was lost, the session was there before, and this is its first word.
+            await self._inbox.post(session, closed, dedupe=dedupe)
         except StoreUnavailable:
             return False
         except SessionGone:
-            return True
+            pass
         return True

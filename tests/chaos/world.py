@@ -272,7 +272,7 @@ class World:
         return _Opened(self.store.url, self._database)
 
     def _debts(self) -> frozenset[str]:
-        lines = [line for node in self.nodes for line in _lines(node.data / "debts.jsonl")]
+        lines = [line for node in self.nodes for file in (node.data / "debts").glob("*") for line in _lines(file)]
         return frozenset(str(value).removeprefix("tel:").removeprefix("+86") for one in lines for value in one.values())
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
@@ -308,7 +308,7 @@ class _Opened:
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    return [json.loads(line) for line in file.read_text().splitlines() if line]
 
 
 def _standing_offers(desk: DeskPage) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ def prompts() -> PromptLibrary:
 def open_phone(core: Core, prompts: PromptLibrary, tmp_path: Path) -> OpenPhone:
     @asynccontextmanager
     async def opened(**settings: object) -> AsyncIterator[PhoneChannel]:
-        values: dict[str, object] = {"port": 0, "trunks": LOOPBACK, "debts": tmp_path / "debts.jsonl"}
+        values: dict[str, object] = {"port": 0, "trunks": LOOPBACK, "debts": tmp_path / "debts"}
         async with (
             Engine(prompts) as audio,
             PhoneChannel(

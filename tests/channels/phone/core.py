@@ -48,6 +48,8 @@ class Core:
         fresh = all(one.leg != contact.leg for one in self.contacts)
         if fresh:
             self.contacts.append(contact)
+            if contact.first is not None:
+                await self.post(SessionId(""), contact.first, dedupe=contact.first_dedupe)
         return Admission(SessionId(f"session-{contact.leg}"), contact.leg, fresh)
 
     async def post(self, session: SessionId, event: Event, *, dedupe: str | None = None) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from pathlib import Path
 
 import pytest
 
@@ -342,64 +341,6 @@ async def test_draining_takes_nothing_new(phone: PhoneChannel) -> None:
 async def test_play_for_a_leg_that_is_not_here(phone: PhoneChannel) -> None:
     with pytest.raises(LegUnknown):
         await phone.play(LegId("elsewhere"), (Announcement("welcome"),), music=True)
-
-
-async def test_store_away_keeps_calls_in_order_and_posts_them_with_their_true_arrival(
-    phone: PhoneChannel, core: Core, eventually: Eventually
-) -> None:
-    core.is_away = True
-    async with Telephone(phone.bound) as one, Telephone(phone.bound, user="two") as two:
-        before = time.time()
-        assert (await one.call()).answer.status == 200
-        between = time.time()
-        assert (await two.call()).answer.status == 200
-        assert core.contacts == []
-        core.is_away = False
-        await eventually(lambda: len(core.contacts) == 2)
-        first, second = core.contacts
-        assert before <= (first.arrived_at or 0) <= between <= (second.arrived_at or 0)
-        assert str(first.address).startswith("sip:caller@")
-
-
-async def test_kept_caller_who_hangs_up_is_never_put_in_line(
-    phone: PhoneChannel, core: Core, eventually: Eventually
-) -> None:
-    core.is_away = True
-    async with Telephone(phone.bound) as caller:
-        call = await caller.call()
-        call.bye()
-        await caller.response("BYE")
-        await eventually(lambda: phone.calls == 0)
-        core.is_away = False
-        assert core.contacts == []
-
-
-async def test_kept_too_long_is_a_debt_on_disk_that_the_core_gets_later(
-    open_phone: OpenPhone, core: Core, eventually: Eventually, tmp_path: Path
-) -> None:
-    core.is_away = True
-    async with open_phone(kept_call_s=0.3) as phone, Telephone(phone.bound) as caller:
-        await caller.call(extra=("P-Asserted-Identity: <tel:+8613800138000>",))
-        await caller.request("BYE")
-        debts = tmp_path / "debts.jsonl"
-        assert "13800138000" in debts.read_text()
-        assert debts.stat().st_mode & 0o077 == 0
-        core.is_away = False
-        await eventually(lambda: core.closed() == [("call", LegEnd.NODE_LOST)])
-        await eventually(lambda: debts.read_text() == "")
-        assert str(core.contacts[0].address) == "tel:+8613800138000"
-
-
-async def test_debts_of_an_earlier_run_are_brought_to_the_core(
-    open_phone: OpenPhone, core: Core, eventually: Eventually
-) -> None:
-    core.is_away = True
-    async with open_phone(kept_call_s=0.2) as phone, Telephone(phone.bound) as caller:
-        await caller.call()
-        await caller.request("BYE")
-    core.is_away = False
-    async with open_phone():
-        await eventually(lambda: core.closed() == [("call", LegEnd.NODE_LOST)])
 
 
 async def test_events_wait_for_the_store(phone: PhoneChannel, core: Core, eventually: Eventually) -> None:
