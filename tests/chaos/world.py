@@ -4,7 +4,6 @@ import asyncio
 import json
 import random
 import tempfile
-import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -48,8 +47,6 @@ RULES = {
 REST_S = 40.0
 """After the last kill: leases of dead nodes, graces, wrap-up, each with room."""
 PATIENCE_S = 4.0
-AWAY_S = 3.0
-"""How long a killed store may be away: its pause, its start, and the nodes' way back to it."""
 
 
 @dataclass
@@ -64,7 +61,6 @@ class World:
     nodes: list[Yihao] = field(default_factory=list)
     faults: list[BaseException] = field(default_factory=list)
     """Of the people themselves: a citizen who fell over has shown nothing."""
-    _store_was_away_at: list[float] = field(default_factory=list)
     _living: bool = True
     _people: set[asyncio.Task[None]] = field(default_factory=set)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -102,7 +98,6 @@ class World:
 
     async def kill_store(self) -> None:
         """SIGKILL, and the same again on what it has written."""
-        self._store_was_away_at.append(time.monotonic())
         await asyncio.to_thread(self.store.kill)
         await asyncio.sleep(self._random.uniform(0, 0.5))
         await asyncio.to_thread(self.store.start)
@@ -212,16 +207,10 @@ class World:
                     await call.answered(PATIENCE_S)
                 if not call.answered_at:
                     continue
+                self.callers.add(caller)
                 await self.pause(0.2, 2.0)
-                said_goodbye = False
                 with suppress(TimeoutError):
-                    said_goodbye = await asyncio.wait_for(call.hang_up(), PATIENCE_S) == 200
-                if not (said_goodbye and self._store_was_away(call.began_at)):
-                    self.callers.add(caller)
-
-    def _store_was_away(self, since: float) -> bool:
-        """Who came then was kept at the node; who left of their own will before the store was back, left."""
-        return any(since - AWAY_S < at < time.monotonic() for at in self._store_was_away_at)
+                    await asyncio.wait_for(call.hang_up(), PATIENCE_S)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 

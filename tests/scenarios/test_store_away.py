@@ -10,6 +10,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from session.address import Address
+from session.state import Phase
+from storage.database import Database, sqlite_url
+from storage.history import History
 from tests.conftest import Eventually
 from tests.peers.caller import Telephones
 from tests.peers.sound import likeness, speech
@@ -109,6 +113,28 @@ async def test_the_store_is_away(
         await late.hang_up()
         await page.write("谢谢，再见")
         await page.command("session.end")
+
+
+async def test_a_kept_call_is_owed_when_its_node_is_killed_too(
+    own_gateway: MakesGateway, store: ValkeyServer, eventually: Eventually
+) -> None:
+    gateway = own_gateway(store__url=store.url)
+    await gateway.start()
+    async with frozen(store), Telephones(gateway.sip) as phones:
+        await eventually(lambda: is_not_ready(gateway.http), 8)
+        call = await phones.call(caller="13900139000")
+        await call.answered(3.0)
+        await hears(call.sound, prompt("store_down"))
+        gateway.kill()
+    await gateway.start()
+    async with Database.open(sqlite_url(gateway.data)) as database:
+        history = History(database)
+
+        async def is_owed() -> bool:
+            records = await history.sessions_of(Address("tel", "+8613900139000"))
+            return [one.session.phase for one in records] == [Phase.CALLBACK_PENDING]
+
+        await eventually(is_owed, 10)
 
 
 async def status(address: str) -> int:
