@@ -15,6 +15,7 @@ from channels.wechat.keys import Keys
 from session.ports import SharedState
 
 _LEASE_S = 8.0
+_LET_GO_S = 0.001
 _LOOK_EVERY_S = 0.05
 _FORCE_APART_S = 30.0
 _RENEW_BEFORE_S = 240.0
@@ -61,7 +62,10 @@ class AccessToken:
                 if known is not None and known != refused:
                     return known
                 if await self._shared.lease(self._keys.token, self._holder, ttl_s=_LEASE_S) is not None:
-                    return await self._fetched(refused)
+                    try:
+                        return await self._fetched(refused)
+                    finally:
+                        await self._shared.lease(self._keys.token, self._holder, ttl_s=_LET_GO_S)
                 await asyncio.sleep(_LOOK_EVERY_S)
         raise TokenRefused
 

@@ -19,6 +19,16 @@ from session.ports import Files, StoredFile
 
 _CHUNK_BYTES = 64 * 1024
 _REDIRECTS = 3
+_CARRYING = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        *("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16"),
+        "fec0::/10",
+    )
+)
+"""IPv6 networks whose addresses carry an IPv4 address, perhaps one of ours (RFC 4291, 2765, 6052, 8215, 4380, 3056);
+and the site-local ones of old (RFC 3879), which Python holds for public.
+"""
 _JSON_TYPES = frozenset({"application/json", "text/plain"})
 
 
@@ -46,8 +56,7 @@ class GlobalAddresses(AbstractResolver):
 
 def _is_global(address: str) -> bool:
     one = ipaddress.ip_address(address.partition("%")[0])
-    mapped = one.ipv4_mapped if isinstance(one, ipaddress.IPv6Address) else None
-    return (mapped or one).is_global and not one.is_multicast
+    return one.is_global and not one.is_multicast and not any(one in network for network in _CARRYING)
 
 
 class Media:
