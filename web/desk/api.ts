@@ -1,4 +1,6 @@
 /** The desk's plain HTTP questions. Each POST bears a header that no other site's form can set (CSRF). */
+import type { Desk } from "@shared/protocol";
+import type { Page } from "./history";
 
 export interface Agent {
   readonly login: string;
@@ -74,6 +76,18 @@ export async function upload(file: File): Promise<Uploaded> {
     body: file,
   });
   return answer as Uploaded;
+}
+
+/** Past contacts before that session, the newest first: an agent's own, a supervisor's everybody's. */
+export async function pastContacts(before?: string): Promise<Page> {
+  const query = before ? `?before=${encodeURIComponent(before)}` : "";
+  return (await ask(`/api/sessions${query}`)) as Page;
+}
+
+/** All that happened in a session, live or long past. */
+export async function timelineOf(session: string): Promise<Desk.Placed[]> {
+  const answer = await ask(`/api/sessions/${encodeURIComponent(session)}/timeline`);
+  return (answer as { entries: Desk.Placed[] }).entries;
 }
 
 export const fileAddress = (id: string): string => `/api/desk/files/${encodeURIComponent(id)}`;

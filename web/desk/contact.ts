@@ -69,6 +69,23 @@ export function mergeTimeline(timeline: Desk.Placed[], entries: readonly Desk.Pl
   }
 }
 
+/** A leg as its opening told: the lines after it only name it. */
+export interface End {
+  readonly channel: string;
+  /** The agent's own telephone is a leg of the call too. */
+  readonly isOurs: boolean;
+}
+
+/** The legs that a timeline tells of, by their names. */
+export function endsOf(timeline: readonly Desk.Placed[]): Map<string, End> {
+  const ends = new Map<string, End>();
+  for (const { entry } of timeline) {
+    if (entry.kind !== "leg" || entry.what !== "opened") continue;
+    ends.set(entry.leg, { channel: entry.channel, isOurs: entry.who.kind !== "citizen" });
+  }
+  return ends;
+}
+
 export type CallState = "joining" | "live" | "held" | "ended";
 
 /** Where the call of a voice contact stands. */

@@ -6,15 +6,20 @@ const REPEAT_MS = 2_400;
 const LOUDNESS = 0.16;
 
 let context: AudioContext | null = null;
-const audible = ref(false);
+/** Which of them counts is the browser's affair: a touch by its end, Escape never. */
+const GESTURES = ["pointerdown", "pointerup", "keydown"] as const;
 
-/** Browsers let a page sound only after a gesture; the first one on the page is taken for it. */
+/** Whether the browser lets this page sound: not before somebody's first gesture since it was loaded. */
+export const audible = ref(false);
+
 function unlock(): void {
   context ??= new AudioContext();
-  void context.resume().then(() => (audible.value = context?.state === "running"));
+  void context.resume().then(() => {
+    audible.value = true;
+    for (const gesture of GESTURES) removeEventListener(gesture, unlock);
+  });
 }
-addEventListener("pointerdown", unlock, { once: true });
-addEventListener("keydown", unlock, { once: true });
+for (const gesture of GESTURES) addEventListener(gesture, unlock);
 
 function tone(from_s: number, hertz: number): void {
   if (!context) return;
@@ -63,5 +68,4 @@ export function useRing(calls: Ref<boolean>, sound: Ref<boolean>, words: () => s
     { immediate: true },
   );
   onScopeDispose(stop);
-  return { audible };
 }

@@ -1,12 +1,21 @@
 import { createRouter, createWebHistory } from "vue-router";
 import { useAgent } from "./stores/agent";
+import ContactsView from "./views/ContactsView.vue";
 import DeskView from "./views/DeskView.vue";
+import HistoryView from "./views/HistoryView.vue";
 import LoginView from "./views/LoginView.vue";
 
 export const router = createRouter({
   history: createWebHistory("/desk"),
   routes: [
-    { path: "/", name: "desk", component: DeskView },
+    {
+      path: "/",
+      component: DeskView,
+      children: [
+        { path: "", name: "desk", component: ContactsView },
+        { path: "history/:session?", name: "history", component: HistoryView },
+      ],
+    },
     { path: "/login", name: "login", component: LoginView },
     { path: "/:rest(.*)*", redirect: "/" },
   ],

@@ -1,5 +1,9 @@
 import { useI18n } from "vue-i18n";
 
+/** 五类: what is kept is Chinese whatever the desk speaks. */
+export const SUBJECTS = ["咨询", "求助", "投诉", "举报", "建议"] as const;
+const DAY_S = 24 * 3600;
+
 /** Words that are made of more than the dictionary: spans of time, masked citizens, names of channels. */
 export function useSpeech() {
   const { t, te, locale } = useI18n();
@@ -32,8 +36,31 @@ export function useSpeech() {
     return te(`presence.reasons.${name}`, "zh") ? t(`presence.reasons.${name}`) : name;
   }
 
+  function subject(name: string): string {
+    const place = SUBJECTS.findIndex((one) => one === name);
+    return place < 0 ? name : t(`wrap.kinds.${place}`);
+  }
+
+  const tongue = () => (locale.value === "en" ? "en-GB" : "zh-CN");
+
+  /** `今天`, `昨天`, or the date; the year only where it is another. */
+  function day(at: number, now: number): string {
+    const date = new Date(at * 1000);
+    const same = (other: number) => new Date(other * 1000).toDateString() === date.toDateString();
+    if (same(now)) return t("history.today");
+    if (same(now - DAY_S)) return t("history.yesterday");
+    const isThisYear = date.getFullYear() === new Date(now * 1000).getFullYear();
+    const year = isThisYear ? {} : ({ year: "numeric" } as const);
+    return date.toLocaleDateString(tongue(), { ...year, month: "long", day: "numeric", weekday: "short" });
+  }
+
+  /** `14:07`. */
+  function minute(at: number): string {
+    return new Date(at * 1000).toLocaleTimeString(tongue(), { hour: "2-digit", minute: "2-digit", hour12: false });
+  }
+
   function clock(at: number): string {
-    return new Date(at * 1000).toLocaleTimeString(locale.value === "en" ? "en-GB" : "zh-CN", {
+    return new Date(at * 1000).toLocaleTimeString(tongue(), {
       hour: "2-digit",
       minute: "2-digit",
       second: "2-digit",
@@ -41,5 +68,5 @@ export function useSpeech() {
     });
   }
 
-  return { t, te, span, citizen, channel, queue, reason, clock };
+  return { t, te, span, citizen, channel, queue, reason, subject, day, minute, clock };
 }

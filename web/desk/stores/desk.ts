@@ -42,9 +42,11 @@ export const useDesk = defineStore("desk", () => {
   const readUpTo = new Map<string, string>();
   let client: Client<Command> | null = null;
   let typedAt = 0;
+  let isLookedAt = false;
 
   const list = computed(() => [...contacts.values()].sort((one, other) => one.opened_at - other.opened_at));
   const shown = computed(() => (current.value ? (contacts.get(current.value) ?? null) : null));
+  const isMissed = computed(() => presence.value?.routing === "not_responding");
 
   function open(login: string): void {
     const outbox = new Outbox<Command>(sessionStorage, `yihao.out.${login}.`);
@@ -208,10 +210,16 @@ export const useDesk = defineStore("desk", () => {
     markRead();
   }
 
+  /** Whether the contacts are in front: while the agent looks at something else, nothing is read. */
+  function look(isHere: boolean): void {
+    isLookedAt = isHere;
+    markRead();
+  }
+
   /** What is in front and looked at has been read. */
   function markRead(): void {
     const contact = shown.value;
-    if (!contact || contact.phase !== "active" || document.visibilityState !== "visible") return;
+    if (!isLookedAt || !contact || contact.phase !== "active" || document.visibilityState !== "visible") return;
     const newest = unreadOf(contact.timeline).pop();
     if (!newest || readUpTo.get(contact.session) === newest) return;
     readUpTo.set(contact.session, newest);
@@ -259,7 +267,7 @@ export const useDesk = defineStore("desk", () => {
 
   return {
     ...{ link, known, presence, devices, offers, contacts, queues, sending, typingUntil, current, answering, remark },
-    ...{ limits, list, shown, open, close, show, send, accept, decline, attach, sendAgain, mentionTyping },
+    ...{ limits, list, shown, isMissed, open, close, show, look, send, accept, decline, attach, sendAgain, mentionTyping },
     takeOver: () => client?.takeOver(),
   };
 });
