@@ -44,6 +44,8 @@ from session.state import LegEnd, Medium
 log = logging.getLogger(__name__)
 
 _SWEEP_LEASE_S = 5.0
+_PARTING_S = 1.0
+"""For attempts that run when the channel is closed without having been drained."""
 
 
 class SmsChannel:
@@ -95,7 +97,7 @@ class SmsChannel:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._outbox.close(0.0)
+        await self._outbox.close(_PARTING_S)
         await self._stack.aclose()
 
     # --- the channel ------------------------------------------------------------------------------------------------
@@ -130,7 +132,7 @@ class SmsChannel:
         )
         _raise_if_lost(await self._outbox.send(wish))
 
-    async def close_leg(self, session: SessionId, leg: LegId, reason: LegEnd) -> None:  # noqa: ARG002: the contract's
+    async def close_leg(self, session: SessionId, leg: LegId, reason: LegEnd) -> None:  # noqa: ARG002 - the contract
         """The citizen's next text begins another leg. Idempotent."""
         await self._threads.end(leg)
 
@@ -187,7 +189,7 @@ class SmsChannel:
 
     def _carrier_for(self, address: Address) -> Carrier:
         if address.scheme == SCHEME:
-            for prefix, name in self._settings.carriers:
+            for prefix, name in self._settings.ways:
                 if address.identifier.startswith(prefix) and name in self._carriers:
                     return self._carriers[name]
         raise CarrierMissing("")

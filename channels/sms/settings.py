@@ -16,7 +16,7 @@ class SmsSettings:
     """The public number that citizens write to, as the routing rules know it."""
     pepper: bytes = field(repr=False)
     """Hides citizens' numbers in names of keys; all nodes on one store need the same."""
-    carriers: tuple[tuple[str, str], ...] = ()
+    ways: tuple[tuple[str, str], ...] = ()
     """Which carrier reaches which numbers: (prefix of E.164, name of the carrier); the first that fits is taken."""
     templates: Mapping[str, str] = field(default_factory=dict)
     """Texts of the reviewed templates, with `{parameters}`, by name."""
