@@ -8,9 +8,10 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -118,6 +119,8 @@ class House:
     desk: Sockets
     app: web.Application
     """What it answers over HTTP."""
+    failed: asyncio.Event
+    """A duty has ended that must not: the process is to be started anew."""
 
     async def drain(self) -> None:
         """Take nothing new, offer nothing; return when what runs has ended, at the latest after the bound."""
@@ -141,6 +144,7 @@ class _Builder:
         self._keys = machine_secrets(settings)
         self._node = NodeId(f"{socket.gethostname()[:24]}-{secrets.token_hex(4)}")
         self._metrics = Metrics()
+        self._failed = asyncio.Event()
         self._hours = BusinessHours.parse(settings.bots.hours)
         self._channels: dict[str, Channel] = {}
 
@@ -189,7 +193,17 @@ class _Builder:
         ):
             self._run(work)
         http = await self._serve(node, desk_sockets, measures)
-        return House(settings, node, http, Address(*phone.bound), credentials, self._channels, desk_sockets, self._app)
+        return House(
+            settings,
+            node,
+            http,
+            Address(*phone.bound),
+            credentials,
+            self._channels,
+            desk_sockets,
+            self._app,
+            self._failed,
+        )
 
     async def _open_store(self) -> RedisStore:
         settings = self._settings
@@ -359,7 +373,7 @@ class _Builder:
                 whole=False,
             )
             with suppress(SessionGone):
-                await self._store.log.append(one.session, event, dedupe=f"recording:{one.id}")
+                await _until_taken(partial(self._store.log.append, one.session, event, dedupe=f"recording:{one.id}"))
 
     async def _serve(self, node: Node, desk: Sockets, measures: Measures) -> Address:
         doors = api.Doors(
@@ -391,12 +405,20 @@ class _Builder:
         return Address(host, runner.addresses[0][1])
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
+        """A duty that lasts as long as the house. One that fails for good ends the process: better none than half."""
+        task = asyncio.create_task(work, name=getattr(work, "__qualname__", ""))
+
+        def watch(ended: asyncio.Task[None]) -> None:
+            if not ended.cancelled() and (error := ended.exception()) is not None:
+                log.critical("a duty failed for good", exc_info=error, extra={"duty": ended.get_name()})
+                self._failed.set()
 
         async def end() -> None:
+            task.remove_done_callback(watch)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
+        task.add_done_callback(watch)
         self._stack.push_async_callback(end)
 
 
@@ -405,6 +427,15 @@ def _followers(mailboxes: Mailboxes, *others: Follower) -> list[Follower]:
         mailboxes.hint(entry)
 
     return [hint, *others]
+
+
+async def _until_taken(write: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        try:
+            await write()
+            return
+        except StoreUnavailable:
+            await asyncio.sleep(RETRY_S)
 
 
 async def _match(store: Store, node: Node) -> None:

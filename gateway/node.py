@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from channels.contract import Channel
 from gateway.chronicle import chronicle
@@ -174,13 +174,17 @@ class Node:
                 log.warning("nothing received", extra={"why": type(error).__name__})
                 await asyncio.sleep(BEAT_S)
                 continue
+            by_session: dict[SessionId, list[tuple[str, LegEffect]]] = {}
             for session, name, effect in passed:
-                await self._perform_passed(session, name, effect)
+                by_session.setdefault(session, []).append((name, effect))
+            await asyncio.gather(*(self._perform_passed(session, named) for session, named in by_session.items()))
 
-    async def _perform_passed(self, session: SessionId, name: str, effect: LegEffect) -> None:
-        """As often as it takes: whoever passed it here has struck it off."""
-        while True:
-            try:
-                return await self._performer.passed(session, name, effect)
-            except StoreUnavailable:
-                await asyncio.sleep(BEAT_S)
+    async def _perform_passed(self, session: SessionId, named: Sequence[tuple[str, LegEffect]]) -> None:
+        """In order, and as often as it takes: whoever passed them here has struck them off."""
+        for name, effect in named:
+            while True:
+                try:
+                    await self._performer.passed(session, name, effect)
+                    break
+                except StoreUnavailable:
+                    await asyncio.sleep(BEAT_S)

@@ -22,7 +22,7 @@ PATIENCE_S = 5.0
 
 
 async def serve(settings: Settings, *, ready_json: bool) -> int:
-    """0 after an orderly end."""
+    """0 after an orderly end; 1 where a duty failed for good, so that whoever started us starts us again."""
     logs.set_up(settings.log.level, settings.log.format)
     _allow_many_files()
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -34,12 +34,19 @@ async def serve(settings: Settings, *, ready_json: bool) -> int:
         _collect_seldom()
         sys.stdout.write(ready_line(house) if ready_json else await banner(house))
         sys.stdout.flush()
-        await asked.wait()
+        await _either(asked, house.failed)
         log.info("draining")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(settings.drain.bound_s + PATIENCE_S):
                 await house.drain()
-    return 0
+        return 1 if house.failed.is_set() else 0
+
+
+async def _either(*events: asyncio.Event) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
 
 
 def _allow_many_files() -> None:
