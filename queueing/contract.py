@@ -14,7 +14,7 @@ from typing import Protocol
 from session.effects import LegEffect, QueueChange
 from session.events import Event, LegOpened, SessionOpened
 from session.ids import AssigneeId, NodeId, SessionId
-from session.ports import Entry, Place, SharedState, Verdict
+from session.ports import Entry, NodeMail, Place, SharedState, Verdict
 from session.state import AssigneeKind, Medium, Session, Skill
 
 
@@ -295,6 +295,8 @@ class Store(Protocol):
     def queue(self) -> Queue: ...
     @property
     def shared(self) -> SharedState: ...
+    @property
+    def mail(self) -> NodeMail: ...
 
     def wakes(self) -> AsyncIterator[SessionId]:
         """Sessions that grew, as a hint that nobody trusts; the empty id says that `match` could make an offer."""

@@ -9,6 +9,7 @@ from queueing.errors import UnsafeStore
 from queueing.library import Library
 from queueing.line import RedisQueue
 from queueing.log import RedisLog
+from queueing.mail import RedisMail
 from queueing.mailboxes import RedisMailboxes
 from queueing.server import Server
 from queueing.settings import QueueSettings
@@ -32,6 +33,7 @@ class RedisStore:
         self.queue = RedisQueue(server, prefix, settings)
         self.mailboxes = RedisMailboxes(server, prefix, self.log, self.queue)
         self.shared = RedisShared(server, prefix)
+        self.mail = RedisMail(server, prefix)
 
     @classmethod
     @asynccontextmanager

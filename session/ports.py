@@ -177,6 +177,22 @@ class SharedState(Protocol):
         ...
 
 
+class NodeMail(Protocol):
+    """Letters from node to node, in the order in which each node sent them. Nothing is kept for a dead node."""
+
+    async def send(self, node: str, letter: bytes) -> bool:
+        """Pass a letter on; False where that node is dead. One whose outcome is unknown may arrive all the same."""
+        ...
+
+    async def receive(self, node: str, after: str, *, block_s: float = 5.0) -> tuple[str, list[bytes]]:
+        """Letters to this node after a cursor (`"0"` at the start), and the next; after `block_s` there may be none."""
+        ...
+
+    async def lives(self, node: str) -> bool:
+        """Whether a letter to that node would be taken."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class StoredFile:
     """A file that a citizen or an agent sent."""

@@ -4,6 +4,8 @@
 local node = {}
 
 local DAY = 24 * 3600 * 1000
+local MAIL_KEPT = 1000 -- letters, about: a node that is so far behind is not reached by them any more
+local MAIL_MS = 60 * 1000
 local FIRST_LEASE = 5000 -- a node that opens a session before its first beat
 
 function node.held_key(name)
@@ -68,6 +70,23 @@ entry('dead_nodes', function()
     dead[#dead + 1] = name
   end
   return dead
+end)
+
+-- name -> 1 while it lives
+entry('lives', function(args)
+  return node.alive(args[1]) and 1 or 0
+end)
+
+-- name, letter -> 1, or 0 where that node is dead
+entry('mail', function(args)
+  local name, letter = args[1], args[2]
+  if not node.alive(name) then
+    return 0
+  end
+  local key = P .. 'mail:' .. name
+  redis.call('XADD', key, 'MAXLEN', '~', MAIL_KEPT, '*', 'l', letter)
+  redis.call('PEXPIRE', key, MAIL_MS)
+  return 1
 end)
 
 -- Forget, a few at a time, the nodes that are a day dead and hold nothing.

@@ -45,7 +45,8 @@ class MemoryMailboxes:
         if node not in self._departed:
             self._nodes.setdefault(node, self._world.now + FIRST_LEASE)
 
-    def _alive(self, node: NodeId) -> bool:
+    def alive(self, node: NodeId) -> bool:
+        """Whether its lease runs."""
         return node not in self._departed and self._nodes.get(node, -1) >= self._world.now
 
     async def claim(self, session: SessionId, node: NodeId) -> Mailbox | None:
@@ -53,7 +54,7 @@ class MemoryMailboxes:
         if kept is None or not (kept.open or kept.pending):
             return None
         if kept.node != node:
-            if self._alive(kept.node):
+            if self.alive(kept.node):
                 return None
             self._departed[kept.node] = self._world.now
             kept.node, kept.fence = node, kept.fence + 1

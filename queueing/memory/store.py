@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 from queueing.memory.line import MemoryQueue
 from queueing.memory.log import MemoryLog
+from queueing.memory.mail import MemoryMail
 from queueing.memory.mailboxes import MemoryMailboxes
 from queueing.memory.shared import MemoryShared
 from queueing.memory.world import World
@@ -28,6 +29,7 @@ class MemoryStore:
         self.log = MemoryLog(world, self.mailboxes.hold)
         self.queue = MemoryQueue(world)
         self.shared = MemoryShared(clock)
+        self.mail = MemoryMail(world, self.mailboxes.alive)
 
     def _wake(self, session: SessionId) -> None:
         for hints in self._listeners:
