@@ -311,6 +311,7 @@ class _Builder:
         settings = self._settings
         reach = TelephonesReach(
             self._store,
+            self._staff.look,
             ready_on_register=settings.agents.ready_on_register,
             ttl_s=settings.sip.register_max_s + 60.0,
         )
@@ -339,6 +340,7 @@ class _Builder:
             telephones=self._roster,
             reachability=reach,
             recording_path=self._recording_path if settings.recordings.enabled else None,
+            mail=self._store.mail,
             nonce_secret=self._keys.cookie_key.reveal().encode(),
         )
 

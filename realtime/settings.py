@@ -13,8 +13,8 @@ class SocketSettings:
 
     origins: tuple[str, ...] = ()
     """Pages from elsewhere that may connect (`https://www.example.gov.cn`), besides those that we serve ourselves."""
-    frame_bytes: int = 8 * 1024
-    """The largest frame that a page may send."""
+    frame_bytes: int = 32 * 1024
+    """The largest frame that a page may send: the longest text in whatever script, control characters escaped."""
     file_bytes: int = 10 * 1024 * 1024
     rate_per_s: float = 5.0
     """Commands; over this they are refused, to be sent again."""

@@ -163,7 +163,7 @@ async def test_bytes_and_frames_too_big_close_the_socket() -> None:
             await ws.send_bytes(b"{}")
             assert await _close_code(ws) == 4000
         async with _greeted(server) as ws:
-            await ws.send_str(json.dumps({"t": "msg.send", "text": "x" * 9000}))
+            await ws.send_str(json.dumps({"t": "msg.send", "text": "x" * 33_000}))
             assert await _close_code(ws) == 1009
 
 

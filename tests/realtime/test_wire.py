@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from realtime import citizen, desk
 from realtime.errors import BadField, FrameRefused
+from realtime.messages import LONGEST_TEXT
+from realtime.settings import CITIZEN
 from realtime.wire import decode, encode, numbered
 
 ID = "01JD0000000000000000000000"
@@ -108,3 +110,10 @@ def test_an_entry_of_a_union_says_its_kind() -> None:
 
 def test_half_a_character_from_another_channel_does_not_break_a_frame() -> None:
     assert json.loads(encode(citizen.MessageNew(id="i", from_="agent", name="", ts=0, state="sent", text="a\ud800b")))
+
+
+def test_the_longest_text_of_any_script_fits_into_a_citizens_frame() -> None:
+    """A page that may write it must be able to send it: a frame too big closes the socket, and would come again."""
+    for letter in ("汉", "😀", "\x01", '"'):
+        frame = {"t": "msg.send", "id": "0" * 26, "cseq": 2**53 - 1, "text": letter * LONGEST_TEXT}
+        assert len(json.dumps(frame, ensure_ascii=False).encode()) <= CITIZEN.frame_bytes
