@@ -34,13 +34,7 @@ async def two(own_gateway: MakesGateway, short_folder: Path) -> AsyncIterator[tu
     store.stop()
 
 
-@pytest.mark.parametrize(
-    "transport",
-    [
-        "udp",
-        pytest.param("tcp", marks=pytest.mark.xfail(reason="a request is not yet passed to the node of the stream")),
-    ],
-)
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_a_call_to_one_rings_the_telephone_at_the_other(
     two: tuple[Yihao, Yihao], softphone: MakesSoftphone, transport: str
 ) -> None:
