@@ -22,6 +22,7 @@ from channels.phone.guard import Guard
 from channels.phone.load import CallLimits
 from channels.phone.number import SCHEMES, caller_of, dialled
 from channels.phone.registrar import Registrar, RegistrarSettings
+from channels.phone.relay import Relay
 from channels.phone.settings import PhoneSettings
 from channels.phone.sip.digest import Authenticator
 from channels.phone.sip.message import Request
@@ -31,7 +32,7 @@ from channels.phone.waiting import WaitingRoom
 from session.audio import Announcement, Audio
 from session.errors import YihaoError
 from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
-from session.ports import Contact, Inbox, Reachability, SharedState, StoreUnavailable, Telephones
+from session.ports import Contact, Inbox, NodeMail, Reachability, SharedState, StoreUnavailable, Telephones
 from session.state import LegEnd, Medium
 
 _SWEEP_S = 1.0
@@ -64,10 +65,14 @@ class PhoneChannel:
         telephones: Telephones,
         reachability: Reachability,
         recording_path: Callable[[RecordingId], Path] | None,
+        mail: NodeMail | None = None,
         nonce_secret: bytes | None = None,
         timing: Timing | None = None,
     ) -> None:
-        """`nonce_secret` is shared by the nodes of one hotline; `recording_path` of None records nothing."""
+        """`nonce_secret` is shared by the nodes of one hotline, and `mail` joins them; None where there is but one.
+
+        `recording_path` of None records nothing.
+        """
         self._settings = settings
         self._audio = audio
         self._inbox = inbox
@@ -90,7 +95,9 @@ class PhoneChannel:
             node=node,
         )
         transport = TransportSettings(host=settings.host, port=settings.port, advertised_host=settings.advertised_host)
-        self._endpoint = Endpoint(self, guard, transport, timing=timing)
+        self._endpoint = Endpoint(
+            self, guard, transport, timing=timing, relay=None if mail is None else Relay(mail, node)
+        )
         self._debts = Debts(settings.debts)
         self._room = WaitingRoom(
             inbox,

@@ -21,7 +21,7 @@ from channels.phone.endpoint import Endpoint
 from channels.phone.number import ANONYMOUS
 from channels.phone.outbox import Outbox
 from channels.phone.registrar import Registrar
-from channels.phone.ringing import ELSEWHERE, NoAnswer, PickedUp, Ringing, reachable
+from channels.phone.ringing import ELSEWHERE, NoAnswer, PickedUp, Ringing
 from channels.phone.sip.address import NameAddress
 from channels.phone.sip.digits import InfoDigit
 from channels.phone.sip.sdp import asks_hold
@@ -190,7 +190,7 @@ class Bridge:
             return
         if self._ringing is not None:
             self._ringing.stop()
-        self._ringing = Ringing(self._ports.endpoint, assignee, token)
+        self._ringing = Ringing(self._ports.endpoint, self._ports.node, assignee, token)
         task = asyncio.create_task(self._ring(self._ringing, lease_until))
         self._ring_tasks.add(task)
         task.add_done_callback(self._ring_tasks.discard)
@@ -254,7 +254,7 @@ class Bridge:
             offer = await self._audio.offer(Slot.AGENT)
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, left_s)):
-                return await ringing.run(reachable(bindings, self._ports.node), self._shown_caller(), offer)
+                return await ringing.run(bindings, self._shown_caller(), offer)
         return None
 
     async def _picked_up(self, session: SessionId, ringing: Ringing, picked: PickedUp, lease_until: float) -> None:

@@ -19,6 +19,7 @@ from typing import Protocol, Self
 from channels.phone.call import Call, IncomingCall, OutgoingCall
 from channels.phone.errors import MalformedMessage
 from channels.phone.guard import Guard
+from channels.phone.relay import Relay
 from channels.phone.sip.address import NameAddress
 from channels.phone.sip.client import Action, ClientTransaction, InviteClient, NonInviteClient, TimedOut, Transmit
 from channels.phone.sip.client import Deliver as DeliverResponse
@@ -115,13 +116,21 @@ class Endpoint:
     """Opened by `async with`; then `bound` is its address, `call` makes calls, and the application gets them."""
 
     def __init__(
-        self, application: Application, guard: Guard, settings: TransportSettings, *, timing: Timing | None = None
+        self,
+        application: Application,
+        guard: Guard,
+        settings: TransportSettings,
+        *,
+        timing: Timing | None = None,
+        relay: Relay | None = None,
     ) -> None:
+        """Without a relay no connection of another node can be used."""
         self.guard = guard
         self.timing = timing or Timing()
         self.calls: dict[DialogId, Call] = {}
         self._application = application
         self._transport = Transport(settings, guard, self)
+        self._relay = relay
         self._served: dict[TransactionKey, Served] = {}
         self._merged: dict[tuple[str, ...], Served] = {}
         self._asked: dict[tuple[str, str], _Asked] = {}
@@ -135,6 +144,9 @@ class Endpoint:
             undo.callback(self._wheel.stop)
             undo.push_async_callback(self._transport.close)
             await self._transport.open()
+            if self._relay is not None:
+                undo.push_async_callback(self._relay.close)
+                await self._relay.open(self)
             undo.push_async_callback(self._finish_tasks)
             self._undo = undo.pop_all()
         return self
@@ -206,7 +218,7 @@ class Endpoint:
 
     def transmit(self, message: Request | Response, flow: Flow) -> None:
         """Send outside any transaction: the ACK of a 2xx."""
-        self._transport.send(bytes(message), flow)
+        self._send(bytes(message), flow)
 
     def respond(self, served: Served, response: Response) -> None:
         """Answer a request. One that was answered already stays so: a far end can cross us at any moment."""
@@ -233,10 +245,23 @@ class Endpoint:
         if call.dialog is not None and self.calls.get(call.dialog.id) is call:
             del self.calls[call.dialog.id]
 
+    # -- for the relay -----------------------------------------------------------------------------------------
+
+    @property
+    def awaited(self) -> frozenset[Flow]:
+        """Flows on which an answer is due."""
+        return frozenset(asked.flow for asked in self._asked.values())
+
+    def write(self, data: bytes, remote: SocketAddress) -> bool:
+        """Put bytes on a connection that is there; False where none is."""
+        return self._transport.write(data, remote)
+
     # -- from the transport ------------------------------------------------------------------------------------
 
     def received(self, frame: Frame, flow: Flow) -> None:
         """One message. Nothing that it holds may raise beyond here."""
+        if self._relay is not None and self._relay.passes(frame, flow):
+            return
         try:
             message = read(frame)
         except MalformedMessage as fault:
@@ -254,6 +279,8 @@ class Endpoint:
 
     def lost(self, flow: Flow) -> None:
         """A connection is gone: whatever waits for an answer on it will have none."""
+        if self._relay is not None and not flow.node:
+            self._relay.disconnected(flow)
         for asked in [one for one in self._asked.values() if one.flow == flow]:
             self._perform_asked(asked, asked.transaction.fail())
 
@@ -288,7 +315,7 @@ class Endpoint:
             reply_flow = replace(flow, remote=request.vias[0].reply_address(flow.remote))
         if len(self._served) >= _TRANSACTION_LIMIT:
             busy = self._with_tag(respond(request, 503, headers=(("Retry-After", "5"),)))
-            self._transport.send(bytes(busy), reply_flow)
+            self._send(bytes(busy), reply_flow)
             return None
         machine = InviteServer if request.method == "INVITE" else NonInviteServer
         served = Served(machine(request, key, reliable=flow.is_reliable, timing=self.timing), reply_flow)
@@ -371,7 +398,7 @@ class Endpoint:
                 flow = replace(flow, remote=via.reply_address(flow.remote))
             except (IndexError, MalformedMessage):
                 pass
-        self._transport.send(bytes(response), flow)
+        self._send(bytes(response), flow)
 
     # -- responses ---------------------------------------------------------------------------------------------
 
@@ -425,6 +452,14 @@ class Endpoint:
             self._asked.pop(asked.transaction.key, None)
         else:
             self._wheel.watch(asked)
+
+    def _send(self, data: bytes, flow: Flow) -> None:
+        if not flow.node:
+            self._transport.send(data, flow)
+        elif self._relay is not None:
+            self._relay.write(data, flow)
+        else:
+            self._loop.call_soon(self.lost, flow)
 
     def _with_tag(self, response: Response) -> Response:
         """Give To a tag where it has none; the same for the same request, so that a repetition changes nothing."""

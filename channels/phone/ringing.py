@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from channels.phone.call import Answered, Ended, OutgoingCall
@@ -39,12 +39,13 @@ class PickedUp:
 class Ringing:
     """The devices of one assignee, called for one offer."""
 
-    def __init__(self, endpoint: Endpoint, assignee: AssigneeId, token: int) -> None:
+    def __init__(self, endpoint: Endpoint, node: NodeId, assignee: AssigneeId, token: int) -> None:
         self.assignee = assignee
         self.token = token
         self.is_deciding = False
         """Picked up, and the core is being asked: only its verdict ends the ringing now."""
         self._endpoint = endpoint
+        self._node = node
         self._calls: list[OutgoingCall] = []
         self._heard: asyncio.Queue[tuple[OutgoingCall, Answered | Ended] | None] = asyncio.Queue()
 
@@ -56,7 +57,7 @@ class Ringing:
             for binding in bindings:
                 target = Uri.parse(binding.contact)
                 call = self._endpoint.call(
-                    Flow.parse(binding.flow), target, caller=caller, callee=NameAddress(target.bare()), body=offer
+                    _way_to(binding, self._node), target, caller=caller, callee=NameAddress(target.bare()), body=offer
                 )
                 self._calls.append(call)
                 group.create_task(self._follow(call))
@@ -92,9 +93,10 @@ class Ringing:
                 return
 
 
-def reachable(bindings: Sequence[Binding], node: NodeId) -> list[Binding]:
-    """Those that this node can ring: a connection that ends on another node cannot be used from here."""
-    return [one for one in bindings if one.node == node or not Flow.parse(one.flow).is_reliable]
+def _way_to(binding: Binding, node: NodeId) -> Flow:
+    """How this node reaches a telephone: by datagrams itself, by a connection through the node at which it ends."""
+    flow = Flow.parse(binding.flow)
+    return flow if binding.node == node or not flow.is_reliable else replace(flow, node=binding.node)
 
 
 def _why(statuses: list[int]) -> NoAnswer:

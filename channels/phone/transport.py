@@ -36,6 +36,8 @@ class Flow:
 
     protocol: Protocol3261
     remote: SocketAddress
+    node: str = ""
+    """The node at which the connection ends, where that is another than this one."""
 
     @property
     def is_reliable(self) -> bool:
@@ -48,6 +50,7 @@ class Flow:
         return self.remote[0] if self.is_reliable else f"{self.remote[0]}!{self.remote[1]}"
 
     def __str__(self) -> str:
+        """As the node knows it at which it ends."""
         return f"{self.protocol}!{self.remote[0]}!{self.remote[1]}"
 
     @classmethod
@@ -155,10 +158,9 @@ class Transport:
             if self._datagrams is not None and not self._datagrams.is_closing():
                 self._datagrams.sendto(data, flow.remote)
             return
-        connection = self.connections.get(flow.remote)
-        if connection is not None:
-            connection.write(data)
-        elif (waiting := self._connecting.get(flow.remote)) is not None:
+        if self.write(data, flow.remote):
+            return
+        if (waiting := self._connecting.get(flow.remote)) is not None:
             if len(waiting) < _WAITING_LIMIT:
                 waiting.append(data)
         else:
@@ -166,6 +168,14 @@ class Transport:
             task = asyncio.get_running_loop().create_task(self._connect(flow))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def write(self, data: bytes, remote: SocketAddress) -> bool:
+        """Put bytes on a TCP connection that is there; False where none is."""
+        connection = self.connections.get(remote)
+        if connection is None:
+            return False
+        connection.write(data)
+        return True
 
     async def _connect(self, flow: Flow) -> None:
         loop = asyncio.get_running_loop()

@@ -38,6 +38,11 @@ class Frame:
     defect: MalformedMessage | None = None
     is_framed: bool = True
 
+    def __bytes__(self) -> bytes:
+        """The message as it came, but for folded lines and blanks, which mean nothing."""
+        lines = (self.start, *(f"{name}: {value}" for name, value in self.headers), "", "")
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+
 
 def frame_datagram(data: bytes) -> Frame | None:
     """The one message of a datagram; None for keep-alives (RFC 5626, section 3.5.1)."""

@@ -13,6 +13,7 @@ from media.engine import Engine
 from media.g711 import Law
 from media.prompts import PromptLibrary
 from session.ids import NodeId
+from session.ports import NodeMail
 from tests.channels.phone.core import Core
 
 LOOPBACK = ("127.0.0.0/8",)
@@ -33,19 +34,20 @@ def prompts() -> PromptLibrary:
 @pytest.fixture
 def open_phone(core: Core, prompts: PromptLibrary, tmp_path: Path) -> OpenPhone:
     @asynccontextmanager
-    async def opened(**settings: object) -> AsyncIterator[PhoneChannel]:
+    async def opened(node: str = "n1", mail: NodeMail | None = None, **settings: object) -> AsyncIterator[PhoneChannel]:
         values: dict[str, object] = {"port": 0, "trunks": LOOPBACK, "debts": tmp_path / "debts"}
         async with (
             Engine(prompts) as audio,
             PhoneChannel(
                 PhoneSettings(**(values | settings)),  # type: ignore[arg-type]  # a test's own keys
-                node=NodeId("n1"),
+                node=NodeId(node),
                 inbox=core,
                 audio=audio,
                 shared=core,
                 telephones=core,
                 reachability=core,
                 recording_path=None,
+                mail=mail,
             ) as phone,
         ):
             yield phone

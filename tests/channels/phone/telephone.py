@@ -71,6 +71,10 @@ class Telephone:
     def send(self, data: bytes) -> None:
         self._write(data)
 
+    def disconnect(self) -> None:
+        """As if the network were gone."""
+        self._close()
+
     async def until(self, found: Callable[[], object], deadline_s: float = 5.0) -> None:
         async with asyncio.timeout(deadline_s):
             while not found():
