@@ -67,15 +67,16 @@ class Link:
         except (OSError, TimeoutError) as error:
             raise LinkLost from error
         link = cls(settings, reader, writer, delivered)
+        is_in = False
         try:
             async with asyncio.timeout(settings.connect_s):
                 await link._log_in()
+            is_in = True
         except (OSError, TimeoutError, EOFError, Malformed) as error:
-            await link._shut()
             raise LinkLost from error
-        except SmsError:
-            await link._shut()
-            raise
+        finally:
+            if not is_in:
+                writer.close()
         return link
 
     async def run(self) -> None:
