@@ -7,7 +7,6 @@ on the menu. Whether two messages of a citizen's allow ten is not documented; so
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -38,8 +37,7 @@ class Window:
 
     cause: Cause
     id: str
-    until: float
-    """By the store's clock."""
+    """What opened it: the same act again opens no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +48,14 @@ class Slot:
 
 
 class Budget:
-    """Windows are fields of a map; each message is a key of its own, so that none is used twice."""
+    """A window is a key that runs out by the store's clock; each message is a key of its own, so none is used twice."""
 
     def __init__(self, shared: SharedState, keys: Keys) -> None:
         self._shared, self._keys = shared, keys
 
     async def allow(self, openid: str, cause: Cause, by: MessageId) -> None:
-        """The citizen did something that allows messages. The same `by` again allows no more."""
-        known = await self._shared.fields(self._keys.windows(openid))
-        if cause in known and json.loads(known[cause])["id"] == by:
-            return
-        until = await self._shared.now() + cause.lasts_s
-        value = json.dumps({"id": by, "until": until}).encode()
-        await self._shared.put_field(self._keys.windows(openid), cause, value, ttl_s=cause.lasts_s)
+        """The citizen did something that allows messages."""
+        await self._shared.put(self._keys.window(openid, cause), by.encode(), ttl_s=cause.lasts_s)
 
     async def left(self, openid: str) -> int:
         """How many messages may be sent now."""
@@ -92,16 +85,13 @@ class Budget:
 
     async def close(self, openid: str) -> None:
         """WeChat says that nothing may be sent."""
-        await self._shared.delete(self._keys.windows(openid))
+        await asyncio.gather(*(self._shared.delete(self._keys.window(openid, cause)) for cause in Cause))
 
     async def _windows(self, openid: str) -> list[Window]:
-        """Those that are open, the first to close before the others."""
-        fields, now = await asyncio.gather(
-            self._shared.fields(self._keys.windows(openid)),
-            self._shared.now(),
-        )
-        windows = [Window(Cause(cause), **json.loads(value)) for cause, value in fields.items()]
-        return sorted((one for one in windows if one.until > now), key=lambda one: one.until)
+        """Those that are open; the minute before the two days."""
+        causes = (Cause.ACT, Cause.WORD)
+        found = await asyncio.gather(*(self._shared.get(self._keys.window(openid, cause)) for cause in causes))
+        return [Window(cause, by.decode()) for cause, by in zip(causes, found, strict=True) if by is not None]
 
     async def _left_in(self, openid: str, window: Window) -> int:
         keys = [self._keys.slot(openid, window.id, number) for number in range(window.cause.messages)]

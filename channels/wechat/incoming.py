@@ -117,7 +117,7 @@ def read(fields: Fields) -> Incoming:
 def _id(fields: Fields) -> str:
     """WeChat's own where it has one: an event has none, and is known by its sender, second, kind and key."""
     given = fields.get("MsgId", "")
-    if fields["MsgType"] != "event" and _ID.match(given):
+    if _ID.match(given):
         return f"wx-{given}"
     parts = "\n".join(fields.get(name, "") for name in _TELLING)
     return f"wx-{hashlib.sha256(parts.encode()).hexdigest()[:32]}"

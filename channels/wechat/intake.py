@@ -66,9 +66,6 @@ class Intake:
         Raises `StoreUnavailable`, `ThreadUnsettled`: then WeChat is to send it again.
         """
         key = self._keys.done(one.openid, one.id)
-        done = await self._shared.get(key)
-        if done is not None:
-            return done.decode()
         # A file is fetched while earlier words of the same citizen are still being taken, so that several pictures
         # at once need no longer than one.
         fetch = self._begin_fetch(one.word)

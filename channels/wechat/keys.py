@@ -34,9 +34,9 @@ class Keys:
         """Whose leg it is."""
         return self._named("leg", leg)
 
-    def windows(self, openid: str) -> str:
+    def window(self, openid: str, cause: str) -> str:
         """What allows messages to the citizen."""
-        return self._named("windows", _hash(openid))
+        return self._named(f"window-{cause}", _hash(openid))
 
     def slot(self, openid: str, window: str, number: int) -> str:
         """One message that a window allows, once it is used."""

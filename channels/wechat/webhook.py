@@ -65,7 +65,12 @@ class Webhook:
         return self._answer(push, text)
 
     async def _use_once(self, push: Push) -> None:
-        """A nonce is good for one body. WeChat's own tries have the same one, or a nonce of their own."""
+        """A nonce is good for one body. WeChat's own tries have the same one, or a nonce of their own.
+
+        A sealed push needs no asking: its signature covers nonce and body alike.
+        """
+        if push.key is not None:
+            return
         key = self._keys.moment(push.query.moment)
         # A push may lie `fresh_s` in the future, and is then good for twice as long.
         ttl_s = 2 * self._settings.fresh_s + 60.0

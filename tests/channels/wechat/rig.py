@@ -45,7 +45,7 @@ AMR = b"#!AMR\n" + b"\x3c" + b"\x08" * 31
 
 SETTINGS = WeChatSettings(
     appid=APPID, secret=SECRET, token=TOKEN, aes_keys=(KEY, OLD_KEY), api_timeout_s=1.0, send_patience_s=4.0,
-    media_patience_s=0.5, owed_every_s=0.05,
+    media_bytes=50_000, owed_every_s=0.05,
 )  # fmt: skip
 
 
@@ -58,6 +58,13 @@ class Unsteady:
     def __getattr__(self, name: str) -> Any:
         self._world.reach(name)
         return getattr(self._inner, name)
+
+    async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
+        self._world.reach("put")
+        if self._world.breaking and self._world.breaking in key:
+            self._world.breaking = ""
+            raise StoreUnavailable("put")
+        await self._inner.put(key, value, ttl_s=ttl_s)
 
 
 class UnsteadyInbox:
@@ -93,6 +100,8 @@ class World:
     api: WeChatApi
     clock: Callable[[], float]
     is_away: bool = False
+    breaking: str = ""
+    """The next writing of a shared key that has this in its name fails."""
     losing: int = 0
     """So many of the inbox's next answers are lost."""
     scans: list[tuple[Address, str]] = field(default_factory=list)

@@ -219,27 +219,31 @@ async def test_the_order_of_one_citizens_words_is_kept_though_a_picture_takes_it
 
 
 async def test_a_file_that_takes_too_long_follows_its_message(
-    world: World, here: ServingNode, clock: Clock, eventually: Eventually
+    world: World, tmp_path: Path, clock: Clock, eventually: Eventually
 ) -> None:
     world.api.files["pic"] = ("image/jpeg", JPEG)
     release = asyncio.Event()
     world.api.interpose("/cgi-bin/media/get", stalling(release), saying(-1))
-    assert await here.wire.push(here.wire.message("image", MediaId="pic")) == (200, "success")
-    release.set()
-    assert await world.texts() == ["[图片] 正在取回"]
 
     async def is_here() -> bool:
         clock.at += 1
         return bool(await world.events(ev.FileReceived))
 
-    await eventually(is_here)
+    async def is_paid() -> bool:
+        return not await world.store.shared.fields(f"wechat:{APPID}:media:owed")
+
+    async with node(world, tmp_path, replace(SETTINGS, media_patience_s=0.1)) as here:
+        assert await here.wire.push(here.wire.message("image", MediaId="pic")) == (200, "success")
+        release.set()
+        assert await world.texts() == ["[图片] 正在取回"]
+        await eventually(is_here)
+        await eventually(is_paid)
     assert len(await world.events(ev.FileReceived)) == 1
-    assert dict(await world.store.shared.fields(f"wechat:{APPID}:media:owed")) == {}
 
 
 @pytest.mark.parametrize(
     ("what", "content"),
-    [("gone", None), ("a program", ("image/jpeg", b"MZ" * 400)), ("too large", ("image/jpeg", JPEG * 20000))],
+    [("gone", None), ("a program", ("image/jpeg", b"MZ" * 400)), ("too large", ("image/jpeg", JPEG * 100))],
 )
 async def test_a_file_that_cannot_be_had_is_a_message_all_the_same(
     world: World, here: ServingNode, what: str, content: tuple[str, bytes] | None
