@@ -257,13 +257,25 @@ class ServingNode:
         await self.inbox.post(session, event)
 
     async def finish(self, world: World) -> None:
-        """The agent ends the contact and has nothing to write up."""
+        """The agent ends the contact, and writes it up meanwhile."""
         session, _ = await world.newest()
         await self.inbox.post(session, ev.ContactFinished(by=AGENT))
+        await reached(world, session, Phase.WRAPPING)
+
+    async def write_up(self, world: World) -> None:
+        """The agent has nothing more to write."""
+        session, _ = await world.newest()
         await self.inbox.post(session, ev.WrapFinished(by=AGENT))
-        async with asyncio.timeout(5.0):
-            while (held := await world.store.log.open_session_of(session)) and held.phase is not Phase.CLOSED:
-                await asyncio.sleep(0.005)
+        await reached(world, session, Phase.CLOSED)
+
+
+async def reached(world: World, session: SessionId, phase: Phase) -> None:
+    """Wait until a session is in a phase, and all that followed from it is done."""
+    async with asyncio.timeout(5.0):
+        while (held := await world.store.log.open_session_of(session)) is None or held.phase is not phase:
+            await asyncio.sleep(0.005)
+        while any(task.get_name().startswith("mailbox ") for task in asyncio.all_tasks()):
+            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
