@@ -34,14 +34,13 @@ class DemoCredential:
 
 def demo_agents(queues: Sequence[str]) -> tuple[Agent, ...]:
     """8001 to 8004, all on these queues."""
-    voice_and_chat = {Medium.VOICE: 1, Medium.CHAT: 3, Medium.MESSAGE: 5}
-    voice = {Medium.VOICE: 1}
+    everything = {Medium.VOICE: 1, Medium.CHAT: 3, Medium.MESSAGE: 5}
     mandarin, english = Skill("zh", 10), Skill("en", 6)
     return (
-        _demo_agent("8001", "王芳", queues, (mandarin,), voice_and_chat),
-        _demo_agent("8002", "李强", queues, (mandarin, english), voice_and_chat),
-        _demo_agent("8003", "张敏", queues, (mandarin,), voice),
-        _demo_agent("8004", "刘洋", queues, (mandarin, english), voice_and_chat, Role.SUPERVISOR),
+        _demo_agent("8001", "王芳", queues, (mandarin,), everything),
+        _demo_agent("8002", "李强", queues, (mandarin, english), everything),
+        _demo_agent("8003", "张敏", queues, (mandarin,), everything),
+        _demo_agent("8004", "刘洋", queues, (mandarin, english), everything, Role.SUPERVISOR),
     )
 
 
