@@ -81,6 +81,8 @@ class Report:
     """As in `Receipt.ids`."""
     fate: Fate
     code: str = ""
+    opted_out: bool = False
+    """It failed because the citizen has told the carrier that they want nothing."""
 
 
 class Reception(Protocol):

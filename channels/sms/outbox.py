@@ -8,15 +8,16 @@ carrier's answer.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 from channels.sms.agenda import Agenda
 from channels.sms.carrier import Carrier, Fate, Receipt, Report, Wish
 from channels.sms.dispatch import Dispatch, Standing
-from channels.sms.errors import CarrierMissing, OutcomeUnknown, SubmitDelayed, SubmitRefused, TooMany
+from channels.sms.errors import CarrierMissing, OutcomeUnknown, SubmitDelayed, SubmitRefused, TemplateNeeded, TooMany
 from channels.sms.keys import Keys
 from channels.sms.number import address_of
 from channels.sms.optout import OptOuts
@@ -128,6 +129,8 @@ class Outbox:
             return await self._wait(replace(known, attempt=known.attempt + 1), delay)
         except CarrierMissing:
             ended = known.ended(Standing.REFUSED, "no_carrier")
+        except TemplateNeeded:
+            ended = known.ended(Standing.REFUSED, "no_template")
         except SubmitRefused as refusal:
             if refusal.opted_out:
                 await self._opt_outs.heed(address_of(known.to), Wish.STOP)
@@ -152,6 +155,8 @@ class Outbox:
         return known
 
     async def _accepted(self, known: Dispatch, receipt: Receipt) -> Dispatch:
+        # An id that the carrier forgot to give could belong to any report.
+        receipt = Receipt(tuple(own for own in receipt.ids if own))
         taken = replace(known.ended(Standing.ACCEPTED), ids=receipt.ids)
         await self._settle(taken)
         for own in receipt.ids:
@@ -161,8 +166,7 @@ class Outbox:
         for own in receipt.ids:
             early = await self._shared.get(self._keys.early(known.carrier, own))
             if early is not None:
-                fate, _, code = early.decode().partition("\n")
-                await self._learn(known.key, Report(known.carrier, own, Fate(fate), code))
+                await self._learn(known.key, _load(early))
         return taken
 
     async def _settle(self, ended: Dispatch) -> Dispatch:
@@ -216,6 +220,8 @@ class Outbox:
         known = await self.standing(key)
         if known is None or known.standing is Standing.DELIVERED or report.id not in known.ids:
             return
+        if report.opted_out:
+            await self._opt_outs.heed(address_of(known.to), Wish.STOP)
         if report.fate is Fate.FAILED:
             if known.standing is not Standing.FAILED:
                 await self._settle(known.ended(Standing.FAILED, report.code))
@@ -234,6 +240,15 @@ class Outbox:
         event = ev.MessageDelivered(message=message, to=Party.CITIZEN)
         with suppress(SessionGone):
             await self._inbox.post(session, event, dedupe=f"delivered:{message}")
+
+
+def _dump(report: Report) -> bytes:
+    return json.dumps(astuple(report)).encode()
+
+
+def _load(data: bytes) -> Report:
+    carrier, own, fate, code, opted_out = json.loads(data)
+    return Report(carrier, own, Fate(fate), code, opted_out)
 
 
 def _seen(task: asyncio.Task[Dispatch]) -> None:

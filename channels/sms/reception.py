@@ -92,6 +92,8 @@ class SmsReception:
             log.info("a place stays taken")  # the next try is then marked as a repetition, which is the lesser evil
 
     async def _take(self, uplink: Uplink, word: str, text: str) -> None:
+        # Half an emoji, which JSON can write, is no text that could be kept.
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         wish = uplink.wishes or wish_of(text)
         if wish is not None:
             await self._heed(uplink, wish, word, text)

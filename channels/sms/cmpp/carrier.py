@@ -74,7 +74,7 @@ class CmppCarrier:
         for segment in segments:
             own = await self._submit(segment) if not ids else await self._insist(segment)
             ids.append(own)
-        return Receipt(tuple(own for own in ids if own))
+        return Receipt(tuple(ids))
 
     async def _stay(self, reception: Reception) -> None:
         pause_s = self._settings.back_off_s
