@@ -29,7 +29,7 @@ BOMBS: dict[str, tuple[str | bytes, bool]] = {
     # name: body, whether a message must come of it
     "billion laughs": (f'<!DOCTYPE x [<!ENTITY l0 "ha">{LAUGHS}]><xml>{TEXT % "&l9;"}</xml>', False),
     "quadratic blow-up": (f'<!DOCTYPE x [<!ENTITY a "{"a" * 20000}">]><xml>{TEXT % ("&a;" * 7000)}</xml>', False),
-    "external entity": (f'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><xml>{TEXT % "&a;"}</xml>', False),
+    "external entity": (f'<!DOCTYPE x [<!ENTITY a SYSTEM "/etc/passwd">]><xml>{TEXT % "&a;"}</xml>', False),
     "parameter entity": ('<!DOCTYPE x [<!ENTITY % a SYSTEM "http://127.0.0.1/a.dtd"> %a;]><xml/>', False),
     "foreign DTD": (f'<!DOCTYPE xml SYSTEM "http://127.0.0.1/a.dtd"><xml>{TEXT % "x"}</xml>', False),
     "instruction": (f'<?xml-stylesheet href="x"?><xml>{TEXT % "x"}</xml>', False),

@@ -131,7 +131,7 @@ async def test_a_videos_own_place_is_followed_where_it_is_listed(
         "https://u:p@mmbiz.qpic.cn/v",
         "http://mmbiz.qpic.cn/v",
         "https://mmbiz.qpic.cn:8443/v",
-        "file:///etc/passwd",
+        "file:/etc/passwd",
         "//x",
         "http://[::1",
         "",
@@ -149,7 +149,7 @@ async def test_a_foreign_place_is_not_asked(world: World, tmp_path: Path, elsewh
 async def test_a_redirect_is_looked_at_anew(world: World, tmp_path: Path, elsewhere: Elsewhere) -> None:
     listed = replace(SETTINGS, media_origins=(elsewhere.base,))
     inside = elsewhere.base.replace("127.0.0.1", "localhost")
-    for target in (f"{inside}/secret", "http://169.254.169.254/", "//localhost/", "file:///etc/passwd"):
+    for target in (f"{inside}/secret", "http://169.254.169.254/", "//localhost/", "file:/etc/passwd"):
         elsewhere.reached.clear()
         elsewhere.redirect = target
         world.api.interpose(GET, giving(f'{{"video_url":"{elsewhere.base}/v"}}'.encode()))
