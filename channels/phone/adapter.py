@@ -115,6 +115,7 @@ class PhoneChannel:
             node=node,
             channel=self.name,
             recording_path=recording_path,
+            vigilance=settings.vigilance,
         )
         self._bridges: dict[LegId, Bridge] = {}
         self._idle = asyncio.Event()

@@ -26,6 +26,7 @@ from channels.phone.sip.address import NameAddress
 from channels.phone.sip.digits import InfoDigit
 from channels.phone.sip.sdp import asks_hold
 from channels.phone.sip.uri import Uri
+from channels.phone.vigil import Vigilance, keep_vigil
 from channels.phone.waiting import Kept, WaitingRoom
 from session.audio import Announcement, AudioLost, AudioSession, DigitHeard, PlaybackEnded, Slot
 from session.errors import YihaoError
@@ -55,6 +56,7 @@ class BridgePorts:
     node: NodeId
     channel: str
     recording_path: Callable[[RecordingId], Path] | None
+    vigilance: Vigilance
 
 
 @dataclass(eq=False)
@@ -108,7 +110,9 @@ class Bridge:
                 kept = room.enter(replace(self.contact, arrived_at=self._arrived_at))
                 keeping = asyncio.create_task(self._be_kept(room, kept))
                 background.append(keeping)
-            await self._hear(self.call, Slot.CITIZEN, self.contact.leg)
+            ended = await self._hear_watched(self.call, Slot.CITIZEN, self.contact.leg)
+            if ended.cause is EndCause.LOST:
+                self._end = LegEnd.LOST
             self._played.set()
             await room.leave(self.contact.leg, owed=self._end is LegEnd.NODE_LOST)
             if keeping is not None:
@@ -275,7 +279,7 @@ class Bridge:
                 await self._agent_gone(agent, LegEnd.LOST)
                 return
             self._outbox.put(session, LegOpened(leg=leg), f"leg:{agent.leg}")
-            ended = await self._hear(picked.call, Slot.AGENT, agent.leg)
+            ended = await self._hear_watched(picked.call, Slot.AGENT, agent.leg)
             await self._agent_gone(agent, _leg_end(ended.cause))
         finally:
             picked.call.hang_up(ELSEWHERE)
@@ -315,6 +319,19 @@ class Bridge:
             await self.play((), music=True)
 
     # -- either end --------------------------------------------------------------------------------------------
+
+    async def _hear_watched(self, call: Call, slot: Slot, leg: LegId) -> Ended:
+        """As `_hear`, with an eye on whether that telephone is still there."""
+        vigilance = self._ports.vigilance
+        first_s = vigilance.citizen_s if slot is Slot.CITIZEN else vigilance.agent_s
+        vigil = asyncio.create_task(
+            keep_vigil(call, lambda: self._audio.stats(slot).packets_received, vigilance, first_s=first_s)
+        )
+        try:
+            return await self._hear(call, slot, leg)
+        finally:
+            vigil.cancel()
+            await asyncio.gather(vigil, return_exceptions=True)
 
     async def _hear(self, call: Call, slot: Slot, leg: LegId) -> Ended:
         """Serve one end's signalling until its call is over."""

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _BACKLOG = 64
 _SDP = ("Content-Type", "application/sdp")
+_NO_RESPONSE = 408
+_DIALOG_GONE = {408, 481}
+"""Answers to a request within a dialog that end it (section 12.2.1.2)."""
 
 
 class EndCause(StrEnum):
@@ -141,7 +144,7 @@ class Call:
         extra = (self._endpoint.contact(self.flow), ALLOW, _SDP)
         request = self._in_dialog("INVITE", extra, body)
         self._reinviting = asyncio.get_running_loop().create_future()
-        self._endpoint.ask(request, self.target_flow, self._reinvite_answered, self._reinvite_failed)
+        self._endpoint.ask(request, self.target_flow, self._reinvite_answered, self.give_up)
         try:
             response = await self._reinviting
         finally:
@@ -149,6 +152,33 @@ class Call:
         if response.status >= 300:
             raise ReofferRefused(response.status)
         return response.body
+
+    async def answers(self, within_s: float) -> bool:
+        """Whether the far end still knows this dialog (section 12.2.1.2): it answers, and with neither 408 nor 481."""
+        if self.is_over or self.dialog is None or not self.is_answered:
+            raise CallOver("be asked", "over" if self.is_over else "not yet answered")
+        self.dialog = self.dialog.next_sequence()
+        status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def settle(final: int) -> None:
+            if final >= 200 and not status.done():
+                status.set_result(final)
+
+        request = self._in_dialog("OPTIONS", (self._endpoint.contact(self.flow),))
+        self._endpoint.ask(
+            request, self.target_flow, lambda response: settle(response.status), lambda: settle(_NO_RESPONSE)
+        )
+        try:
+            async with asyncio.timeout(within_s):
+                return await status not in _DIALOG_GONE
+        except TimeoutError:
+            return False
+
+    def give_up(self) -> None:
+        """The far end is lost: say goodbye all the same, in case it hears (section 12.2.1.2)."""
+        if not self.is_over:
+            self._send_bye(())
+            self.end(Ended(EndCause.LOST))
 
     # -- what the endpoint brings ------------------------------------------------------------------------------
 
@@ -188,9 +218,7 @@ class Call:
     def unacknowledged(self, acceptance: Acceptance) -> None:
         """A 2xx of ours was never acknowledged: the session is ended (section 13.3.1.4)."""
         self._acceptances = {number: one for number, one in self._acceptances.items() if one is not acceptance}
-        if not self.is_over:
-            self._send_bye(())
-            self.end(Ended(EndCause.LOST))
+        self.give_up()
 
     @property
     def target_flow(self) -> Flow:
@@ -282,14 +310,8 @@ class Call:
         waiting = self._reinviting
         if waiting is not None and not waiting.done():
             waiting.set_result(response)
-        if response.status in {408, 481}:
-            # Section 12.2.1.2: these end the dialog.
+        if response.status in _DIALOG_GONE:
             self.hang_up()
-
-    def _reinvite_failed(self) -> None:
-        if not self.is_over:
-            self._send_bye(())
-            self.end(Ended(EndCause.LOST))
 
 
 class IncomingCall(Call):

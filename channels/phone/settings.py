@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from channels.phone.guard import GuardSettings, Network
+from channels.phone.vigil import Vigilance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class PhoneSettings:
     """How long a caller may hear nothing while the store does not answer."""
     debts: Path = Path("data/debts")
     """The folder where calls are noted that the store could not be told of yet; several processes may share it."""
+    vigilance: Vigilance = field(default_factory=Vigilance)
     authenticate: bool = True
     """False takes every registration, caller and number: for the conformance tests of SIP only."""
     guard: GuardSettings = field(default_factory=GuardSettings)
