@@ -224,6 +224,8 @@ async def test_an_offer_comes_through_and_its_contact_to_the_front(
         await to_history(desk)
         await citizen.write("还在吗？")
         await desk.sees(".rail .el-badge__content:has-text('1')")
+        await citizen.write("喂？")
+        await desk.sees(".rail .el-badge__content:has-text('2')")
         await desk.click(".rail .item:has-text('会话')")
         await desk.sees(".message:has-text('还在吗')")
         await desk.sees_no(".rail .el-badge__content")
