@@ -26,6 +26,8 @@ from channels.wechat.whole import read_whole
 from session.ports import SharedState
 
 _LARGEST_ANSWER = 64 * 1024
+FILE_PATIENCE = 6.0
+"""A file may take so many times as long as an answer."""
 _LONGEST_SCENE = 64
 _QR_S = (60, 30 * 24 * 3600)
 
@@ -49,7 +51,6 @@ class Api:
         self._settings, self._http = settings, http
         patience_s = 2 * settings.api_timeout_s
         self.access = AccessToken(shared, Keys(settings.appid), self._stable_token, patience_s=patience_s)
-        self._timeout = aiohttp.ClientTimeout(total=settings.api_timeout_s)
 
     async def send(self, message: Json) -> None:
         """One customer-service message (客服消息). After `OutcomeUnknown` it may have been sent."""
@@ -94,7 +95,7 @@ class Api:
     async def media(self, media: str, token: str) -> AsyncIterator[aiohttp.ClientResponse]:
         """What WeChat gives for a media id: the file, or JSON (see `answer_in`)."""
         params = {"access_token": token, "media_id": media}
-        async with self._reach("GET", "/cgi-bin/media/get", params=params) as response:
+        async with self._reach("GET", "/cgi-bin/media/get", params=params, patience=FILE_PATIENCE) as response:
             yield response
 
     async def with_token(self, ask: Callable[[str], Awaitable[T]]) -> T:
@@ -128,7 +129,13 @@ class Api:
 
     @asynccontextmanager
     async def _reach(
-        self, method: str, path: str, *, params: Mapping[str, str], data: bytes | aiohttp.FormData | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str],
+        data: bytes | aiohttp.FormData | None = None,
+        patience: float = 1.0,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         headers = {"Content-Type": "application/json; charset=utf-8"} if isinstance(data, bytes) else None
         try:
@@ -138,7 +145,7 @@ class Api:
                 params=params,
                 data=data,
                 headers=headers,
-                timeout=self._timeout,
+                timeout=aiohttp.ClientTimeout(total=patience * self._settings.api_timeout_s),
                 allow_redirects=False,
             ) as response:
                 yield response

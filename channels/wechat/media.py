@@ -11,7 +11,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import DefaultResolver
 from yarl import URL
 
-from channels.wechat.api import Api, answer_in
+from channels.wechat.api import FILE_PATIENCE, Api, answer_in
 from channels.wechat.errors import ApiUnreachable, MediaRefused, OutcomeUnknown
 from channels.wechat.settings import WeChatSettings
 from session.errors import YihaoError
@@ -65,7 +65,7 @@ class Media:
     def __init__(self, settings: WeChatSettings, api: Api, elsewhere: aiohttp.ClientSession, files: Files) -> None:
         self._settings, self._api, self._elsewhere, self._files = settings, api, elsewhere, files
         self._origins = frozenset(str(URL(origin).origin()) for origin in settings.media_origins)
-        self._timeout = aiohttp.ClientTimeout(total=6 * settings.api_timeout_s)
+        self._timeout = aiohttp.ClientTimeout(total=FILE_PATIENCE * settings.api_timeout_s)
 
     async def fetch(self, media: str) -> StoredFile:
         """Keep the file of a media id. Raises `WeChatError`, and what `Files.keep` refuses by."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
-from channels.wechat.errors import PushRefused, PushReplayed, PushTooLarge
+from channels.wechat.errors import PushMalformed, PushRefused, PushReplayed, PushTooLarge
 from channels.wechat.fields import LARGEST_BYTES
 from channels.wechat.incoming import read
 from channels.wechat.intake import Intake
@@ -87,7 +87,12 @@ class Webhook:
 
 
 async def _body(request: web.Request) -> bytes:
-    body = await read_whole(request.content, LARGEST_BYTES)
+    if "Content-Encoding" in request.headers:  # WeChat packs nothing; aiohttp would unpack it for whoever asks
+        raise PushMalformed("its coding")
+    try:
+        body = await read_whole(request.content, LARGEST_BYTES)
+    except web.RequestPayloadError:
+        raise PushMalformed("its transfer") from None
     if body is None:
         raise PushTooLarge(LARGEST_BYTES)
     return body

@@ -2,21 +2,26 @@
 
 import asyncio
 import contextlib
+import gzip
 import json
 import random
 import time
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from yarl import URL
 
 from channels.wechat.errors import PushRefused
 from channels.wechat.fields import LARGEST_BYTES, read_fields
 from channels.wechat.incoming import read
 from channels.wechat.parts import parts_of
 from tests.channels.wechat.rig import GH, OPENID, SETTINGS, ServingNode, World, node, seal, xml
+from tests.conftest import Eventually
 
 HEAD = f"<ToUserName>{GH}</ToUserName><FromUserName>{OPENID}</FromUserName><CreateTime>1</CreateTime>"
 TEXT = f"{HEAD}<MsgType>text</MsgType><MsgId>1</MsgId><Content>%s</Content>"
@@ -103,6 +108,36 @@ async def test_what_is_too_large_is_not_read_to_its_end(world: World, here: Serv
     async with here.wire.http.post(here.wire.url, data=endless(), params=query) as response:
         assert response.status == 413
     assert (await here.wire.bring(b"x" * LARGEST_BYTES, here.wire.query("x")))[0] == 400
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+async def test_what_is_packed(world: World, here: ServingNode, coding: str) -> None:
+    """WeChat packs nothing. A body that swells, that is cut off, or that is not packed at all."""
+    swelling = gzip.compress(b"<xml>" * 2_000_000) if coding == "gzip" else zlib.compress(b"<xml>" * 2_000_000)
+    headers = {"Content-Encoding": coding, "Connection": "close"}
+    for body in (swelling, swelling[:-20], b"<xml/>"):
+        # The connection may close before all was sent, and the answer be lost with it.
+        with contextlib.suppress(aiohttp.ClientConnectionError):
+            query = here.wire.query("x")
+            async with here.wire.http.post(here.wire.url, data=body, params=query, headers=headers) as response:
+                assert response.status == 400
+    assert await here.wire.say("还在吗") == (200, "success")
+
+
+async def test_a_request_that_is_cut_off(world: World, here: ServingNode, eventually: Eventually) -> None:
+    """Somebody promises more than they send, or breaks the chunks; the next request is answered as ever."""
+    url = URL(here.wire.url)
+    for head in ("Content-Length: 5000", "Transfer-Encoding: chunked"):
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        target = url.with_query(here.wire.query("x")).raw_path_qs
+        writer.write(f"POST {target} HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\nzz\r\n<xml>".encode())
+        await writer.drain()
+        writer.write_eof()
+        answer = await reader.read()
+        assert b" 500 " not in answer.partition(b"\r\n")[0], answer
+        writer.close()
+        await writer.wait_closed()
+    assert await here.wire.say("还在吗") == (200, "success")
 
 
 async def test_what_never_ends_is_not_waited_for(world: World, tmp_path: Path) -> None:
