@@ -1,4 +1,4 @@
-"""Digest authentication (RFC 7616, RFC 8760), the server's side. Pure but for the table of used nonce counts.
+"""Digest authentication (RFC 7616, RFC 8760), the server's side. Pure but for the table of used nonces, and chance.
 
 A nonce is its own evidence, time and HMAC, so that unanswered challenges cost no memory. Only a nonce that has been
 used by someone who knew the secret is remembered, for its `nc` must strictly rise.
@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import re
+import secrets
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from channels.phone.sip.uri import Uri
 # RFC 8760, section 2.3: in the server's order of preference, each with a nonce of its own.
 ALGORITHMS: Mapping[str, str] = {"SHA-256": "sha256", "MD5": "md5"}
 _USED_LIMIT = 100_000
+_SALT_BYTES = 6
 _HEX = re.compile(r"[0-9a-fA-F]+")
 
 
@@ -161,8 +163,9 @@ class Authenticator:
             del self._used[nonce]
 
     def _nonce(self, algorithm: str, now: float) -> str:
-        moment = struct.pack(">Q", int(now * 1000))
-        return base64.urlsafe_b64encode(moment + self._seal(moment, algorithm)).decode()
+        # Two phones asked in the same millisecond must not share a nonce, whose count is one's alone.
+        stamp = struct.pack(">Q", int(now * 1000)) + secrets.token_bytes(_SALT_BYTES)
+        return base64.urlsafe_b64encode(stamp + self._seal(stamp, algorithm)).decode()
 
     def _made_at(self, nonce: str, algorithm: str) -> float | None:
         """When we made a nonce, in wall-clock seconds; None when it is none of ours for this algorithm."""
@@ -170,13 +173,14 @@ class Authenticator:
             raw = base64.urlsafe_b64decode(nonce.encode("ascii", "replace"))
         except ValueError:
             return None
-        if len(raw) != 24 or not hmac.compare_digest(raw[8:], self._seal(raw[:8], algorithm)):
+        stamp, seal = raw[: 8 + _SALT_BYTES], raw[8 + _SALT_BYTES :]
+        if len(stamp) != 8 + _SALT_BYTES or not hmac.compare_digest(seal, self._seal(stamp, algorithm)):
             return None
-        return int(struct.unpack(">Q", raw[:8])[0]) / 1000
+        return int(struct.unpack(">Q", stamp[:8])[0]) / 1000
 
-    def _seal(self, moment: bytes, algorithm: str) -> bytes:
+    def _seal(self, stamp: bytes, algorithm: str) -> bytes:
         """Bound to realm and algorithm: the same nonce never serves two algorithms (RFC 8760, section 2.4)."""
-        text = moment + algorithm.encode() + b"\0" + self.realm.encode()
+        text = stamp + algorithm.encode() + b"\0" + self.realm.encode()
         return hmac.new(self._secret, text, "sha256").digest()[:16]
 
 

@@ -63,8 +63,9 @@ def test_right_credentials_count_once_per_nonce_count(authenticator: Authenticat
     first = signed(authenticator, algorithm)
     assert judged(authenticator, first) is Verdict.ACCEPTED
     assert judged(authenticator, first) is Verdict.STALE, "a replay"
-    assert judged(authenticator, signed(authenticator, algorithm, nc="00000003")) is Verdict.ACCEPTED
-    assert judged(authenticator, signed(authenticator, algorithm, nc="00000002")) is Verdict.STALE, "nc must rise"
+    later, lower = (signed(authenticator, algorithm, nonce=first.nonce, nc=nc) for nc in ("00000003", "00000002"))
+    assert judged(authenticator, later) is Verdict.ACCEPTED
+    assert judged(authenticator, lower) is Verdict.STALE, "nc must rise"
 
 
 def test_old_foreign_and_mixed_nonces_are_stale(authenticator: Authenticator) -> None:
@@ -95,6 +96,11 @@ def test_wrong_password_and_unknown_user(authenticator: Authenticator) -> None:
 def test_algorithm_not_offered(authenticator: Authenticator) -> None:
     strict = Authenticator("yihao", b"s" * 32, algorithms=("SHA-256",))
     assert strict.verify(signed(authenticator, "MD5"), "REGISTER", URI, stored(), NOW) is Verdict.WRONG
+
+
+def test_two_who_are_asked_at_the_same_moment_do_not_share_a_nonce(authenticator: Authenticator) -> None:
+    first, second = (signed(authenticator, nonce=authenticator._nonce("MD5", NOW), algorithm="MD5") for _ in range(2))
+    assert [judged(authenticator, one) for one in (first, second)] == [Verdict.ACCEPTED] * 2
 
 
 def test_challenges_stand_in_order_with_nonces_of_their_own(authenticator: Authenticator) -> None:
