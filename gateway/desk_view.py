@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Literal
 
-from queueing.contract import AssigneeView, QueueView
+from queueing.contract import AssigneeView, Presence, QueueView, Routing
 from realtime import desk as frames
 from realtime.citizen import File
 from realtime.messages import Durable
@@ -256,9 +256,15 @@ def offer(session: Session, made: ev.OfferMade) -> frames.OfferNew:
 
 
 def presence(view: AssigneeView) -> frames.PresenceSelf:
-    """The agent's own presence."""
+    """The agent's own presence. What they chose while they have a contact holds once it is over: `next`."""
+    chosen: frames.PresenceName = view.presence.value
+    waits = view.routing in (Routing.ENGAGED, Routing.WRAPPING) and view.presence is not Presence.READY
     return frames.PresenceSelf(
-        presence=view.presence.value, reason=view.reason, routing=view.routing.value, since=view.since
+        presence=chosen,
+        reason=view.reason,
+        routing=view.routing.value,
+        since=view.since,
+        next=chosen if waits else None,
     )
 
 

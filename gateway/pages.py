@@ -41,7 +41,7 @@ def routes(parents: Sequence[str] = ()) -> list[web.AbstractRouteDef]:
     found: list[web.AbstractRouteDef] = [
         web.get("/", _page(STATIC / "index.html", {"Content-Security-Policy": _framed_by(parents)})),
         web.get("/desk", _page(STATIC / "desk" / "index.html")),
-        web.get("/desk/{view:[a-z0-9/-]*}", _page(STATIC / "desk" / "index.html")),
+        web.get("/desk/{view:[A-Za-z0-9/-]*}", _page(STATIC / "desk" / "index.html")),
         web.get("/widget.js", _page(STATIC / "widget.js")),
     ]
     if (STATIC / "assets").is_dir():

@@ -370,3 +370,12 @@ async def test_a_parked_contact_is_taken_up_again(desk: Desk, citizen: Citizen) 
     offer = await agent.offer(after=1)
     await agent.accept(offer)
     await agent.saw("contact.state", session=session, phase="active")
+
+
+async def test_a_break_chosen_during_a_contact_is_shown_as_what_comes_next(desk: Desk, citizen: Citizen) -> None:
+    agent, visitor = await desk("8001"), await citizen()
+    await visitor.write("路灯坏了")
+    offer = await agent.offer()
+    await agent.command("offer.accept", session=offer["session"], token=offer["token"])
+    await agent.command("presence.set", presence="break", reason="lunch")
+    await agent.saw("presence.self", next="break", routing="engaged")
