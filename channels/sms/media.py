@@ -58,8 +58,10 @@ class MediaFetch:
                     yield chunk
         except MediaRefused:
             raise
-        except _Inside as inside:
-            raise MediaRefused("an address that is not public") from inside
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, _Inside):
+                raise MediaRefused("an address that is not public") from error
+            raise MediaAway from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise MediaAway from error
 

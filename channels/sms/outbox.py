@@ -209,7 +209,7 @@ class Outbox:
         key = await self._shared.get(receipt)
         if key is None:
             early = self._keys.early(report.carrier, report.id)
-            await self._shared.put(early, f"{report.fate}\n{report.code}".encode(), ttl_s=self._settings.remember_s)
+            await self._shared.put(early, _dump(report), ttl_s=self._settings.remember_s)
             # The carrier's answer may have been noted between the two.
             key = await self._shared.get(receipt)
         if key is not None:
