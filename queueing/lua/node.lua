@@ -72,15 +72,23 @@ entry('dead_nodes', function()
   return dead
 end)
 
+-- It lived when a node was last heard of. Where none has been since, the store was away: whoever comes back first may
+-- write to the others before they have beaten again.
+local function reachable(name)
+  local lease = redis.call('ZSCORE', P .. 'nodes', name)
+  local heard = math.min(tonumber(redis.call('GET', P .. 'beaten') or NOW), NOW)
+  return lease and tonumber(lease) >= heard and not redis.call('ZSCORE', P .. 'departed', name)
+end
+
 -- name -> 1 while it lives
 entry('lives', function(args)
-  return node.alive(args[1]) and 1 or 0
+  return reachable(args[1]) and 1 or 0
 end)
 
 -- name, letter -> 1, or 0 where that node is dead
 entry('mail', function(args)
   local name, letter = args[1], args[2]
-  if not node.alive(name) then
+  if not reachable(name) then
     return 0
   end
   local key = P .. 'mail:' .. name

@@ -45,16 +45,20 @@ class MemoryMailboxes:
         if node not in self._departed:
             self._nodes.setdefault(node, self._world.now + FIRST_LEASE)
 
-    def alive(self, node: NodeId) -> bool:
-        """Whether its lease runs."""
+    def _alive(self, node: NodeId) -> bool:
         return node not in self._departed and self._nodes.get(node, -1) >= self._world.now
+
+    def reachable(self, node: NodeId) -> bool:
+        """Whether it lived when a node was last heard of; where none has been since, the store was away."""
+        heard = self._world.now if self._beaten is None else min(self._beaten, self._world.now)
+        return node not in self._departed and self._nodes.get(node, -1) >= heard
 
     async def claim(self, session: SessionId, node: NodeId) -> Mailbox | None:
         kept = self._world.sessions.get(session)
         if kept is None or not (kept.open or kept.pending):
             return None
         if kept.node != node:
-            if self.alive(kept.node):
+            if self._alive(kept.node):
                 return None
             self._departed[kept.node] = self._world.now
             kept.node, kept.fence = node, kept.fence + 1

@@ -29,7 +29,7 @@ class MemoryStore:
         self.log = MemoryLog(world, self.mailboxes.hold)
         self.queue = MemoryQueue(world)
         self.shared = MemoryShared(clock)
-        self.mail = MemoryMail(world, self.mailboxes.alive)
+        self.mail = MemoryMail(world, self.mailboxes.reachable)
 
     def _wake(self, session: SessionId) -> None:
         for hints in self._listeners:

@@ -33,6 +33,11 @@ async def test_a_dead_node_gets_none(house: House) -> None:
     await house.store.mailboxes.beat(OTHER, ttl_s=2)
     assert (await mail.lives(OTHER), await mail.send(OTHER, b"letter")) == (True, True)
     await house.clock.pass_s(3)
+    assert await mail.lives(OTHER), "nobody has been heard since: it was the store that was away"
+    for _ in range(3):
+        await house.store.mailboxes.beat(NODE, ttl_s=2)
+        await house.clock.pass_s(1)
+    await house.store.mailboxes.beat(NODE, ttl_s=2)
     assert (await mail.lives(OTHER), await mail.send(OTHER, b"too late")) == (False, False)
     assert (await mail.receive(OTHER, "0", block_s=0.01))[1] == [b"letter"]
 

@@ -141,6 +141,18 @@ async def test_what_the_telephone_asks_for_reaches_the_call(two: Two, eventually
     await eventually(lambda: two.core.closed() == [("agent", LegEnd.HANGUP)])
 
 
+async def test_a_telephone_that_comes_to_the_call_s_node_by_itself_is_heard_too(
+    two: Two, eventually: Eventually
+) -> None:
+    """The Contact names that node: a telephone may make a connection of its own to it."""
+    invite = await two.joined(eventually)
+    assert invite.contacts[0].uri.port == two.here.bound[1]
+    async with Telephone(two.here.bound, user="8001", tcp=True) as second:
+        second.send(two.within(invite, "BYE", 7))
+        assert (await second.response("BYE")).status == 200
+    await eventually(lambda: two.core.closed() == [("agent", LegEnd.HANGUP)])
+
+
 async def test_an_offer_that_is_over_is_cancelled_there(two: Two) -> None:
     invite = await two.ring()
     two.device.reply(invite, 180)
@@ -177,7 +189,10 @@ async def test_a_node_that_dies_while_its_telephone_rings_is_unreachable(
     two: Two, now: Now, eventually: Eventually
 ) -> None:
     two.device.reply(await two.ring(), 180)
+    now.ahead_s = 3000
+    await two.store.mailboxes.beat(HERE, ttl_s=3600)
     now.ahead_s = 4000
+    await two.store.mailboxes.beat(HERE, ttl_s=3600)
     await eventually(lambda: two.core.declined == [(AGENT, 1, "unreachable")])
 
 
