@@ -79,13 +79,14 @@ class Desks:
         self._undelivered: dict[Link, deque[tuple[int, SessionId, MessageId]]] = defaultdict(deque)
         """Citizens' messages that were sent to a page, by the number of the frame that it has not confirmed."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._loading: dict[AssigneeId, asyncio.Task[DeskState]] = {}
 
     # --- Peer ----------------------------------------
 
     async def snapshot(self, link: Link) -> Durable:
         """See `Peer`. The desk is loaded once; from then on the feed keeps it."""
         agent = AssigneeId(link.subject)
-        desk = self._desks.get(agent) or await self._load(agent)
+        desk = await self._desk_of(agent)
         self._links[agent].add(link)
         shown = desk.snapshot()
         for contact in shown.contacts:
@@ -183,30 +184,50 @@ class Desks:
 
     # --- what it takes ----------------------------------------
 
+    async def _desk_of(self, agent: AssigneeId) -> DeskState:
+        """The agent's desk, loaded once however many ask for it at the same time."""
+        loading = self._loading.get(agent)
+        if loading is None:
+            if agent in self._desks:
+                return self._desks[agent]
+            loading = self._loading[agent] = asyncio.create_task(self._load(agent))
+            loading.add_done_callback(lambda _: self._loading.pop(agent, None))
+        return await asyncio.shield(loading)
+
     async def _load(self, agent: AssigneeId) -> DeskState:
+        """Known to the feed before anything is read, so that what happens meanwhile is not missed.
+
+        The queue hears of the desk once its socket is up (`connected`): an offer made sooner would be shown to nobody.
+        """
         account = await self._account(agent)
         if account is None:
             raise UnknownAssignee(agent)
         profile, extension = account
         await self._store.queue.enlist(profile)
-        view = await self._reach(agent)
+        view = await self._store.queue.view(agent)
         desk = DeskState(agent, extension, profile.queues, self._rules, view)
         desk.measure(await self._store.queue.queues())
-        concerned = [charge.session for charge in view.charges] + await self._parked(agent)
-        logs = [await chronicle(self._store.log, session) for session in dict.fromkeys(concerned)]
-        # From here to the end nothing waits: what is committed from now on comes by the feed.
-        for entries in logs:
-            watched = Watched.load(entries, self._rules)
-            if watched is not None and desk.concerns(watched):
-                list(desk.begin(watched))
-            elif entries:
-                self._start(self._forget_parked(agent, entries[0].session))
-        return self._desks.setdefault(agent, desk)
+        self._desks[agent] = desk
+        try:
+            concerned = [charge.session for charge in view.charges] + await self._parked(agent)
+            for session in dict.fromkeys(concerned):
+                await self._watch(desk, session)
+        except BaseException:  # a task's top: half a desk is none
+            del self._desks[agent]
+            raise
+        return desk
 
     async def _watch(self, desk: DeskState, session: SessionId) -> None:
+        """Read a session and keep it if it concerns the agent; what came while it was read is read too."""
         watched = Watched.load(await chronicle(self._store.log, session), self._rules)
-        if watched is not None:
-            self._show(desk.agent, desk.begin(watched))
+        if watched is None or session in desk.watched:
+            return
+        if not desk.concerns(watched):
+            self._start(self._forget_parked(desk.agent, session))
+            return
+        self._show(desk.agent, desk.begin(watched))
+        for entry in await chronicle(self._store.log, session, watched.session.version):
+            await self._take(desk, entry)
 
     async def _take(self, desk: DeskState, entry: Entry) -> None:
         try:

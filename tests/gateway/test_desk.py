@@ -374,8 +374,28 @@ async def test_a_parked_contact_is_taken_up_again(desk: Desk, citizen: Citizen) 
 
 async def test_a_break_chosen_during_a_contact_is_shown_as_what_comes_next(desk: Desk, citizen: Citizen) -> None:
     agent, visitor = await desk("8001"), await citizen()
-    await visitor.write("路灯坏了")
-    offer = await agent.offer()
-    await agent.command("offer.accept", session=offer["session"], token=offer["token"])
-    await agent.command("presence.set", presence="break", reason="lunch")
+    await _talking(agent, visitor)
+    await agent.command("presence.set", presence="break", reason="午餐")
     await agent.saw("presence.self", next="break", routing="engaged")
+
+
+async def test_a_desk_that_is_loaded_anew_is_shown_the_offer_that_its_coming_makes(
+    valkey_url: str, tmp_path: Path, eventually: Eventually
+) -> None:
+    """The agent stayed ready while their browser was closed and the gateway was renewed; a citizen came meanwhile."""
+    agent = AssigneeId("8001")
+    async with living(valkey_url, tmp_path) as town, town.desk(agent) as page:
+        await page.open()
+        await page.make_ready()
+    async with living(valkey_url, tmp_path) as town, CitizenPage(town.http) as visitor:
+        queue = town.house.node._store.queue
+
+        async def is_gone() -> bool:
+            return not (await queue.view(agent)).reachable
+
+        await eventually(is_gone, 15.0)
+        await visitor.open()
+        await visitor.write("路灯坏了")
+        async with town.desk(agent) as page:
+            await page.open()
+            await page.accept(await page.offer())
