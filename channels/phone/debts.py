@@ -122,6 +122,7 @@ class Debts:
         elif book.journal is not None:
             self._books.remove(book)
             book.journal.remove()
+            book.journal = None
 
     def _adopt(self) -> None:
         for journal in Journal.take_free(self._folder):

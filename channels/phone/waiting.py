@@ -81,13 +81,21 @@ class WaitingRoom:
         """Serve the line, and bring to the core who could not wait, until cancelled."""
         while True:
             await self._debts.adopt()
-            while self._line or (due := self._debts.due()):
-                if not await (self._admit_first() if self._line else self._settle(due)):
+            while self._line or self._debts.due():
+                if not await self._serve():
                     await asyncio.sleep(_RETRY_S)
             self._came.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_ADOPT_S):
                     await self._came.wait()
+
+    async def _serve(self) -> bool:
+        """One step, for those first who still wait. False where it led nowhere."""
+        try:
+            return await (self._admit_first() if self._line else self._settle(self._debts.due()))
+        except Exception:  # the task's top: whoever waits is let go after the bound, and owed
+            log.exception("kept calls could not be brought to the core")
+            return False
 
     async def _let_go(self, kept: Kept, fate: Fate) -> None:
         """Out of the line, and on disk before anything else is done."""

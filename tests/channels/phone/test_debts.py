@@ -61,8 +61,7 @@ async def test_a_living_process_keeps_its_calls_and_a_dead_one_leaves_them_to_be
         await process.wait()
         await debts.adopt()
         assert debts.due() == [debt(0, Fate.OWED), debt(2, Fate.OWED)]
-        for one in debts.due():
-            await debts.strike(one.leg)
+        await asyncio.gather(*(debts.strike(one.leg) for one in debts.due()))
         assert list(tmp_path.iterdir()) == []
 
 
