@@ -22,13 +22,13 @@ from channels.wechat.outbox import Outbox
 from channels.wechat.owed import Owed
 from channels.wechat.push import Account
 from channels.wechat.settings import WeChatSettings
-from channels.wechat.threads import SCHEME, Identity, Threads
+from channels.wechat.threads import Identity, Threads
 from channels.wechat.webhook import Webhook
 from session.ids import LegId, SessionId
 from session.ports import Files, Inbox, SharedState
 from session.state import LegEnd, Medium
 
-NAME = "wechat"
+NAME = SCHEME = "wechat"
 
 
 class WeChatChannel:
@@ -68,7 +68,7 @@ class WeChatChannel:
             [MessageKey.parse(encoded, settings.appid) for encoded in settings.aes_keys],
             settings.fresh_s,
         )
-        identity = Identity(name, settings.appid, settings.number)
+        identity = Identity(name, SCHEME, settings.appid, settings.number)
         threads = Threads(inbox, shared, keys, identity, ttl_s=settings.thread_ttl_s)
         budget = Budget(shared, keys)
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http, public_session() as elsewhere:

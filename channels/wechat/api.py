@@ -1,38 +1,38 @@
-"""Calls to WeChat's API. Tokens stand in the addresses, as WeChat wants it: no address goes to a log."""
+"""The official account's calls."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import aiohttp
 
 from channels.wechat.access import AccessToken
-from channels.wechat.errors import (
-    ApiBusy,
-    ApiUnreachable,
-    OutcomeUnknown,
-    SceneMalformed,
-    TokenRefused,
-    said,
-)
+from channels.wechat.calls import FILE_PATIENCE, Calls, Json, text_in, with_token, written
+from channels.wechat.errors import SceneMalformed
 from channels.wechat.incoming import MediaKind
 from channels.wechat.keys import Keys
 from channels.wechat.settings import WeChatSettings
-from channels.wechat.whole import read_whole
 from session.ports import SharedState
 
-_LARGEST_ANSWER = 64 * 1024
-FILE_PATIENCE = 6.0
-"""A file may take so many times as long as an answer."""
 _LONGEST_SCENE = 64
 _QR_S = (60, 30 * 24 * 3600)
 
 T = TypeVar("T")
-Json = Mapping[str, object]
+
+
+class Sender(Protocol):
+    """What brings messages and files to citizens. Every method raises `WeChatError` and `StoreUnavailable`."""
+
+    async def send(self, to: str, message: Json, name: str) -> None:
+        """One message to a citizen. After `OutcomeUnknown` it may have been sent. `name` is its own, for ever."""
+        ...
+
+    async def upload(self, kind: MediaKind, content: bytes, name: str, content_type: str) -> str:
+        """Keep a file with WeChat for three days; gives its media id."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,11 @@ class QrCode:
     expires_s: int
 
 
-class Api:
-    """One account's calls. Every method raises `WeChatError` and `StoreUnavailable`."""
+class MediaCalls:
+    """Files, in and out: the same on both of WeChat's servers."""
 
-    def __init__(self, settings: WeChatSettings, http: aiohttp.ClientSession, shared: SharedState) -> None:
-        self._settings, self._http = settings, http
-        patience_s = 2 * settings.api_timeout_s
-        self.access = AccessToken(shared, Keys(settings.appid), self._stable_token, patience_s=patience_s)
-
-    async def send(self, message: Json) -> None:
-        """One customer-service message (客服消息). After `OutcomeUnknown` it may have been sent."""
-        await self._post("/cgi-bin/message/custom/send", message)
+    def __init__(self, calls: Calls, access: AccessToken) -> None:
+        self._calls, self._access = calls, access
 
     async def upload(self, kind: MediaKind, content: bytes, name: str, content_type: str) -> str:
         """Keep a file with WeChat for three days; gives its media id."""
@@ -63,10 +57,35 @@ class Api:
             form = aiohttp.FormData()
             form.add_field("media", content, filename=name, content_type=content_type)
             params = {"access_token": token, "type": kind.value}
-            return await self._ask("/cgi-bin/media/upload", params=params, data=form)
+            return await self._calls.ask("POST", "/cgi-bin/media/upload", params=params, data=form)
 
-        answer = await self.with_token(ask)
-        return _text_in(answer, "media_id")
+        return text_in(await with_token(self._access, ask), "media_id")
+
+    @asynccontextmanager
+    async def media(self, media: str, token: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        """What WeChat gives for a media id: the file, or JSON (see `answer_in`)."""
+        params = {"access_token": token, "media_id": media}
+        async with self._calls.reach("GET", "/cgi-bin/media/get", params=params, patience=FILE_PATIENCE) as response:
+            yield response
+
+    async def with_token(self, ask: Callable[[str], Awaitable[T]]) -> T:
+        """See `calls.with_token`."""
+        return await with_token(self._access, ask)
+
+
+class Api(MediaCalls):
+    """One account's calls. Every method raises `WeChatError` and `StoreUnavailable`."""
+
+    def __init__(self, settings: WeChatSettings, http: aiohttp.ClientSession, shared: SharedState) -> None:
+        self._settings = settings
+        calls = Calls(settings.api, http, timeout_s=settings.api_timeout_s)
+        patience_s = 2 * settings.api_timeout_s
+        access = AccessToken(shared, Keys(settings.appid), self._stable_token, patience_s=patience_s)
+        super().__init__(calls, access)
+
+    async def send(self, to: str, message: Json, name: str) -> None:  # noqa: ARG002 - it knows no names of messages
+        """One customer-service message (客服消息). After `OutcomeUnknown` it may have been sent."""
+        await self._calls.post(self._access, "/cgi-bin/message/custom/send", {"touser": to, **message})
 
     async def qr_code(self, scene: str, ttl_s: int) -> QrCode:
         """A temporary QR code: a scan of it is told with its scene, to followers and newcomers alike."""
@@ -79,38 +98,17 @@ class Api:
             "action_name": "QR_STR_SCENE",
             "action_info": {"scene": {"scene_str": scene}},
         }
-        answer = await self._post("/cgi-bin/qrcode/create", body)
+        answer = await self._calls.post(self._access, "/cgi-bin/qrcode/create", body)
         expires_s = answer.get("expire_seconds", ttl_s)
         return QrCode(
-            content=_text_in(answer, "url"),
-            ticket=_text_in(answer, "ticket"),
+            content=text_in(answer, "url"),
+            ticket=text_in(answer, "ticket"),
             expires_s=expires_s if isinstance(expires_s, int) else ttl_s,
         )
 
     async def set_menu(self, menu: Json) -> None:
         """Show this menu from now on; followers see it within a day, or when they follow anew."""
-        await self._post("/cgi-bin/menu/create", menu)
-
-    @asynccontextmanager
-    async def media(self, media: str, token: str) -> AsyncIterator[aiohttp.ClientResponse]:
-        """What WeChat gives for a media id: the file, or JSON (see `answer_in`)."""
-        params = {"access_token": token, "media_id": media}
-        async with self._reach("GET", "/cgi-bin/media/get", params=params, patience=FILE_PATIENCE) as response:
-            yield response
-
-    async def with_token(self, ask: Callable[[str], Awaitable[T]]) -> T:
-        """Ask with a token, and once more with another where that one was refused; never a third time."""
-        token = await self.access.current()
-        try:
-            return await ask(token)
-        except TokenRefused:
-            return await ask(await self.access.renew(token))
-
-    async def _post(self, path: str, body: Json) -> Json:
-        async def ask(token: str) -> Json:
-            return await self._ask(path, params={"access_token": token}, data=_written(body))
-
-        return await self.with_token(ask)
+        await self._calls.post(self._access, "/cgi-bin/menu/create", menu)
 
     async def _stable_token(self, *, force: bool) -> tuple[str, float]:
         body = {
@@ -119,74 +117,6 @@ class Api:
             "secret": self._settings.secret,
             "force_refresh": force,
         }
-        answer = await self._ask("/cgi-bin/stable_token", params={}, data=_written(body))
+        answer = await self._calls.ask("POST", "/cgi-bin/stable_token", params={}, data=written(body))
         good_s = answer.get("expires_in")
-        return _text_in(answer, "access_token"), float(good_s) if isinstance(good_s, int | float) else 0.0
-
-    async def _ask(self, path: str, *, params: Mapping[str, str], data: bytes | aiohttp.FormData) -> Json:
-        async with self._reach("POST", path, params=params, data=data) as response:
-            return await answer_in(response)
-
-    @asynccontextmanager
-    async def _reach(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str],
-        data: bytes | aiohttp.FormData | None = None,
-        patience: float = 1.0,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        headers = {"Content-Type": "application/json; charset=utf-8"} if isinstance(data, bytes) else None
-        try:
-            async with self._http.request(
-                method,
-                self._settings.api + path,
-                params=params,
-                data=data,
-                headers=headers,
-                timeout=aiohttp.ClientTimeout(total=patience * self._settings.api_timeout_s),
-                allow_redirects=False,
-            ) as response:
-                yield response
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-            raise ApiUnreachable from None
-        except (aiohttp.ClientError, TimeoutError):
-            raise OutcomeUnknown(path) from None
-
-
-async def answer_in(response: aiohttp.ClientResponse) -> Json:
-    """The JSON of an answer. Raises what its errcode means."""
-    if response.status in (429, 503):
-        raise ApiBusy(response.status, retry_after_s=_retry_after_s(response))
-    if response.status != 200:
-        raise OutcomeUnknown(response.url.path)
-    data = await read_whole(response.content, _LARGEST_ANSWER)
-    try:
-        answer = json.loads(data or b"")
-    except (ValueError, RecursionError):
-        raise OutcomeUnknown(response.url.path) from None
-    if not isinstance(answer, dict):
-        raise OutcomeUnknown(response.url.path)
-    code = answer.get("errcode", 0)
-    if code != 0:
-        raise said(code if isinstance(code, int) else 0)
-    return answer
-
-
-def _retry_after_s(response: aiohttp.ClientResponse) -> float:
-    """Of the header's two forms only the seconds: WeChat's own way stations send no dates."""
-    given = response.headers.get("Retry-After", "")
-    return min(60.0, float(given)) if given.isascii() and given.isdigit() else 1.0
-
-
-def _written(body: Json) -> bytes:
-    """Chinese as it is: WeChat shows JSON's escapes to citizens as they stand."""
-    return json.dumps(body, ensure_ascii=False).encode()
-
-
-def _text_in(answer: Json, name: str) -> str:
-    value = answer.get(name)
-    if not isinstance(value, str) or not value:
-        raise OutcomeUnknown(name)
-    return value
+        return text_in(answer, "access_token"), float(good_s) if isinstance(good_s, int | float) else 0.0

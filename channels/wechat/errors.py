@@ -16,6 +16,7 @@ WeChatError
 │   ├── AccountRefused       appid, secret, address or right of the account: somebody has to mend it
 │   ├── CitizenUnreachable   they have left the account
 │   ├── MediaGone            WeChat has forgotten the file (after three days)
+│   ├── StateRefused         WeCom has given the conversation to one of its own people, or ended it
 │   └── ApiBusy              not now
 ├── ApiUnreachable           no answer; nothing was done
 ├── OutcomeUnknown           no answer; it may have been done
@@ -151,6 +152,13 @@ class MediaGone(ApiError):
         super().__init__(code, "WeChat no longer has the file")
 
 
+class StateRefused(ApiError):
+    """The conversation is not in a state in which we may send (微信客服会话状态 0 and 1)."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code, "WeCom has the conversation, or has ended it")
+
+
 class ApiBusy(ApiError):
     """WeChat has too much to do, or we have asked too often. Nothing was done."""
 
@@ -229,8 +237,9 @@ def said(code: int) -> ApiError:
         40007: MediaGone,
         43004: CitizenUnreachable,
         40003: CitizenUnreachable,
+        95018: StateRefused,
     }
-    if code == 45047:
+    if code in (45047, 95001):
         return BudgetSpent(0, 1, code)
     if code in TOKEN_CODES:
         return TokenRefused(code)

@@ -64,9 +64,10 @@ class Followed:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """A follower scanned a QR code of ours."""
+    """A follower scanned a QR code of ours. `frees`: it allows messages."""
 
     scene: str
+    frees: bool = True
 
 
 @dataclass(frozen=True, slots=True)

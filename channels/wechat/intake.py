@@ -118,7 +118,7 @@ class Intake:
         match one.word:
             case Said() | SentMedia():
                 await self._budget.allow(one.openid, Cause.WORD, one.id)
-            case Followed() | Scanned() | Clicked() | Noticed(frees=True):
+            case Followed() | Scanned(frees=True) | Clicked() | Noticed(frees=True):
                 await self._budget.allow(one.openid, Cause.ACT, one.id)
 
     async def _scanned(self, one: Incoming, scene: str, what: str) -> str | None:

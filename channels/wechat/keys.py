@@ -57,6 +57,16 @@ class Keys:
         return self._named("token", "forced")
 
     @property
+    def cursor(self) -> str:
+        """Up to where messages were pulled."""
+        return self._named("pull", "cursor")
+
+    @property
+    def pull_token(self) -> str:
+        """By which the newest callback allows to pull."""
+        return self._named("pull", "token")
+
+    @property
     def owed(self) -> str:
         """Files that are still to be fetched."""
         return self._named("media", "owed")

@@ -11,7 +11,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import DefaultResolver
 from yarl import URL
 
-from channels.wechat.api import FILE_PATIENCE, Api, answer_in
+from channels.wechat.api import MediaCalls
+from channels.wechat.calls import FILE_PATIENCE, answer_in
 from channels.wechat.errors import ApiUnreachable, MediaRefused, OutcomeUnknown
 from channels.wechat.settings import WeChatSettings
 from session.errors import YihaoError
@@ -62,7 +63,9 @@ def _is_global(address: str) -> bool:
 class Media:
     """Fetches and keeps. `elsewhere` is the session for addresses that an answer names."""
 
-    def __init__(self, settings: WeChatSettings, api: Api, elsewhere: aiohttp.ClientSession, files: Files) -> None:
+    def __init__(
+        self, settings: WeChatSettings, api: MediaCalls, elsewhere: aiohttp.ClientSession, files: Files
+    ) -> None:
         self._settings, self._api, self._elsewhere, self._files = settings, api, elsewhere, files
         self._origins = frozenset(str(URL(origin).origin()) for origin in settings.media_origins)
         self._timeout = aiohttp.ClientTimeout(total=FILE_PATIENCE * settings.api_timeout_s)

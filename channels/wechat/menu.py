@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from channels.wechat.api import Json
+from channels.wechat.calls import Json
 from channels.wechat.errors import MenuMalformed
 from channels.wechat.incoming import LONGEST_KEY
 

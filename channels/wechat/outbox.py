@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from channels.contract import Content, FileLink, LegUnknown, Text
-from channels.wechat.api import Api, Json
+from channels.wechat.api import Sender
 from channels.wechat.budget import Budget, Slot
+from channels.wechat.calls import Json
 from channels.wechat.errors import (
     BudgetSpent,
     OutcomeUnknown,
+    StateRefused,
     TypeUnsendable,
     WeChatError,
     WindowClosed,
@@ -48,7 +50,7 @@ class Outbox:
     def __init__(
         self,
         settings: WeChatSettings,
-        api: Api,
+        api: Sender,
         inbox: Inbox,
         shared: SharedState,
         files: Files,
@@ -92,7 +94,7 @@ class Outbox:
         await self._check(openid, len(unsent))
         messages = await self._messages(content)
         for number in unsent:
-            await self._send_once(openid, keys[number], {"touser": openid, **messages[number]})
+            await self._send_once(openid, keys[number], messages[number])
 
     def _count(self, content: Content) -> int:
         """How many messages it takes."""
@@ -131,7 +133,7 @@ class Outbox:
             await self._budget.give_back(slot)
             raise OutcomeUnknown("a message that another process is sending")
         try:
-            await self._try(message)
+            await self._try(openid, message, key)
         except OutcomeUnknown:
             raise
         except WeChatError as error:
@@ -150,14 +152,14 @@ class Outbox:
             case _:
                 await self._budget.give_back(slot)
 
-    async def _try(self, message: Json) -> None:
+    async def _try(self, openid: str, message: Json, name: str) -> None:
         """Ask, and ask again while WeChat only says "not now" and there is time."""
         pause_s = _PAUSE_S
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + self._settings.send_patience_s - self._settings.api_timeout_s
         while True:
             try:
-                return await self._api.send(message)
+                return await self._api.send(openid, message, name)
             except WeChatError as error:
                 pause_s = max(pause_s, error.retry_after_s or 0.0)
                 if not error.retryable or loop.time() + pause_s > ends_at:
@@ -174,15 +176,16 @@ class Outbox:
 
 def _reason(error: YihaoError) -> str:
     """For an agent: what it is, and what they can do."""
+    reason = "微信暂时不可用，请稍后再发" if error.retryable else f"没有发出（{type(error).__name__}）"
     match error:
         case WindowClosed():
-            return "对方超过48小时未发言，请改用短信或电话，或等对方再次发言"
+            reason = "对方超过48小时未发言，请改用短信或电话，或等对方再次发言"
         case BudgetSpent():
-            return f"对方再次发言前只能再发{error.left}条，这条需要{error.needed}条，请改用短信或电话"
+            reason = f"对方再次发言前只能再发{error.left}条，这条需要{error.needed}条，请改用短信或电话"
         case TypeUnsendable():
-            return f"公众号不能发送这种文件（{error.content_type}）"
+            reason = f"公众号不能发送这种文件（{error.content_type}）"
+        case StateRefused():
+            reason = "会话在企业微信中由人工接待或已经结束"
         case OutcomeUnknown():
-            return "微信没有确认，对方可能已经收到，也可能没有"
-    if error.retryable:
-        return "微信暂时不可用，请稍后再发"
-    return f"没有发出（{type(error).__name__}）"
+            reason = "微信没有确认，对方可能已经收到，也可能没有"
+    return reason

@@ -109,6 +109,19 @@ def challenge(account: Account, query: Mapping[str, str], now: float) -> str:
     return echo
 
 
+def sealed_challenge(account: Account, query: Mapping[str, str], now: float) -> str:
+    """The same for an account of WeCom, where the echo is sealed. Raises `PushRefused`."""
+    asked = Query.parse(query)
+    asked.is_fresh(now, account.fresh_s)
+    sealed = query.get("echostr", "")
+    if not is_signed(asked.msg_signature, account.token, asked.timestamp, asked.nonce, sealed):
+        raise PushUnsigned
+    echo = _deciphered(account.keys, sealed)[1].decode()
+    if not _WORD.match(echo):
+        raise PushMalformed("its query")
+    return echo
+
+
 def _deciphered(keys: Sequence[MessageKey], sealed: str) -> tuple[MessageKey, bytes]:
     for key in keys:
         try:

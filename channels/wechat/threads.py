@@ -21,7 +21,6 @@ from session.ids import LegId, SessionId
 from session.ports import Contact, Inbox, SessionGone, SharedState
 from session.state import Medium
 
-SCHEME = "wechat"
 _TRIES = 3
 
 
@@ -47,6 +46,7 @@ class Identity:
     """As whom the account speaks to the core."""
 
     channel: str
+    scheme: str
     appid: str
     number: str
 
@@ -61,7 +61,7 @@ class Threads:
 
     def address(self, openid: str) -> Address:
         """The citizen's."""
-        return Address(SCHEME, openid, self._identity.appid)
+        return Address(self._identity.scheme, openid, self._identity.appid)
 
     def turn(self, openid: str) -> asyncio.Lock:
         """Held while one of the citizen's words is taken, so that they stay in the order in which they came here."""
@@ -123,7 +123,7 @@ class Threads:
     async def _succeed(self, openid: str, ended: Thread | None) -> Thread:
         """The next leg, agreed upon by all nodes."""
         key = self._keys.successor(openid, ended.leg if ended is not None else None)
-        leg = LegId(f"{SCHEME}-{secrets.token_hex(16)}")
+        leg = LegId(f"{self._identity.scheme}-{secrets.token_hex(16)}")
         await self._shared.put(self._keys.leg(leg), openid.encode(), ttl_s=self._ttl_s)
         if not await self._shared.put_new(key, leg.encode(), ttl_s=self._ttl_s):
             stored = await self._shared.get(key)

@@ -47,17 +47,17 @@ class Webhook:
         try:
             return web.Response(text=challenge(self._account, request.query, self._clock()))
         except PushRefused as error:
-            return _refused(error)
+            return refused(error)
 
     async def _push(self, request: web.Request) -> web.Response:
         try:
             async with asyncio.timeout(self._settings.answer_s):
-                push = open_push(self._account, request.query, await _body(request), self._clock())
+                push = open_push(self._account, request.query, await body_of(request), self._clock())
                 incoming = read(push.fields)
                 await self._use_once(push)
                 text = await self._intake.take(incoming)
         except PushRefused as error:
-            return _refused(error)
+            return refused(error)
         except (YihaoError, TimeoutError) as error:
             # WeChat sends it again, at most three times in all; what is durable by then is known again.
             log.warning("push not taken", extra={"why": type(error).__name__})
@@ -86,7 +86,8 @@ class Webhook:
         return web.Response(text=body, content_type="application/json" if push.json else "application/xml")
 
 
-async def _body(request: web.Request) -> bytes:
+async def body_of(request: web.Request) -> bytes:
+    """All of a push. Raises `PushRefused`."""
     if "Content-Encoding" in request.headers:  # WeChat packs nothing; aiohttp would unpack it for whoever asks
         raise PushMalformed("its coding")
     try:
@@ -98,6 +99,7 @@ async def _body(request: web.Request) -> bytes:
     return body
 
 
-def _refused(error: PushRefused) -> web.Response:
+def refused(error: PushRefused) -> web.Response:
+    """The answer, which says no more than that."""
     log.info("push refused", extra={"why": type(error).__name__})
     return web.Response(status=error.status, text="refused")

@@ -266,11 +266,12 @@ async def test_wechat_that_cannot_be_reached(world: World, tmp_path: Path) -> No
     async with node(world, tmp_path, replace(SETTINGS, send_patience_s=1.5)) as here:
         session, leg = await say(world, here)
         await here.channel.send(session, leg, text_of("一", "m0"))
-        object.__setattr__(here.channel._api._settings, "api", "http://127.0.0.1:9")
+        calls = here.channel._api._calls
+        calls._base = "http://127.0.0.1:9"
         with pytest.raises(ApiUnreachable) as refused:
             await here.channel.send(session, leg, text_of("二", "m1"))
         assert refused.value.retryable
-        object.__setattr__(here.channel._api._settings, "api", world.api.base)
+        calls._base = world.api.base
         await here.channel.send(session, leg, text_of("二", "m1"))
         assert contents(world) == ["一", "二"]
 
