@@ -10,8 +10,10 @@ import pytest
 from aiohttp import web
 
 from channels.contract import Channel, Text
+from channels.wechat.budget import Cause
 from channels.wechat.cipher import MessageKey
-from channels.wechat.errors import BudgetSpent, StateRefused
+from channels.wechat.errors import BudgetSpent, PushRefused, StateRefused
+from channels.wechat.keys import Keys
 from channels.wechat.kf.adapter import KfChannel
 from channels.wechat.kf.settings import KfSettings
 from channels.wechat.push import Account, open_push, sealed_challenge
@@ -43,6 +45,11 @@ def test_the_address_is_proven_as_in_the_manual() -> None:
         "echostr": "P9nAzCzyDtyTWESHep1vC5X9xho/qYX3Zpb4yKa9SKld1DsH3Iyt3tP3zNdtp+4RPcs8TgAE7OaBO+FZXvnaqQ==",
     }
     assert sealed_challenge(OFFICIAL, query, 1409659589.0) == "1616140317555161061"
+    for change in ({"nonce": "263014781"}, {"msg_signature": "0" * 40}, {"echostr": ""}, {"echostr": "P9nA"}):
+        with pytest.raises(PushRefused):
+            sealed_challenge(OFFICIAL, query | change, 1409659589.0)
+    with pytest.raises(PushRefused):
+        sealed_challenge(OFFICIAL, query, 1409659589.0 + 301)
 
 
 def test_a_callback_of_the_manual_is_opened() -> None:
@@ -177,6 +184,8 @@ async def test_every_type_is_kept(world: World, wecom: WeCom, here: ServingNode,
         "进入了微信客服",
     ]
     assert [scene for _, scene in world.scans] == ["switch-1"]
+    # Entering allows a greeting by its code, and no message else.
+    assert await world.store.shared.get(Keys(KFID).window(CITIZEN, Cause.ACT)) is None
     assert [(one["code"], one["text"]["content"]) for one in wecom.welcomed] == [
         ("w1", "已接上 switch-1"),
         ("w2", ACCOUNT.greeting),
