@@ -38,6 +38,7 @@ class Coding(StrEnum):
 
     GSM7 = "gsm7"
     ASCII = "ascii"
+    LATIN1 = "latin1"
     UCS2 = "ucs2"
     GBK = "gbk"
     BINARY = "binary"
@@ -64,6 +65,8 @@ def decode(octets: bytes, coding: Coding) -> str:
             return _from_septets(octets)
         case Coding.UCS2:
             return octets.decode("utf-16-be", "replace")
+        case Coding.LATIN1:
+            return octets.decode("latin-1")
         case Coding.BINARY:
             return f"〔无法显示的短信，{len(octets)} 字节〕"
         case _:

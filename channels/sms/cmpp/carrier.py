@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 from channels.sms import header
 from channels.sms.carrier import Fate, Message, Part, Receipt, Reception, Report, Uplink
 from channels.sms.cmpp import messages as cmpp
-from channels.sms.cmpp.link import Link
+from channels.sms.cmpp.dialect import CmppDialect
 from channels.sms.cmpp.settings import CmppSettings
 from channels.sms.coding import Coding, decode, encode, split
-from channels.sms.errors import Malformed, OutcomeUnknown, SmsError, SubmitDelayed, SubmitRefused
+from channels.sms.errors import Malformed, OutcomeUnknown, SubmitDelayed, SubmitRefused
 from channels.sms.header import Place
+from channels.sms.link import Line
 from channels.sms.number import national
-
-log = logging.getLogger(__name__)
+from channels.sms.segments import PAUSE_S, one_by_one
 
 _ASCII, _UCS2, _GBK = 0, 8, 15
 _CODINGS = {_ASCII: Coding.ASCII, _UCS2: Coding.UCS2, _GBK: Coding.GBK}
@@ -30,8 +28,6 @@ _LONGEST_ASCII = 159
 _FATES = {"DELIVRD": Fate.DELIVERED, "ACCEPTD": Fate.ON_ITS_WAY, "UNKNOWN": Fate.ON_ITS_WAY, "ENROUTE": Fate.ON_ITS_WAY}
 """All other words are failures, the carriers' own (`MA:0001`) included."""
 _TAKEN, _REPEATED, _TOO_FAST = 0, 3, 8
-_PAUSE_S = 1.0
-_SEGMENT_TRIES = 30
 
 
 class CmppCarrier:
@@ -42,7 +38,7 @@ class CmppCarrier:
     def __init__(self, settings: CmppSettings, *, name: str = "cmpp") -> None:
         self.name = name
         self._settings = settings
-        self._link: Link | None = None
+        self._line: Line[cmpp.Message] = Line(name, settings.link, CmppDialect(settings))
         self._reference = secrets.randbelow(256)
 
     def routes(self) -> Sequence[web.RouteDef]:
@@ -52,46 +48,17 @@ class CmppCarrier:
     @property
     def is_connected(self) -> bool:
         """Logged in at the gateway."""
-        return self._link is not None and not self._link.is_over
+        return self._line.is_connected
 
     @asynccontextmanager
     async def serving(self, reception: Reception) -> AsyncIterator[None]:
         """Connected, again and again, while entered."""
-        task = asyncio.create_task(self._stay(reception), name="cmpp")
-        try:
+        async with self._line.serving(lambda message: self._take(message, reception)):
             yield
-        finally:
-            if self._link is not None and not self._link.is_over:
-                await self._link.part()
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def submit(self, message: Message) -> Receipt:
-        """One after the other, since a telephone shows what comes first."""
-        segments = self._segments(message)
-        ids: list[str] = []
-        for segment in segments:
-            own = await self._submit(segment) if not ids else await self._insist(segment)
-            ids.append(own)
-        return Receipt(tuple(ids))
-
-    async def _stay(self, reception: Reception) -> None:
-        pause_s = self._settings.back_off_s
-        while True:
-            try:
-                link = await Link.open(self._settings, lambda deliver: self._take(deliver, reception))
-            except SmsError as error:
-                log.warning("cmpp not connected", extra={"carrier": self.name, "why": str(error)})
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, self._settings.back_off_most_s)
-                continue
-            pause_s = self._settings.back_off_s
-            self._link = link
-            try:
-                await link.run()
-            finally:
-                self._link = None
+        """One CMPP_SUBMIT for each segment."""
+        return await one_by_one(self.name, self._segments(message), self._submit)
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
@@ -126,33 +93,25 @@ class CmppCarrier:
 
     async def _submit(self, segment: cmpp.Submit) -> str:
         """The gateway's id of it; empty where it has it but its id was lost."""
-        link = self._link
-        if link is None or link.is_over:
-            raise SubmitDelayed(self.name, "disconnected")
         try:
-            answer, was_repeated = await link.submit(segment)
+            answer, was_repeated = await self._line.submit(segment)
         except Malformed as malformed:
             raise SubmitRefused(self.name, "malformed") from malformed
+        if not isinstance(answer, cmpp.SubmitResponse):
+            raise OutcomeUnknown(self.name)
         if answer.result == _TAKEN:
             return f"{answer.message:016x}"
         if answer.result == _REPEATED and was_repeated:
             return ""  # its first answer was lost on the way; reports of it will find nothing
         if answer.result in (_TOO_FAST, _REPEATED):
-            raise SubmitDelayed(self.name, str(answer.result), _PAUSE_S)
+            raise SubmitDelayed(self.name, str(answer.result), PAUSE_S)
         raise SubmitRefused(self.name, str(answer.result))
-
-    async def _insist(self, segment: cmpp.Submit) -> str:
-        """A later segment: those before have gone out, and must not go out again because this one is not taken."""
-        for _ in range(_SEGMENT_TRIES):
-            try:
-                return await self._submit(segment)
-            except SubmitDelayed:
-                await asyncio.sleep(_PAUSE_S)
-        raise OutcomeUnknown(self.name)
 
     # --- receiving ----------------------------------------------------------------------------------------------------
 
-    async def _take(self, deliver: cmpp.Deliver, reception: Reception) -> None:
+    async def _take(self, deliver: cmpp.Message, reception: Reception) -> None:
+        if not isinstance(deliver, cmpp.Deliver):
+            raise Malformed("a delivery that is none")
         if deliver.is_report:
             report = cmpp.StatusReport.read(deliver.content)
             fate = _FATES.get(report.status.upper(), Fate.FAILED)

@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from channels.sms.cmpp.wire import Reader, number, text
 from channels.sms.errors import Malformed
+from channels.sms.wire import Reader, number, text
 
 V20, V30 = 0x20, 0x30
 HEADER_OCTETS = 12

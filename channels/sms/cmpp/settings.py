@@ -1,18 +1,18 @@
-"""How one gateway is reached, and as whom."""
+"""As whom a gateway of CMPP is spoken to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from channels.sms.cmpp.messages import V20
+from channels.sms.link import LinkSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CmppSettings:
-    """Times in seconds; C, T, N and W as the specification calls them (section 6)."""
+    """Usual port: 7890."""
 
-    host: str
-    port: int = 7890
+    link: LinkSettings
     account: str
     """SP_Id (企业代码), six digits."""
     secret: str = field(repr=False)
@@ -23,15 +23,3 @@ class CmppSettings:
     fee_type: str = "01"
     """01: free for the citizen."""
     fee_code: str = "0"
-    heartbeat_s: float = 30.0
-    """C. The specification says 180 s; firewalls forget a silent connection sooner."""
-    answer_s: float = 60.0
-    """T: after this without an answer the same is sent again."""
-    tries: int = 3
-    """N: after so many the connection is given up."""
-    window: int = 16
-    """W: how many may be without an answer."""
-    connect_s: float = 10.0
-    back_off_s: float = 1.0
-    """Before the second try to connect; doubled with each, up to `back_off_most_s`."""
-    back_off_most_s: float = 60.0

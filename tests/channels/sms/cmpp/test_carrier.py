@@ -17,6 +17,7 @@ from channels.sms.coding import Coding, decode, encode
 from channels.sms.dispatch import Standing
 from channels.sms.errors import OutcomeUnknown, SubmitDelayed, SubmitRefused
 from channels.sms.header import Place, parted, prefix
+from channels.sms.link import LinkSettings
 from session import events as ev
 from tests.channels.sms.cmpp.gateway import ACCOUNT, SECRET, Gateway, listening
 from tests.channels.sms.rig import CITIZEN, OTHER, ServingNode, World, node
@@ -26,19 +27,15 @@ EMOJI_AT_THE_SEAM = "路" * 66 + "😀" + "灯" * 80
 
 
 def reaching(gateway: Gateway, **changes: Any) -> CmppSettings:
-    fields: dict[str, Any] = {
-        "host": "127.0.0.1",
-        "port": gateway.port,
-        "account": ACCOUNT,
-        "secret": SECRET,
-        "source_id": "12345",
-        "version": gateway.version,
-        "answer_s": 0.15,
-        "heartbeat_s": 30.0,
-        "back_off_s": 0.02,
-        "back_off_most_s": 0.1,
-    }
-    return CmppSettings(**{**fields, **changes})
+    times = {"answer_s": 0.15, "heartbeat_s": 30.0, "back_off_s": 0.02, "back_off_most_s": 0.1}
+    secret = changes.pop("secret", SECRET)
+    return CmppSettings(
+        link=LinkSettings(host="127.0.0.1", port=gateway.port, **{**times, **changes}),
+        account=ACCOUNT,
+        secret=secret,
+        source_id="12345",
+        version=gateway.version,
+    )
 
 
 class Town:
@@ -180,7 +177,7 @@ async def test_what_the_gateway_says_of_a_submit(town: Build) -> None:
 async def test_a_later_segment_that_is_not_taken_does_not_repeat_the_first(
     town: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("channels.sms.cmpp.carrier._PAUSE_S", 0.01)
+    monkeypatch.setattr("channels.sms.segments.PAUSE_S", 0.01)
     here = await town()
     here.gateway.results.extend([0, 8, 8])
     receipt = await here.submit("路" * 80)
@@ -348,7 +345,7 @@ async def test_a_wrong_secret_is_told_and_tried_slowly(
     async with listening(Gateway(version=version)) as gateway:
         carrier = CmppCarrier(reaching(gateway, secret="wrong"))
         async with node(World(), [carrier], tmp_path):
-            await eventually(lambda: "cmpp not connected" in caplog.text)
+            await eventually(lambda: "sms gateway: not connected" in caplog.text)
             assert not carrier.is_connected
             assert "wrong" not in caplog.text
 

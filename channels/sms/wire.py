@@ -1,4 +1,4 @@
-"""Octets of CMPP: whole numbers in network order, texts of fixed length filled up with NUL. Pure."""
+"""Octets of CMPP and SMPP: whole numbers in network order, texts filled up or ended with NUL. Pure."""
 
 from __future__ import annotations
 
@@ -27,6 +27,19 @@ class Reader:
         """A text up to its first NUL. Other gateways fill up with blanks."""
         return self.raw(size).partition(b"\0")[0].decode("ascii", "replace").strip()
 
+    def ended_text(self, most: int) -> str:
+        """A text that its NUL ends, of at most `most` octets with it."""
+        end = self._octets.find(b"\0", self._at, self._at + most)
+        if end < 0:
+            raise Malformed("a text without an end")
+        octets = self.raw(end + 1 - self._at)
+        return octets[:-1].decode("ascii", "replace")
+
+    @property
+    def is_at_end(self) -> bool:
+        """Nothing is left."""
+        return self._at >= len(self._octets)
+
 
 def number(value: int, size: int) -> bytes:
     """An unsigned number. Raises `Malformed`."""
@@ -42,3 +55,11 @@ def text(value: str, size: int) -> bytes:
     if len(octets) > size:
         raise Malformed("a text too long for its field")
     return octets.ljust(size, b"\0")
+
+
+def ended_text(value: str, most: int) -> bytes:
+    """A text and its NUL, of at most `most` octets together. Raises `Malformed`."""
+    octets = value.encode("ascii", "replace")
+    if len(octets) >= most or b"\0" in octets:
+        raise Malformed("a text too long for its field")
+    return octets + b"\0"
