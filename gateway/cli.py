@@ -21,9 +21,10 @@ from session.errors import YihaoError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. 0 done, 1 refused or failed, 2 not understood."""
-    arguments = _parser().parse_args(argv)
-    if arguments.command == "dial":
-        return _dial(arguments.rest)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["dial"]:
+        return _dial(words[1:])  # all that follows is the dialler's own, its --help too
+    arguments = _parser().parse_args(words)
     try:
         settings = load(file=getattr(arguments, "config", None), arguments=_sets(arguments))
         return int(arguments.run(settings, arguments))
@@ -60,9 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     changing.add_argument("login")
     people.set_defaults(run=_agents)
 
-    commands.add_parser("dial", add_help=False, help="call the number from this terminal").add_argument(
-        "rest", nargs=argparse.REMAINDER
-    )
+    commands.add_parser("dial", add_help=False, help="call the number from this terminal")
     looking = commands.add_parser("doctor", parents=[_common()], help="what is missing or unsafe here, and the mend")
     looking.set_defaults(run=_doctor)
     printing = commands.add_parser("config", parents=[_common()], help="print the configuration in force")

@@ -2,6 +2,8 @@
 
 import io
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -130,3 +132,8 @@ def test_what_is_not_understood(words: tuple[str, ...], capsys: pytest.CaptureFi
         main(list(words))
     assert ended.value.code == 2
     assert "usage: yihao" in capsys.readouterr().err
+
+
+def test_the_dialler_answers_for_its_own_help() -> None:
+    done = subprocess.run([sys.executable, "-m", "gateway.cli", "dial", "--help"], capture_output=True, text=True)
+    assert (done.returncode, "--server" in done.stdout) == (0, True)
