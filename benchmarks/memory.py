@@ -1,11 +1,13 @@
-"""Memory of what waits: resident bytes of the gateway process for each web chat that stands in line.
+"""Memory of what waits: resident bytes for each web chat that stands in line, and for each idle registered telephone.
 
 The server is the one of `webchat`: a process of its own with the whole web chat. Its resident memory is read with no
 chat, and again with each step of chats that have connected, written one message and been told their place. The figure
 is the slope between the first and the last step, so what the process needs anyway is not counted. The limit is what a
 bare aiohttp WebSocket needs in the same way, since nothing of ours can be smaller than the socket it stands on.
 
-`--short` takes fewer chats.
+A registered telephone (`registered`) has no limit to stand beside; its bytes are printed as `phone`.
+
+`--short` takes fewer of both.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import resource
 import urllib.request
 from functools import partial
 
+from benchmarks import registered
 from benchmarks.chat import ticket_for
 from benchmarks.webchat import Page, Tally, frame, started
 from realtime.messages import VERSION
@@ -79,12 +82,14 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(16384, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
     steps = [200, 1000] if arguments.short else [500, 2000, 5000]
     value, limit = (uvloop.run(grown(kind, steps)) for kind in ("chat", "echo"))
+    phone = uvloop.run(registered.grown([200, 1000] if arguments.short else [500, 2000, 5000]))
     line = {
         "name": "memory",
         "value": round(value),
         "limit": round(limit),
         "ratio": round(limit / value, 3),
         "unit": "bytes for each waiting web chat; limit: each bare aiohttp socket",
+        "phone": round(phone),
     }
     print(json.dumps(line))
 
