@@ -19,7 +19,7 @@ from channels.phone.call import IncomingCall
 from channels.phone.debts import Debts
 from channels.phone.endpoint import Endpoint, Reply
 from channels.phone.guard import Guard
-from channels.phone.load import CallLimits
+from channels.phone.load import CallLimits, Seat
 from channels.phone.number import SCHEMES, caller_of, dialled
 from channels.phone.registrar import Registrar, RegistrarSettings
 from channels.phone.relay import Relay
@@ -226,22 +226,24 @@ class PhoneChannel:
             return
         if contact is None:
             return
-        host = call.flow.remote[0]
-        if self._is_draining or not self._limits.take(host, asyncio.get_running_loop().time()):
+        seat = None
+        if not self._is_draining:
+            seat = self._limits.take(call.flow.remote[0], asyncio.get_running_loop().time())
+        if seat is None:
             call.refuse(503, _BUSY)
             return
         try:
-            await self._carry(call, contact)
+            await self._carry(call, contact, seat)
         finally:
-            self._limits.release(host)
+            seat.leave()
 
-    async def _carry(self, call: IncomingCall, contact: Contact) -> None:
+    async def _carry(self, call: IncomingCall, contact: Contact, seat: Seat) -> None:
         try:
             audio = await self._audio.open(contact.leg)
         except YihaoError:
             call.refuse(503, _BUSY)
             return
-        bridge = Bridge(self._ports, call, contact, audio)
+        bridge = Bridge(self._ports, call, contact, audio, seat)
         self._bridges[contact.leg] = bridge
         self._idle.clear()
         try:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from channels.phone.call import Call, Confirmed, EndCause, Ended, IncomingCall, OutgoingCall, Reoffered
 from channels.phone.endpoint import Endpoint
+from channels.phone.load import Seat
 from channels.phone.number import ANONYMOUS
 from channels.phone.outbox import Outbox
 from channels.phone.registrar import Registrar
@@ -70,12 +71,15 @@ class _AgentEnd:
 class Bridge:
     """One citizen's call. `serve` lasts as long as the call and until everything about it has been told."""
 
-    def __init__(self, ports: BridgePorts, call: IncomingCall, contact: Contact, audio: AudioSession) -> None:
+    def __init__(
+        self, ports: BridgePorts, call: IncomingCall, contact: Contact, audio: AudioSession, seat: Seat
+    ) -> None:
         self.contact = contact
         self.call = call
         self.session: SessionId | None = None
         self.is_joined = False
         self._ports = ports
+        self._seat = seat
         self._audio = audio
         self._audio_turn = asyncio.Lock()
         self._outbox = Outbox(ports.inbox)
@@ -341,8 +345,11 @@ class Bridge:
                     return event
                 case Reoffered(offer=offer):
                     await self._reoffered(call, slot, leg, offer)
-                case Confirmed(body=body) if body:
-                    await self._confirmed(call, slot, body)
+                case Confirmed(body=body):
+                    if call is self.call:
+                        self._seat.confirm()
+                    if body:
+                        await self._confirmed(call, slot, body)
                 case InfoDigit(digit=digit):
                     self._pressed(leg, digit, "info")
                 case _:

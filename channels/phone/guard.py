@@ -1,7 +1,8 @@
 """Who is heard at all: a bucket for each address, asked before a byte is parsed, and bans for guessed passwords.
 
 Strangers have 32 messages in 2 s, then 300 s of silence: any reply would be a finding for a scanner. Trunks and
-addresses with a registered phone have a far higher bound, over which messages are dropped but nobody is banned.
+addresses with a registered phone have a far higher bound, over which messages are dropped; one that goes on to send
+many times its bound is flooding, and not heard at all for some seconds.
 All times are the caller's clock, in seconds.
 """
 
@@ -21,6 +22,8 @@ _SCANNERS = re.compile(
     rb"(?:friendly-scanner|sipvicious|sipcli|vaxsipuseragent|sundayddr|iwar|sip-scan|smap|pplsip|voipscan)"
 )
 _TABLE_LIMIT = 65_536
+_FORGIVEN = 4
+"""So that who sends up to five times the bound only loses what is beyond it."""
 _Value = TypeVar("_Value")
 
 
@@ -33,6 +36,7 @@ class GuardSettings:
     known_burst: int = 1_200
     known_window_s: float = 2.0
     ban_s: float = 300.0
+    mute_s: float = 5.0
     failures: int = 5
     failures_window_s: float = 60.0
 
@@ -42,6 +46,8 @@ class _Bucket:
     tokens: float
     filled_at: float
     banned_until: float = 0.0
+    overrun: int = 0
+    """Messages beyond the bound, less `_FORGIVEN` for each within it."""
 
 
 class Guard:
@@ -80,10 +86,16 @@ class Guard:
         bucket.filled_at = now
         if bucket.tokens >= 1:
             bucket.tokens -= 1
+            bucket.overrun = max(0, bucket.overrun - _FORGIVEN)
             return True
+        bucket.overrun += 1
         if not is_known:
             bucket.banned_until = now + settings.ban_s
             self._buckets.move_to_end(host)
+        elif bucket.overrun >= burst:
+            # It begins anew behind that, with nothing saved up.
+            bucket.banned_until = bucket.filled_at = now + settings.mute_s
+            bucket.overrun = 0
         return False
 
     def is_banned(self, host: str, now: float) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from channels.contract import LegUnknown
 from channels.phone.adapter import PhoneChannel
+from channels.phone.sip.message import Response
 from session.audio import Announcement
 from session.events import DigitPressed, LegHeld, LegOpened, LegsJoined
 from session.ids import AssigneeId, LegId, RecordingId, SessionId
@@ -325,6 +326,29 @@ async def test_too_many_calls_and_too_fast(open_phone: OpenPhone) -> None:
         assert (await one.call()).answer.status == 200
         refused = (await other.call()).answer
         assert (refused.status, "retry-after" in refused.headers) == (503, True)
+
+
+async def test_who_acknowledges_nothing_takes_no_room_from_others(open_phone: OpenPhone) -> None:
+    async with (
+        open_phone(max_calls=8) as phone,
+        Telephone(phone.bound, host="127.0.0.66") as flooder,
+        Telephone(phone.bound) as caller,
+    ):
+        for number in range(6):
+            flooder.send(flooder.compose("INVITE", call=f"flood{number}", body=flooder.offer()))
+        await flooder.until(lambda: len(finals(flooder)) == 6)
+        assert sorted(finals(flooder).values()) == [200] * 2 + [503] * 4
+        for number in range(1, 6):
+            caller.send(caller.compose("INVITE", call=f"call{number}", body=caller.offer()))
+            answer = await caller.response(count=number)
+            assert answer.status == 200
+            Dialled(caller, f"call{number}", "12345", answer).ack()
+
+
+def finals(telephone: Telephone) -> dict[str, int]:
+    """The final status of each INVITE by Call-ID."""
+    responses = (one for one in telephone.heard if isinstance(one, Response) and one.is_final)
+    return {one.call_id: one.status for one in responses if one.cseq[1] == "INVITE"}
 
 
 async def test_draining_takes_nothing_new(phone: PhoneChannel) -> None:

@@ -29,12 +29,26 @@ def test_steady_stranger_within_the_rate_is_heard() -> None:
 
 def test_trunk_is_limited_but_never_banned() -> None:
     doorman = guard()
-    heard = sum(doorman.admit(TRUNK, 0.0) for _ in range(5_000))
+    heard = sum(doorman.admit(TRUNK, 0.0) for _ in range(2_000))
     assert heard == GuardSettings().known_burst
     assert doorman.admit(TRUNK, 1.0)
     for _ in range(20):
         doorman.failed(TRUNK, "8001", 1.0)
     assert doorman.admit(TRUNK, 1.5)
+
+
+def test_trunk_that_floods_is_not_heard_for_some_seconds() -> None:
+    doorman = guard()
+    heard = [number for number in range(240_000) if doorman.admit(TRUNK, number / 20_000)]
+    assert len(heard) < 1_600, "12 s at 20,000 a second: the burst, and a little for each time that it is tried again"
+    assert doorman.admit("203.0.113.10", 12.0), "nobody else is harmed"
+    assert doorman.admit(TRUNK, 18.0)
+
+
+def test_trunk_that_sends_twice_its_bound_loses_half() -> None:
+    doorman = guard()
+    heard = sum(doorman.admit(TRUNK, number / 1_200) for number in range(12_000))
+    assert 0 <= 1_200 + 10 * 600 - heard <= 1
 
 
 def test_registered_phone_is_known_until_its_registration_ends() -> None:
