@@ -58,6 +58,8 @@ class World:
         self.store = MemoryStore(clock=lambda: time.time() + self.offset_s)
         self.is_away = False
         """The store cannot be reached."""
+        self.refuses: str | None = None
+        """Shared keys that begin so cannot be reached: the store goes away in the midst of something."""
         self.loses_answers = False
         """The store takes what it is given, and its answer is lost."""
         self._numbers = itertools.count()
@@ -107,7 +109,7 @@ class Shared:
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             await asyncio.sleep(0)
-            if self._world.is_away:
+            if self._world.is_away or (self._world.refuses and args and str(args[0]).startswith(self._world.refuses)):
                 raise StoreUnavailable(name)
             answer = await method(*args, **kwargs)
             await asyncio.sleep(0)

@@ -297,6 +297,23 @@ async def test_a_crash_before_the_attempt_loses_nothing(world: World, tmp_path: 
     assert [one.text for one in living.sent] == ["已派人"]
 
 
+@pytest.mark.parametrize("at", ["sms:sent", "sms:to", "sms:attempt"])
+async def test_the_store_going_away_before_the_attempt_loses_nothing(
+    world: World, serving: ServingNode, carrier: StandIn, eventually: Eventually, at: str
+) -> None:
+    await carrier.writes("路灯坏了", "1")
+    (session,) = await world.sessions()
+    world.refuses = at
+    with pytest.raises(StoreUnavailable):
+        await serving.answer(world, session, "已派人", "m1")
+    assert carrier.sent == []
+    world.refuses = None
+    if at == "sms:sent":
+        await serving.answer(world, session, "已派人", "m1")  # the gateway knows that it was not taken
+    await eventually(lambda: carrier.sent)
+    assert await serving.channel.standing_of(session, "m1") is Standing.ACCEPTED
+
+
 async def test_a_slow_carrier_holds_up_nobody(
     world: World, carrier: StandIn, tmp_path: Path, eventually: Eventually
 ) -> None:

@@ -79,6 +79,8 @@ async def test_in_any_order_and_each_twice(world: World, serving: ServingNode, c
     for part in shuffled:
         await carrier.brings(part)
     assert await world.texts() == [text]
+    kept = [key for key, (fields, _) in world.store.shared._maps.items() if key.startswith("sms:parts") and fields]
+    assert kept == [], "a part that came again waits for no others"
 
 
 async def test_two_citizens_with_one_reference_never_join(world: World, serving: ServingNode, carrier: StandIn) -> None:

@@ -113,9 +113,14 @@ async def test_a_long_text_is_cut_between_characters(town: Build) -> None:
 
 
 async def test_no_more_than_the_window_is_without_an_answer(town: Build, version: int, eventually: Eventually) -> None:
-    gateway = Gateway(version=version, holds=lambda: 16)
+    gateway = Gateway(version=version, holds=lambda: 1000)
     here = await town(gateway, answer_s=5.0)
     sending = [asyncio.create_task(here.submit(f"{number}", f"{number}")) for number in range(32)]
+    await eventually(lambda: len(gateway.submits) == 16)
+    gateway.ask()
+    await eventually(lambda: gateway.answered_tests)
+    gateway.holds = lambda: 16
+    gateway.release()
     receipts = await asyncio.wait_for(asyncio.gather(*sending), 5)
     assert gateway.peak == 16
     by_text = {submit.content: f"{gateway.messages[sequence]:016x}" for sequence, submit in gateway.submits}
@@ -159,7 +164,7 @@ async def test_a_cut_before_the_answer_leaves_it_unknown(town: Build, eventually
     await eventually(lambda: here.gateway.submits)
     here.gateway.cut()
     with pytest.raises(OutcomeUnknown):
-        await sending
+        await asyncio.wait_for(sending, 1.0)
 
 
 async def test_what_the_gateway_says_of_a_submit(town: Build) -> None:

@@ -64,3 +64,7 @@ async def open_centre(port: int) -> AsyncIterator[Centre]:
         with suppress(asyncio.CancelledError):
             await running
         await server.stop()
+        if centre.esme is not None:
+            # Its sessions live on after it; one that is over already has nobody to say goodbye to.
+            with suppress(smpp34.SmppError, TimeoutError):
+                await asyncio.wait_for(centre.esme.unbind(), 1.0)
