@@ -186,7 +186,7 @@ class Subject:
     def __init__(self, name: str, core: int) -> None:
         self.name = name
         self.process = subprocess.Popen(
-            [sys.executable, __file__, "--serve", name, "--core", str(core)],
+            [sys.executable, "-m", "benchmarks.relay", "--serve", name, "--core", str(core)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
