@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,6 +91,29 @@ async def test_first_texts_at_once_on_two_nodes_open_one_leg(world: World, tmp_p
         await asyncio.gather(*(one.writes(f"{number}", f"{number}") for number, one in enumerate([here, there] * 5)))
     assert sorted(await world.texts()) == [str(number) for number in range(10)]
     assert len(await world.events(ev.LegOpened)) == 1, "each leg more is one more copy of each answer"
+
+
+async def test_texts_stay_in_the_order_in_which_they_came(
+    world: World, serving: ServingNode, carrier: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, slow = world.store.log.open, asyncio.Event()
+    calls: list[int] = []
+
+    async def slowly_at_first(*args: Any, **kwargs: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 1:
+            await slow.wait()
+        return await opening(*args, **kwargs)
+
+    monkeypatch.setattr(world.store.log, "open", slowly_at_first)
+    first = asyncio.create_task(carrier.writes("一", "1"))
+    while not calls:
+        await asyncio.sleep(0)
+    second = asyncio.create_task(carrier.writes("二", "2"))
+    await carrier.writes("别人", "3", sender=OTHER)
+    slow.set()
+    await asyncio.gather(first, second)
+    assert [text for text in await world.texts() if text != "别人"] == ["一", "二"]
 
 
 async def test_after_the_end_a_text_begins_another_session(

@@ -171,6 +171,20 @@ async def test_nothing_is_acknowledged_while_the_store_is_away(
     assert await world.texts() == ["一二三四五六七"]
 
 
+async def test_a_whole_text_that_finds_no_session_is_kept(
+    world: World, serving: ServingNode, carrier: StandIn, eventually: Eventually
+) -> None:
+    first, second = parts("一二三四五六七")
+    await carrier.brings(first)
+    world.refuses = "sms:next"
+    with pytest.raises(StoreUnavailable):
+        await carrier.brings(second)
+    world.refuses = None
+    await carrier.brings(second)
+    await eventually(world.texts)
+    assert await world.texts() == ["一二三四五六七"]
+
+
 async def test_more_parts_than_are_kept_are_shown_by_themselves(
     world: World, serving: ServingNode, carrier: StandIn
 ) -> None:
