@@ -52,10 +52,10 @@ def settings(**changes: Any) -> SmsSettings:
 class World:
     """What the nodes share, and what a test sees of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Any = None) -> None:
         self.offset_s = 0.0
-        """Moves the store's clock."""
-        self.store = MemoryStore(clock=lambda: time.time() + self.offset_s)
+        """Moves the clock of the store in memory."""
+        self.store: Any = store or MemoryStore(clock=lambda: time.time() + self.offset_s)
         self.is_away = False
         """The store cannot be reached."""
         self.refuses: str | None = None
@@ -146,7 +146,7 @@ class Inbox:
     async def post(self, session: SessionId, event: ev.Event, *, dedupe: str | None = None) -> int:
         self._check()
         await asyncio.sleep(0)
-        version = await self._world.store.log.append(session, event, dedupe=dedupe)
+        version: int = await self._world.store.log.append(session, event, dedupe=dedupe)
         self._lose()
         return version
 

@@ -213,7 +213,8 @@ async def test_a_slow_store_is_answered_in_time(
 
     async def slowly(*args: Any, **kwargs: Any) -> int:
         await slow.wait()
-        return await append(*args, **kwargs)
+        version: int = await append(*args, **kwargs)
+        return version
 
     monkeypatch.setattr(world.store.log, "append", slowly)
     carrier = AliyunCarrier(settings(vendor, answer_within_s=0.1))
