@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -44,6 +45,8 @@ from channels.phone.wheel import Machine, TimerWheel
 log = logging.getLogger(__name__)
 
 _TRANSACTION_LIMIT = 20_000
+_SHARE = 0.8
+"""Of the transactions, for any one address: they outlast what they serve by half a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,7 @@ class Endpoint:
         self._transport = Transport(settings, guard, self)
         self._relay = relay
         self._served: dict[TransactionKey, Served] = {}
+        self._served_by_host: Counter[str] = Counter()
         self._merged: dict[tuple[str, ...], Served] = {}
         self._asked: dict[tuple[str, str], _Asked] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -313,13 +317,15 @@ class Endpoint:
         reply_flow = flow
         if flow.protocol is Protocol3261.UDP:
             reply_flow = replace(flow, remote=request.vias[0].reply_address(flow.remote))
-        if len(self._served) >= _TRANSACTION_LIMIT:
+        host = flow.remote[0]
+        if len(self._served) >= _TRANSACTION_LIMIT or self._served_by_host[host] >= _TRANSACTION_LIMIT * _SHARE:
             busy = self._with_tag(respond(request, 503, headers=(("Retry-After", "5"),)))
             self._send(bytes(busy), reply_flow)
             return None
         machine = InviteServer if request.method == "INVITE" else NonInviteServer
         served = Served(machine(request, key, reliable=flow.is_reliable, timing=self.timing), reply_flow)
         self._served[key] = served
+        self._served_by_host[host] += 1
         return served
 
     def _new_request_came(self, served: Served) -> None:
@@ -435,7 +441,11 @@ class Endpoint:
         if not served.transaction.is_over:
             self._wheel.watch(served)
             return
-        self._served.pop(served.transaction.key, None)
+        if self._served.pop(served.transaction.key, None) is not None:
+            host = served.flow.remote[0]
+            self._served_by_host[host] -= 1
+            if not self._served_by_host[host]:
+                del self._served_by_host[host]
         merge = _merge_key(served)
         if self._merged.get(merge) is served:
             del self._merged[merge]

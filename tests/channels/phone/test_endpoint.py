@@ -297,6 +297,22 @@ async def test_flood_from_a_stranger_harms_nobody_else(board: Switchboard) -> No
         assert len(flooder.heard) < 64
 
 
+async def test_one_address_cannot_have_all_transactions(
+    quick: Endpoint, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    monkeypatch.setattr("channels.phone.endpoint._TRANSACTION_LIMIT", 10)
+    async with Telephone(quick.bound, host="127.0.0.66") as greedy, Telephone(quick.bound) as other:
+        for number in range(20):
+            greedy.send(greedy.compose("OPTIONS", call=f"o{number}"))
+        answers = [(await greedy.response("OPTIONS", count=number)).status for number in range(1, 21)]
+        assert answers == [200] * 8 + [503] * 12
+        other.send(other.compose("OPTIONS"))
+        assert (await other.response("OPTIONS")).status == 200
+        await eventually(lambda: not quick._served)
+        greedy.send(greedy.compose("OPTIONS", call="later"))
+        assert (await greedy.response("OPTIONS", count=21)).status == 200
+
+
 async def test_stream_that_cannot_be_followed_is_answered_and_closed(
     endpoint: Endpoint, board: Switchboard, eventually: Eventually
 ) -> None:
