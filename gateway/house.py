@@ -35,6 +35,7 @@ from gateway import api, pages
 from gateway.desk import Desks
 from gateway.feed import Feed, Follower
 from gateway.inbox import StoreInbox
+from gateway.kinship import one_hotline
 from gateway.mailboxes import Mailboxes
 from gateway.measures import Measures
 from gateway.metrics import Metrics
@@ -216,9 +217,11 @@ class _Builder:
             accept_unsafe=settings.store.accept_unsafe,
         )
         pepper = self._keys.pepper.reveal().encode()
-        return await self._stack.enter_async_context(
+        store = await self._stack.enter_async_context(
             RedisStore.connect(url, tenant=settings.store.tenant, pepper=pepper, settings=queue)
         )
+        await one_hotline(store.shared, self._keys)
+        return store
 
     async def _seed(self) -> Path | None:
         if not self._settings.demo:
