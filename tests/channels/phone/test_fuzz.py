@@ -81,6 +81,14 @@ def test_noise_in_credentials_and_digits(text: str) -> None:
         read_digit("application/dtmf-relay", text.encode("utf-8", "replace"))
 
 
+@pytest.mark.fuzz
+@pytest.mark.timeout(3600)
+def test_many_mutations(long_run: bool) -> None:
+    choose = random.Random(4475)
+    for _ in range(500_000 if long_run else 2_000):
+        taste(mutated(choose.choice(SEEDS), choose))
+
+
 async def test_sockets_serve_on_after_thousands_of_mutations(
     phone: PhoneChannel, caplog: pytest.LogCaptureFixture
 ) -> None:
