@@ -44,6 +44,7 @@ from session.state import LegEnd, Medium
 log = logging.getLogger(__name__)
 
 _SWEEP_LEASE_S = 5.0
+_AT_ONCE = 16
 _PARTING_S = 1.0
 """For attempts that run when the channel is closed without having been drained."""
 
@@ -89,6 +90,7 @@ class SmsChannel:
         async with AsyncExitStack() as opening:
             for carrier in self._carriers.values():
                 await opening.enter_async_context(carrier.serving(self._reception))
+            opening.push_async_callback(self._outbox.close, _PARTING_S)
             sweeping = asyncio.create_task(self._sweep(), name="sms agenda")
             opening.push_async_callback(_cancelled, sweeping)
             self._stack = opening.pop_all()
@@ -97,7 +99,6 @@ class SmsChannel:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._outbox.close(_PARTING_S)
         await self._stack.aclose()
 
     # --- the channel ------------------------------------------------------------------------------------------------
@@ -211,8 +212,9 @@ class SmsChannel:
             await asyncio.sleep(self._settings.sweep_s)
             with suppress(StoreUnavailable):
                 if await self._shared.lease("sms:agenda", self._node, ttl_s=_SWEEP_LEASE_S) is not None:
-                    for name in await self._agenda.due(await self._shared.now()):
-                        await self._look(name)
+                    due = await self._agenda.due(await self._shared.now())
+                    for start in range(0, len(due), _AT_ONCE):
+                        await asyncio.gather(*(self._look(name) for name in due[start : start + _AT_ONCE]))
 
     async def _look(self, name: str) -> None:
         try:

@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 _MOST_DELIVERIES = 64
 """Brought in at once and not yet durable; no more is read meanwhile."""
 _PARTING_S = 2.0
-_LAST_SEQUENCE = 0xFFFFFFFF
 
 M = TypeVar("M")
 """A message of the protocol."""

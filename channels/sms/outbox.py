@@ -17,13 +17,12 @@ from dataclasses import astuple, replace
 from channels.sms.agenda import Agenda
 from channels.sms.carrier import Carrier, Fate, Receipt, Report, Wish
 from channels.sms.dispatch import Dispatch, Standing
-from channels.sms.errors import CarrierMissing, OutcomeUnknown, SubmitDelayed, SubmitRefused, TemplateNeeded, TooMany
+from channels.sms.errors import CarrierMissing, OutcomeUnknown, SubmitDelayed, SubmitRefused, TemplateNeeded
 from channels.sms.keys import Keys
 from channels.sms.number import address_of
 from channels.sms.optout import OptOuts
 from channels.sms.settings import SmsSettings
 from session import events as ev
-from session.errors import YihaoError
 from session.ids import MessageId, SessionId
 from session.ports import Inbox, SessionGone, SharedState, StoreUnavailable
 from session.state import Party
@@ -111,14 +110,17 @@ class Outbox:
         if known is None or known.is_settled:
             await self._agenda.done(PREFIX + key)
             return known or Dispatch(key=key, to="", carrier="", text="").ended(Standing.UNKNOWN)
-        try:
-            await self._take_a_token(known)
-        except TooMany as bound:
-            return await self._wait(known, bound)
         now = await self._shared.now()
+        is_late = now - known.since > self._settings.try_for_s
+        if not is_late and not await self._may_send_to(known.to):
+            # Nothing is noted: whoever has made the attempt meanwhile has written what became of it.
+            await self._agenda.put(PREFIX + key, now + self._settings.retry_s)
+            return known
         claim = self._keys.attempt(key, known.attempt)
         if not await self._shared.put_new(claim, repr(now).encode(), ttl_s=self._settings.sent_ttl_s):
             return await self._stumbled(known, float(await self._shared.get(claim) or now), now)
+        if is_late:
+            return await self._settle(known.ended(Standing.REFUSED, "too_late"))
         await self._agenda.put(PREFIX + key, now + self._settings.attempt_s)
         return await self._attempt(known)
 
@@ -145,13 +147,11 @@ class Outbox:
             return known
         return await self._settle(known.ended(Standing.UNKNOWN))
 
-    async def _wait(self, known: Dispatch, delay: YihaoError) -> Dispatch:
+    async def _wait(self, known: Dispatch, delay: SubmitDelayed) -> Dispatch:
         """Certainly not sent: again later, until it is too late to make sense."""
-        now = await self._shared.now()
-        if now - known.since > self._settings.try_for_s:
-            return await self._settle(known.ended(Standing.REFUSED, "too_late"))
         await self._note(known)
-        await self._agenda.put(PREFIX + known.key, now + min(delay.retry_after_s or 1.0, self._settings.retry_s))
+        pause_s = min(delay.retry_after_s or self._settings.retry_s, self._settings.retry_s)
+        await self._agenda.put(PREFIX + known.key, await self._shared.now() + pause_s)
         return known
 
     async def _accepted(self, known: Dispatch, receipt: Receipt) -> Dispatch:
@@ -186,12 +186,11 @@ class Outbox:
     async def _note(self, dispatch: Dispatch) -> None:
         await self._shared.put(self._keys.sent(dispatch.key), dispatch.dump(), ttl_s=self._settings.sent_ttl_s)
 
-    async def _take_a_token(self, known: Dispatch) -> None:
-        """Raises `TooMany`. Asked for before the attempt is noted, so a message that has to wait costs no attempt."""
-        per_s = self._settings.number_per_hour / 3600.0
-        bucket = self._keys.number_bucket(known.to)
-        if not await self._shared.take(bucket, rate_per_s=per_s, burst=self._settings.number_burst):
-            raise TooMany("number", min(1.0 / per_s, self._settings.retry_s))
+    async def _may_send_to(self, to: str) -> bool:
+        """Within the number's share. Asked before the attempt is noted: a message that waits costs no attempt."""
+        settings, bucket = self._settings, self._keys.number_bucket(to)
+        per_s = settings.number_per_hour / 3600.0
+        return await self._shared.take(bucket, rate_per_s=per_s, burst=settings.number_burst)
 
     def _carrier(self, name: str) -> Carrier:
         carrier = self._carriers.get(name)
