@@ -28,6 +28,10 @@ Hours = Annotated[
     ),
 ]
 Key = Annotated[Secret, Matching(r"|.{32,256}", "empty, or a text of 32 to 256 characters")]
+SealKey = Annotated[Secret, Matching(r"[A-Za-z0-9+/]{43}", "a list of EncodingAESKeys of 43 characters")]
+AccountId = Annotated[str, Matching(r"[A-Za-z0-9_-]{0,64}", "empty, or the account's id in letters, digits, _ and -")]
+CallbackPath = Annotated[str, Matching(r"/api/wechat/kf(/[a-z0-9-]{1,64})?", "/api/wechat/kf, or a path below it")]
+Greeting = Annotated[str, Matching(r"[\s\S]{0,600}", "a text of at most 600 characters")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,34 @@ class WebChat:
 
 
 @dataclass(frozen=True, slots=True)
+class WeChat:
+    """The official account (公众号)."""
+
+    appid: AccountId
+    secret: Secret
+    token: Secret
+    aes_keys: tuple[SealKey, ...]
+    greeting: Greeting
+    human_key: str
+    api: Origin
+    media_origins: tuple[Origin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WeChatKf:
+    """WeChat customer service (微信客服)."""
+
+    corpid: AccountId
+    open_kfid: AccountId
+    secret: Secret
+    token: Secret
+    aes_keys: tuple[SealKey, ...]
+    greeting: Greeting
+    api: Origin
+    path: CallbackPath
+
+
+@dataclass(frozen=True, slots=True)
 class Recordings:
     """What is kept of calls."""
 
@@ -163,6 +195,8 @@ class Settings:
     agents: Agents
     session: Rules
     webchat: WebChat
+    wechat: WeChat
+    wechat_kf: WeChatKf
     recordings: Recordings
     bots: Bots
     drain: Drain

@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from config.settings import Settings
+from gateway.doors import lacking
 from queueing.settings import QueueSettings
 from queueing.store import RedisStore
 from session.errors import YihaoError
@@ -45,7 +46,7 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything that can be seen without starting anything."""
     looks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-        _python, _data_folder, _disk, _files, _ports, _sip, _pages, _web, _dialler, _demo,
+        _python, _data_folder, _disk, _files, _ports, _sip, _pages, _web, _doors, _dialler, _demo,
     )  # fmt: skip
     return [finding for look in looks for finding in look(settings)]
 
@@ -161,6 +162,17 @@ def _web(settings: Settings) -> Iterator[Finding]:
             Grade.WARNING,
             "the web server is open to others, and http.origins is empty",
             "put a TLS proxy before it, and name its origin in http.origins",
+        )
+
+
+def _doors(settings: Settings) -> Iterator[Finding]:
+    for key in lacking(settings):
+        yield Finding(Grade.FAULT, f"{key} is empty", "fill it in, or empty the whole section")
+    if settings.wechat.appid and not settings.wechat.aes_keys:
+        yield Finding(
+            Grade.WARNING,
+            "WeChat's pushes come in the clear, and nothing signs their bodies",
+            "choose the safe mode (安全模式) in the account, and set wechat.aes_keys",
         )
 
 

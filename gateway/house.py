@@ -33,6 +33,7 @@ from config.secrets import machine_secrets
 from config.settings import Settings
 from gateway import api, pages
 from gateway.desk import Desks
+from gateway.doors import open_doors
 from gateway.feed import Feed, Follower
 from gateway.inbox import StoreInbox
 from gateway.kinship import one_hotline
@@ -180,6 +181,8 @@ class _Builder:
         desk_sockets = await enter(self._desk_sockets(desks))
         with _listening("sip", settings.sip.host, settings.sip.port):
             self._channels[phone.name] = await enter(phone)
+        doors = open_doors(settings, inbox=inbox, shared=self._store.shared, files=self._files)
+        self._channels |= {door.name: door for door in await enter(doors)}
         archiver = Archiver(self._store.log, self._store.shared, self._history, holder=self._node)
         self._stack.push_async_callback(node.leave)
         self._stack.push_async_callback(desks.stop)

@@ -113,6 +113,17 @@ def test_pages_that_are_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert _grade(_settings(tmp_path), "pages are") is Grade.OK
 
 
+def test_an_account_that_is_half_filled_in(tmp_path: Path) -> None:
+    assert not [one for one in examine(_settings(tmp_path)) if "wechat" in one.what]
+    half = _settings(tmp_path, "wechat.secret=hunter2", "wechat_kf.corpid=ww1")
+    for key in ("wechat.appid", "wechat.token", "wechat_kf.open_kfid", "wechat_kf.secret", "wechat_kf.aes_keys"):
+        assert _grade(half, f"{key} is empty") is Grade.FAULT
+    assert not [one for one in examine(half) if "hunter2" in one.what + one.mend]
+    whole = _settings(tmp_path, "wechat.appid=wx1", "wechat.secret=s", "wechat.token=t")
+    assert not [one for one in examine(whole) if "is empty" in one.what]
+    assert _grade(whole, "in the clear") is Grade.WARNING
+
+
 def test_a_dialler_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "find_spec", lambda _: None)
     assert _grade(_settings(tmp_path), "pyVoIP") is Grade.WARNING

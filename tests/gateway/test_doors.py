@@ -1,0 +1,128 @@
+"""Channels that open by their section: the real house, and WeChat's side of both connections on loopback."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from channels.wechat.adapter import WeChatChannel
+from channels.wechat.kf.adapter import KfChannel
+from channels.wechat.settings import WeChatSettings
+from config.loading import load
+from config.printing import effective
+from config.settings import Settings
+from gateway.doors import HalfFilled, lacking, open_doors
+from queueing.memory import MemoryStore
+from session.ids import NodeId
+from storage.files import FileStore
+from tests.channels.wechat.rig import APPID, KEY, OLD_KEY, OPENID, SECRET, TOKEN, Wire, signed
+from tests.channels.wechat.standin import WeChatApi, serving
+from tests.conftest import Eventually
+from tests.gateway.living import living
+from tests.gateway.town import post_on
+
+PATH = "/api/wechat/push"
+OFFICIAL = ("wechat.appid=wx1", "wechat.secret=an-app-secret", "wechat.token=a-token", f"wechat.aes_keys={KEY}")
+SERVICE = (
+    "wechat_kf.corpid=ww1", "wechat_kf.open_kfid=wk1", "wechat_kf.secret=a-kf-secret", "wechat_kf.token=a-kf-token",
+    f"wechat_kf.aes_keys={KEY}", "wechat_kf.api=http://127.0.0.1:9",
+)  # fmt: skip
+
+
+def _settings(*sets: str) -> Settings:
+    return load(arguments=sets, environment={})
+
+
+async def _opened(folder: Path, settings: Settings) -> dict[type, list[str]]:
+    store = MemoryStore()
+    post = post_on(store, NodeId("node"))
+    async with open_doors(settings, inbox=post.inbox, shared=store.shared, files=FileStore(folder / "files")) as doors:
+        found = {type(door): [route.path for route in door.routes() if hasattr(route, "path")] for door in doors}
+        assert len({door.name for door in doors}) == len(doors)
+    await post.mailboxes.stop()
+    return found
+
+
+async def test_what_is_not_filled_in_is_off(tmp_path: Path) -> None:
+    assert await _opened(tmp_path, _settings()) == {}
+
+
+async def test_each_account_opens_by_its_own_section(tmp_path: Path) -> None:
+    assert await _opened(tmp_path, _settings(*OFFICIAL)) == {WeChatChannel: [PATH] * 2}
+    assert await _opened(tmp_path, _settings(*SERVICE)) == {KfChannel: ["/api/wechat/kf"] * 2}
+    assert set(await _opened(tmp_path, _settings(*OFFICIAL, *SERVICE))) == {WeChatChannel, KfChannel}
+
+
+@pytest.mark.parametrize("left_out", [*OFFICIAL[:3], *SERVICE[:5]])
+async def test_a_half_filled_section_stops_the_start_and_names_the_key(tmp_path: Path, left_out: str) -> None:
+    key = left_out.partition("=")[0]
+    settings = _settings(*(one for one in (*OFFICIAL, *SERVICE) if one != left_out))
+    assert lacking(settings) == (key,)
+    with pytest.raises(HalfFilled, match=key):
+        await _opened(tmp_path, settings)
+
+
+def test_no_secret_is_shown() -> None:
+    settings = _settings(*OFFICIAL, *SERVICE)
+    for secret in ("an-app-secret", "a-token", "a-kf-secret", "a-kf-token", KEY):
+        assert secret not in effective(settings) + repr(settings)
+
+
+def test_the_defaults_are_the_channels_own() -> None:
+    configured, own = _settings().wechat, WeChatSettings("wx1", "s", "t")
+    for name in ("greeting", "human_key", "api", "media_origins"):
+        assert getattr(configured, name) == getattr(own, name)
+
+
+async def test_a_sealed_push_becomes_a_session_and_the_desks_answer_goes_out(
+    valkey_url: str, tmp_path: Path, eventually: Eventually
+) -> None:
+    wechat = WeChatApi(APPID, SECRET)
+    wechat.windows[OPENID] = (time.time() + 3600.0, 5)
+    async with serving(wechat.app()) as api:
+        account = {
+            "wechat__appid": APPID, "wechat__secret": SECRET, "wechat__token": TOKEN, "wechat__api": api,
+            "wechat__aes_keys": f"{KEY},{OLD_KEY}",
+        }  # fmt: skip
+        async with (
+            living(valkey_url, tmp_path, **account) as town,
+            town.desk("8001") as desk,
+            aiohttp.ClientSession() as http,
+        ):
+            wire = Wire(http, town.http + PATH, time.time)
+            await desk.open()
+            await desk.make_ready()
+
+            push = wire.request(wire.message("text", Content="路灯坏了"))
+            tries = await asyncio.gather(*(wire.bring(*push) for _ in range(3)))
+            assert tries == [(200, "success")] * 3
+
+            offer = await desk.offer()
+            assert offer["medium"] == "message"
+            assert OPENID not in str(offer)
+            await desk.accept(offer)
+            session = str(offer["session"])
+            await desk.saw("contact.state", session=session, phase="active")
+            assert await wire.bring(*push) == (200, "success")
+
+            await desk.command("msg.send", session=session, text="在哪条路？")
+            (sent,) = await eventually(lambda: wechat.sent)
+            assert (sent["touser"], sent["text"]["content"]) == (OPENID, "在哪条路？")
+
+            assert (await wire.say("人民路"))[0] == 200
+            await eventually(lambda: "人民路" in desk.texts(session))
+            assert desk.texts(session) == ["路灯坏了", "在哪条路？", "人民路"], "one event for all tries of one push"
+            assert len(wechat.sent) == 1
+
+
+async def test_a_forged_push_is_refused_at_the_houses_door(valkey_url: str, tmp_path: Path) -> None:
+    account = {
+        "wechat__appid": APPID, "wechat__secret": SECRET, "wechat__token": TOKEN, "wechat__aes_keys": KEY,
+    }  # fmt: skip
+    async with living(valkey_url, tmp_path, **account) as town, aiohttp.ClientSession() as http:
+        wire = Wire(http, town.http + PATH, time.time)
+        body, query = wire.request(wire.message("text", Content="路灯坏了"))
+        query["msg_signature"] = signed("not the token", query["timestamp"], query["nonce"], "sealed")
+        assert (await wire.bring(body, query))[0] == 403
