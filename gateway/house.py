@@ -9,7 +9,7 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -219,12 +219,14 @@ class _Builder:
             decline_pause_s=settings.agents.decline_pause_s,
             accept_unsafe=settings.store.accept_unsafe,
         )
-        pepper = self._keys.pepper.reveal().encode()
-        store = await self._stack.enter_async_context(
-            RedisStore.connect(url, tenant=settings.store.tenant, pepper=pepper, settings=queue)
-        )
-        await one_hotline(store.shared, self._keys)
-        return store
+
+        def connect() -> AbstractAsyncContextManager[RedisStore]:
+            pepper = self._keys.pepper.reveal().encode()
+            return RedisStore.connect(url, tenant=settings.store.tenant, pepper=pepper, settings=queue)
+
+        async with connect() as store:
+            self._keys = await one_hotline(store.shared, self._keys, settings.secrets)
+        return await self._stack.enter_async_context(connect())
 
     async def _seed(self) -> Path | None:
         if not self._settings.demo:

@@ -1,11 +1,17 @@
-"""Nodes that share a store are one hotline only if they share their secrets too."""
+"""Nodes that share a store are one hotline: they work with the same secrets, whoever made them.
+
+A visitor whom one node has signed must not be a stranger to the next. The first node leaves what it made in the store,
+which is trusted whole (THREAT_MODEL.md); others take it from there. What an operator has set stands above it.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import json
+from dataclasses import fields
 
+from config.secret import Secret
 from config.secrets import MachineSecrets
+from config.settings import Secrets
 from session.errors import YihaoError
 from session.ports import SharedState
 
@@ -14,21 +20,25 @@ REMEMBERED_S = 365 * 24 * 3600.0
 
 
 class SecretsDiffer(YihaoError):
-    """Another node works on this store with other secrets: each would take the other's visitors for strangers."""
+    """A secret that is set for this node is not the one that the other nodes on its store work with."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         super().__init__(
-            "the store belongs to a hotline with other secrets: give this node the same secrets.* (secrets.json of the "
-            "first node's data folder), or another store or store.tenant"
+            f"secrets.{name} is not what the other nodes on this store work with: set it the same for all of them, or "
+            "leave it empty here"
         )
 
 
-async def one_hotline(shared: SharedState, keys: MachineSecrets) -> None:
-    """Leave the mark of our secrets in the store, or hold ours to the mark that is there. Raises `SecretsDiffer`."""
-    whole = "\0".join(secret.reveal() for secret in (keys.resume_key, keys.cookie_key, keys.pepper))
-    mark = hashlib.sha256(f"yihao:{whole}".encode()).hexdigest().encode()
-    if not await shared.put_new(KEY, mark, ttl_s=REMEMBERED_S):
-        known = await shared.get(KEY)
-        if known is not None and not hmac.compare_digest(known, mark):
-            raise SecretsDiffer
-    await shared.put(KEY, mark, ttl_s=REMEMBERED_S)
+async def one_hotline(shared: SharedState, own: MachineSecrets, chosen: Secrets) -> MachineSecrets:
+    """The secrets that all nodes on the store work with. Raises `SecretsDiffer` where one of `chosen` contradicts."""
+    names = [one.name for one in fields(MachineSecrets)]
+    mine = json.dumps({name: getattr(own, name).reveal() for name in names}).encode()
+    await shared.put_new(KEY, mine, ttl_s=REMEMBERED_S)
+    kept = await shared.get(KEY) or mine
+    ours = MachineSecrets(**{name: Secret(text) for name, text in json.loads(kept).items()})
+    for name in names:
+        if getattr(chosen, name) and getattr(chosen, name) != getattr(ours, name):
+            raise SecretsDiffer(name)
+    await shared.put(KEY, kept, ttl_s=REMEMBERED_S)
+    return ours

@@ -1,25 +1,28 @@
-"""Nodes on one store are one hotline, or do not start."""
+"""Nodes on one store are one hotline."""
 
 import pytest
 
 from config.secret import Secret
 from config.secrets import MachineSecrets
+from config.settings import Secrets
 from gateway.kinship import SecretsDiffer, one_hotline
 from queueing.memory import MemoryStore
 
-
-def keys(pepper: str = "p" * 64) -> MachineSecrets:
-    return MachineSecrets(Secret("r" * 64), Secret("c" * 64), Secret(pepper))
+NOTHING = Secrets(Secret(""), Secret(""), Secret(""))
 
 
-async def test_nodes_of_the_same_secrets_are_kin(memory: MemoryStore) -> None:
-    await one_hotline(memory.shared, keys())
-    await one_hotline(memory.shared, keys())
+def keys(letter: str) -> MachineSecrets:
+    return MachineSecrets(*(Secret(letter * 64) for _ in range(3)))
 
 
-async def test_a_node_with_other_secrets_is_told_what_to_do(memory: MemoryStore) -> None:
-    await one_hotline(memory.shared, keys())
-    with pytest.raises(SecretsDiffer, match="secrets") as refused:
-        await one_hotline(memory.shared, keys("q" * 64))
-    assert "q" * 64 not in str(refused.value)
-    await one_hotline(memory.shared, keys())
+async def test_later_nodes_take_what_the_first_one_made(memory: MemoryStore) -> None:
+    assert await one_hotline(memory.shared, keys("a"), NOTHING) == keys("a")
+    assert await one_hotline(memory.shared, keys("b"), NOTHING) == keys("a")
+
+
+async def test_what_an_operator_has_set_must_be_the_same_for_all(memory: MemoryStore) -> None:
+    await one_hotline(memory.shared, keys("a"), NOTHING)
+    assert await one_hotline(memory.shared, keys("a"), Secrets(Secret("a" * 64), Secret(""), Secret(""))) == keys("a")
+    with pytest.raises(SecretsDiffer, match="resume_key") as refused:
+        await one_hotline(memory.shared, keys("b"), Secrets(Secret("b" * 64), Secret(""), Secret("")))
+    assert "b" * 64 not in str(refused.value)
