@@ -13,6 +13,7 @@ from aiohttp import web
 
 from channels.webchat.adapter import WebChatChannel
 from channels.webchat.settings import WebChatSettings
+from gateway.up import collect_seldom
 from queueing.memory.shared import MemoryShared
 from realtime.settings import SocketSettings
 from realtime.tokens import Tickets
@@ -98,6 +99,7 @@ def ticket_for(visitor: str) -> str:
 
 async def serve_chat(key: bytes) -> None:
     """Serve until killed; prints its port, and its memory whenever a line is read from standard input."""
+    collect_seldom()  # as the product does
     ledger = Ledger()
     channel = WebChatChannel(
         SETTINGS,

@@ -31,7 +31,7 @@ async def serve(settings: Settings, *, ready_json: bool) -> int:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, asked.set)
     async with open_house(settings) as house:
-        _collect_seldom()
+        collect_seldom()
         sys.stdout.write(ready_line(house) if ready_json else await banner(house))
         sys.stdout.flush()
         await _either(asked, house.failed)
@@ -56,7 +56,7 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _collect_seldom() -> None:
+def collect_seldom() -> None:
     """What was made at the start stays; what a message makes has no cycles. Measured: 15 % less time a chat message."""
     gc.collect()
     gc.freeze()
