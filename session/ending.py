@@ -7,7 +7,7 @@ from dataclasses import replace
 from session.effects import ClearTimer, CloseLeg, Effect, EndSession, LetCitizenGo, Release, SetTimer, Withdraw, Wrap
 from session.events import Event
 from session.rules import Rules
-from session.state import AssigneeKind, CloseReason, LegEnd, LegState, Phase, Session
+from session.state import AssigneeKind, CloseReason, Leg, LegEnd, LegState, Phase, Session
 from session.step import Step
 from session.timers import ANNOUNCE, ASSIGNEE, CALLBACK, IDLE, MEDIA, WRAP
 from session.waiting import stop_ringing, stop_waiting
@@ -15,35 +15,19 @@ from session.waiting import stop_ringing, stop_waiting
 
 def close(session: Session, event: Event, reason: CloseReason) -> Step:
     """The end. Nothing stays charged, in line, ringing or open (law 10)."""
-    effects: list[Effect] = []
-    if session.phase in (Phase.QUEUED, Phase.OFFERED):
-        effects.append(Withdraw())
-    if session.offer is not None:
-        effects += stop_ringing(session, session.offer)
-    if session.assignee is not None:
-        effects.append(Release(session.assignee))
-    effects += [CloseLeg(leg.id, LegEnd.CLOSED) for leg in session.legs if leg.state is not LegState.ENDED]
     closed = replace(
         stop_waiting(session, event.at),
         phase=Phase.CLOSED,
         offer=None,
-        legs=tuple(replace(leg, state=LegState.ENDED) for leg in session.legs),
+        legs=_all_ended(session),
         closed_at=event.at,
         close_reason=reason,
     )
-    return closed, (*effects, EndSession(reason))
+    return closed, (*_letting_go(session), EndSession(reason))
 
 
 def owe(session: Session, event: Event, rules: Rules) -> Step:
     """We lost the citizen, not they us: a call back is owed, and their own return cancels it."""
-    effects: list[Effect] = []
-    if session.phase in (Phase.QUEUED, Phase.OFFERED):
-        effects.append(Withdraw())
-    if session.offer is not None:
-        effects += stop_ringing(session, session.offer)
-    if session.assignee is not None:
-        effects.append(Release(session.assignee))
-    effects += [CloseLeg(leg.id, LegEnd.CLOSED) for leg in session.legs if leg.state is not LegState.ENDED]
     owed = replace(
         stop_waiting(session, event.at),
         phase=Phase.CALLBACK_PENDING,
@@ -51,18 +35,36 @@ def owe(session: Session, event: Event, rules: Rules) -> Step:
         prefer=session.assignee or session.prefer,
         assignee=None,
         assignee_kind=None,
-        legs=tuple(replace(leg, state=LegState.ENDED) for leg in session.legs),
+        legs=_all_ended(session),
     )
     timers = (ClearTimer(ANNOUNCE), ClearTimer(MEDIA), ClearTimer(ASSIGNEE), ClearTimer(IDLE))
-    return owed, (*effects, *timers, SetTimer(CALLBACK, rules.callback_s))
+    return owed, (*_letting_go(session), *timers, SetTimer(CALLBACK, rules.callback_s))
 
 
 def wrap(session: Session, event: Event, rules: Rules) -> Step:
     """The contact is over; the assignee writes it up. A bot has nothing to write."""
     if session.assignee is None or session.assignee_kind is AssigneeKind.BOT:
         return close(session, event, CloseReason.RESOLVED_BY_BOT)
-    closing = tuple(CloseLeg(leg.id, LegEnd.CLOSED) for leg in session.legs if leg.state is not LegState.ENDED)
-    legs = tuple(replace(leg, state=LegState.ENDED) for leg in session.legs)
-    wrapping = replace(session, phase=Phase.WRAPPING, legs=legs)
+    wrapping = replace(session, phase=Phase.WRAPPING, legs=_all_ended(session))
     timers = (ClearTimer(MEDIA), ClearTimer(ASSIGNEE), ClearTimer(IDLE), SetTimer(WRAP, rules.wrap_s))
-    return wrapping, (*closing, Wrap(session.assignee), LetCitizenGo(), *timers)
+    return wrapping, (*_closing_legs(session), Wrap(session.assignee), LetCitizenGo(), *timers)
+
+
+def _letting_go(session: Session) -> tuple[Effect, ...]:
+    """Out of line, silent, charged to nobody, every leg closed."""
+    effects: list[Effect] = []
+    if session.phase in (Phase.QUEUED, Phase.OFFERED):
+        effects.append(Withdraw())
+    if session.offer is not None:
+        effects += stop_ringing(session, session.offer)
+    if session.assignee is not None:
+        effects.append(Release(session.assignee))
+    return (*effects, *_closing_legs(session))
+
+
+def _closing_legs(session: Session) -> tuple[Effect, ...]:
+    return tuple(CloseLeg(leg.id, LegEnd.CLOSED) for leg in session.legs if leg.state is not LegState.ENDED)
+
+
+def _all_ended(session: Session) -> tuple[Leg, ...]:
+    return tuple(replace(leg, state=LegState.ENDED) for leg in session.legs)
