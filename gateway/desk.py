@@ -226,6 +226,14 @@ class Desks:
             self._start(self._forget_parked(desk.agent, session))
             return
         self._show(desk.agent, desk.begin(watched))
+        await self._catch_up(desk, session)
+
+    async def _catch_up(self, desk: DeskState, session: SessionId) -> None:
+        """Take what the log has and the feed has not brought yet: what the agent does next stands on it."""
+        watched = desk.watched.get(session)
+        if watched is None:
+            await self._watch(desk, session)
+            return
         for entry in await chronicle(self._store.log, session, watched.session.version):
             await self._take(desk, entry)
 
@@ -279,7 +287,11 @@ class Desks:
         if offer is not None and offer.medium is Medium.VOICE:
             return Refusal("use_phone")
         verdict = await self._inbox.accept(session, agent, command.token)
-        return 0 if verdict.granted else Refusal(verdict.value)
+        if not verdict.granted:
+            return Refusal(verdict.value)
+        if desk is not None:
+            await self._catch_up(desk, session)
+        return 0
 
     async def _send_file(self, agent: AssigneeId, command: frames.FileSend) -> int | Refusal:
         session = SessionId(command.session)

@@ -1,5 +1,6 @@
 """The desk of an agent, through the real house and a real socket: what they see, and what their commands do."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -8,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from gateway.feed import Feed, Follower
 from session.events import AssigneeAway
 from session.ids import AssigneeId, SessionId
+from session.ports import Entry
 from session.state import Medium
 from tests.conftest import Eventually
 from tests.gateway.living import Living, living
@@ -286,6 +289,28 @@ async def test_chats_of_a_desk_that_stays_away_come_back_to_the_same_agent(desk:
     assert back["session"] == session
     await agent.accept(back)
     await agent.command("msg.send", session=session, text="我回来了")
+
+
+async def test_an_agent_who_writes_at_once_need_not_wait_for_the_feed(
+    desk: Desk, citizen: Citizen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was accepted is theirs with the very next command, however late the news of it travels."""
+    agent, visitor = await desk("8001"), await citizen()
+    await visitor.write("你好")
+    offer = await agent.offer()
+    show, gate = Feed._show, asyncio.Event()
+
+    async def late(feed: Feed, follower: Follower, entry: Entry) -> None:
+        await gate.wait()
+        await show(feed, follower, entry)
+
+    monkeypatch.setattr(Feed, "_show", late)
+    try:
+        await agent.accept(offer)
+        await agent.command("msg.send", session=offer["session"], text="您好")
+    finally:
+        gate.set()
+    await agent.saw("contact.state", session=offer["session"], phase="active")
 
 
 async def test_who_logs_out_leaves_no_chat_behind(town: Living, desk: Desk, citizen: Citizen) -> None:
