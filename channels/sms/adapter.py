@@ -27,7 +27,6 @@ from channels.sms.errors import (
 )
 from channels.sms.keys import Keys
 from channels.sms.notice import Notice, rendered
-from channels.sms.number import SCHEME
 from channels.sms.optout import OptOuts
 from channels.sms.outbox import PREFIX as SENT
 from channels.sms.outbox import Outbox
@@ -38,6 +37,7 @@ from channels.sms.threads import Threads
 from session.address import Address
 from session.errors import YihaoError
 from session.ids import LegId, NodeId, SessionId
+from session.number import SCHEME
 from session.ports import Files, Inbox, SharedState, StoreUnavailable
 from session.state import LegEnd, Medium
 

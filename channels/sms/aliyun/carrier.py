@@ -21,7 +21,7 @@ from channels.sms.callback import Callback, Item, text_of
 from channels.sms.carrier import Fate, Message, Receipt, Reception, Report, Uplink
 from channels.sms.door import Door
 from channels.sms.errors import CallRefused, OutcomeUnknown, SubmitDelayed, SubmitRefused, TemplateNeeded
-from channels.sms.number import national
+from session.number import national
 
 _VERSION = "2017-05-25"
 _DELAYS = ("Throttling", "isv.BUSINESS_LIMIT_CONTROL", "ServiceUnavailable")

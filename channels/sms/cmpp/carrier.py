@@ -17,8 +17,8 @@ from channels.sms.coding import Coding, decode, encode, split
 from channels.sms.errors import Malformed, OutcomeUnknown, SubmitDelayed, SubmitRefused
 from channels.sms.header import Place
 from channels.sms.link import Line
-from channels.sms.number import national
 from channels.sms.segments import PAUSE_S, one_by_one
+from session.number import national
 
 _ASCII, _UCS2, _GBK = 0, 8, 15
 _CODINGS = {_ASCII: Coding.ASCII, _UCS2: Coding.UCS2, _GBK: Coding.GBK}

@@ -1,45 +1,13 @@
-"""Caller identity and normalisation."""
+"""Caller identity."""
 
 from typing import Any
 
 import pytest
 
-from channels.phone.number import caller_of, dialled, normalise
+from channels.phone.number import caller_of, dialled
 from channels.phone.sip.uri import Uri
 from tests.channels.phone.sip.messages import SDP, request
 from tests.channels.phone.sip.test_transactions import parsed
-
-
-@pytest.mark.parametrize(
-    ("written", "normal"),
-    [
-        ("+8613800138000", "+8613800138000"),
-        ("8613800138000", "+8613800138000"),
-        ("008613800138000", "+8613800138000"),
-        ("13800138000", "+8613800138000"),
-        ("013800138000", "+8613800138000"),
-        ("138-0013-8000", "+8613800138000"),
-        ("+861065551234", "+861065551234"),
-        ("+8601065551234", "+861065551234"),
-        ("01065551234", "+861065551234"),
-        ("1065551234", "+861065551234"),
-        ("02165551234", "+862165551234"),
-        ("075588881234", "+8675588881234"),
-        ("75588881234", "+8675588881234"),
-        ("04718881234", "+864718881234"),
-        ("4718881234", "+864718881234"),
-        ("65551234", "+861065551234"),
-        ("+12025550123", "+12025550123"),
-        ("110", "110"),
-        ("12345", "12345"),
-        ("alice", None),
-        ("+", None),
-        ("+1234567890123456789", None),
-        ("１２３", None),
-    ],
-)
-def test_normalise(written: str, normal: str | None) -> None:
-    assert normalise(written, area="10") == normal
 
 
 def caller(*extra: str, is_trunk: bool = True, registered: str | None = None, **changed: Any) -> tuple[str, bool]:
