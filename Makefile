@@ -6,7 +6,7 @@ PIP := .venv/bin/python -m pip install -qq --disable-pip-version-check
 PYTEST := .venv/bin/python -m pytest
 # More than one worker a core makes tests of audio and of timers fail for want of time, not of truth.
 WORKERS := 2
-TEST_PACKAGES := baresip-core sip-tester chromium fonts-wqy-microhei postgresql
+TEST_PACKAGES := baresip-core sip-tester chromium fonts-wqy-microhei postgresql tshark
 # What the targets for longer runs give pytest: one at a time, with time to spare.
 LONG := --long --timeout 7200 -p no:xdist
 

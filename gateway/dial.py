@@ -57,6 +57,8 @@ class Telephone:
         self._sip.parse_message = self._parse_message
         self.status = 0
         """Of the last response to the INVITE; 0 before any."""
+        self.is_acknowledged = False
+        """The ACK is sent: only now may a BYE follow. pyVoIP says `ANSWERED` a moment sooner."""
         self.call: Any = None
         self._invite = ""
 
@@ -104,6 +106,7 @@ class Telephone:
         self.status = int(message.status)
         if self.status < 300:
             self._hear(message)
+            self.is_acknowledged = self.status >= 200
         else:
             self._send(self._within("ACK", message.headers["To"]["tag"]))
             self.call.state = VoIP.CallState.ENDED
@@ -165,7 +168,7 @@ def _talk(telephone: Telephone, arguments: argparse.Namespace, said: bytes) -> b
     end = time.monotonic() + arguments.seconds
     call = telephone.dial(arguments.number)
     try:
-        _wait_until(lambda: call.state != VoIP.CallState.DIALING, arguments.seconds)
+        _wait_until(lambda: telephone.is_acknowledged or call.state == VoIP.CallState.ENDED, arguments.seconds)
         if call.state != VoIP.CallState.ANSWERED:
             _say(f"not answered: {telephone.status}" if telephone.status >= 300 else "not answered in time")
             telephone.hang_up()
