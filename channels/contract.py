@@ -1,12 +1,13 @@
 """What every channel is to the gateway. A Protocol, not a base class; what a channel can do is data.
 
 A channel is given its settings, an `Inbox` and the ports that it asks for, and nothing else. It is opened by an async
-context manager. A new channel is one folder, its section in the configuration, and its mirrored tests.
+context manager (`channels.door`). A new channel is one folder, its section in the configuration, and its mirrored
+tests: docs/add-a-channel.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -65,6 +66,12 @@ class FileLink:
 
 
 Content = Text | FileLink
+
+Timeline = Callable[[SessionId], Awaitable[Sequence[Entry]]]
+"""Reads a session's whole timeline, live and archived, in order and without a gap. Raises `StoreUnavailable`."""
+
+Badge = Callable[[AssigneeId], str]
+"""How an assignee is called before citizens: an agent's number (工号), a bot's name."""
 
 
 class Channel(Protocol):

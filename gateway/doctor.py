@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from config.settings import Settings
-from gateway.doors import lacking
+from gateway.doors import advice, lacking
 from queueing.settings import QueueSettings
 from queueing.store import RedisStore
 from session.errors import YihaoError
@@ -168,12 +168,8 @@ def _web(settings: Settings) -> Iterator[Finding]:
 def _doors(settings: Settings) -> Iterator[Finding]:
     for key in lacking(settings):
         yield Finding(Grade.FAULT, f"{key} is empty", "fill it in, or empty the whole section")
-    if settings.wechat.appid and not settings.wechat.aes_keys:
-        yield Finding(
-            Grade.WARNING,
-            "WeChat's pushes come in the clear, and nothing signs their bodies",
-            "choose the safe mode (安全模式) in the account, and set wechat.aes_keys",
-        )
+    for one in advice(settings):
+        yield Finding(Grade.WARNING, one.what, one.mend)
 
 
 def _dialler(_: Settings) -> Iterator[Finding]:

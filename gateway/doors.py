@@ -1,19 +1,18 @@
-"""Channels that open only where the operator has an account of theirs; without one they are off."""
+"""Channels that open only where the operator has filled in their section; without it they are off."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
+from importlib import import_module
+from pkgutil import walk_packages
 
+import channels
 from channels.contract import Channel
-from channels.wechat.adapter import WeChatChannel
-from channels.wechat.kf.adapter import KfChannel
-from channels.wechat.kf.settings import KfSettings
-from channels.wechat.settings import WeChatSettings
+from channels.door import Advice, Door, Ports
 from config.settings import Settings
-from session.address import Address
 from session.errors import YihaoError
-from session.ports import Files, Inbox, SharedState
 
 
 class HalfFilled(YihaoError):
@@ -24,73 +23,32 @@ class HalfFilled(YihaoError):
         super().__init__(f"{', '.join(lacking)} missing; fill in all of the section, or nothing")
 
 
+@cache
+def doors() -> Sequence[Door]:
+    """That of every folder of `channels` which has an `opening`."""
+    modules = (module.name for module in walk_packages(channels.__path__, f"{channels.__name__}."))
+    return tuple(import_module(name).DOOR for name in modules if name.endswith(".opening"))
+
+
 def lacking(settings: Settings) -> tuple[str, ...]:
     """The keys that are empty beside others of their account that are not."""
-    wechat, kf = settings.wechat, settings.wechat_kf
-    accounts: tuple[dict[str, object], ...] = (
-        {"wechat.appid": wechat.appid, "wechat.secret": wechat.secret, "wechat.token": wechat.token},
-        {
-            "wechat_kf.corpid": kf.corpid,
-            "wechat_kf.open_kfid": kf.open_kfid,
-            "wechat_kf.secret": kf.secret,
-            "wechat_kf.token": kf.token,
-            "wechat_kf.aes_keys": kf.aes_keys,
-        },
-    )
-    return tuple(key for keys in accounts if any(keys.values()) for key, value in keys.items() if not value)
+    return tuple(key for door in doors() for key in door.lacking(getattr(settings, door.section)))
+
+
+def advice(settings: Settings) -> list[Advice]:
+    """What works and should not stay so."""
+    return [one for door in doors() for one in door.advice(getattr(settings, door.section))]
 
 
 @asynccontextmanager
-async def open_doors(
-    settings: Settings, *, inbox: Inbox, shared: SharedState, files: Files
-) -> AsyncIterator[list[Channel]]:
-    """Every account that is filled in, until the end of the block. Raises `HalfFilled`."""
+async def open_doors(settings: Settings, ports: Ports) -> AsyncIterator[list[Channel]]:
+    """Every channel whose section is filled in, until the end of the block. Raises `HalfFilled`."""
     if keys := lacking(settings):
         raise HalfFilled(keys)
-    doors: list[Channel] = []
+    opened: list[Channel] = []
     async with AsyncExitStack() as stack:
-        if settings.wechat.appid:
-            account = WeChatChannel.open(
-                _official_account(settings), inbox=inbox, shared=shared, files=files, on_scan=_scanned
-            )
-            doors.append(await stack.enter_async_context(account))
-        if settings.wechat_kf.open_kfid:
-            service = KfChannel.open(
-                _customer_service(settings), inbox=inbox, shared=shared, files=files, on_scan=_scanned
-            )
-            doors.append(await stack.enter_async_context(service))
-        yield doors
-
-
-def _official_account(settings: Settings) -> WeChatSettings:
-    wechat = settings.wechat
-    return WeChatSettings(
-        appid=wechat.appid,
-        secret=wechat.secret.reveal(),
-        token=wechat.token.reveal(),
-        aes_keys=tuple(key.reveal() for key in wechat.aes_keys),
-        number=settings.sip.number[0],
-        greeting=wechat.greeting,
-        human_key=wechat.human_key,
-        api=wechat.api,
-        media_origins=wechat.media_origins,
-    )
-
-
-def _customer_service(settings: Settings) -> KfSettings:
-    kf = settings.wechat_kf
-    account = WeChatSettings(
-        appid=kf.open_kfid,
-        secret=kf.secret.reveal(),
-        token=kf.token.reveal(),
-        aes_keys=tuple(key.reveal() for key in kf.aes_keys),
-        number=settings.sip.number[0],
-        path=kf.path,
-        greeting=kf.greeting,
-        api=kf.api,
-    )
-    return KfSettings(corpid=kf.corpid, account=account)
-
-
-async def _scanned(_: Address, __: str) -> None:
-    """No QR code of ours is shown to anybody yet: a scan leads to no session."""
+        for door in doors():
+            section = getattr(settings, door.section)
+            if door.is_wanted(section):
+                opened.append(await stack.enter_async_context(door.open(section, ports)))
+        yield opened

@@ -19,8 +19,12 @@ class Feed:
     """One task a node. A follower that fails is logged and misses that entry; it holds up nobody."""
 
     def __init__(self, source: Log, followers: Sequence[Follower]) -> None:
-        self._log, self._followers = source, followers
+        self._log, self._followers = source, list(followers)
         self.cursor = "$"
+
+    def show_to(self, follower: Follower) -> None:
+        """One more follower. Before `run` it misses nothing since `start`."""
+        self._followers.append(follower)
 
     async def start(self) -> None:
         """Fix the place from which to read, before anything can be committed that must be seen."""

@@ -24,7 +24,8 @@ from accounts.roster import Roster
 from bots.guide import Guide
 from bots.hours import BusinessHours
 from bots.runner import BotRunner
-from channels.contract import Channel
+from channels.contract import Channel, FollowsTimeline
+from channels.door import Ports
 from channels.phone.adapter import PhoneChannel
 from channels.phone.settings import PhoneSettings
 from channels.webchat.adapter import WebChatChannel
@@ -175,14 +176,16 @@ class _Builder:
             lambda: {phone.name: phone.calls, webchat.name: webchat.open_sockets},
             lambda: engine.packets_lost,
         )
-        feed = Feed(self._store.log, _followers(mailboxes, webchat.follow, desks.follow, bots.follow, measures.follow))
+        feed = Feed(self._store.log, _followers(mailboxes, desks.follow, bots.follow, measures.follow))
         await feed.start()
         self._channels[webchat.name] = await enter(webchat)
         desk_sockets = await enter(self._desk_sockets(desks))
         with _listening("sip", settings.sip.host, settings.sip.port):
             self._channels[phone.name] = await enter(phone)
-        doors = open_doors(settings, inbox=inbox, shared=self._store.shared, files=self._files)
-        self._channels |= {door.name: door for door in await enter(doors)}
+        self._channels |= {door.name: door for door in await enter(open_doors(settings, self._ports(inbox)))}
+        for channel in self._channels.values():
+            if isinstance(channel, FollowsTimeline):
+                feed.show_to(channel.follow)
         archiver = Archiver(self._store.log, self._store.shared, self._history, holder=self._node)
         self._stack.push_async_callback(node.leave)
         self._stack.push_async_callback(desks.stop)
@@ -304,6 +307,19 @@ class _Builder:
             whose,
             self._keys.resume_key.reveal().encode(),
             replace(DESK, origins=tuple(self._settings.http.origins)),
+        )
+
+    def _ports(self, inbox: StoreInbox) -> Ports:
+        return Ports(
+            node=self._node,
+            number=self._settings.sip.number[0],
+            pepper=self._keys.pepper.reveal().encode(),
+            inbox=inbox,
+            shared=self._store.shared,
+            files=self._files,
+            lines=self._store.queue,
+            timeline=self._timeline,
+            badge=self._staff.badge,
         )
 
     def _engine(self) -> Engine:

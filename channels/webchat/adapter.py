@@ -11,14 +11,13 @@ from typing import Self
 
 from aiohttp import web
 
-from channels.contract import Capabilities, Content
+from channels.contract import Badge, Capabilities, Content, Timeline
 from channels.webchat.answers import refused
 from channels.webchat.conversation import Conversation
 from channels.webchat.errors import BodyMalformed, OriginForeign, TooOften
 from channels.webchat.places import Places
-from channels.webchat.ports import Ports, Timeline, TypingSeen
+from channels.webchat.ports import Ports, TypingSeen
 from channels.webchat.settings import WebChatSettings
-from channels.webchat.translate import Badge
 from channels.webchat.uploads import Uploads
 from channels.webchat.visitor import SCHEME, Visitors, new_visitor
 from realtime import citizen

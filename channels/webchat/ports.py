@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from channels.contract import Badge, Timeline
 from channels.webchat.settings import WebChatSettings
-from channels.webchat.translate import Badge
 from session.ids import NodeId, SessionId
-from session.ports import Entry, Inbox, SharedState
-
-Timeline = Callable[[SessionId], Awaitable[Sequence[Entry]]]
-"""Reads a session's whole timeline, live and archived, in order and without a gap. Raises `StoreUnavailable`."""
+from session.ports import Inbox, SharedState
 
 TypingSeen = Callable[[SessionId], None]
 """Told that a citizen writes, so that whoever has the session is shown it. Takes no time."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from channels.contract import Badge
 from channels.webchat.translate import (
-    Badge,
     is_from,
     is_further,
     message_frame,

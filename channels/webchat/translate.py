@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from channels.contract import Badge
 from realtime.citizen import (
     Assignee,
     File,
@@ -17,12 +16,8 @@ from realtime.citizen import (
 )
 from realtime.citizen import Standing as StandingView
 from session import events as ev
-from session.ids import AssigneeId
 from session.state import AssigneeKind, Party, Session
 from session.state import Phase as SessionPhase
-
-Badge = Callable[[AssigneeId], str]
-"""How an assignee is called before citizens: an agent's number (工号), a bot's name."""
 
 PHASES: dict[SessionPhase, Phase] = {
     SessionPhase.NEW: "waiting",

@@ -7,21 +7,21 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from channels.door import filled
 from channels.wechat.adapter import WeChatChannel
 from channels.wechat.kf.adapter import KfChannel
 from channels.wechat.settings import WeChatSettings
 from config.loading import load
 from config.printing import effective
 from config.settings import Settings
-from gateway.doors import HalfFilled, lacking, open_doors
+from gateway.doors import HalfFilled, doors, lacking, open_doors
 from queueing.memory import MemoryStore
 from session.ids import NodeId
-from storage.files import FileStore
 from tests.channels.wechat.rig import APPID, KEY, OLD_KEY, OPENID, SECRET, TOKEN, Wire, signed
 from tests.channels.wechat.standin import WeChatApi, serving
 from tests.conftest import Eventually
 from tests.gateway.living import living
-from tests.gateway.town import post_on
+from tests.gateway.town import ports_on, post_on
 
 PATH = "/api/wechat/push"
 OFFICIAL = ("wechat.appid=wx1", "wechat.secret=an-app-secret", "wechat.token=a-token", f"wechat.aes_keys={KEY}")
@@ -38,9 +38,9 @@ def _settings(*sets: str) -> Settings:
 async def _opened(folder: Path, settings: Settings) -> dict[type, list[str]]:
     store = MemoryStore()
     post = post_on(store, NodeId("node"))
-    async with open_doors(settings, inbox=post.inbox, shared=store.shared, files=FileStore(folder / "files")) as doors:
-        found = {type(door): [route.path for route in door.routes() if hasattr(route, "path")] for door in doors}
-        assert len({door.name for door in doors}) == len(doors)
+    async with open_doors(settings, ports_on(store, post, folder)) as channels:
+        found = {type(one): [route.path for route in one.routes() if hasattr(route, "path")] for one in channels}
+        assert len({one.name for one in channels}) == len(channels)
     await post.mailboxes.stop()
     return found
 
@@ -74,6 +74,22 @@ def test_the_defaults_are_the_channels_own() -> None:
     configured, own = _settings().wechat, WeChatSettings("wx1", "s", "t")
     for name in ("greeting", "human_key", "api", "media_origins"):
         assert getattr(configured, name) == getattr(own, name)
+
+
+def test_every_door_has_its_section_in_the_configuration() -> None:
+    """And every key that it asks for; so a channel is one folder, its section, and its tests."""
+    settings = _settings()
+    for door in doors():
+        section = getattr(settings, door.section)
+        assert not door.is_wanted(section), "off until somebody fills it in"
+        assert not list(door.lacking(section))
+        assert not list(door.advice(section))
+
+
+def test_a_channels_settings_are_what_its_section_says_secrets_revealed() -> None:
+    settings = filled(WeChatSettings, _settings(*OFFICIAL).wechat, number="12345", greeting="你好")
+    assert (settings.appid, settings.secret, settings.aes_keys) == ("wx1", "an-app-secret", (KEY,))
+    assert settings.greeting == "你好", "what the house says stands above the section"
 
 
 async def test_a_sealed_push_becomes_a_session_and_the_desks_answer_goes_out(

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from aiohttp import web
 
 from channels.contract import Capabilities, Channel, Content
+from channels.door import Ports
 from gateway.feed import Feed
 from gateway.inbox import StoreInbox
 from gateway.mailboxes import Mailboxes
@@ -24,6 +26,7 @@ from session.ids import AssigneeId, LegId, MessageId, NodeId, RecordingId, Sessi
 from session.ports import Contact
 from session.rules import Rules
 from session.state import AssigneeKind, Leg, LegEnd, Medium, Party, Phase, Session
+from storage.files import FileStore
 
 CALLS, CHATS, LETTERS = "calls", "chats", "letters"
 PATIENT = Rules(announce_s=(3600.0,))
@@ -158,6 +161,21 @@ def post_on(store: Store, name: str, rules: Rules = PATIENT) -> Post:
     mailboxes.perform = performer.perform
     node = Node(store, node_id, mailboxes, performer, channels, metrics)
     return Post(node_id, store, node, mailboxes, inbox, performer, metrics, telephone, chat, letters)
+
+
+def ports_on(store: Store, post: Post, folder: Path) -> Ports:
+    """What the house gives to channels that open by their section."""
+    return Ports(
+        node=post.id,
+        number="12345",
+        pepper=b"a pepper that only tests have",
+        inbox=post.inbox,
+        shared=store.shared,
+        files=FileStore(folder / "files"),
+        lines=store.queue,
+        timeline=store.log.read,
+        badge=str,
+    )
 
 
 @asynccontextmanager
