@@ -11,7 +11,8 @@ from contextlib import suppress
 from gateway import desk_view
 from gateway.chronicle import chronicle
 from gateway.desk_state import DeskState, Watched
-from queueing.contract import AssigneeView, Presence, Profile, Store
+from gateway.staff import Staff
+from queueing.contract import AssigneeView, Presence, Store
 from queueing.errors import UnknownAssignee
 from realtime import desk as frames
 from realtime.link import Link
@@ -46,8 +47,6 @@ REACH_TTL_S = 10.0
 REFRESH_S = 3.0
 LOOK_S = 1.0
 
-Account = Callable[[AssigneeId], Awaitable[tuple[Profile, str] | None]]
-"""An agent's profile and extension; None for one who is no more."""
 Typing = Callable[[SessionId], None]
 
 
@@ -64,12 +63,12 @@ class Desks:
         node: NodeId,
         inbox: Inbox,
         files: Files,
-        account: Account,
+        staff: Staff,
         rules: Rules,
         rescind_after_s: float,
     ) -> None:
         self._store, self._node, self._inbox, self._files = store, node, inbox, files
-        self._account, self._rules = account, rules
+        self._staff, self._rules = staff, rules
         self.tell_typing: Typing = _told_nobody
         """Set once: the channel that shows the citizen that the agent writes."""
         self._rescind_after_s = rescind_after_s
@@ -199,7 +198,7 @@ class Desks:
 
         The queue hears of the desk once its socket is up (`connected`): an offer made sooner would be shown to nobody.
         """
-        account = await self._account(agent)
+        account = await self._staff.account(agent)
         if account is None:
             raise UnknownAssignee(agent)
         profile, extension = account
@@ -270,7 +269,7 @@ class Desks:
         if presence is not Presence.READY and not command.reason.strip():
             return Refusal("reason_needed")
         try:
-            view = await self._store.queue.present(agent, presence, command.reason)
+            view = await self._staff.present(agent, presence, command.reason)
         except UnknownAssignee:
             return Refusal("forbidden")
         self._show(agent, self._desks[agent].look(view))

@@ -20,6 +20,7 @@ from accounts.demo import seed_demo
 from accounts.errors import NotLoggedIn
 from accounts.logins import Logins
 from accounts.passwords import Passwords
+from accounts.presence import PresenceLog
 from accounts.roster import Roster
 from bots.guide import Guide
 from bots.hours import BusinessHours
@@ -159,7 +160,7 @@ class _Builder:
         self._rulebook = await Rulebook.open(database)
         self._roster = Roster(database, self._stack.enter_context(Passwords()), realm=settings.sip.realm)
         credentials = await self._seed()
-        self._staff = Staff(self._roster, self._store.queue)
+        self._staff = Staff(self._roster, PresenceLog(database), self._store)
         self._history = History(database)
         self._files = FileStore(settings.data / "files")
         self._recordings = await enter(RecordingStore(settings.recordings_folder))
@@ -254,7 +255,7 @@ class _Builder:
             self._node,
             inbox,
             self._files,
-            self._staff.account,
+            self._staff,
             self._settings.session,
             self._settings.agents.rescind_after_s,
         )
@@ -335,7 +336,7 @@ class _Builder:
         settings = self._settings
         reach = TelephonesReach(
             self._store,
-            self._staff.look,
+            self._staff,
             ready_on_register=settings.agents.ready_on_register,
             ttl_s=settings.sip.register_max_s + 60.0,
         )

@@ -1,4 +1,4 @@
-"""Keeps the queue's roster in step with the accounts: who is added, changed or disabled is so within seconds."""
+"""The agents as the queue knows them: in step with the accounts within seconds, and what they choose is noted."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import logging
 
 from accounts.agent import Agent
+from accounts.presence import PresenceLog, PresenceNote
 from accounts.roster import Roster
-from queueing.contract import Profile, Queue
+from queueing.contract import AssigneeView, Presence, Profile, Store
 from session.errors import YihaoError
 from session.ids import AssigneeId
 from session.state import AssigneeKind
@@ -20,8 +21,9 @@ LOOK_S = 2.0
 class Staff:
     """The agents that this node has enlisted."""
 
-    def __init__(self, roster: Roster, queue: Queue) -> None:
-        self._roster, self._queue = roster, queue
+    def __init__(self, roster: Roster, presences: PresenceLog, store: Store) -> None:
+        self._roster, self._presences = roster, presences
+        self._queue, self._clock = store.queue, store.shared.now
         self._enlisted: dict[AssigneeId, Profile] | None = None
         """None until the first look: then also those whom an earlier process, or another, has enlisted."""
         self._badges: dict[AssigneeId, str] = {}
@@ -52,6 +54,18 @@ class Staff:
         if agent is None or agent.disabled:
             return None
         return profile_of(agent), agent.extension or ""
+
+    async def present(self, login: AssigneeId, presence: Presence, reason: str = "") -> AssigneeView:
+        """An agent's own choice, and a note of it (考勤). One that cannot be noted is chosen all the same.
+
+        Raises `UnknownAssignee`.
+        """
+        view = await self._queue.present(login, presence, reason)
+        try:
+            await self._presences.append(PresenceNote(login, await self._clock(), presence, reason))
+        except YihaoError as error:
+            log.warning("presence not noted", extra={"why": type(error).__name__})
+        return view
 
     async def run(self) -> None:
         """Look until cancelled."""

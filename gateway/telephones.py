@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from gateway.staff import Staff
 from queueing.contract import Presence, Store
 from queueing.errors import UnknownAssignee
 from session.ids import AssigneeId
@@ -16,24 +16,21 @@ VIA = "telephone"
 class TelephonesReach:
     """The `session.ports.Reachability` of the registrar."""
 
-    def __init__(
-        self, store: Store, look: Callable[[], Awaitable[None]], *, ready_on_register: bool, ttl_s: float
-    ) -> None:
-        """`look` brings the queue's roster up to date: an account may be younger than the last look."""
-        self._store, self._look, self._ready, self._ttl_s = store, look, ready_on_register, ttl_s
+    def __init__(self, store: Store, staff: Staff, *, ready_on_register: bool, ttl_s: float) -> None:
+        self._store, self._staff, self._ready, self._ttl_s = store, staff, ready_on_register, ttl_s
 
     async def registered(self, assignee: AssigneeId, *, first: bool) -> None:
         """See the port. Where the setting says so, the first registration after an absence makes them ready."""
         try:
             await self._reach(assignee)
         except UnknownAssignee:
-            await self._look()
+            await self._staff.look()  # the account may be younger than the last look
             with suppress(UnknownAssignee):  # an account that was taken away a moment ago
                 await self._reach(assignee)
                 first = True
         if first and self._ready:
             with suppress(UnknownAssignee):
-                await self._store.queue.present(assignee, Presence.READY)
+                await self._staff.present(assignee, Presence.READY)
 
     async def _reach(self, assignee: AssigneeId) -> None:
         await self._store.queue.reach(assignee, VIA, frozenset({Medium.VOICE}), ttl_s=self._ttl_s)
