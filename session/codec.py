@@ -20,6 +20,7 @@ from session import effects as ef
 from session import events as ev
 from session.address import Address
 from session.errors import YihaoError
+from session.later import is_later
 from session.state import Session
 
 VERSION = 1
@@ -182,16 +183,31 @@ def _plain(value: Any) -> Any:
         return [_plain(one) for one in value]
     names = _names(kind)
     if names is not None:
-        return str(value) if kind is Address else {name: _plain(getattr(value, name)) for name in names}
+        return str(value) if kind is Address else _map(value, kind, names)
     if isinstance(value, Mapping):
         return {key: _plain(one) for key, one in value.items()}
     return value.value if isinstance(value, Enum) else value
 
 
+def _map(value: Any, kind: Any, names: tuple[str, ...]) -> Mapping[str, Any]:
+    plain = {name: _plain(getattr(value, name)) for name in names}
+    for name, default in _later(kind):
+        grown = getattr(value, name)
+        if grown != default:
+            plain[name] = _plain(grown)
+    return plain
+
+
 @cache
 def _names(kind: Any) -> tuple[str, ...] | None:
-    """The fields of a dataclass; None for what is none."""
-    return tuple(one.name for one in fields(kind)) if is_dataclass(kind) else None
+    """The fields of a dataclass that are always written; None for what is none."""
+    return tuple(one.name for one in fields(kind) if not is_later(one)) if is_dataclass(kind) else None
+
+
+@cache
+def _later(kind: Any) -> tuple[tuple[str, Any], ...]:
+    """The fields that it has grown, each with the default that is not written."""
+    return tuple((one.name, one.default) for one in fields(kind) if is_later(one))
 
 
 def _build(kind: type, values: Mapping[str, Any]) -> Any:

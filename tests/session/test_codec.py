@@ -1,7 +1,7 @@
 """The wire: golden bytes, round trips, and a typed error for all else."""
 
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
 import msgpack
 import pytest
@@ -27,6 +27,7 @@ from session.codec import (
     encode_session,
     tag_of,
 )
+from session.later import is_later, later
 from session.machine import replay
 from session.rules import Rules
 from session.state import Session
@@ -152,7 +153,21 @@ def test_spoiled_bytes_are_read_or_refused_by_type(index: int, cut: int, flip: i
 
 def test_a_snapshot_holds_every_field_of_a_session() -> None:
     fields_written = msgpack.unpackb(encode_session(SNAPSHOT_SAMPLE))[2]
-    assert set(fields_written) == {one.name for one in fields(Session)}
+    assert set(fields_written) == {one.name for one in fields(Session) if not is_later(one)}
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    name: str
+    size: int = later(0)
+
+
+def test_what_a_value_has_grown_is_written_only_where_it_says_something() -> None:
+    """So the bytes of before stay as they were, and are read."""
+    assert codec._plain(Grown("a")) == {"name": "a"}
+    assert codec._plain(Grown("a", 2)) == {"name": "a", "size": 2}
+    for value in (Grown("a"), Grown("a", 2)):
+        assert codec._build(Grown, codec._plain(value)) == value
 
 
 def test_effects_come_back() -> None:
