@@ -45,6 +45,11 @@ class Capabilities:
     """It is fed the session's timeline (`FollowsTimeline`) and needs no `send`."""
     longest_text: int
 
+    @property
+    def is_letters(self) -> bool:
+        """No connection could be cut: a leg is no node's own, and every node sends to it."""
+        return self.medium is Medium.MESSAGE
+
 
 @dataclass(frozen=True, slots=True)
 class Text:

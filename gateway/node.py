@@ -122,6 +122,8 @@ class Node:
 
     async def _mourn(self, session: Session, leg: Leg) -> None:
         channel = self._channels.get(leg.channel)
+        if channel is not None and channel.capabilities.is_letters:
+            return
         survives = channel is not None and channel.capabilities.survives_node
         event: Event = LegAway(leg=leg.id) if survives else LegClosed(leg=leg.id, reason=LegEnd.NODE_LOST)
         await self._post(session.id, event, f"mourn:{leg.owner}:{leg.id}")

@@ -41,10 +41,14 @@ class Performer:
         leg = session.leg(_leg_of(effect))
         if leg is None:
             return
-        if leg.owner != self._node:
+        if leg.owner != self._node and not self._is_letters(leg):
             await self._store.mailboxes.send(leg.owner, (session.id, name, effect))
             return
         await self._perform_here(session, name, effect, leg)
+
+    def _is_letters(self, leg: Leg) -> bool:
+        channel = self._channels.get(leg.channel)
+        return channel is not None and channel.capabilities.is_letters
 
     async def passed(self, session_id: SessionId, name: str, effect: LegEffect) -> None:
         """An effect that another node's mailbox asked for."""

@@ -12,13 +12,23 @@ from queueing.errors import StaleFence
 from queueing.memory import MemoryStore
 from queueing.store import RedisStore
 from session.address import Address
-from session.events import AssigneeAway, AssigneeBack, LegAway, LegClosed, LegsJoined, NoteAdded, OfferMade, TimerFired
-from session.ids import AssigneeId, NodeId, SessionId
+from session.events import (
+    AssigneeAway,
+    AssigneeBack,
+    LegAway,
+    LegClosed,
+    LegsJoined,
+    NoteAdded,
+    OfferMade,
+    TextSent,
+    TimerFired,
+)
+from session.ids import AssigneeId, MessageId, NodeId, SessionId
 from session.ports import Contact, StoreUnavailable, Verdict
 from session.rules import Rules
-from session.state import LegEnd, LegState, Medium, Phase
+from session.state import AssigneeKind, LegEnd, LegState, Medium, Phase
 from tests.conftest import Eventually
-from tests.gateway.town import Post, a_call, a_chat, agents_leg, hire, open_post, post_on
+from tests.gateway.town import LETTERS, Post, a_call, a_chat, agents_leg, hire, open_post, post_on
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +106,25 @@ async def test_a_leg_is_mourned_by_whoever_has_its_mailbox(store: RedisStore, ev
 
 def _as(contact: Contact, visitor: str) -> Contact:
     return replace(contact, address=Address("web", visitor))
+
+
+async def test_letters_outlive_the_node_that_took_them(store: RedisStore, eventually: Eventually) -> None:
+    """There is no connection that could be cut: nobody is away, and the answer goes out at once by another node."""
+    async with open_post(store, "alive") as here:
+        async with open_post(store, "dies") as there:
+            letter = await there.inbox.open(a_chat(channel=LETTERS))
+            await eventually(lambda: there.absorbed(letter.session))
+            chat = await there.inbox.open(a_chat("visitor-2"))
+            await there.die()
+        await eventually(lambda: here.mailboxes.holds(letter.session))
+        await here.inbox.post(
+            letter.session,
+            TextSent(by=AssigneeId("8001"), kind=AssigneeKind.AGENT, message=MessageId("m1"), text="您好"),
+        )
+        await eventually(lambda: here.letters.of("send"))
+        await eventually(lambda: here.said(chat.session, LegAway))
+        assert not await here.said(letter.session, LegAway)
+        assert (await here.session(letter.session)).legs[0].state is LegState.LIVE
 
 
 async def test_a_stalled_node_drops_its_mailboxes(
