@@ -24,3 +24,9 @@ RecordingId = NewType("RecordingId", str)
 
 FileId = NewType("FileId", str)
 """One file that somebody sent, kept by the gateway."""
+
+PersonId = NewType("PersonId", str)
+"""One citizen as they are known by their addresses; a ULID."""
+
+LinkId = NewType("LinkId", str)
+"""One link between two addresses of a citizen; a ULID."""

@@ -19,13 +19,14 @@ from sqlalchemy import (
     bindparam,
     insert,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from session.address import Address
 from session.codec import decode_event, decode_session, encode_event, encode_session, tag_of
-from session.events import SessionOpened
+from session.events import Event, LegOpened, SessionOpened
 from session.ids import AssigneeId, SessionId
 from session.ports import Entry
 from storage.database import Database
@@ -77,6 +78,15 @@ EVENTS = Table(
 )
 """No foreign key to `sessions`: an event is kept even where the opening of its session was lost."""
 
+SESSION_ADDRESSES = Table(
+    "session_addresses",
+    METADATA,
+    Column("address", String(320), nullable=False),
+    Column("session", String(64), nullable=False),
+    PrimaryKeyConstraint("address", "session"),
+)
+"""Every address that a session has had: a citizen may begin by text and go on in a chat."""
+
 CURSORS = Table(
     "cursors",
     METADATA,
@@ -110,10 +120,12 @@ class History:
         return found[0] if found else None
 
     async def sessions_of(
-        self, citizen: Address, *, limit: int = 50, before: SessionId | None = None
+        self, *addresses: Address, limit: int = 50, before: SessionId | None = None
     ) -> list[SessionRecord]:
-        """A citizen's sessions, the newest first; the next page is `before` the last one's id."""
-        return await self._records(_newest(limit, before).where(SESSIONS.c.citizen == str(citizen)))
+        """The sessions of a citizen's addresses, the newest first; the next page is `before` the last one's id."""
+        theirs = SESSION_ADDRESSES.c.address.in_([str(one) for one in addresses])
+        had = select(SESSION_ADDRESSES.c.session).where(theirs)
+        return await self._records(_newest(limit, before).where(SESSIONS.c.id.in_(had)))
 
     async def recent(
         self, *, limit: int = 50, before: SessionId | None = None, assignee: AssigneeId | None = None
@@ -150,6 +162,7 @@ class History:
             if missing and not holes:
                 raise EarlierMissing(missing)
             await connection.execute(insert(EVENTS), [_event_row(entry) for entry in fresh])
+            await _note_addresses(connection, fresh)
             await _write_rows(connection, records, _folded(records, fresh))
             return len(fresh)
 
@@ -208,6 +221,28 @@ def _folded(records: Mapping[SessionId, SessionRecord], fresh: Sequence[Entry]) 
         elif record is not None and entry.version == record.session.version + 1:
             grown[entry.session] = record.after(entry.event)
     return grown
+
+
+async def _note_addresses(connection: AsyncConnection, fresh: Sequence[Entry]) -> None:
+    """The addresses that these entries have brought to their sessions."""
+    brought = {(str(address), entry.session) for entry in fresh for address in _brought_by(entry.event)}
+    pair = tuple_(SESSION_ADDRESSES.c.address, SESSION_ADDRESSES.c.session)
+    for start in range(0, len(wanted := sorted(brought)), _CHUNK):
+        chunk = wanted[start : start + _CHUNK]
+        known = await connection.execute(select(SESSION_ADDRESSES).where(pair.in_(chunk)))
+        new = sorted(set(chunk) - {(row.address, SessionId(row.session)) for row in known})
+        if new:
+            rows = [{"address": address, "session": session} for address, session in new]
+            await connection.execute(insert(SESSION_ADDRESSES), rows)
+
+
+def _brought_by(event: Event) -> tuple[Address, ...]:
+    match event:
+        case SessionOpened():
+            return (event.citizen,)
+        case LegOpened() if event.leg.address is not None:
+            return (event.leg.address,)
+    return ()
 
 
 async def _write_rows(
