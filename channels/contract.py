@@ -135,3 +135,20 @@ class CarriesAudio(Protocol):
     async def join(self, session: SessionId, citizen_leg: LegId, assignee_leg: LegId, recording: RecordingId) -> None:
         """Let both hear each other and record them; posts `LegsJoined` and what became of the recording."""
         ...
+
+
+@runtime_checkable
+class HandlesCalls(Protocol):
+    """A channel on whose calls an assignee may act from elsewhere than their telephone. `leg` is the citizen's."""
+
+    async def hold(self, leg: LegId, *, held: bool) -> None:
+        """Let the citizen hear music and the assignee nothing, or both each other again; posts `LegHeld`."""
+        ...
+
+    async def mute(self, leg: LegId, *, muted: bool) -> None:
+        """Let the assignee not be heard, or be heard again; posts `LegMuted`."""
+        ...
+
+    async def press(self, leg: LegId, digits: str, turn: int) -> None:
+        """Send digits to the far end; a `turn` that is not higher than the last was sent before."""
+        ...

@@ -23,10 +23,13 @@ from session.events import (
     AssigneeAway,
     AssigneeBack,
     ContactFinished,
+    DigitsRequested,
     Event,
     FileSent,
+    HoldRequested,
     MessageDelivered,
     MessageRead,
+    MuteRequested,
     NoteAdded,
     OfferMade,
     SessionParked,
@@ -34,6 +37,7 @@ from session.events import (
     TextSent,
     WrapFinished,
 )
+from session.handling import call_of
 from session.ids import AssigneeId, FileId, MessageId, NodeId, SessionId
 from session.ports import Entry, Files, Inbox, StoreUnavailable
 from session.rules import Rules
@@ -47,6 +51,7 @@ REACH_TTL_S = 10.0
 REFRESH_S = 3.0
 LOOK_S = 1.0
 
+_ON_A_CALL = (frames.CallHold, frames.CallMute, frames.CallDigits)
 Typing = Callable[[SessionId], None]
 
 
@@ -107,6 +112,8 @@ class Desks:
         session = SessionId(str(getattr(command, "session", "")))
         if event is None or not self._has(agent, session):
             return Refusal("not_yours")
+        if isinstance(command, _ON_A_CALL) and not self._talks(agent, session):
+            return Refusal("no_call")
         version = await self._post(agent, session, event, command)
         if isinstance(event, SessionParked):
             await self._remember_parked(agent, session)
@@ -264,6 +271,11 @@ class Desks:
         watched = desk.watched.get(session) if desk else None
         return desk is not None and watched is not None and desk.has(watched.session)
 
+    def _talks(self, agent: AssigneeId, session: SessionId) -> bool:
+        """Whether the agent is on the citizen's call now."""
+        watched = self._desks[agent].watched[session]
+        return call_of(watched.session, agent) is not None
+
     async def _present(self, agent: AssigneeId, command: frames.PresenceSet) -> int | Refusal:
         presence = Presence(command.presence)
         if presence is not Presence.READY and not command.reason.strip():
@@ -403,6 +415,10 @@ class Desks:
 
 def _event_of(agent: AssigneeId, command: Command) -> Event | None:
     """The event that a command is, where it is one."""
+    return _act(agent, command) or _handling(agent, command)
+
+
+def _act(agent: AssigneeId, command: Command) -> Event | None:
     match command:
         case frames.MessageSend():
             return TextSent(by=agent, kind=AssigneeKind.AGENT, message=MessageId(command.id), text=command.text)
@@ -418,4 +434,15 @@ def _event_of(agent: AssigneeId, command: Command) -> Event | None:
             return SessionResumed(by=agent)
         case frames.WrapSave():
             return WrapFinished(by=agent, kind=command.kind, note=command.note)
+    return None
+
+
+def _handling(agent: AssigneeId, command: Command) -> Event | None:
+    match command:
+        case frames.CallHold():
+            return HoldRequested(by=agent, held=command.held)
+        case frames.CallMute():
+            return MuteRequested(by=agent, muted=command.muted)
+        case frames.CallDigits():
+            return DigitsRequested(by=agent, digits=command.digits)
     return None

@@ -41,7 +41,7 @@ def who(by: AssigneeId, kind: AssigneeKind) -> frames.Who:
 
 def entry_of(event: ev.Event) -> frames.TimelineEntry | None:
     """How one event is drawn; None for one that is not for show."""
-    return _word(event) or _call(event) or _offer(event) or _act(event)
+    return _word(event) or _call(event) or _recording(event) or _offer(event) or _act(event)
 
 
 def _word(event: ev.Event) -> frames.TimelineEntry | None:
@@ -86,8 +86,22 @@ def _call(event: ev.Event) -> frames.TimelineEntry | None:
         case ev.LegHeld():
             what: Literal["held", "unheld"] = "held" if event.held else "unheld"
             return frames.LegEntry(at=event.at, who=SYSTEM, leg=event.leg, what=what)
+        case ev.LegMuted():
+            heard: Literal["muted", "unmuted"] = "muted" if event.muted else "unmuted"
+            return frames.LegEntry(at=event.at, who=SYSTEM, leg=event.leg, what=heard)
         case ev.LegsJoined():
             return frames.LegEntry(at=event.at, who=SYSTEM, leg=event.assignee_leg, what="joined")
+        case ev.DigitPressed():
+            return frames.EventEntry(at=event.at, who=CITIZEN, what="digit", detail=event.digit)
+        case ev.DigitsRequested():
+            return frames.EventEntry(at=event.at, who=_agent(event.by), what="digits_sent", detail=event.digits)
+        case ev.PlaceAnnounced():
+            return frames.EventEntry(at=event.at, who=SYSTEM, what="place", detail=str(event.position))
+    return None
+
+
+def _recording(event: ev.Event) -> frames.TimelineEntry | None:
+    match event:
         case ev.RecordingStarted():
             return frames.RecordingEntry(at=event.at, who=SYSTEM, recording=event.recording, what="started")
         case ev.RecordingFinished():
@@ -99,10 +113,15 @@ def _call(event: ev.Event) -> frames.TimelineEntry | None:
                 duration_s=event.duration_s,
                 whole=event.whole,
             )
-        case ev.DigitPressed():
-            return frames.EventEntry(at=event.at, who=CITIZEN, what="digit", detail=event.digit)
-        case ev.PlaceAnnounced():
-            return frames.EventEntry(at=event.at, who=SYSTEM, what="place", detail=str(event.position))
+        case ev.RecordingMarked():
+            return frames.RecordingEntry(
+                at=event.at,
+                who=SYSTEM,
+                recording=event.recording,
+                what="marked",
+                mark=event.mark.value,
+                at_s=event.at_s,
+            )
     return None
 
 

@@ -10,11 +10,23 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from channels.contract import CarriesAudio, Channel, ChannelError, Content, FileLink, Text
+from channels.contract import CarriesAudio, Channel, ChannelError, Content, FileLink, HandlesCalls, Text
 from gateway.metrics import Metrics
 from queueing.contract import Store
 from session.audio import Announcement
-from session.effects import AnnouncePlace, CloseLeg, Deliver, Join, LegEffect, Play, Ring, StopRinging
+from session.effects import (
+    AnnouncePlace,
+    CloseLeg,
+    Deliver,
+    Hold,
+    Join,
+    LegEffect,
+    Mute,
+    Play,
+    Press,
+    Ring,
+    StopRinging,
+)
 from session.errors import YihaoError
 from session.events import Event, FileSent, PlaceAnnounced, TextSent
 from session.ids import LegId, NodeId, SessionId
@@ -78,6 +90,10 @@ class Performer:
                 await self._deliver(session, name, effect, channel)
             case CloseLeg():
                 await channel.close_leg(session.id, effect.leg, effect.reason)
+            case Hold() | Mute() | Press():
+                if not isinstance(channel, HandlesCalls):
+                    raise CannotCarryAudio(channel.name)
+                await _handle(effect, channel)
             case _:
                 if not isinstance(channel, CarriesAudio):
                     raise CannotCarryAudio(channel.name)
@@ -113,6 +129,16 @@ class Performer:
             content = _content(entry.event)
             if content is not None:
                 await channel.send(session.id, effect.leg, content)
+
+
+async def _handle(effect: Hold | Mute | Press, channel: HandlesCalls) -> None:
+    match effect:
+        case Hold():
+            await channel.hold(effect.leg, held=effect.held)
+        case Mute():
+            await channel.mute(effect.leg, muted=effect.muted)
+        case Press():
+            await channel.press(effect.leg, effect.digits, effect.turn)
 
 
 def _content(event: Event) -> Content | None:

@@ -49,6 +49,7 @@ class _Place:
     sdp_version: int = 0
     offered: tuple[Format, ...] | None = None
     held: bool = False
+    muted: bool = False
     playlist: Playlist | None = None
     hears: Playlist | None = None
     lost_told: bool = False
@@ -178,6 +179,11 @@ class Call:
             place.end.since_s = monotonic()
         self._route()
 
+    async def mute(self, slot: Slot, *, muted: bool) -> None:
+        """Whatever a slot's far end goes on sending is passed on to nobody, or again to the other."""
+        self._places[slot].muted = muted
+        self._route()
+
     async def send_digits(self, slot: Slot, digits: str) -> None:
         """Queue digits; returns at once. Raises `NotNegotiated` when the far end takes none, or too many wait."""
         end = self._places[slot].end
@@ -195,13 +201,14 @@ class Call:
             if place.end is None:
                 continue
             other = self._places[_OTHER[slot]]
-            place.end.listener = other.end if talking and other.playlist is None else None
-            place.end.note = self._tap.ear(slot) if self._tap is not None and talking else None
+            heard = talking and not place.muted
+            place.end.listener = other.end if heard and other.playlist is None else None
+            place.end.note = self._tap.ear(slot) if self._tap is not None and heard else None
             playlist = place.playlist
             if playlist is None and self._joined and other.is_held and not place.is_held:
                 playlist = self._hold_music(place)
             place.hears = playlist
-            place.end.hear(playlist, relayed=talking and playlist is None)
+            place.end.hear(playlist, relayed=talking and playlist is None and not other.muted)
 
     def _hold_music(self, place: _Place) -> Playlist:
         """The music that plays already, or its beginning."""

@@ -11,6 +11,7 @@ from realtime.messages import (
     COMMON_DOWN,
     COMMON_UP,
     Command,
+    Digits,
     Durable,
     Ephemeral,
     FileName,
@@ -25,6 +26,7 @@ from realtime.messages import (
 MediumName = Literal["voice", "chat", "message"]
 PhaseName = Literal["new", "bot", "queued", "offered", "active", "parked", "wrapping", "callback_pending", "closed"]
 RoutingName = Literal["unreachable", "not_responding", "off", "engaged", "offered", "wrapping", "ready"]
+MarkName = Literal["held", "resumed", "muted", "unmuted"]
 PresenceName = Literal["ready", "break", "off"]
 
 
@@ -74,13 +76,13 @@ class ProgressEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegEntry:
-    """A leg came up, was cut, came back, was joined or held, or ended. `reason` is that of an end."""
+    """A leg came up, was cut, came back, was joined, held or muted, or ended. `reason` is that of an end."""
 
     kind: ClassVar[str] = "leg"
     at: float
     who: Who
     leg: str
-    what: Literal["opened", "away", "back", "joined", "held", "unheld", "closed"]
+    what: Literal["opened", "away", "back", "joined", "held", "unheld", "muted", "unmuted", "closed"]
     channel: str = ""
     medium: MediumName | None = None
     reason: str = ""
@@ -101,15 +103,20 @@ class OfferEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingEntry:
-    """A recording began, or can be heard at `/api/recordings/{recording}`. Not `whole`: mended after a crash."""
+    """A recording began, or can be heard at `/api/recordings/{recording}`. Not `whole`: mended after a crash.
+
+    `marked`: what `mark` says happened `at_s` seconds into it.
+    """
 
     kind: ClassVar[str] = "recording"
     at: float
     who: Who
     recording: str
-    what: Literal["started", "finished"]
+    what: Literal["started", "marked", "finished"]
     duration_s: float | None = None
     whole: bool = True
+    mark: MarkName | None = None
+    at_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +162,7 @@ class EventEntry:
         "opened",
         "human_requested",
         "digit",
+        "digits_sent",
         "place",
         "parked",
         "resumed",
@@ -481,6 +489,33 @@ class ContactResume(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallHold(Command):
+    """Let the citizen of a call wait with music, or talk on."""
+
+    t: ClassVar[str] = "call.hold"
+    session: Name
+    held: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallMute(Command):
+    """Hear the citizen of a call without being heard, or be heard again."""
+
+    t: ClassVar[str] = "call.mute"
+    session: Name
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallDigits(Command):
+    """Press digits for the machine at the far end of a call."""
+
+    t: ClassVar[str] = "call.digits"
+    session: Name
+    digits: Digits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WrapSave(Command):
     """The contact is written up, which ends wrap-up. `kind` is one of 咨询 求助 投诉 举报 建议, or empty."""
 
@@ -516,6 +551,9 @@ UP = by_tag(
     ContactFinish,
     ContactPark,
     ContactResume,
+    CallHold,
+    CallMute,
+    CallDigits,
     WrapSave,
     Typing,
 )

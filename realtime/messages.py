@@ -47,6 +47,8 @@ Words = Annotated[str, Text(1, LONGEST_TEXT, r"\s*\S.*")]
 Remark = Annotated[str, Text(0, 2000)]
 """What somebody may have written."""
 Reason = Annotated[str, Text(0, 64)]
+Digits = Annotated[str, Text(1, 32, "[0-9*#A-D]+")]
+"""Keys of a telephone (RFC 4733, events 0–15)."""
 Seq = Annotated[int, Number(0, 2**53 - 1)]
 
 

@@ -129,6 +129,10 @@ class AudioSession(Protocol):
         """Put a slot on hold: it is neither heard nor does it hear the other; the other hears music."""
         ...
 
+    async def mute(self, slot: Slot, *, muted: bool) -> None:
+        """Let a slot hear without being heard, by the other or in the recording; or let it be heard again."""
+        ...
+
     async def send_digits(self, slot: Slot, digits: str) -> None:
         """Send telephone-events to the far end of a slot."""
         ...

@@ -119,6 +119,31 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Let the citizen of a call wait with music and the assignee hear nothing, or let both talk on."""
+
+    leg: LegId
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Let the assignee of a citizen's call not be heard, or be heard again."""
+
+    leg: LegId
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """Send digits to the far end of a leg. `turn` rises: the same one again is the same press."""
+
+    leg: LegId
+    digits: str
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deliver:
     """Bring a message that is in the timeline to a leg of the citizen."""
 
@@ -134,5 +159,5 @@ class CloseLeg:
     reason: LegEnd
 
 
-LegEffect = Play | AnnouncePlace | Ring | StopRinging | Join | Deliver | CloseLeg
+LegEffect = Play | AnnouncePlace | Ring | StopRinging | Join | Hold | Mute | Press | Deliver | CloseLeg
 Effect = QueueChange | LegEffect

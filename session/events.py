@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from session.address import Address
 from session.ids import AssigneeId, FileId, LegId, MessageId, NodeId, RecordingId
-from session.state import AssigneeKind, Demand, Leg, LegEnd, Medium, Party
+from session.state import AssigneeKind, Demand, Leg, LegEnd, Mark, Medium, Party
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +214,38 @@ class LegHeld(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegMuted(Event):
+    """A leg is heard no more, or again; it hears all the while."""
+
+    leg: LegId
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRequested(Event):
+    """The assignee wants the citizen to wait with music, or to talk on (保持、恢复)."""
+
+    by: AssigneeId
+    held: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MuteRequested(Event):
+    """The assignee wants to hear without being heard, or to be heard again (静音)."""
+
+    by: AssigneeId
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitsRequested(Event):
+    """The assignee presses digits for the far end's machine (送号)."""
+
+    by: AssigneeId
+    digits: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DigitPressed(Event):
     """A digit was heard on a leg."""
 
@@ -236,6 +268,17 @@ class RecordingStarted(Event):
 
     leg: LegId
     recording: RecordingId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingMarked(Event):
+    """`at_s` seconds into a recording something happened that whoever listens to it must know."""
+
+    leg: LegId
+    recording: RecordingId
+    at_s: float
+    mark: Mark
+    late: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from session import events as ev
+from session import handling
 from session.audio import Announcement
 from session.effects import (
     AnnouncePlace,
@@ -473,6 +474,9 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.ACTIVE, ev.FileReceived): Cell(_heard, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.TextSent): Cell(_deliver, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.FileSent): Cell(_deliver, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.HoldRequested): Cell(handling.hold, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.MuteRequested): Cell(handling.mute, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.DigitsRequested): Cell(handling.press, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.SessionParked): Cell(_parked, (Phase.PARKED, Phase.ACTIVE)),
     (Phase.ACTIVE, ev.ContactFinished): Cell(_finished, (Phase.WRAPPING, Phase.ACTIVE)),
     (Phase.ACTIVE, ev.AssigneeAway): Cell(_assignee_away, (Phase.ACTIVE,)),

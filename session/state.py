@@ -71,6 +71,15 @@ class LegEnd(StrEnum):
     """The session ended and took it along."""
 
 
+class Mark(StrEnum):
+    """What a moment of a recording is remembered for."""
+
+    HELD = "held"
+    RESUMED = "resumed"
+    MUTED = "muted"
+    UNMUTED = "unmuted"
+
+
 class CloseReason(StrEnum):
     """Why a session ended."""
 

@@ -211,6 +211,20 @@ class PhoneChannel:
         if not await self._bridge(citizen_leg).join(assignee_leg, recording):
             raise LegUnknown(assignee_leg)
 
+    # -- handling calls ----------------------------------------------------------------------------------------
+
+    async def hold(self, leg: LegId, *, held: bool) -> None:
+        """Music for the citizen and silence for the agent, or both again."""
+        await self._bridge(leg).hold(held=held)
+
+    async def mute(self, leg: LegId, *, muted: bool) -> None:
+        """Let the agent not be heard, or be heard again."""
+        await self._bridge(leg).mute(muted=muted)
+
+    async def press(self, leg: LegId, digits: str, turn: int) -> None:
+        """Send digits to the citizen's end."""
+        await self._bridge(leg).press(digits, turn)
+
     # -- the endpoint's application ----------------------------------------------------------------------------
 
     async def registered(self, request: Request, flow: Flow) -> Reply:

@@ -27,15 +27,16 @@ from channels.phone.sip.address import NameAddress
 from channels.phone.sip.digits import InfoDigit
 from channels.phone.sip.sdp import asks_hold
 from channels.phone.sip.uri import Uri
+from channels.phone.taping import Taping
 from channels.phone.vigil import Vigilance, keep_vigil
 from channels.phone.waiting import Kept, WaitingRoom
 from session.audio import Announcement, AudioLost, AudioSession, DigitHeard, PlaybackEnded, Slot
 from session.errors import YihaoError
-from session.events import DigitPressed, LegClosed, LegHeld, LegOpened, LegsJoined, RecordingFinished, RecordingStarted
+from session.events import DigitPressed, LegClosed, LegHeld, LegMuted, LegOpened, LegsJoined
 from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
 from session.ports import Contact, Inbox, SharedState, StoreUnavailable, Telephones
 from session.ports import Verdict as Accepted
-from session.state import Leg, LegEnd, Medium, Party
+from session.state import Leg, LegEnd, Mark, Medium, Party
 
 log = logging.getLogger(__name__)
 
@@ -83,15 +84,17 @@ class Bridge:
         self._audio = audio
         self._audio_turn = asyncio.Lock()
         self._outbox = Outbox(ports.inbox)
+        self._taping = Taping(audio, self._audio_turn, self._outbox, contact.leg, ports.recording_path)
         self._agent: _AgentEnd | None = None
         self._ringing: Ringing | None = None
         self._ring_turn = asyncio.Lock()
         self._ring_tasks: set[asyncio.Task[None]] = set()
-        self._recording: RecordingId | None = None
         self._music_next = False
         self._played = asyncio.Event()
         self._silent: dict[Slot, int] = {}
-        self._held: dict[Slot, bool] = {}
+        self._held: dict[Slot, set[str]] = {slot: set() for slot in Slot}
+        self._muted = False
+        self._pressed_turn = 0
         self._last_press = ("", "", 0.0)
         self._end = LegEnd.HANGUP
         # Only where the store could not stamp the arrival is the node's own clock taken (law 11).
@@ -221,12 +224,40 @@ class Bridge:
             await self._audio.join()
         joined = LegsJoined(citizen_leg=self.contact.leg, assignee_leg=assignee_leg)
         self._outbox.put(self.session, joined, f"joined:{assignee_leg}")
-        await self._record(recording)
+        await self._taping.begin(self.session, recording)
         return True
 
     def has_agent_leg(self, leg: LegId) -> bool:
         """Whether that leg is the agent's end of this bridge."""
         return self._agent is not None and self._agent.leg == leg
+
+    async def hold(self, *, held: bool) -> None:
+        """Let the citizen wait with music and the agent hear nothing, whatever their telephone sends; or talk on."""
+        agent = self._agent
+        if agent is None or not self.is_joined:
+            return
+        async with self._audio_turn:
+            await self._audio.hold(Slot.AGENT, held=held)
+        self._holds(Slot.AGENT, agent.leg, "asked", held=held)
+
+    async def mute(self, *, muted: bool) -> None:
+        """Let the agent not be heard, or be heard again."""
+        agent = self._agent
+        if agent is None or self.session is None or not self.is_joined or muted is self._muted:
+            return
+        async with self._audio_turn:
+            await self._audio.mute(Slot.AGENT, muted=muted)
+        self._muted = muted
+        self._outbox.put(self.session, LegMuted(leg=agent.leg, muted=muted))
+        self._taping.mark(Mark.MUTED if muted else Mark.UNMUTED)
+
+    async def press(self, digits: str, turn: int) -> None:
+        """Send digits to the citizen's end, once for each turn. Raises `YihaoError` where it takes none."""
+        if turn <= self._pressed_turn or not self.is_joined:
+            return
+        self._pressed_turn = turn
+        async with self._audio_turn:
+            await self._audio.send_digits(Slot.CITIZEN, digits)
 
     def hang_up_agent(self) -> None:
         """End the agent's call from our side; the citizen's stays."""
@@ -312,9 +343,10 @@ class Bridge:
         if self._agent is not agent:
             return
         self._agent = None
-        self.is_joined = False
+        self.is_joined = self._muted = False
+        self._held[Slot.AGENT].clear()
         agent.call.hang_up()
-        await self._finish_recording()
+        await self._taping.finish()
         if self.session is not None:
             self._outbox.put(self.session, LegClosed(leg=agent.leg, reason=reason), f"closed:{agent.leg}")
         if not self.call.is_over:
@@ -365,10 +397,16 @@ class Bridge:
         except YihaoError:
             call.refuse_reoffer(488)
             return
-        held = bool(offer) and asks_hold(offer or b"")
-        if held != self._held.get(slot, False) and self.session is not None:
+        self._holds(slot, leg, "signalled", held=bool(offer) and asks_hold(offer or b""))
+
+    def _holds(self, slot: Slot, leg: LegId, why: str, *, held: bool) -> None:
+        """A leg is held as long as anybody wants it: its own telephone (`signalled`), or its assignee (`asked`)."""
+        reasons = self._held[slot]
+        was = bool(reasons)
+        (reasons.add if held else reasons.discard)(why)
+        if bool(reasons) is not was and self.session is not None:
             self._outbox.put(self.session, LegHeld(leg=leg, held=held))
-        self._held[slot] = held
+            self._taping.mark(Mark.HELD if held else Mark.RESUMED)
 
     async def _confirmed(self, call: Call, slot: Slot, answer: bytes) -> None:
         """The ACK brought the answer to an offer of ours; without one that fits there is no call."""
@@ -424,38 +462,6 @@ class Bridge:
             return NameAddress(Uri("sip", "anonymous.invalid", "anonymous"), "Anonymous")
         user = quote(address.identifier.partition("@")[0], safe="+")
         return NameAddress(Uri("sip", host, user, port=port))
-
-    # -- recording ---------------------------------------------------------------------------------------------
-
-    async def _record(self, recording: RecordingId) -> None:
-        """A call that cannot be recorded is still a call: the agent and citizen talk on."""
-        if self._ports.recording_path is None or self.session is None:
-            return
-        try:
-            async with self._audio_turn:
-                await self._audio.record(self._ports.recording_path(recording))
-        except (YihaoError, OSError):
-            log.exception("a recording could not begin", extra={"leg": self.contact.leg})
-            return
-        self._recording = recording
-        started = RecordingStarted(leg=self.contact.leg, recording=recording)
-        self._outbox.put(self.session, started, f"recording:{recording}")
-
-    async def _finish_recording(self) -> None:
-        recording, self._recording = self._recording, None
-        if recording is None or self.session is None:
-            return
-        async with self._audio_turn:
-            result = await self._audio.finish_recording()
-        if result is not None:
-            finished = RecordingFinished(
-                leg=self.contact.leg,
-                recording=recording,
-                duration_s=result.duration_s,
-                size_bytes=result.size_bytes,
-                sha256=result.sha256,
-            )
-            self._outbox.put(self.session, finished, f"recorded:{recording}")
 
 
 def _leg_end(cause: EndCause) -> LegEnd:

@@ -97,6 +97,15 @@ class Telephone(Device):
     async def join(self, session: SessionId, citizen_leg: LegId, assignee_leg: LegId, recording: RecordingId) -> None:
         await self._note("join", citizen_leg, assignee_leg, recording)
 
+    async def hold(self, leg: LegId, *, held: bool) -> None:
+        await self._note("hold", leg, held)
+
+    async def mute(self, leg: LegId, *, muted: bool) -> None:
+        await self._note("mute", leg, muted)
+
+    async def press(self, leg: LegId, digits: str, turn: int) -> None:
+        await self._note("press", leg, digits, turn)
+
 
 @dataclass
 class Post:

@@ -110,6 +110,23 @@ async def test_prompt_then_talk_then_hold_is_one_stream(call: Call, eventually: 
         assert abs(ran - (voice[-1].at_s - voice[0].at_s)) < 0.06
 
 
+async def test_a_muted_slot_hears_and_is_not_heard(call: Call) -> None:
+    async with Phone() as citizen, Phone(Law.PCMU) as agent:
+        await connect(call, citizen, agent)
+        await call.join()
+        await call.mute(AGENT, muted=True)
+        unheard, said = speech(0.6, 7), speech(0.6, 8)
+        await asyncio.gather(agent.say(unheard), citizen.say(said))
+        await call.mute(AGENT, muted=False)
+        after = speech(0.6, 9)
+        await agent.say(after)
+        assert likeness(said, agent.heard())[0] > 0.97
+        assert likeness(unheard, citizen.heard())[0] < 0.2
+        assert likeness(after, citizen.heard())[0] > 0.9
+        steps = np.diff(np.array([each.sequence for each in citizen.arrived], dtype=np.uint16))
+        assert set(steps.tolist()) == {1}, "the citizen's stream is one, with silence in the middle"
+
+
 async def test_a_slot_that_waits_is_not_dead(call: Call, eventually: Eventually) -> None:
     async with Phone() as citizen:
         citizen.take(await call.answer(CITIZEN, citizen.sdp()))

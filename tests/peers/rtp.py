@@ -11,6 +11,7 @@ import numpy as np
 from tests.peers.sound import FRAME, RATE, Sound, a_law, from_a_law
 
 PCMA = 8
+EVENT = 101
 LONGEST_S = 300
 """An ear that hears timestamps further apart than this reports a fault rather than fill the memory."""
 
@@ -25,6 +26,9 @@ class RtpEnd(asyncio.DatagramProtocol):
         """When the first packet came, by the monotonic clock."""
         self.last_at = 0.0
         self.packets = 0
+        self.digits: list[str] = []
+        """Telephone-events (RFC 4733), each once, however often its end was repeated."""
+        self._last_event = -1
         self._heard: list[tuple[int, int, bytes, float]] = []
         self._spoken_to = asyncio.Event()
         self._transport: Any = None
@@ -72,6 +76,9 @@ class RtpEnd(asyncio.DatagramProtocol):
         kind, _, timestamp, ssrc = struct.unpack_from("!xBHII", data)
         if kind & 0x7F == PCMA:
             self._heard.append((ssrc, timestamp, data[12:], now))
+        elif kind & 0x7F == EVENT and len(data) >= 16 and data[13] & 0x80 and timestamp != self._last_event:
+            self._last_event = timestamp
+            self.digits.append("0123456789*#ABCD"[data[12] & 15])
 
     async def spoken_to(self, deadline_s: float = 5.0) -> None:
         """Come back when the first packet has come."""

@@ -25,6 +25,9 @@ EFFECT_SAMPLES: Mapping[type[ef.LegEffect], ef.LegEffect] = {
         ef.Ring(CALL, WANG, 1, START + 20),
         ef.StopRinging(CALL, WANG, 1),
         ef.Join(CALL, AGENT_CALL, RecordingId("01J0-6")),
+        ef.Hold(CALL, held=True),
+        ef.Mute(CALL, muted=True),
+        ef.Press(CALL, "12#", 14),
         ef.Deliver(CHAT, MessageId("m2")),
         ef.CloseLeg(CALL, LegEnd.CLOSED),
     )

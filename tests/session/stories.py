@@ -6,7 +6,7 @@ from dataclasses import replace
 from session import events as ev
 from session.address import Address
 from session.ids import AssigneeId, FileId, LegId, MessageId, NodeId, RecordingId, SessionId
-from session.state import AssigneeKind, Demand, Leg, LegEnd, Medium, Party
+from session.state import AssigneeKind, Demand, Leg, LegEnd, Mark, Medium, Party
 
 CITIZEN = Address("tel", "+8613800138000")
 VISITOR = Address("web", "v1")
@@ -79,8 +79,13 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         ev.LegsJoined(citizen_leg=CALL, assignee_leg=AGENT_CALL),
         ev.RecordingStarted(leg=CALL, recording=RECORDING),
         ev.DigitPressed(leg=CALL, digit="5"),
+        ev.HoldRequested(by=WANG, held=True),
         ev.LegHeld(leg=AGENT_CALL, held=True),
+        ev.RecordingMarked(leg=CALL, recording=RECORDING, at_s=4.5, mark=Mark.HELD),
         ev.LegHeld(leg=AGENT_CALL, held=False),
+        ev.MuteRequested(by=WANG, muted=True),
+        ev.LegMuted(leg=AGENT_CALL, muted=True),
+        ev.DigitsRequested(by=WANG, digits="12#"),
         hangs_up(),
         ev.RecordingFinished(leg=CALL, recording=RECORDING, duration_s=61.5, size_bytes=1_968_044, sha256="ab" * 32),
         ev.WrapFinished(by=WANG, kind="投诉", note="路灯"),

@@ -100,13 +100,36 @@ export function callState(contact: Contact): CallState {
   return isUp ? state : "ended";
 }
 
+/** The agent has put the call on hold, from the desk or at their telephone. */
+export function isHeldByUs(timeline: readonly Desk.Placed[]): boolean {
+  const ends = endsOf(timeline);
+  let held = false;
+  for (const { entry } of timeline) {
+    if (entry.kind !== "leg" || !ends.get(entry.leg)?.isOurs) continue;
+    if (entry.what === "held") held = true;
+    if (entry.what === "unheld" || entry.what === "joined") held = false;
+  }
+  return held;
+}
+
+/** The agent is on the call, and only hears. */
+export function isMuted(timeline: readonly Desk.Placed[]): boolean {
+  let muted = false;
+  for (const { entry } of timeline) {
+    if (entry.kind !== "leg") continue;
+    if (entry.what === "muted") muted = true;
+    if (entry.what === "unmuted" || entry.what === "joined") muted = false;
+  }
+  return muted;
+}
+
 /** A recording runs: one has begun that has no end yet. */
 export function isRecording(timeline: readonly Desk.Placed[]): boolean {
   const running = new Set<string>();
   for (const { entry } of timeline) {
     if (entry.kind !== "recording") continue;
     if (entry.what === "started") running.add(entry.recording);
-    else running.delete(entry.recording);
+    else if (entry.what === "finished") running.delete(entry.recording);
   }
   return running.size > 0;
 }

@@ -339,13 +339,13 @@ export namespace Desk {
     state: "sent" | "delivered" | "read";
   }
 
-  /** A leg came up, was cut, came back, was joined or held, or ended. `reason` is that of an end. */
+  /** A leg came up, was cut, came back, was joined, held or muted, or ended. `reason` is that of an end. */
   export interface LegEntry {
     kind: "leg";
     at: number;
     who: Who;
     leg: string;
-    what: "opened" | "away" | "back" | "joined" | "held" | "unheld" | "closed";
+    what: "opened" | "away" | "back" | "joined" | "held" | "unheld" | "muted" | "unmuted" | "closed";
     channel: string;
     medium: "voice" | "chat" | "message" | null;
     reason: string;
@@ -362,15 +362,17 @@ export namespace Desk {
     why: Readonly<Record<string, unknown>> | null;
   }
 
-  /** A recording began, or can be heard at `/api/recordings/{recording}`. Not `whole`: mended after a crash. */
+  /** A recording began, or can be heard at `/api/recordings/{recording}`. Not `whole`: mended after a crash. `marked`: what `mark` says happened `at_s` seconds into it. */
   export interface RecordingEntry {
     kind: "recording";
     at: number;
     who: Who;
     recording: string;
-    what: "started" | "finished";
+    what: "started" | "marked" | "finished";
     duration_s: number | null;
     whole: boolean;
+    mark: "held" | "resumed" | "muted" | "unmuted" | null;
+    at_s: number | null;
   }
 
   /** An agent's note. */
@@ -404,7 +406,7 @@ export namespace Desk {
     kind: "event";
     at: number;
     who: Who;
-    what: "opened" | "human_requested" | "digit" | "place" | "parked" | "resumed" | "finished" | "assignee_away" | "assignee_back" | "timer";
+    what: "opened" | "human_requested" | "digit" | "digits_sent" | "place" | "parked" | "resumed" | "finished" | "assignee_away" | "assignee_back" | "timer";
     detail: string;
   }
 
@@ -632,6 +634,33 @@ export namespace Desk {
     session: string;
   }
 
+  /** Let the citizen of a call wait with music, or talk on. */
+  export interface CallHold {
+    t: "call.hold";
+    id: string;
+    cseq: number;
+    session: string;
+    held: boolean;
+  }
+
+  /** Hear the citizen of a call without being heard, or be heard again. */
+  export interface CallMute {
+    t: "call.mute";
+    id: string;
+    cseq: number;
+    session: string;
+    muted: boolean;
+  }
+
+  /** Press digits for the machine at the far end of a call. */
+  export interface CallDigits {
+    t: "call.digits";
+    id: string;
+    cseq: number;
+    session: string;
+    digits: string;
+  }
+
   /** The contact is written up, which ends wrap-up. `kind` is one of 咨询 求助 投诉 举报 建议, or empty. */
   export interface WrapSave {
     t: "wrap.save";
@@ -673,6 +702,9 @@ export namespace Desk {
     | ContactFinish
     | ContactPark
     | ContactResume
+    | CallHold
+    | CallMute
+    | CallDigits
     | WrapSave
     | Typing;
 
@@ -687,6 +719,9 @@ export namespace Desk {
     | ContactFinish
     | ContactPark
     | ContactResume
+    | CallHold
+    | CallMute
+    | CallDigits
     | WrapSave;
 
   export type Durable =

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Desk } from "@shared/protocol";
-import { type Contact, callState, isRecording, lastMessage, mergeTimeline, messageStates, unreadOf } from "../desk/contact";
+import { type Contact, callState, isHeldByUs, isMuted, isRecording, lastMessage, mergeTimeline, messageStates, unreadOf } from "../desk/contact";
 
 type Who = Desk.Who["kind"];
 
@@ -21,6 +21,8 @@ const recording = (version: number, name: string, what: "started" | "finished") 
     what,
     duration_s: null,
     whole: true,
+    mark: null,
+    at_s: null,
   });
 
 describe("how far a message has come", () => {
@@ -116,6 +118,22 @@ describe("a call", () => {
     timeline.push(leg(4, "unheld"));
     expect(callState(call(timeline))).toBe("live");
     expect(callState(call(timeline, "ended"))).toBe("ended");
+  });
+
+  test("is held by us only where our end says so, and muted until it is joined anew", () => {
+    const of = (kind: Who, version: number, what: Desk.LegEntry["what"]): Desk.Placed => {
+      const placed = leg(version, what);
+      return { ...placed, entry: { ...placed.entry, who: who(kind), leg: kind } as Desk.LegEntry };
+    };
+    const ours = (version: number, what: Desk.LegEntry["what"]) => of("agent", version, what);
+    const timeline = [of("citizen", 1, "opened"), ours(2, "opened"), ours(3, "joined"), of("citizen", 4, "held")];
+    expect(isHeldByUs(timeline)).toBe(false);
+    timeline.push(ours(5, "held"), ours(6, "muted"));
+    expect(isHeldByUs(timeline)).toBe(true);
+    expect(isMuted(timeline)).toBe(true);
+    timeline.push(ours(7, "unheld"), ours(8, "joined"));
+    expect(isHeldByUs(timeline)).toBe(false);
+    expect(isMuted(timeline)).toBe(false);
   });
 
   test("is recorded while a recording has no end", () => {
