@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from session.address import Address
 from session.effects import LegEffect, QueueChange
 from session.events import Event, LegOpened, SessionOpened
 from session.ids import AssigneeId, NodeId, SessionId
@@ -138,9 +139,10 @@ class Log(Protocol):
     ) -> tuple[SessionId, bool]:
         """Begin a session, or find the one that this contact belongs to; `True` where it began.
 
-        The citizen's open session is gone on with (the leg and the word are appended to it) unless both it and
-        the new leg are calls: then another person is calling from the same number. The same `dedupe` gives the same
-        session. `at` in the past is the true time of arrival of a call that was kept while the store was away.
+        The citizen's open session is gone on with (the leg and the word are appended to it), whatever address of
+        theirs began it (`Kin`) where the network vouches for this one; unless both it and the new leg are calls: then
+        another person is calling from the same number. The same `dedupe` gives the same session. `at` in the past is
+        the true time of arrival of a call that was kept while the store was away.
         """
         ...
 
@@ -165,6 +167,21 @@ class Log(Protocol):
 
     async def open_session_of(self, session: SessionId) -> Session | None:
         """The stored snapshot of a session, closed or not; None once it is forgotten."""
+        ...
+
+
+class Kin(Protocol):
+    """Which addresses are one citizen's. The truth is the log of identity; this is a copy that says how far it goes."""
+
+    async def known(self) -> int:
+        """How far the log of identity has been taken in; 0 at first."""
+        ...
+
+    async def relate(self, since: int, upto: int, persons: Sequence[Sequence[Address]]) -> bool:
+        """Everybody whom the log has touched between two places in it, as they are now: each with all addresses.
+
+        False, and nothing done, where another has moved on from `since`.
+        """
         ...
 
 
@@ -289,6 +306,8 @@ class Store(Protocol):
 
     @property
     def log(self) -> Log: ...
+    @property
+    def kin(self) -> Kin: ...
     @property
     def mailboxes(self) -> Mailboxes: ...
     @property

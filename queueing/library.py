@@ -21,6 +21,7 @@ PARTS = (
     "charge",
     "offer",
     "node",
+    "kin",
     "session",
     "change",
     "mailbox",

@@ -48,6 +48,7 @@ class RedisLog:
             int(first_leg.leg.medium is Medium.VOICE),
             b"" if first_word is None else _bounded(first_word),
             "" if at is None else round(at * 1000),
+            int(first_leg.leg.asserted),
         )
         known, _, fresh = _written(outcome)
         return known, fresh

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from queueing.errors import UnsafeStore
+from queueing.kin import RedisKin
 from queueing.library import Library
 from queueing.line import RedisQueue
 from queueing.log import RedisLog
@@ -29,7 +30,9 @@ class RedisStore:
 
     def __init__(self, server: Server, prefix: str, pepper: bytes, settings: QueueSettings) -> None:
         self.server, self._settings = server, settings
-        self.log = RedisLog(server, prefix, Blinding(pepper))
+        blinding = Blinding(pepper)
+        self.log = RedisLog(server, prefix, blinding)
+        self.kin = RedisKin(server, blinding)
         self.queue = RedisQueue(server, prefix, settings)
         self.mailboxes = RedisMailboxes(server, prefix, self.log, self.queue)
         self.shared = RedisShared(server, prefix)

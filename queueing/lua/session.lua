@@ -16,14 +16,35 @@ function matter.vital(id, version, kind)
   end
 end
 
--- The citizen's newest open session that this contact belongs to. Two calls at once are two people.
-local function open_session(citizen, is_call)
-  for _, id in ipairs(redis.call('ZREVRANGE', P .. 'citizen:' .. citizen, 0, 7)) do
-    local held = fields(journal.session_key(id), 'open', 'call')
-    if held.open and not (is_call == '1' and held.call == '1') then
-      return id
+-- The citizen's newest open session that this contact belongs to, whatever address of theirs it was begun by. Two
+-- calls at once are two people.
+local function open_session(addresses, is_call)
+  local newest, began
+  for _, address in ipairs(addresses) do
+    local theirs = redis.call('ZREVRANGE', P .. 'citizen:' .. address, 0, 7, 'WITHSCORES')
+    for i = 1, #theirs, 2 do
+      local id, since = theirs[i], tonumber(theirs[i + 1])
+      local held = fields(journal.session_key(id), 'open', 'call')
+      if held.open and not (is_call == '1' and held.call == '1') then
+        if not newest or since > began or (since == began and id > newest) then
+          newest, began = id, since
+        end
+        break
+      end
     end
   end
+  return newest
+end
+
+-- What a word became that any address of the citizen's has brought (law 8), or false.
+local function known_of(addresses, word)
+  for _, address in ipairs(addresses) do
+    local known = journal.known(address, word)
+    if known then
+      return known
+    end
+  end
+  return false
 end
 
 function matter.index(id)
@@ -37,16 +58,18 @@ function matter.unindex(id)
   redis.call('ZREM', P .. 'citizen:' .. citizen, id)
 end
 
--- id, node, citizen, contact's word, first word's word, opened, leg, is it a call, first event, at ('' for now)
+-- id, node, citizen, contact's word, first word's word, opened, leg, is it a call, first event, at ('' for now), does
+-- the network vouch for the address ('1': only then is it taken for one of its citizen's others)
 -- -> { "id#version#fresh" }
 entry('open', function(args)
-  local id, name, citizen, contact, word, opened, leg, is_call, first, at = unpack(args)
+  local id, name, citizen, contact, word, opened, leg, is_call, first, at, vouched = unpack(args)
   local known = journal.known(citizen, contact)
   if known then
     return { known }
   end
   at = at == '' and NOW or math.min(tonumber(at), NOW)
-  local found = open_session(citizen, is_call)
+  local addresses = vouched == '1' and kin.of(citizen) or { citizen }
+  local found = open_session(addresses, is_call)
   local fresh = not found
   if fresh then
     redis.call('HSET', journal.session_key(id), 'open', 1, 'log', 0, 'snap', 0, 'vital', 0, 'fence', 1, 'token', 0,
@@ -64,9 +87,14 @@ entry('open', function(args)
   matter.vital(id, version, 'came')
   local outcome = matter.written(id, version, fresh and 1 or 0)
   journal.remember(citizen, contact, outcome)
-  if first ~= '' and not journal.known(citizen, word) then
+  if first ~= '' and not known_of(addresses, word) then
     version = journal.write(id, first, at)
-    journal.remember(citizen, word, matter.written(id, version, 0))
+    local said = matter.written(id, version, 0)
+    journal.remember(citizen, word, said)
+    local owner = redis.call('HGET', journal.session_key(id), 'citizen')
+    if owner ~= citizen then -- what comes again comes by `append`, which asks whose the session is
+      journal.remember(owner, word, said)
+    end
   end
   return { outcome }
 end)

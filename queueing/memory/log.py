@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from queueing.errors import TooLarge
@@ -41,7 +41,8 @@ class MemoryLog:
             return known[0], known[2]
         stamp = world.now / 1000 if at is None else min(at, world.now / 1000)
         is_call = first_leg.leg.medium is Medium.VOICE
-        kept = self._open_session(citizen, is_call=is_call)
+        addresses = world.kin.get(citizen, (citizen,)) if first_leg.leg.asserted else (citizen,)
+        kept = self._open_session(addresses, is_call=is_call)
         fresh = kept is None
         if kept is None:
             kept = world.sessions[session] = Kept(session, node, citizen, round(stamp * 1000))
@@ -50,13 +51,14 @@ class MemoryLog:
         kept.call = kept.call or is_call
         kept.vital, kept.vital_kind = world.write(kept, replace(first_leg, at=stamp)), "came"
         world.remember(citizen, contact, kept.id, kept.vital, fresh=fresh)
-        if first_word is not None and not world.known(citizen, word_dedupe):
+        if first_word is not None and not any(world.known(one, word_dedupe) for one in addresses):
             version = world.write(kept, replace(first_word, at=stamp))
-            world.remember(citizen, word_dedupe, kept.id, version, fresh=False)
+            for one in {citizen, kept.citizen}:
+                world.remember(one, word_dedupe, kept.id, version, fresh=False)
         return kept.id, fresh
 
-    def _open_session(self, citizen: str, *, is_call: bool) -> Kept | None:
-        mine = [kept for kept in self._world.sessions.values() if kept.citizen == citizen and kept.findable]
+    def _open_session(self, addresses: Sequence[str], *, is_call: bool) -> Kept | None:
+        mine = [kept for kept in self._world.sessions.values() if kept.citizen in addresses and kept.findable]
         newest_first = sorted(mine, key=lambda kept: (kept.began, kept.id), reverse=True)
         return next((kept for kept in newest_first if kept.open and not (is_call and kept.call)), None)
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 
+from queueing.memory.kin import MemoryKin
 from queueing.memory.line import MemoryQueue
 from queueing.memory.log import MemoryLog
 from queueing.memory.mail import MemoryMail
@@ -27,6 +28,7 @@ class MemoryStore:
         world = World(settings or QueueSettings(), clock, self._wake)
         self.mailboxes = MemoryMailboxes(world)
         self.log = MemoryLog(world, self.mailboxes.hold)
+        self.kin = MemoryKin(world)
         self.queue = MemoryQueue(world)
         self.shared = MemoryShared(clock)
         self.mail = MemoryMail(world, self.mailboxes.reachable)

@@ -116,6 +116,8 @@ class World:
         self.feed: list[Entry] = []
         self.trimmed = 0
         self.words: dict[tuple[str, str], tuple[SessionId, int, bool, int]] = {}
+        self.kin: dict[str, tuple[str, ...]] = {}
+        """By address: all of the person's."""
         self.service: dict[str, tuple[Service, int, int]] = {}
         """By queue: what was measured, the last departure, and when the line began."""
         self.queues: set[str] = set()

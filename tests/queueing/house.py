@@ -84,10 +84,12 @@ def memory_store(clock: Clock, settings: QueueSettings | None = None) -> MemoryS
     return MemoryStore(settings or QueueSettings(settle_s=0.1), clock)
 
 
-def citizen_leg(session: str, medium: Medium, citizen: str = "", node: NodeId = NODE, leg: str = "") -> Leg:
+def citizen_leg(
+    session: str, medium: Medium, citizen: str = "", node: NodeId = NODE, leg: str = "", *, vouched: bool = False
+) -> Leg:
     channel = {VOICE: "phone", CHAT: "webchat", MESSAGE: "sms"}[medium]
     address = Address("tel", citizen or f"+86{session}")
-    return Leg(LegId(leg or f"{session}-leg"), channel, medium, Party.CITIZEN, node, address)
+    return Leg(LegId(leg or f"{session}-leg"), channel, medium, Party.CITIZEN, node, address, asserted=vouched)
 
 
 def agent(
@@ -145,8 +147,9 @@ class House:
         leg: str = "",
         word: str | None = None,
         at: float | None = None,
+        vouched: bool = False,
     ) -> tuple[str, bool]:
-        first = citizen_leg(session, medium, citizen, node, leg)
+        first = citizen_leg(session, medium, citizen, node, leg, vouched=vouched)
         assert first.address is not None
         opened = ev.SessionOpened(
             citizen=first.address, number="12345", demand=Demand(queue, priority, skills), bot_queue=bot_queue
@@ -158,6 +161,11 @@ class House:
         if found not in self.sessions:
             self.sessions.append(found)
         return found, fresh
+
+    async def relate(self, since: int, upto: int, *persons: tuple[str, ...]) -> bool:
+        """What the log of identity says, in numbers as `open` takes them."""
+        whole = [[Address("tel", citizen) for citizen in person] for person in persons]
+        return await self.store.kin.relate(since, upto, whole)
 
     async def post(self, session: str, event: ev.Event, dedupe: str | None = None) -> int | str:
         try:

@@ -53,6 +53,59 @@ async def test_a_call_after_the_call_has_ended_goes_on_with_what_is_left(house: 
     assert await house.open("S2", VOICE, citizen="+861") == ("S1", False)
 
 
+async def test_a_citizens_open_session_is_gone_on_with_from_another_address_of_theirs(house: House) -> None:
+    await house.waiting("S1", MESSAGE, citizen="+861", word="m1")
+    assert await house.relate(0, 1, ("+861", "+862"))
+    assert await house.open("S2", CHAT, citizen="+862", vouched=True) == ("S1", False)
+    assert (await house.events("S1"))[-1] == "LegOpened"
+
+
+async def test_the_newest_of_a_citizens_open_sessions_is_gone_on_with(house: House) -> None:
+    for number in (1, 2, 3):
+        await house.waiting(f"S{number}", MESSAGE, citizen=f"+86{number}")
+        await house.clock.pass_s(1)
+    await house.relate(0, 1, ("+861", "+862", "+863"))
+    assert await house.open("S4", CHAT, citizen="+861", vouched=True) == ("S3", False)
+
+
+async def test_who_only_claims_a_number_has_nothing_of_its_citizens(house: House) -> None:
+    await house.waiting("S1", MESSAGE, citizen="+861")
+    await house.relate(0, 1, ("+861", "+862"))
+    assert await house.open("S2", VOICE, citizen="+862", vouched=False) == ("S2", True)
+
+
+async def test_a_call_beside_a_call_is_another_session_also_from_another_number(house: House) -> None:
+    await house.waiting("S1", VOICE, citizen="+861", vouched=True)
+    await house.relate(0, 1, ("+861", "+862"))
+    assert await house.open("S2", VOICE, citizen="+862", vouched=True) == ("S2", True)
+
+
+async def test_who_is_parted_has_their_own_sessions_only(house: House) -> None:
+    await house.waiting("S1", MESSAGE, citizen="+861")
+    await house.relate(0, 1, ("+861", "+862"))
+    await house.relate(1, 2, ("+861",), ("+862",))
+    assert await house.open("S2", CHAT, citizen="+862", vouched=True) == ("S2", True)
+
+
+async def test_what_is_related_is_taken_in_order_and_once(house: House) -> None:
+    assert await house.store.kin.known() == 0
+    assert await house.relate(0, 5, ("+861", "+862"))
+    assert not await house.relate(0, 3, ("+861",), ("+862",)), "it was overtaken"
+    assert await house.store.kin.known() == 5
+    await house.waiting("S1", MESSAGE, citizen="+861")
+    assert await house.open("S2", CHAT, citizen="+862", vouched=True) == ("S1", False)
+
+
+async def test_a_word_that_comes_again_by_another_address_is_one_word(house: House) -> None:
+    await house.relate(0, 1, ("+861", "+862"))
+    await house.waiting("S1", MESSAGE, citizen="+861")
+    assert await house.open("S2", CHAT, citizen="+862", word="m1", vouched=True) == ("S1", False)
+    version = len(await house.events("S1"))
+    assert await house.post("S1", text("m1"), dedupe="m1") == version
+    assert await house.open("S3", CHAT, citizen="+862", word="m1", vouched=True) == ("S1", False)
+    assert (await house.events("S1")).count("TextReceived") == 1
+
+
 async def test_after_the_end_another_session_begins(house: House) -> None:
     await house.waiting("S1", citizen="+861")
     await house.post("S1", ev.LegClosed(leg=LegId("S1-leg"), reason=LegEnd.HANGUP))

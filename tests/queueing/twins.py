@@ -85,11 +85,21 @@ class Twins:
             "leg": f"leg{pick(12)}" if first == 1 else "",
             "node": NODES[pick(2)],
             "at": at,
+            "vouched": pick(2) == 0,
         }
         medium, queue = MEDIA[pick(3)], ("q", "r")[pick(2)]
         found = await self.both(lambda house: house.open(name, medium, queue, **more))
         if pick(2):
             await self.both(lambda house: house.absorb(found[0], more["node"]))
+
+    async def relate(self, pick: Pick) -> None:
+        """People turn out to be one, or two after all; now and then by a hand that was overtaken."""
+        known = await self.subject.store.kin.known()
+        since = known - (pick(6) == 0)
+        numbers = [f"+86{number}" for number in range(6)]
+        cut = pick(5) + 1
+        persons = (tuple(numbers[:cut]), tuple(numbers[cut:])) if pick(3) else tuple((one,) for one in numbers)
+        await self.both(lambda house: house.relate(since, known + 1, *persons))
 
     async def write(self, pick: Pick) -> None:
         if (name := self._some(pick)) is None:
@@ -304,8 +314,9 @@ class Twins:
 
 
 ACTS: tuple[Callable[[Twins, Pick], Awaitable[None]], ...] = (
-    Twins.open, Twins.open, Twins.open, Twins.write, Twins.happen, Twins.happen, Twins.happen, Twins.absorb,
-    Twins.absorb, Twins.absorb_late, Twins.staff, Twins.staff, Twins.reach, Twins.reach, Twins.present, Twins.discharge,
+    Twins.open, Twins.open, Twins.open, Twins.relate, Twins.write, Twins.happen, Twins.happen, Twins.happen,
+    Twins.absorb, Twins.absorb, Twins.absorb_late, Twins.staff, Twins.staff, Twins.reach, Twins.reach, Twins.present,
+    Twins.discharge,
     Twins.match, Twins.match, Twins.match, Twins.accept, Twins.accept, Twins.accept, Twins.accept, Twins.decline,
     Twins.decline, Twins.answer, Twins.answer, Twins.answer, Twins.hang_up, Twins.usurp, Twins.absorb_behind,
     Twins.wait, Twins.wait, Twins.leave, Twins.settle,
