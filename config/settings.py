@@ -18,6 +18,7 @@ Count = Annotated[int, Between(1, 1_000_000)]
 Cidrs = tuple[Annotated[str, Cidr()], ...]
 Origin = Annotated[str, Matching(r"https?://[^/\s]+", "an origin such as https://hotline.example.cn")]
 Number = Annotated[str, Matching(r"\+?[0-9]{2,15}", "a telephone number, digits only")]
+Ipv6 = Annotated[str, Matching(r"|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", "empty, or an IPv6 address such as ::")]
 AreaCode = Annotated[str, Matching(r"|[1-9][0-9]{1,3}", "an area code without its 0, as 10 or 571")]
 Name = Annotated[str, Matching(r"[a-z][a-z0-9-]{0,31}", "a short name in a-z, 0-9 and -")]
 Hours = Annotated[
@@ -40,8 +41,18 @@ class Http:
 
     host: str
     port: Port
+    tls_port: Port
     origins: tuple[Origin, ...]
     trusted_proxies: Cidrs
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The machine's certificate, for the web server and for SIP."""
+
+    certificate: str
+    key: str
+    authorities: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,9 @@ class Sip:
     """Telephone signalling."""
 
     host: str
+    host6: Ipv6
     port: Port
+    tls_port: Port
     advertised_host: str
     number: tuple[Number, ...]
     realm: str
@@ -188,6 +201,7 @@ class Settings:
     demo: bool
     data: Path
     http: Http
+    tls: Tls
     sip: Sip
     media: Media
     store: Store

@@ -12,17 +12,20 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 
 from config.settings import Settings
+from gateway.certificate import BadCertificate, Certificate, read_certificate
 from gateway.doors import advice, lacking
 from queueing.settings import QueueSettings
 from queueing.store import RedisStore
 from session.errors import YihaoError
 
 LEAST_FILES = 4096
+LEAST_DAYS = 21
 LEAST_FREE_BYTES = 2 * 1024**3
 
 
@@ -46,7 +49,7 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything that can be seen without starting anything."""
     looks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-        _python, _data_folder, _disk, _files, _ports, _sip, _pages, _web, _doors, _dialler, _demo,
+        _python, _data_folder, _disk, _files, _ports, _tls, _sip, _pages, _web, _doors, _dialler, _demo,
     )  # fmt: skip
     return [finding for look in looks for finding in look(settings)]
 
@@ -111,13 +114,20 @@ def _files(_: Settings) -> Iterator[Finding]:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
-    wanted = (
-        ("http", settings.http.host, settings.http.port, socket.SOCK_STREAM),
-        ("sip", settings.sip.host, settings.sip.port, socket.SOCK_DGRAM, socket.SOCK_STREAM),
-    )
-    for name, host, port, *kinds in wanted:
+    http, sip = settings.http, settings.sip
+    both = (socket.SOCK_DGRAM, socket.SOCK_STREAM)
+    wanted: list[tuple[str, str, str, int, tuple[socket.SocketKind, ...]]] = [
+        ("http", "http.port", http.host, http.port, (socket.SOCK_STREAM,)),
+        ("sip", "sip.port", sip.host, sip.port, both),
+    ]
+    if sip.host6:
+        wanted.append(("sip IPv6", "sip.port", sip.host6, sip.port, both))
+    if settings.tls.certificate:
+        wanted.append(("https", "http.tls_port", http.host, http.tls_port, (socket.SOCK_STREAM,)))
+        wanted.append(("sip TLS", "sip.tls_port", sip.host, sip.tls_port, (socket.SOCK_STREAM,)))
+    for name, key, host, port, kinds in wanted:
         if port and not all(_free(host, port, kind) for kind in kinds):
-            yield Finding(Grade.WARNING, f"{name} port {port} is in use", f"stop what uses it, or --set {name}.port=…")
+            yield Finding(Grade.WARNING, f"{name} port {port} is in use", f"stop what uses it, or --set {key}=…")
         else:
             yield Finding(Grade.OK, f"{name} port {port or 'any'}")
 
@@ -131,6 +141,30 @@ def _free(host: str, port: int, kind: socket.SocketKind) -> bool:
         except OSError:
             return False
     return True
+
+
+def _tls(settings: Settings) -> Iterator[Finding]:
+    tls = settings.tls
+    if not tls.certificate and not tls.key:
+        yield Finding(
+            Grade.WARNING,
+            "no certificate: no HTTPS, no SIP over TLS, and browsers elsewhere than here lend no microphone",
+            "name one in [tls], or put a TLS proxy before the web server",
+        )
+        return
+    try:
+        Certificate(tls)
+        ends_at = read_certificate(tls).not_valid_after_utc
+    except BadCertificate as error:
+        yield Finding(Grade.FAULT, str(error), "name a certificate with its chain, and its key, as PEM files")
+        return
+    if stat.S_IMODE(Path(tls.key).stat().st_mode) & 0o077:
+        yield Finding(Grade.FAULT, "the private key can be read by others", f"chmod 600 {tls.key}")
+    days = (ends_at - datetime.now(UTC)).days
+    if days < LEAST_DAYS:
+        yield Finding(Grade.WARNING if days >= 0 else Grade.FAULT, f"the certificate ends in {days} days", "renew it")
+    else:
+        yield Finding(Grade.OK, f"certificate for {days} more days")
 
 
 def _sip(settings: Settings) -> Iterator[Finding]:

@@ -34,6 +34,7 @@ from channels.webchat.settings import WebChatSettings
 from config.secrets import machine_secrets
 from config.settings import Settings
 from gateway import api, pages
+from gateway.certificate import Certificate
 from gateway.desk import Desks
 from gateway.doors import open_doors
 from gateway.feed import Feed, Follower
@@ -117,7 +118,9 @@ class House:
     settings: Settings
     node: Node
     http: Address
+    https: Address | None
     sip: Address
+    sip_tls: Address | None
     credentials: Path | None
     channels: Mapping[str, Channel]
     desk: Sockets
@@ -146,6 +149,7 @@ class _Builder:
     def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
         self._settings, self._stack = settings, stack
         self._keys = machine_secrets(settings)
+        self._certificate = Certificate(settings.tls)
         self._node = NodeId(f"{socket.gethostname()[:24]}-{secrets.token_hex(4)}")
         self._metrics = Metrics()
         self._failed = asyncio.Event()
@@ -198,14 +202,17 @@ class _Builder:
             self._rulebook.run(),
             archiver.run(),
             self._tell_mended(),
+            self._certificate.watch(),
         ):
             self._run(work)
-        http = await self._serve(node, desk_sockets, measures)
+        http, https = await self._serve(node, desk_sockets, measures)
         return House(
             settings,
             node,
             http,
+            https,
             Address(*phone.bound),
+            Address(settings.sip.host, phone.tls_port) if phone.tls_port else None,
             credentials,
             self._channels,
             desk_sockets,
@@ -343,7 +350,12 @@ class _Builder:
         return PhoneChannel(
             PhoneSettings(
                 host=settings.sip.host,
+                host6=settings.sip.host6,
                 port=settings.sip.port,
+                tls=self._certificate.serving,
+                tls_port=settings.sip.tls_port,
+                verifying=self._certificate.verifying,
+                origins=settings.http.origins,
                 advertised_host=settings.sip.advertised_host,
                 numbers=settings.sip.number,
                 realm=settings.sip.realm,
@@ -402,7 +414,7 @@ class _Builder:
             with suppress(SessionGone):
                 await _until_taken(partial(self._store.log.append, one.session, event, dedupe=f"recording:{one.id}"))
 
-    async def _serve(self, node: Node, desk: Sockets, measures: Measures) -> Address:
+    async def _serve(self, node: Node, desk: Sockets, measures: Measures) -> tuple[Address, Address | None]:
         doors = api.Doors(
             logins=self._logins,
             desk=desk,
@@ -425,11 +437,13 @@ class _Builder:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
-        host = self._settings.http.host
-        site = web.TCPSite(runner, host, self._settings.http.port)
-        with _listening("http", host, self._settings.http.port):
-            await site.start()
-        return Address(host, runner.addresses[0][1])
+        http, tls = self._settings.http, self._certificate.serving
+        ports = [http.port] if tls is None else [http.port, http.tls_port]
+        for port, context in zip(ports, (None, tls), strict=False):
+            with _listening("http", http.host, port):
+                await web.TCPSite(runner, http.host, port, ssl_context=context).start()
+        plain, *secure = (Address(http.host, address[1]) for address in runner.addresses)
+        return plain, secure[0] if secure else None
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
         """A duty that lasts as long as the house. One that fails for good ends the process: better none than half."""

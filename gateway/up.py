@@ -71,6 +71,8 @@ def ready_line(house: House) -> str:
         "http": f"http://{house.http}",
         "sip_udp": str(house.sip),
         "sip_tcp": str(house.sip),
+        "https": f"https://{house.https}" if house.https else None,
+        "sip_tls": str(house.sip_tls) if house.sip_tls else None,
         "credentials": str(house.credentials.resolve()) if house.credentials else None,
     }
     return json.dumps(line) + "\n"
@@ -86,6 +88,14 @@ async def banner(house: House) -> str:
         f"  citizen's page / 市民网页   {http}/",
         f"  agent's desk   / 坐席工作台 {http}/desk",
         f"  telephone      / 电话       sip:{number}@{house.sip} (UDP and TCP)",
+        *(
+            [
+                f"  the same, TLS  / 加密       https://{house.https}/ https://{house.https}/desk",
+                f"                              sip:{number}@{house.sip_tls};transport=tls",
+            ]
+            if house.https and house.sip_tls
+            else []
+        ),
         f"  try it         / 试拨       .venv/bin/yihao dial {number} --server {house.sip}",
         "",
     ]

@@ -131,6 +131,10 @@ class Binding:
     q: float
     expires_at: float
     user_agent: str = ""
+    instance: str = ""
+    """The telephone's own name and the number of this flow of it (RFC 5626), where it gave them."""
+    path: tuple[str, ...] = ()
+    """The proxies on the way to it (RFC 3327)."""
 
 
 class SharedState(Protocol):

@@ -8,15 +8,16 @@ import time
 
 from channels.phone.endpoint import Reply
 from channels.phone.errors import MalformedMessage
+from channels.phone.flow import Flow
 from channels.phone.guard import Guard
 from channels.phone.sip.digest import Authenticator, Credentials, Verdict
 from channels.phone.sip.message import Request
-from channels.phone.transport import Flow
 from session.ports import Credential, Telephones
 
 # RFC 8760 has a phone take the first challenge that it knows; these give up at the first that they do not. Measured:
-# baresip 1.0.0, "Register: Function not implemented". They are offered what they know, where MD5 is accepted.
-_STOPS_AT_UNKNOWN = re.compile(r"baresip v[01]\.")
+# baresip 1.0.0, "Register: Function not implemented"; JsSIP 3.13, "Digest algorithm different than 'MD5'". They are
+# offered what they know, where MD5 is accepted.
+_STOPS_AT_UNKNOWN = re.compile(r"baresip v[01]\.|JsSIP[ /]|SIP\.js/")
 
 
 class Access:

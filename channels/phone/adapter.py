@@ -18,6 +18,7 @@ from channels.phone.bridge import Bridge, BridgePorts
 from channels.phone.call import IncomingCall
 from channels.phone.debts import Debts
 from channels.phone.endpoint import Endpoint, Reply
+from channels.phone.flow import Flow, SocketAddress
 from channels.phone.guard import Guard
 from channels.phone.load import CallLimits, Seat
 from channels.phone.number import SCHEMES, caller_of, dialled
@@ -27,7 +28,7 @@ from channels.phone.settings import PhoneSettings
 from channels.phone.sip.digest import Authenticator
 from channels.phone.sip.message import Request
 from channels.phone.sip.timing import Timing
-from channels.phone.transport import Flow, SocketAddress, TransportSettings
+from channels.phone.transport import TransportSettings
 from channels.phone.waiting import WaitingRoom
 from session.audio import Announcement, Audio
 from session.errors import YihaoError
@@ -94,7 +95,15 @@ class PhoneChannel:
             guard=guard,
             node=node,
         )
-        transport = TransportSettings(host=settings.host, port=settings.port, advertised_host=settings.advertised_host)
+        transport = TransportSettings(
+            host=settings.host,
+            host6=settings.host6,
+            port=settings.port,
+            advertised_host=settings.advertised_host,
+            tls=settings.tls,
+            tls_port=settings.tls_port,
+            verifying=settings.verifying,
+        )
         self._endpoint = Endpoint(
             self, guard, transport, timing=timing, relay=None if mail is None else Relay(mail, node)
         )
@@ -146,6 +155,11 @@ class PhoneChannel:
         return self._endpoint.bound
 
     @property
+    def tls_port(self) -> int:
+        """The port of TLS; 0 where there is none."""
+        return self._endpoint.tls_port
+
+    @property
     def calls(self) -> int:
         """Citizens' calls that run."""
         return len(self._bridges)
@@ -153,8 +167,8 @@ class PhoneChannel:
     # -- the channel's contract --------------------------------------------------------------------------------
 
     def routes(self) -> Sequence[web.RouteDef]:
-        """None: telephones do not speak HTTP."""
-        return ()
+        """Where pages connect that are telephones."""
+        return self._endpoint.pages(self._settings.origins).routes()
 
     async def send(self, session: SessionId, leg: LegId, content: Content) -> None:  # noqa: ARG002 - the contract's
         """A call carries no text: always `SpeaksOnly`."""
@@ -230,6 +244,10 @@ class PhoneChannel:
     async def registered(self, request: Request, flow: Flow) -> Reply:
         """A REGISTER."""
         return await self._registrar.register(request, flow)
+
+    def lost(self, flow: Flow) -> None:
+        """A connection is gone."""
+        self._registrar.lost(flow)
 
     async def invited(self, call: IncomingCall) -> None:
         """A call: refused, or carried to its end."""

@@ -23,7 +23,7 @@ from channels.phone.sip.server import Acceptance
 
 if TYPE_CHECKING:
     from channels.phone.endpoint import Endpoint, Served
-    from channels.phone.transport import Flow
+    from channels.phone.flow import Flow
 
 _BACKLOG = 64
 _SDP = ("Content-Type", "application/sdp")

@@ -11,7 +11,7 @@ import hmac
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -19,6 +19,7 @@ from typing import Protocol, Self
 
 from channels.phone.call import Call, IncomingCall, OutgoingCall
 from channels.phone.errors import MalformedMessage
+from channels.phone.flow import Flow, SocketAddress
 from channels.phone.guard import Guard
 from channels.phone.relay import Relay
 from channels.phone.sip.address import NameAddress
@@ -27,7 +28,7 @@ from channels.phone.sip.client import Deliver as DeliverResponse
 from channels.phone.sip.dialog import DialogId, dialog_id
 from channels.phone.sip.framing import Frame
 from channels.phone.sip.message import Headers, Request, Response, has_tag, respond
-from channels.phone.sip.reading import ACCEPT, ALLOW, is_response, method_of, read, refuse
+from channels.phone.sip.reading import ACCEPT, ALLOW, SUPPORTED, is_response, method_of, read, refuse
 from channels.phone.sip.server import (
     Acceptance,
     InviteServer,
@@ -39,7 +40,8 @@ from channels.phone.sip.server import (
 from channels.phone.sip.timing import Timers, Timing
 from channels.phone.sip.uri import Uri, write_host
 from channels.phone.sip.via import MAGIC_COOKIE, Via
-from channels.phone.transport import Flow, Protocol3261, SocketAddress, Transport, TransportSettings
+from channels.phone.transport import Transport, TransportSettings
+from channels.phone.websocket import Pages
 from channels.phone.wheel import Machine, TimerWheel
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,8 @@ class Reply:
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
+    kept_s: float = 0.0
+    """How long the connection that it goes out by may be silent: a telephone is registered by it."""
 
 
 class Application(Protocol):
@@ -66,6 +70,10 @@ class Application(Protocol):
 
     async def registered(self, request: Request, flow: Flow) -> Reply:
         """A REGISTER came in."""
+        ...
+
+    def lost(self, flow: Flow) -> None:
+        """A connection is gone."""
         ...
 
 
@@ -162,8 +170,17 @@ class Endpoint:
 
     @property
     def bound(self) -> SocketAddress:
-        """The address of both sockets."""
+        """The main address, of UDP and TCP."""
         return self._transport.bound
+
+    @property
+    def tls_port(self) -> int:
+        """The port of TLS; 0 where there is none."""
+        return self._transport.tls_port
+
+    def pages(self, origins: Collection[str]) -> Pages:
+        """The web server's end of this endpoint."""
+        return Pages(self._transport, origins)
 
     # -- for the application -----------------------------------------------------------------------------------
 
@@ -201,12 +218,12 @@ class Endpoint:
 
     def via(self, flow: Flow) -> str:
         """A Via for a new request of ours, with a branch that names one transaction."""
-        host = write_host(self._transport.local_host(flow.remote[0]), self.bound[1])
+        host = write_host(*self._transport.local(flow))
         return f"SIP/2.0/{flow.protocol.upper()} {host};branch={MAGIC_COOKIE}{secrets.token_hex(12)};rport"
 
     def contact(self, flow: Flow) -> tuple[str, str]:
         """Where we are reached within dialogs."""
-        host = write_host(self._transport.local_host(flow.remote[0]), self.bound[1])
+        host = write_host(*self._transport.local(flow))
         return ("Contact", f"<sip:{host};transport={flow.protocol}>")
 
     def ask(
@@ -256,9 +273,9 @@ class Endpoint:
         """Flows on which an answer is due."""
         return frozenset(asked.flow for asked in self._asked.values())
 
-    def write(self, data: bytes, remote: SocketAddress) -> bool:
+    def write(self, data: bytes, flow: Flow) -> bool:
         """Put bytes on a connection that is there; False where none is."""
-        return self._transport.write(data, remote)
+        return self._transport.write(data, flow)
 
     # -- from the transport ------------------------------------------------------------------------------------
 
@@ -267,7 +284,7 @@ class Endpoint:
         if self._relay is not None and self._relay.passes(frame, flow):
             return
         try:
-            message = read(frame)
+            message = read(frame, secure=flow.is_secure)
         except MalformedMessage as fault:
             if not is_response(frame) and method_of(frame) != "ACK":
                 self._refuse(frame, flow, fault)
@@ -283,8 +300,10 @@ class Endpoint:
 
     def lost(self, flow: Flow) -> None:
         """A connection is gone: whatever waits for an answer on it will have none."""
-        if self._relay is not None and not flow.node:
-            self._relay.disconnected(flow)
+        if not flow.node:
+            self._application.lost(flow)
+            if self._relay is not None:
+                self._relay.disconnected(flow)
         for asked in [one for one in self._asked.values() if one.flow == flow]:
             self._perform_asked(asked, asked.transaction.fail())
 
@@ -315,7 +334,7 @@ class Endpoint:
     def _serve(self, request: Request, flow: Flow, key: TransactionKey) -> Served | None:
         """Begin a server transaction; None when there are too many, which is told without remembering it."""
         reply_flow = flow
-        if flow.protocol is Protocol3261.UDP:
+        if not flow.is_reliable:
             reply_flow = replace(flow, remote=request.vias[0].reply_address(flow.remote))
         host = flow.remote[0]
         if len(self._served) >= _TRANSACTION_LIMIT or self._served_by_host[host] >= _TRANSACTION_LIMIT * _SHARE:
@@ -337,7 +356,7 @@ class Endpoint:
             return
         self._merged[merge] = served
         if request.method == "OPTIONS":
-            headers = (ALLOW, ACCEPT, ("Accept-Encoding", "identity"), ("Supported", ""))
+            headers = (ALLOW, ACCEPT, ("Accept-Encoding", "identity"), SUPPORTED)
             self.respond(served, respond(request, 200, headers=headers))
         elif request.method == "REGISTER":
             self._start(self._register(served))
@@ -352,6 +371,8 @@ class Endpoint:
         except Exception:  # the task's top: the phone is told, and the fault is logged
             log.exception("a REGISTER could not be handled")
             reply = Reply(500)
+        if reply.kept_s:
+            self._transport.keep(served.flow, reply.kept_s)
         self.respond(served, respond(served.request, reply.status, headers=reply.headers))
 
     async def _invite(self, call: IncomingCall) -> None:
@@ -398,7 +419,7 @@ class Endpoint:
             # Noise: an answer would mirror nothing, and could be matched to nothing.
             return
         response = self._with_tag(refuse(frame, fault.status, fault.headers))
-        if flow.protocol is Protocol3261.UDP:
+        if not flow.is_reliable:
             try:
                 via = Via.parse_list(frame.headers.all("via")[0])[0]
                 flow = replace(flow, remote=via.reply_address(flow.remote))

@@ -1,4 +1,7 @@
-"""The registrar of agents' softphones (RFC 3261, section 10.3). Bindings live in the store, one field a contact."""
+"""The registrar of agents' softphones (RFC 3261, section 10.3; RFC 5626, section 6; RFC 3327).
+
+Bindings live in the store, one field a contact, or a flow of a telephone that names itself.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,28 @@ import asyncio
 import contextlib
 import hashlib
 import json
+from collections import deque
 from dataclasses import asdict, dataclass
 
 from channels.phone.access import Access
 from channels.phone.endpoint import Reply
 from channels.phone.errors import MalformedMessage
+from channels.phone.flow import Flow
 from channels.phone.guard import Guard
 from channels.phone.sip.address import NameAddress
-from channels.phone.sip.grammar import param, parse_number
+from channels.phone.sip.grammar import param, parse_number, unquote
 from channels.phone.sip.message import Request
-from channels.phone.transport import Flow
 from session.ids import AssigneeId, NodeId
 from session.ports import Binding, Reachability, SharedState, StoreUnavailable
 
+_OUTBOUND = (("Require", "outbound"), ("Flow-Timer", "120"))
+"""With the seconds after which a telephone is to show that it is there (RFC 5626, section 5.4)."""
 _USER_AGENT_LIMIT = 128
+_INSTANCE_LIMIT = 128
+_PATH_LIMIT = 4
 _EXPIRES_LIMIT = 2**32 - 1
+_RETURNS_S = 10.0
+"""A telephone whose connection is cut, or whose page is loaded again, may be back within this time unnoticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,8 @@ class _Change:
     contact: NameAddress
     expires_s: int
     q: float
+    instance: str = ""
+    """The telephone's own name and the flow's number, where it asks for flows (RFC 5626); else empty."""
 
 
 class Registrar:
@@ -66,6 +78,9 @@ class Registrar:
         self._node = node
         # Extensions whose registrations this node took: who they belong to, and when the last one runs out there.
         self._kept: dict[str, tuple[AssigneeId, float]] = {}
+        # Connections by which an extension is registered here, and those that were cut, with the time of that.
+        self._connected: dict[Flow, str] = {}
+        self._cut: deque[tuple[float, Flow, str]] = deque()
 
     async def register(self, request: Request, flow: Flow) -> Reply:
         """The answer to a REGISTER; what it asks for is checked as a whole before anything is changed."""
@@ -95,8 +110,18 @@ class Registrar:
         live = (binding for binding in found if binding.expires_at > now)
         return tuple(sorted(live, key=lambda binding: (-binding.q, binding.contact)))
 
+    def lost(self, flow: Flow) -> None:
+        """A connection is gone: what is registered by it cannot be reached (RFC 5626, section 4.2.1)."""
+        extension = self._connected.pop(flow, None)
+        if extension is not None:
+            self._cut.append((asyncio.get_running_loop().time(), flow, extension))
+
     async def sweep(self) -> None:
-        """Tell of extensions whose last registration, taken by this node, has run out."""
+        """Tell of extensions whose last registration, taken by this node, has run out or was cut off."""
+        while self._cut and self._cut[0][0] + _RETURNS_S <= asyncio.get_running_loop().time():
+            _, flow, extension = self._cut[0]
+            await self._forget(flow, extension)
+            self._cut.popleft()
         if not self._kept:
             return
         now = await self._shared.now()
@@ -110,9 +135,20 @@ class Registrar:
                 del self._kept[extension]
                 await self._reachability.unregistered(login)
 
+    async def _forget(self, flow: Flow, extension: str) -> None:
+        """Remove what is still registered by a connection that is gone."""
+        key, kept = _key(extension), self._kept.get(extension)
+        for binding in await self.bindings(extension):
+            if binding.node == self._node and binding.flow == str(flow):
+                await self._shared.delete_field(key, _name(binding.instance or binding.contact))
+        if kept is not None and not await self.bindings(extension):
+            del self._kept[extension]
+            await self._reachability.unregistered(kept[0])
+
     async def _update(self, request: Request, flow: Flow, extension: str, login: AssigneeId | None) -> Reply:
-        before = {_name(binding.contact): binding for binding in await self.bindings(extension)}
+        before = {_name(binding.instance or binding.contact): binding for binding in await self.bindings(extension)}
         changes = self._changes(request, before)
+        path = _path(request)
         number, _ = request.cseq
         for change in changes:
             old = before.get(change.name)
@@ -136,15 +172,20 @@ class Registrar:
                 q=change.q,
                 expires_at=now + change.expires_s,
                 user_agent=(request.headers.first("user-agent") or "")[:_USER_AGENT_LIMIT],
+                instance=change.instance,
+                path=path,
             )
         if len(after) > self._settings.contacts:
             return Reply(403)
         await self._write(extension, changes, after)
         await self._tell(extension, login, before, after)
-        if any(change.expires_s for change in changes):
-            longest_s = max(change.expires_s for change in changes)
+        longest_s = max((change.expires_s for change in changes), default=0)
+        if longest_s:
             self._guard.welcome(flow.remote[0], asyncio.get_running_loop().time() + longest_s)
-        return Reply(200, _contacts(after, now))
+            if flow.is_reliable:
+                self._connected[flow] = extension
+        extra = (*(("Path", one) for one in path), *(_OUTBOUND if any(one.instance for one in changes) else ()))
+        return Reply(200, (*_contacts(after, now), *extra), kept_s=float(longest_s))
 
     def _changes(self, request: Request, before: dict[str, Binding]) -> list[_Change]:
         """What a REGISTER asks for; raises `MalformedMessage` for a contradiction or too short an interval."""
@@ -158,7 +199,11 @@ class Registrar:
         for contact in request.contacts:
             asked = param(contact.params, "expires")
             expires_s = self._interval(general if asked is None else asked)
-            changes.append(_Change(_name(str(contact.uri)), contact, expires_s, _preference(contact)))
+            instance = _instance(request, contact)
+            name = _name(instance or str(contact.uri))
+            changes.append(_Change(name, contact, expires_s, _preference(contact), instance))
+        if len(changes) > 1 and any(change.instance for change in changes):
+            raise MalformedMessage("Contact", "one flow at a time (RFC 5626, section 6)")
         return changes
 
     def _interval(self, text: str | None) -> int:
@@ -208,7 +253,34 @@ def _name(contact: str) -> str:
 
 
 def _read(value: bytes) -> Binding:
-    return Binding(**json.loads(value))
+    fields = json.loads(value)
+    return Binding(**{**fields, "path": tuple(fields.get("path", ()))})
+
+
+def _instance(request: Request, contact: NameAddress) -> str:
+    """Which flow of which telephone it is (RFC 5626, section 6); empty where it does not ask for flows.
+
+    Behind a proxy the flow is the proxy's to keep, which says so by `ob` in its Path.
+    """
+    instance, flow = param(contact.params, "+sip.instance"), param(contact.params, "reg-id")
+    if not instance or flow is None or "outbound" not in request.headers.listed("supported"):
+        return ""
+    parse_number(flow, "reg-id", _EXPIRES_LIMIT)
+    if len(instance) > _INSTANCE_LIMIT:
+        raise MalformedMessage("Contact", "an instance's name too long")
+    through = [NameAddress.parse(one, "Path") for one in request.headers.listed("path")]
+    is_kept = len(request.vias) == 1 or (bool(through) and param(through[-1].uri.params, "ob") is not None)
+    return f"{unquote(instance)} {flow}" if is_kept else ""
+
+
+def _path(request: Request) -> tuple[str, ...]:
+    """The proxies by which a telephone is reached (RFC 3327), to be written back as they came."""
+    path = tuple(request.headers.listed("path"))
+    if len(path) > _PATH_LIMIT:
+        raise MalformedMessage("Path", "too long")
+    for one in path:
+        NameAddress.parse(one, "Path")
+    return path
 
 
 def _preference(contact: NameAddress) -> float:

@@ -12,12 +12,12 @@ import asyncio
 import logging
 from collections import OrderedDict
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
+from channels.phone.flow import Flow
 from channels.phone.sip.framing import Frame, frame_datagram
-from channels.phone.transport import Flow, Protocol3261, SocketAddress
 from session.errors import YihaoError
 from session.ids import NodeId
 from session.ports import NodeMail, StoreUnavailable
@@ -50,19 +50,18 @@ class Letter:
 
     kind: Kind
     sender: NodeId
-    remote: SocketAddress
+    flow: Flow
     message: bytes = b""
 
     def __bytes__(self) -> bytes:
-        host, port = self.remote
-        return f"{self.kind} {self.sender} {host} {port}\n".encode() + self.message
+        return f"{self.kind} {self.sender} {self.flow}\n".encode() + self.message
 
     @classmethod
     def parse(cls, data: bytes) -> Letter:
         """The inverse of `bytes`; `ValueError` for a letter of another release."""
         head, _, message = data.partition(b"\n")
-        kind, sender, host, port = head.decode().split(" ")
-        return cls(Kind(kind), NodeId(sender), (host, int(port)), message)
+        kind, sender, flow = head.decode().split(" ")
+        return cls(Kind(kind), NodeId(sender), Flow.parse(flow), message)
 
 
 class Ends(Protocol):
@@ -73,7 +72,7 @@ class Ends(Protocol):
         """Flows on which an answer is due."""
         ...
 
-    def write(self, data: bytes, remote: SocketAddress) -> bool:
+    def write(self, data: bytes, flow: Flow) -> bool:
         """Put bytes on a connection that is there; False where none is."""
         ...
 
@@ -93,7 +92,7 @@ class Relay:
         self._mail = mail
         self._node = node
         self._unsent: asyncio.Queue[tuple[NodeId, Letter, float]] = asyncio.Queue(_UNSENT_LIMIT)
-        self._lent: dict[SocketAddress, OrderedDict[str, NodeId]] = {}
+        self._lent: dict[Flow, OrderedDict[str, NodeId]] = {}
         self._undo = AsyncExitStack()
 
     async def open(self, ends: Ends) -> None:
@@ -113,22 +112,22 @@ class Relay:
 
     def write(self, data: bytes, flow: Flow) -> None:
         """Put a message on its way to a connection of another node; what cannot be sent is reported by `lost`."""
-        self._post(NodeId(flow.node), Letter(Kind.WRITE, self._node, flow.remote, data))
+        self._post(NodeId(flow.node), Letter(Kind.WRITE, self._node, flow, data))
 
     def passes(self, frame: Frame, flow: Flow) -> bool:
         """Whether what came on a connection of ours is for another node's call; then it is on its way there."""
-        lent = self._lent.get(flow.remote) if flow.is_reliable and not flow.node else None
+        lent = self._lent.get(flow) if flow.is_reliable and not flow.node else None
         call = frame.headers.first("call-id") if lent and frame.defect is None else None
         if lent is None or call is None or call not in lent:
             return False
         lent.move_to_end(call)
-        self._post(lent[call], Letter(Kind.CAME, self._node, flow.remote, bytes(frame)))
+        self._post(lent[call], Letter(Kind.CAME, self._node, flow, bytes(frame)))
         return True
 
     def disconnected(self, flow: Flow) -> None:
         """A connection of ours is gone: tell those whose calls use it."""
-        for node in set(self._lent.pop(flow.remote, {}).values()):
-            self._post(node, Letter(Kind.LOST, self._node, flow.remote))
+        for node in set(self._lent.pop(flow, {}).values()):
+            self._post(node, Letter(Kind.LOST, self._node, flow))
 
     def _post(self, node: NodeId, letter: Letter) -> None:
         try:
@@ -139,7 +138,7 @@ class Relay:
     def _returned(self, node: NodeId, letter: Letter) -> None:
         """A letter that was not taken. Whoever waits for an answer to it will have none."""
         if letter.kind is Kind.WRITE:
-            self._ends.lost(Flow(Protocol3261.TCP, letter.remote, node))
+            self._ends.lost(replace(letter.flow, node=node))
 
     async def _send(self) -> None:
         """One after the other, so that a call's messages keep their order."""
@@ -177,7 +176,7 @@ class Relay:
                     log.exception("a letter could not be read")
 
     def _open(self, letter: Letter) -> None:
-        flow = Flow(Protocol3261.TCP, letter.remote, letter.sender)
+        flow = replace(letter.flow, node=letter.sender)
         frame = frame_datagram(letter.message)
         if letter.kind is Kind.LOST:
             self._ends.lost(flow)
@@ -187,10 +186,10 @@ class Relay:
             self._write(letter, frame.headers.first("call-id") or "")
 
     def _write(self, letter: Letter, call: str) -> None:
-        if not self._ends.write(letter.message, letter.remote):
-            self._post(letter.sender, Letter(Kind.LOST, self._node, letter.remote))
+        if not self._ends.write(letter.message, letter.flow):
+            self._post(letter.sender, Letter(Kind.LOST, self._node, letter.flow))
             return
-        lent = self._lent.setdefault(letter.remote, OrderedDict())
+        lent = self._lent.setdefault(letter.flow, OrderedDict())
         lent[call] = letter.sender
         lent.move_to_end(call)
         if len(lent) > _CALLS_PER_CONNECTION:

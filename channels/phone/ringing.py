@@ -9,9 +9,9 @@ from enum import StrEnum
 
 from channels.phone.call import Answered, Ended, OutgoingCall
 from channels.phone.endpoint import Endpoint
+from channels.phone.flow import Flow
 from channels.phone.sip.address import NameAddress
 from channels.phone.sip.uri import Uri
-from channels.phone.transport import Flow
 from session.ids import AssigneeId, NodeId
 from session.ports import Binding
 
@@ -57,7 +57,12 @@ class Ringing:
             for binding in bindings:
                 target = Uri.parse(binding.contact)
                 call = self._endpoint.call(
-                    _way_to(binding, self._node), target, caller=caller, callee=NameAddress(target.bare()), body=offer
+                    _way_to(binding, self._node),
+                    target,
+                    caller=caller,
+                    callee=NameAddress(target.bare()),
+                    body=offer,
+                    extra=tuple(("Route", proxy) for proxy in binding.path),
                 )
                 self._calls.append(call)
                 group.create_task(self._follow(call))

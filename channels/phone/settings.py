@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,8 +16,17 @@ class PhoneSettings:
     """Times in seconds."""
 
     host: str = "127.0.0.1"
+    host6: str = ""
+    """A second address, of the other family; empty listens on one."""
     port: int = 5060
     """Of UDP and TCP; 0 takes a free one."""
+    tls: ssl.SSLContext | None = None
+    """With our certificate; None takes no TLS."""
+    tls_port: int = 5061
+    verifying: ssl.SSLContext | None = None
+    """For connections that we make; None trusts whom the system trusts."""
+    origins: tuple[str, ...] = ()
+    """Of pages, besides the web server's own, that may be telephones."""
     advertised_host: str = ""
     """What others reach us by; empty is the address listened on."""
     numbers: tuple[str, ...] = ("12345",)

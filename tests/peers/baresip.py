@@ -50,6 +50,8 @@ class Baresip:
     answers: bool = False
     registers: bool = True
     transport: str = "udp"
+    authority: Path | None = None
+    """Who is trusted over TLS."""
     says: Sound | None = None
     """Said over and over, from the answer of a call on; silence when None."""
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -171,7 +173,8 @@ class Baresip:
             "ausrc_srate\t8000\nauplay_srate\t8000\nausrc_channels\t1\nauplay_channels\t1\n"
             "audio_buffer\t20-160\ncall_max_calls\t4\ncall_local_timeout\t60\n"
             f"module_path\t{_module_folder()}\n{modules}"
-            f"ctrl_tcp_listen\t127.0.0.1:{self.control_port}\nsnd_path\t{self.folder}\n"
+            + (f"sip_cafile\t{self.authority}\nsip_verify_server\tyes\n" if self.authority else "")
+            + f"ctrl_tcp_listen\t127.0.0.1:{self.control_port}\nsnd_path\t{self.folder}\n"
         )
         (self.folder / "accounts").write_text(
             f"<sip:{self.extension}@{self.server};transport={self.transport}>"

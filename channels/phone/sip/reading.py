@@ -28,7 +28,8 @@ _BODY_TYPES = {
 }
 _SINGLE = ("from", "to", "call-id", "cseq")
 _AT_MOST_ONE = ("max-forwards", "content-length", "content-type", "expires", "min-expires")
-_OPTION_TAGS = frozenset[str]()
+_OPTION_TAGS = {"REGISTER": frozenset({"path", "outbound"})}
+SUPPORTED = ("Supported", "outbound, path")
 
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([0-9]{3})(?: (.*))?", re.DOTALL)
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
@@ -44,9 +45,12 @@ def method_of(frame: Frame) -> str:
     return frame.start.partition(" ")[0]
 
 
-def read(frame: Frame) -> Message:
-    """The message of a frame; raises `MalformedMessage` with the answer that it deserves."""
-    return _read_response(frame) if is_response(frame) else _read_request(frame)
+def read(frame: Frame, *, secure: bool = False) -> Message:
+    """The message of a frame; raises `MalformedMessage` with the answer that it deserves.
+
+    `secure`: nobody else could read it on its way here.
+    """
+    return _read_response(frame) if is_response(frame) else _read_request(frame, secure=secure)
 
 
 def _read_response(frame: Frame) -> Response:
@@ -60,14 +64,14 @@ def _read_response(frame: Frame) -> Response:
     return response
 
 
-def _read_request(frame: Frame) -> Request:
+def _read_request(frame: Frame, *, secure: bool) -> Request:
     method, target = _read_request_line(frame.start)
     if frame.defect is not None:
         raise frame.defect
     if method not in _KNOWN:
         _check_top_via(frame.headers)
         raise MalformedMessage("method", "unknown", status=501, headers=(ALLOW,))
-    uri = _read_target(target)
+    uri = _read_target(target, secure=secure)
     request = Request(headers=frame.headers, body=frame.body, method=method, uri=uri)
     _check_fields(request)
     _check_extensions(request)
@@ -85,10 +89,10 @@ def _read_request_line(start: str) -> tuple[str, str]:
     return parts[0], parts[1]
 
 
-def _read_target(text: str) -> Uri:
+def _read_target(text: str, *, secure: bool) -> Uri:
     uri = Uri.parse(text, "request URI")
-    if uri.scheme not in {"sip", "tel"}:
-        # sips too: it promises TLS on every hop, which this listener cannot keep.
+    if uri.scheme not in {"sip", "tel"} and not (secure and uri.scheme == "sips"):
+        # sips promises TLS on every hop: over any other it is a scheme that we do not take.
         raise MalformedMessage("request URI", "scheme", status=416)
     if uri.headers:
         raise MalformedMessage("request URI", "header fields do not belong there")
@@ -136,7 +140,8 @@ def _check_extensions(request: Request) -> None:
     """Section 8.2.2.3. ACK and CANCEL are never refused for what they require."""
     if request.method in {"ACK", "CANCEL"}:
         return
-    unknown = [tag for tag in request.headers.listed("require") if tag not in _OPTION_TAGS]
+    known = _OPTION_TAGS.get(request.method, frozenset())
+    unknown = [tag for tag in request.headers.listed("require") if tag not in known]
     if unknown:
         raise MalformedMessage("Require", "extension", status=420, headers=(("Unsupported", ", ".join(unknown)),))
 

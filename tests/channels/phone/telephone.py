@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import re
 import secrets
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
@@ -11,6 +12,7 @@ from typing import Self
 from channels.phone.sip.framing import StreamFramer, frame_datagram
 from channels.phone.sip.message import Message, Request, Response
 from channels.phone.sip.reading import read
+from channels.phone.sip.uri import write_host
 
 SDP = (
     "v=0\r\no=t 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
@@ -25,7 +27,11 @@ class Telephone:
     server: tuple[str, int]
     host: str = "127.0.0.1"
     tcp: bool = False
+    tls: ssl.SSLContext | None = None
     user: str = "caller"
+    device: str = ""
+    """What its Contact calls it, where that is not the user."""
+    contact_params: str = ""
     heard: list[Message] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
     is_closed: bool = False
@@ -33,8 +39,10 @@ class Telephone:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
-        if self.tcp:
-            reader, writer = await asyncio.open_connection(*self.server, local_addr=(self.host, 0))
+        if self.tcp or self.tls:
+            reader, writer = await asyncio.open_connection(
+                *self.server, local_addr=(self.host, 0), ssl=self.tls, server_hostname="localhost" if self.tls else None
+            )
             self._write: Callable[[bytes], object] = writer.write
             self._close = writer.close
             self.port = writer.get_extra_info("sockname")[1]
@@ -48,7 +56,7 @@ class Telephone:
 
     async def __aexit__(self, *_: object) -> None:
         self._close()
-        if self.tcp:
+        if self.tcp or self.tls:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await asyncio.sleep(0)
@@ -102,9 +110,13 @@ class Telephone:
     # -- messages --------------------------------------------------------------------------------------------
 
     @property
+    def way(self) -> str:
+        return "tls" if self.tls else "tcp" if self.tcp else "udp"
+
+    @property
     def contact(self) -> str:
-        way = ";transport=tcp" if self.tcp else ""
-        return f"<sip:{self.user}@{self.host}:{self.port}{way}>"
+        way = "" if self.way == "udp" else f";transport={self.way}"
+        return f"<sip:{self.device or self.user}@{write_host(self.host, self.port or None)}{way}>{self.contact_params}"
 
     def compose(
         self,
@@ -121,11 +133,11 @@ class Telephone:
     ) -> bytes:
         call = call or secrets.token_hex(8)
         branch = branch or f"z9hG4bK{secrets.token_hex(6)}"
-        uri = target if target.startswith("sip:") else f"sip:{target}@{self.server[0]}:{self.server[1]}"
+        uri = target if target.startswith("sip") else f"sip:{target}@{write_host(*self.server)}"
         lines = [
             f"{method} {uri} SIP/2.0",
-            f"Via: SIP/2.0/{'TCP' if self.tcp else 'UDP'} {self.host}:{self.port};branch={branch};rport",
-            f"From: <sip:{self.user}@{self.host}>;tag=t{call[:6]}",
+            f"Via: SIP/2.0/{self.way.upper()} {write_host(self.host, self.port or None)};branch={branch};rport",
+            f"From: <sip:{self.user}@{write_host(self.host)}>;tag=t{call[:6]}",
             f"To: {to or f'<{uri}>'}",
             f"Call-ID: {call}",
             f"CSeq: {cseq} {method}",
@@ -151,14 +163,20 @@ class Telephone:
         return dialled
 
     async def register(
-        self, password: str, *, expires: int = 600, algorithm: str = "SHA-256", cseq: int = 1
+        self,
+        password: str,
+        *,
+        expires: int = 600,
+        algorithm: str = "SHA-256",
+        cseq: int = 1,
+        extra: tuple[str, ...] = (),
     ) -> Response:
         """REGISTER with the challenge's answer; gives the second response."""
         call = f"reg{self.user}{self.port}"
-        uri = f"sip:{self.server[0]}:{self.server[1]}"
+        uri = f"sip:{write_host(*self.server)}"
         to = f"<sip:{self.user}@yihao>"
         before = len([one for one in self.heard if isinstance(one, Response)])
-        expiry = (f"Expires: {expires}",)
+        expiry = (f"Expires: {expires}", *extra)
         self.send(self.compose("REGISTER", uri, call=call, cseq=cseq, to=to, extra=expiry))
         await self.until(lambda: len([one for one in self.heard if isinstance(one, Response)]) > before)
         challenge = self.heard[-1]

@@ -10,12 +10,13 @@ import pytest
 from channels.phone.call import Answered, Confirmed, EndCause, Ended, IncomingCall, OutgoingCall, Reoffered, Ringing
 from channels.phone.endpoint import Endpoint, Reply
 from channels.phone.errors import CallOver, ReofferRefused
+from channels.phone.flow import Flow, Protocol3261
 from channels.phone.guard import Guard, GuardSettings
 from channels.phone.sip.address import NameAddress
 from channels.phone.sip.message import Request
 from channels.phone.sip.timing import Timing
 from channels.phone.sip.uri import Uri
-from channels.phone.transport import Flow, Protocol3261, TransportSettings
+from channels.phone.transport import TransportSettings
 from tests.channels.phone.sipp import run_sipp
 from tests.channels.phone.telephone import SDP, Dialled, Telephone
 from tests.conftest import Eventually
@@ -45,6 +46,9 @@ class Switchboard:
 
     async def registered(self, request: Request, flow: Flow) -> Reply:
         return Reply(200)
+
+    def lost(self, flow: Flow) -> None:
+        self.happened.append(flow)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from channels.phone.adapter import PhoneChannel
+from channels.phone.flow import Flow, Protocol3261
 from channels.phone.relay import Kind, Letter
 from channels.phone.sip.framing import frame_datagram
 from channels.phone.sip.message import Request
@@ -228,7 +229,7 @@ async def test_without_post_a_telephone_elsewhere_is_unreachable(
 
 
 def test_a_letter_is_read_as_it_was_written() -> None:
-    letter = Letter(Kind.WRITE, HERE, ("2001:db8::1", 5061), b"BYE sip:a SIP/2.0\r\n\r\n\x00\n")
+    letter = Letter(Kind.WRITE, HERE, Flow(Protocol3261.TLS, ("2001:db8::1", 5061)), b"BYE sip:a SIP/2.0\r\n\r\n\x00\n")
     assert Letter.parse(bytes(letter)) == letter
 
 
