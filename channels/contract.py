@@ -13,23 +13,39 @@ from typing import Protocol, runtime_checkable
 
 from aiohttp import web
 
+from session.address import Address
 from session.audio import Announcement
 from session.errors import YihaoError
+from session.events import MessageFailed
 from session.ids import AssigneeId, LegId, MessageId, RecordingId, SessionId
+from session.notice import Notice
 from session.ports import Entry
-from session.state import LegEnd, Medium
+from session.state import Failure, LegEnd, Medium
 
 
 class ChannelError(YihaoError):
     """A channel could not do what it was asked."""
 
+    failure: Failure = Failure.REFUSED
+    """What it means for a message that was to be sent."""
+    code: str | int = ""
+    """The carrier's own word for it, where it gave one."""
+
 
 class LegUnknown(ChannelError):
     """The leg is not, or no longer, held by this channel on this node."""
 
+    failure = Failure.NO_WAY
+
     def __init__(self, leg: LegId) -> None:
         self.leg = leg
         super().__init__(f"leg {leg} is not held here")
+
+
+def failed(channel: str, message: MessageId, reason: Failure, code: str | int = "") -> tuple[MessageFailed, str]:
+    """The event of a message that will not come by a channel, and what names it once for all who may tell of it."""
+    event = MessageFailed(message=message, channel=channel, reason=reason, code=str(code or ""))
+    return event, f"failed:{channel}:{message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +115,42 @@ class Channel(Protocol):
 
     async def drain(self, within_s: float) -> None:
         """Take nothing new; return when what runs has ended, or after `within_s`."""
+        ...
+
+
+@runtime_checkable
+class Notifies(Protocol):
+    """A channel that can tell a citizen something at an address, with no leg there."""
+
+    async def may_notify(self, to: Address, template: str) -> bool:
+        """Whether it has a way to that address now for a notice of that template. Raises `StoreUnavailable`."""
+        ...
+
+    async def notify(self, to: Address, notice: Notice) -> None:
+        """Send a notice; one of the same `id` is sent once. What becomes of it is told in `notice.session`.
+
+        Returns when the carrier has it, or has been given it to try for longer. Raises `ChannelError`: with
+        `retryable` nothing was sent, and the same may be asked again (quiet hours, a bound); else its `failure` says
+        why it will not come by this way. Raises `StoreUnavailable`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How much a citizen may still be told before they write again (下发额度)."""
+
+    left: int
+    until: float | None
+    """When what is left lapses, by the store's clock; None where nothing is left to lapse."""
+
+
+@runtime_checkable
+class Rations(Protocol):
+    """A channel on which a citizen's own act allows only so many messages, for only so long."""
+
+    async def allowance(self, leg: LegId) -> Allowance:
+        """What may be sent to a leg now. Raises `LegUnknown`, `StoreUnavailable`."""
         ...
 
 

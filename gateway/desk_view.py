@@ -60,6 +60,20 @@ def _word(event: ev.Event) -> frames.TimelineEntry | None:
             return frames.ProgressEntry(at=event.at, who=_party(event.to), message=event.message, state="delivered")
         case ev.MessageRead():
             return frames.ProgressEntry(at=event.at, who=_party(event.by), message=event.message, state="read")
+        case ev.NoticeSent():
+            sender = _agent(event.by) if event.by is not None else SYSTEM
+            return frames.NoticeEntry(
+                at=event.at, who=sender, message=event.message, channel=event.channel, template=event.template
+            )
+        case ev.MessageFailed():
+            return frames.FailureEntry(
+                at=event.at,
+                who=SYSTEM,
+                message=event.message,
+                channel=event.channel,
+                reason=event.reason.value,
+                code=event.code,
+            )
         case ev.NoteAdded():
             return frames.NoteEntry(at=event.at, who=who(event.by, AssigneeKind.AGENT), text=event.text)
     return None

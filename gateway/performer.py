@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from channels.contract import CarriesAudio, Channel, ChannelError, Content, FileLink, HandlesCalls, Text
+from channels.contract import CarriesAudio, Channel, ChannelError, Content, FileLink, HandlesCalls, Text, failed
 from gateway.metrics import Metrics
 from queueing.contract import Store
 from session.audio import Announcement
@@ -128,7 +128,16 @@ class Performer:
         for entry in await self._store.log.read(session.id, after=version - 1, limit=1):
             content = _content(entry.event)
             if content is not None:
-                await channel.send(session.id, effect.leg, content)
+                await self._send(session.id, effect.leg, channel, content)
+
+    async def _send(self, session: SessionId, leg: LegId, channel: Channel, content: Content) -> None:
+        """Whoever wrote it is told when it will not come."""
+        try:
+            await channel.send(session, leg, content)
+        except ChannelError as error:
+            event, dedupe = failed(channel.name, content.message, error.failure, error.code)
+            await self._inbox.post(session, event, dedupe=dedupe)
+            raise
 
 
 async def _handle(effect: Hold | Mute | Press, channel: HandlesCalls) -> None:

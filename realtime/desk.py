@@ -27,6 +27,17 @@ MediumName = Literal["voice", "chat", "message"]
 PhaseName = Literal["new", "bot", "queued", "offered", "active", "parked", "wrapping", "callback_pending", "closed"]
 RoutingName = Literal["unreachable", "not_responding", "off", "engaged", "offered", "wrapping", "ready"]
 MarkName = Literal["held", "resumed", "muted", "unmuted"]
+FailureName = Literal[
+    "undelivered",
+    "refused",
+    "opted_out",
+    "window_closed",
+    "budget_spent",
+    "unsendable",
+    "no_way",
+    "busy",
+    "unknown",
+]
 PresenceName = Literal["ready", "break", "off"]
 
 
@@ -72,6 +83,31 @@ class ProgressEntry:
     who: Who
     message: str
     state: MessageState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeEntry:
+    """The house told the citizen something by a channel, in the reviewed words of `template`."""
+
+    kind: ClassVar[str] = "notice"
+    at: float
+    who: Who
+    message: str
+    channel: str
+    template: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureEntry:
+    """A message to the citizen will not come by `channel`. `code` is the carrier's own word, where it gave one."""
+
+    kind: ClassVar[str] = "failure"
+    at: float
+    who: Who
+    message: str
+    channel: str
+    reason: FailureName
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +214,8 @@ TimelineEntry = (
     TextEntry
     | FileEntry
     | ProgressEntry
+    | NoticeEntry
+    | FailureEntry
     | LegEntry
     | OfferEntry
     | RecordingEntry

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from session.address import Address
 from session.ids import AssigneeId, FileId, LegId, MessageId, NodeId, RecordingId
-from session.state import AssigneeKind, Demand, Leg, LegEnd, Mark, Medium, Party
+from session.state import AssigneeKind, Demand, Failure, Leg, LegEnd, Mark, Medium, Party
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +112,41 @@ class FileSent(Event):
     name: str
     content_type: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeSent(Event):
+    """The house tells the citizen something in reviewed words (通知), at an address of theirs and beside any leg.
+
+    What fills the template is not kept: codes and links stand in it.
+    """
+
+    message: MessageId
+    channel: str
+    template: str
+    by: AssigneeId | None = None
+    """The agent who wished it; None for the house itself."""
+    late: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageAccepted(Event):
+    """The channel's carrier or platform has a message to the citizen; it brings it on, or says that it could not."""
+
+    message: MessageId
+    channel: str
+    late: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageFailed(Event):
+    """A message to the citizen will not come by this channel. `code` is the carrier's own word, where it gave one."""
+
+    message: MessageId
+    channel: str
+    reason: Failure
+    code: str = ""
+    late: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

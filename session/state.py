@@ -80,6 +80,29 @@ class Mark(StrEnum):
     UNMUTED = "unmuted"
 
 
+class Failure(StrEnum):
+    """Why a message did not reach the citizen; each is mended in its own way."""
+
+    UNDELIVERED = "undelivered"
+    """The carrier had it, and their telephone did not take it."""
+    REFUSED = "refused"
+    """The carrier or platform would not have it."""
+    OPTED_OUT = "opted_out"
+    """The citizen wants nothing by this way."""
+    WINDOW_CLOSED = "window_closed"
+    """Nothing may be sent before the citizen writes again."""
+    BUDGET_SPENT = "budget_spent"
+    """All that their last word allows has been sent."""
+    UNSENDABLE = "unsendable"
+    """Not a kind of content that this way carries."""
+    NO_WAY = "no_way"
+    """Nobody is there who would bring it: no carrier, no reviewed template, no leg."""
+    BUSY = "busy"
+    """Not now, and not for a while: it may be sent again."""
+    UNKNOWN = "unknown"
+    """An attempt broke off: perhaps they have it."""
+
+
 class CloseReason(StrEnum):
     """Why a session ended."""
 

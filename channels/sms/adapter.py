@@ -13,7 +13,7 @@ from aiohttp import web
 
 from channels.contract import Capabilities, Content, LegUnknown, Text
 from channels.sms.agenda import Agenda
-from channels.sms.carrier import Carrier, Template
+from channels.sms.carrier import Carrier
 from channels.sms.dispatch import Dispatch, Standing
 from channels.sms.errors import (
     CarrierMissing,
@@ -26,7 +26,6 @@ from channels.sms.errors import (
     TooMany,
 )
 from channels.sms.keys import Keys
-from channels.sms.notice import Notice, rendered
 from channels.sms.optout import OptOuts
 from channels.sms.outbox import PREFIX as SENT
 from channels.sms.outbox import Outbox
@@ -37,9 +36,10 @@ from channels.sms.threads import Threads
 from session.address import Address
 from session.errors import YihaoError
 from session.ids import LegId, NodeId, SessionId
-from session.number import SCHEME
+from session.notice import Notice, Template, rendered
+from session.number import SCHEME, is_mobile
 from session.ports import Files, Inbox, SharedState, StoreUnavailable
-from session.state import LegEnd, Medium
+from session.state import Failure, LegEnd, Medium
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,9 @@ class SmsChannel:
         self._agenda = agenda = Agenda(shared)
         self._opt_outs = OptOuts(shared, keys, ttl_s=settings.opt_out_ttl_s)
         self._threads = Threads(inbox, shared, keys, channel=name, number=settings.number, ttl_s=settings.thread_ttl_s)
-        self._outbox = Outbox(settings, self._carriers, inbox, shared, agenda, keys, self._opt_outs, self._settled)
+        self._outbox = Outbox(
+            settings, self._carriers, inbox, shared, agenda, keys, self._opt_outs, self._settled, name
+        )
         self._reception = SmsReception(
             settings, shared, files, keys, self._threads, self._opt_outs, self._outbox, agenda, node
         )
@@ -110,7 +112,8 @@ class SmsChannel:
     async def send(self, session: SessionId, leg: LegId, content: Content) -> None:
         """Send an agent's words to the citizen behind a leg, once, whoever asks how often.
 
-        What its carrier does not take now is tried again later, and is no error. Raises `LegUnknown`,
+        What its carrier does not take now is tried again later, and is no error. What becomes of it stands in the
+        session. Raises `LegUnknown`,
         `FileNotCarried`, `TemplateNeeded`, `SubmitRefused`, `OutcomeUnknown`, `StoreUnavailable`.
         """
         if not isinstance(content, Text):
@@ -125,7 +128,7 @@ class SmsChannel:
             key=self._keys.dispatch(session, content.message),
             to=address.identifier,
             carrier=carrier.name,
-            text=rendered(self._settings.templates, template) if template else content.text,
+            text=self._words(template) if template else content.text,
             template=template.name if template else "",
             parameters=template.parameters if template else {},
             session=session,
@@ -143,20 +146,28 @@ class SmsChannel:
 
     # --- beside the contract ----------------------------------------------------------------------------------------
 
-    async def notify(self, to: Address, notice: Notice) -> Dispatch:
-        """Send a notice (通知): a link, a code, a reminder; gives how it stands. The same notice's `id` is sent once.
+    async def may_notify(self, to: Address, template: str) -> bool:
+        """See `Notifies`: a number that takes texts, and a carrier that has the template."""
+        if to.scheme != SCHEME or not is_mobile(to.identifier) or template not in self._settings.templates:
+            return False
+        try:
+            carrier = self._carrier_for(to)
+        except CarrierMissing:
+            return False
+        return carrier.templates is None or template in carrier.templates
 
-        Raises `OptedOut`, `QuietHours`, `TooMany` where it may not be sent (now); `CarrierMissing`,
-        `TemplateNeeded`, `StoreUnavailable`.
+    async def notify(self, to: Address, notice: Notice) -> None:
+        """See `Notifies`. Raises `OptedOut`, `QuietHours`, `TooMany` where it may not be sent (now); `CarrierMissing`,
+        `TemplateNeeded`, `SubmitRefused`, `OutcomeUnknown`, `StoreUnavailable`.
         """
         carrier = self._carrier_for(to)
         if carrier.templates is not None and notice.template.name not in carrier.templates:
             raise TemplateNeeded(carrier.name, notice.template.name)
-        text = rendered(self._settings.templates, notice.template)
+        text = self._words(notice.template)
         key = self._keys.dispatch(f"notice:{notice.session or ''}", notice.id)
         if await self._outbox.standing(key) is None:
             await self._allow(to, notice)
-        return await self._outbox.send(
+        sent = await self._outbox.send(
             Dispatch(
                 key=key,
                 to=to.identifier,
@@ -168,11 +179,18 @@ class SmsChannel:
                 message=notice.id if notice.session else "",
             )
         )
+        _raise_if_lost(sent)
 
     async def standing_of(self, session: SessionId, message: str) -> Standing | None:
         """How an agent's message stands; None for one that was not sent by text, or long ago."""
         known = await self._outbox.standing(self._keys.dispatch(session, message))
         return known.standing if known is not None else None
+
+    def _words(self, template: Template) -> str:
+        text = rendered(self._settings.templates, template)
+        if text is None:
+            raise TemplateNeeded("the house", template.name)
+        return text
 
     async def _allow(self, to: Address, notice: Notice) -> None:
         """What keeps a notice back; nothing of it keeps back an answer."""
@@ -243,7 +261,7 @@ class SmsChannel:
 def _raise_if_lost(dispatch: Dispatch) -> None:
     match dispatch.standing:
         case Standing.REFUSED | Standing.FAILED:
-            raise SubmitRefused(dispatch.carrier, dispatch.code)
+            raise SubmitRefused(dispatch.carrier, dispatch.code, failure=dispatch.reason or Failure.REFUSED)
         case Standing.UNKNOWN:
             raise OutcomeUnknown(dispatch.carrier)
         case _:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from aiohttp import web
 
 from channels.sms.coding import Coding
 from channels.sms.header import Place
+from session.notice import Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +103,6 @@ class Reception(Protocol):
     async def report(self, report: Report) -> None:
         """What became of a message."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A reviewed template (模板) with its parameters, in the order in which the template names them."""
-
-    name: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

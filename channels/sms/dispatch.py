@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
-from channels.sms.carrier import Message, Template
+from channels.sms.carrier import Message
 from session.ids import MessageId, SessionId
+from session.notice import Template
+from session.state import Failure
 
 
 class Standing(StrEnum):
@@ -47,6 +49,8 @@ class Dispatch:
     standing: Standing = Standing.WAITING
     code: str = ""
     """The carrier's own word, where it refused or failed."""
+    reason: Failure | None = None
+    """Why it will not come."""
     ids: tuple[str, ...] = ()
 
     @property
@@ -59,9 +63,9 @@ class Dispatch:
         """No attempt will follow."""
         return self.standing is not Standing.WAITING
 
-    def ended(self, standing: Standing, code: str = "") -> Dispatch:
+    def ended(self, standing: Standing, reason: Failure | None = None, code: str = "") -> Dispatch:
         """It as it stands in the end; what it said is not kept any longer."""
-        return replace(self, standing=standing, code=code, text="", parameters={})
+        return replace(self, standing=standing, reason=reason, code=code, text="", parameters={})
 
     def outgoing(self) -> Message:
         """It as its carrier gets it."""
@@ -74,4 +78,12 @@ class Dispatch:
     @classmethod
     def load(cls, data: bytes) -> Dispatch:
         fields = json.loads(data)
-        return cls(**{**fields, "standing": Standing(fields["standing"]), "ids": tuple(fields["ids"])})
+        reason = fields.get("reason")
+        return cls(
+            **{
+                **fields,
+                "standing": Standing(fields["standing"]),
+                "reason": Failure(reason) if reason is not None else None,
+                "ids": tuple(fields["ids"]),
+            }
+        )

@@ -21,6 +21,7 @@ SmsError
 from __future__ import annotations
 
 from channels.contract import ChannelError
+from session.state import Failure
 
 
 class SmsError(ChannelError):
@@ -30,15 +31,22 @@ class SmsError(ChannelError):
 class SubmitRefused(SmsError):
     """The carrier will not send it. `code` is the carrier's own; `opted_out`: because the citizen told it so."""
 
-    def __init__(self, carrier: str, code: str, *, opted_out: bool = False) -> None:
-        self.carrier, self.code, self.opted_out = carrier, code, opted_out
+    def __init__(self, carrier: str, code: str, *, opted_out: bool = False, failure: Failure = Failure.REFUSED) -> None:
+        self.carrier, self.code = carrier, code
+        self.failure = Failure.OPTED_OUT if opted_out else failure
         super().__init__(f"{carrier} refused the message with {code}")
+
+    @property
+    def opted_out(self) -> bool:
+        """The citizen has told the carrier that they want nothing."""
+        return self.failure is Failure.OPTED_OUT
 
 
 class SubmitDelayed(SmsError):
     """Certainly not sent."""
 
     retryable = True
+    failure = Failure.BUSY
 
     def __init__(self, carrier: str, code: str, retry_after_s: float = 5.0) -> None:
         self.carrier, self.code, self.retry_after_s = carrier, code, retry_after_s
@@ -48,6 +56,8 @@ class SubmitDelayed(SmsError):
 class OutcomeUnknown(SmsError):
     """The carrier may have it: a second try could send it twice."""
 
+    failure = Failure.UNKNOWN
+
     def __init__(self, carrier: str) -> None:
         self.carrier = carrier
         super().__init__(f"it is not known whether {carrier} has the message")
@@ -55,6 +65,8 @@ class OutcomeUnknown(SmsError):
 
 class CarrierMissing(SmsError):
     """No carrier of that name, or none that serves the number."""
+
+    failure = Failure.NO_WAY
 
     def __init__(self, carrier: str) -> None:
         self.carrier = carrier
@@ -64,6 +76,8 @@ class CarrierMissing(SmsError):
 class TemplateNeeded(SmsError):
     """The carrier takes reviewed templates only; the settings name none that fits."""
 
+    failure = Failure.NO_WAY
+
     def __init__(self, carrier: str, template: str) -> None:
         self.carrier, self.template = carrier, template
         super().__init__(f"{carrier} has no reviewed template {template!r}")
@@ -72,12 +86,16 @@ class TemplateNeeded(SmsError):
 class FileNotCarried(SmsError):
     """A text message carries no file; a link to it must be written as a text."""
 
+    failure = Failure.UNSENDABLE
+
     def __init__(self) -> None:
         super().__init__("a text message carries no file")
 
 
 class OptedOut(SmsError):
     """The citizen wants no notices (退订)."""
+
+    failure = Failure.OPTED_OUT
 
     def __init__(self) -> None:
         super().__init__("the citizen has opted out of notices")
@@ -87,6 +105,7 @@ class TooMany(SmsError):
     """More messages than this number or campaign may get; `bound` says which bound it was."""
 
     retryable = True
+    failure = Failure.BUSY
 
     def __init__(self, bound: str, retry_after_s: float) -> None:
         self.bound, self.retry_after_s = bound, retry_after_s
@@ -97,6 +116,7 @@ class QuietHours(SmsError):
     """Notices are not sent at this hour."""
 
     retryable = True
+    failure = Failure.BUSY
 
     def __init__(self, retry_after_s: float) -> None:
         self.retry_after_s = retry_after_s

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import astuple, replace
 
+from channels.contract import failed
 from channels.sms.agenda import Agenda
 from channels.sms.carrier import Carrier, Fate, Receipt, Report, Wish
 from channels.sms.dispatch import Dispatch, Standing
@@ -23,9 +24,9 @@ from channels.sms.number import address_of
 from channels.sms.optout import OptOuts
 from channels.sms.settings import SmsSettings
 from session import events as ev
-from session.ids import MessageId, SessionId
+from session.ids import MessageId
 from session.ports import Inbox, SessionGone, SharedState, StoreUnavailable
-from session.state import Party
+from session.state import Failure, Party
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +52,11 @@ class Outbox:
         keys: Keys,
         opt_outs: OptOuts,
         settled: Settled,
+        channel: str,
     ) -> None:
         self._settings, self._carriers, self._inbox = settings, carriers, inbox
         self._shared, self._agenda, self._keys = shared, agenda, keys
-        self._opt_outs, self._settled = opt_outs, settled
+        self._opt_outs, self._settled, self._channel = opt_outs, settled, channel
         self._running: dict[str, asyncio.Task[Dispatch]] = {}
 
     async def send(self, wish: Dispatch) -> Dispatch:
@@ -120,7 +122,7 @@ class Outbox:
         if not await self._shared.put_new(claim, repr(now).encode(), ttl_s=self._settings.sent_ttl_s):
             return await self._stumbled(known, float(await self._shared.get(claim) or now), now)
         if is_late:
-            return await self._settle(known.ended(Standing.REFUSED, "too_late"))
+            return await self._settle(known.ended(Standing.REFUSED, Failure.BUSY))
         await self._agenda.put(PREFIX + key, now + self._settings.attempt_s)
         return await self._attempt(known)
 
@@ -129,23 +131,21 @@ class Outbox:
             return await self._accepted(known, await self._carrier(known.carrier).submit(known.outgoing()))
         except SubmitDelayed as delay:
             return await self._wait(replace(known, attempt=known.attempt + 1), delay)
-        except CarrierMissing:
-            ended = known.ended(Standing.REFUSED, "no_carrier")
-        except TemplateNeeded:
-            ended = known.ended(Standing.REFUSED, "no_template")
+        except (CarrierMissing, TemplateNeeded) as missing:
+            ended = known.ended(Standing.REFUSED, missing.failure)
         except SubmitRefused as refusal:
             if refusal.opted_out:
                 await self._opt_outs.heed(address_of(known.to), Wish.STOP)
-            ended = known.ended(Standing.REFUSED, refusal.code)
-        except OutcomeUnknown:
-            ended = known.ended(Standing.UNKNOWN)
+            ended = known.ended(Standing.REFUSED, refusal.failure, str(refusal.code))
+        except OutcomeUnknown as lost:
+            ended = known.ended(Standing.UNKNOWN, lost.failure)
         return await self._settle(ended)
 
     async def _stumbled(self, known: Dispatch, tried_at: float, now: float) -> Dispatch:
         """This attempt was begun already: by another node, which may still be at it, or by one that has died."""
         if now - tried_at < self._settings.attempt_s:
             return known
-        return await self._settle(known.ended(Standing.UNKNOWN))
+        return await self._settle(known.ended(Standing.UNKNOWN, Failure.UNKNOWN))
 
     async def _wait(self, known: Dispatch, delay: SubmitDelayed) -> Dispatch:
         """Certainly not sent: again later, until it is too late to make sense."""
@@ -170,10 +170,11 @@ class Outbox:
         return taken
 
     async def _settle(self, ended: Dispatch) -> Dispatch:
-        """Note it, however long the store is away: what is not noted is "unknown" for ever."""
+        """Note it, however long the store is away: what is not noted is "unknown" for ever. Then tell its session."""
         for left in reversed(range(_TRIES_TO_NOTE)):
             try:
                 await self._note(ended)
+                await self._tell(ended)
                 await self._agenda.done(PREFIX + ended.key)
                 break
             except StoreUnavailable:
@@ -223,22 +224,31 @@ class Outbox:
             await self._opt_outs.heed(address_of(known.to), Wish.STOP)
         if report.fate is Fate.FAILED:
             if known.standing is not Standing.FAILED:
-                await self._settle(known.ended(Standing.FAILED, report.code))
+                reason = Failure.OPTED_OUT if report.opted_out else Failure.UNDELIVERED
+                await self._settle(known.ended(Standing.FAILED, reason, report.code))
             return
         name = str(known.ids.index(report.id))
         await self._shared.put_field(self._keys.fates(key), name, b"1", ttl_s=self._settings.sent_ttl_s)
         if len(await self._shared.fields(self._keys.fates(key))) == len(known.ids):
-            await self._delivered(known)
+            await self._settle(known.ended(Standing.DELIVERED))
 
-    async def _delivered(self, known: Dispatch) -> None:
-        if known.of_session is not None:
-            await self._tell(*known.of_session)
-        await self._settle(known.ended(Standing.DELIVERED))
-
-    async def _tell(self, session: SessionId, message: MessageId) -> None:
-        event = ev.MessageDelivered(message=message, to=Party.CITIZEN)
+    async def _tell(self, known: Dispatch) -> None:
+        """What becomes of a message stands in its session's timeline."""
+        if known.of_session is None:
+            return
+        session, message = known.of_session
+        event, dedupe = self._news(known, message)
         with suppress(SessionGone):
-            await self._inbox.post(session, event, dedupe=f"delivered:{message}")
+            await self._inbox.post(session, event, dedupe=dedupe)
+
+    def _news(self, known: Dispatch, message: MessageId) -> tuple[ev.Event, str]:
+        match known.standing:
+            case Standing.DELIVERED:
+                return ev.MessageDelivered(message=message, to=Party.CITIZEN), f"delivered:{message}"
+            case Standing.ACCEPTED:
+                return ev.MessageAccepted(message=message, channel=self._channel), f"accepted:{message}"
+            case _:
+                return failed(self._channel, message, known.reason or Failure.REFUSED, known.code)
 
 
 def _dump(report: Report) -> bytes:

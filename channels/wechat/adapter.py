@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 from aiohttp import web
 
-from channels.contract import Capabilities, Content
+from channels.contract import Allowance, Capabilities, Content
 from channels.wechat.api import Api, QrCode
 from channels.wechat.budget import Budget
 from channels.wechat.cipher import MessageKey
@@ -18,13 +18,16 @@ from channels.wechat.intake import Intake, ScanSeen
 from channels.wechat.keys import Keys
 from channels.wechat.media import Media, public_session
 from channels.wechat.menu import Entry, menu
+from channels.wechat.notices import Notices
 from channels.wechat.outbox import Outbox
 from channels.wechat.owed import Owed
 from channels.wechat.push import Account
 from channels.wechat.settings import WeChatSettings
 from channels.wechat.threads import Identity, Threads
 from channels.wechat.webhook import Webhook
+from session.address import Address
 from session.ids import LegId, SessionId
+from session.notice import Notice
 from session.ports import Files, Inbox, SharedState
 from session.state import LegEnd, Medium
 
@@ -35,7 +38,14 @@ class WeChatChannel:
     """A `Channel`. Its legs are no node's own: any node takes a push, and any node sends."""
 
     def __init__(
-        self, settings: WeChatSettings, name: str, webhook: Webhook, outbox: Outbox, threads: Threads, api: Api
+        self,
+        settings: WeChatSettings,
+        name: str,
+        webhook: Webhook,
+        outbox: Outbox,
+        notices: Notices,
+        threads: Threads,
+        api: Api,
     ) -> None:
         """Use `open`."""
         self.name = name
@@ -46,7 +56,8 @@ class WeChatChannel:
             follows_timeline=False,
             longest_text=settings.longest_text,
         )
-        self._webhook, self._outbox, self._threads, self._api = webhook, outbox, threads, api
+        self._webhook, self._outbox, self._notices = webhook, outbox, notices
+        self._threads, self._api = threads, api
 
     @classmethod
     @asynccontextmanager
@@ -78,9 +89,10 @@ class WeChatChannel:
             intake = Intake(settings, shared, threads, budget, media, owed, on_scan, name)
             webhook = Webhook(settings, account, shared, intake, clock)
             outbox = Outbox(settings, api, inbox, shared, files, media, threads, budget, name)
+            notices = Notices(settings, SCHEME, budget, outbox, api.send_reviewed)
             fetching = asyncio.create_task(owed.run(), name="wechat owed files")
             try:
-                yield cls(settings, name, webhook, outbox, threads, api)
+                yield cls(settings, name, webhook, outbox, notices, threads, api)
             finally:
                 fetching.cancel()
                 await asyncio.gather(fetching, return_exceptions=True)
@@ -90,7 +102,7 @@ class WeChatChannel:
         return self._webhook.routes()
 
     async def send(self, session: SessionId, leg: LegId, content: Content) -> None:
-        """Send by the customer-service API. Raises `ChannelError`; what could not be sent is noted in the session."""
+        """Send by the customer-service API. Raises `ChannelError`; what WeChat has taken is told in the session."""
         await self._outbox.send(session, leg, content)
 
     async def close_leg(self, session: SessionId, leg: LegId, reason: LegEnd) -> None:  # noqa: ARG002 - the contract's
@@ -100,9 +112,17 @@ class WeChatChannel:
     async def drain(self, within_s: float) -> None:
         """Nothing runs here between two pushes; another node takes the next."""
 
-    async def budget_left(self, leg: LegId) -> int:
-        """How many messages may still be sent to that leg's citizen before they write again."""
-        return await self._outbox.left(leg)
+    async def may_notify(self, to: Address, template: str) -> bool:
+        """See `Notifies`."""
+        return await self._notices.may_send(to, template)
+
+    async def notify(self, to: Address, notice: Notice) -> None:
+        """See `Notifies`."""
+        await self._notices.send(to, notice)
+
+    async def allowance(self, leg: LegId) -> Allowance:
+        """See `Rations`."""
+        return await self._outbox.allowance(leg)
 
     async def qr_code(self, scene: str, ttl_s: int) -> QrCode:
         """A temporary QR code; whoever scans it is told of with `scene`."""

@@ -18,6 +18,8 @@ from channels.wechat.settings import WeChatSettings
 from session.ports import SharedState
 
 _LONGEST_SCENE = 64
+_LONGEST_MESSAGE_ID = 32
+"""Of `client_msg_id`, by which WeChat knows for ten minutes what is sent again."""
 _QR_S = (60, 30 * 24 * 3600)
 
 T = TypeVar("T")
@@ -86,6 +88,11 @@ class Api(MediaCalls):
     async def send(self, to: str, message: Json, name: str) -> None:  # noqa: ARG002 - it knows no names of messages
         """One customer-service message (客服消息). After `OutcomeUnknown` it may have been sent."""
         await self._calls.post(self._access, "/cgi-bin/message/custom/send", {"touser": to, **message})
+
+    async def send_reviewed(self, to: str, path: str, body: Json, name: str) -> None:
+        """A template message (模板消息) or a subscribed one (订阅通知); `OutcomeUnknown`: it may have been sent."""
+        own = {"client_msg_id": name[-_LONGEST_MESSAGE_ID:]} if path.endswith("/template/send") else {}
+        await self._calls.post(self._access, path, {"touser": to, **own, **body})
 
     async def qr_code(self, scene: str, ttl_s: int) -> QrCode:
         """A temporary QR code: a scan of it is told with its scene, to followers and newcomers alike."""

@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
 
+from channels.contract import Allowance
 from channels.wechat.keys import Keys
 from session.ids import MessageId
 from session.ports import SharedState
@@ -38,6 +39,8 @@ class Window:
     cause: Cause
     id: str
     """What opened it: the same act again opens no other."""
+    until: float
+    """When it closes, by the store's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,19 @@ class Budget:
 
     async def allow(self, openid: str, cause: Cause, by: MessageId) -> None:
         """The citizen did something that allows messages."""
-        await self._shared.put(self._keys.window(openid, cause), by.encode(), ttl_s=cause.lasts_s)
+        until = await self._shared.now() + cause.lasts_s
+        await self._shared.put(self._keys.window(openid, cause), f"{until} {by}".encode(), ttl_s=cause.lasts_s)
 
     async def left(self, openid: str) -> int:
         """How many messages may be sent now."""
-        return sum([await self._left_in(openid, window) for window in await self._windows(openid)])
+        return (await self.allowance(openid)).left
+
+    async def allowance(self, openid: str) -> Allowance:
+        """How many messages may be sent now, and when the last of them lapses."""
+        windows = await self._windows(openid)
+        lefts = await asyncio.gather(*(self._left_in(openid, window) for window in windows))
+        ends = [window.until for window, left in zip(windows, lefts, strict=True) if left]
+        return Allowance(sum(lefts), max(ends, default=None))
 
     async def is_open(self, openid: str) -> bool:
         """Whether anything allows messages now, used up or not."""
@@ -91,9 +102,14 @@ class Budget:
         """Those that are open; the minute before the two days."""
         causes = (Cause.ACT, Cause.WORD)
         found = await asyncio.gather(*(self._shared.get(self._keys.window(openid, cause)) for cause in causes))
-        return [Window(cause, by.decode()) for cause, by in zip(causes, found, strict=True) if by is not None]
+        return [_window(cause, stored) for cause, stored in zip(causes, found, strict=True) if stored is not None]
 
     async def _left_in(self, openid: str, window: Window) -> int:
         keys = [self._keys.slot(openid, window.id, number) for number in range(window.cause.messages)]
         used = await asyncio.gather(*(self._shared.get(key) for key in keys))
         return used.count(None)
+
+
+def _window(cause: Cause, stored: bytes) -> Window:
+    until, _, by = stored.decode().partition(" ")
+    return Window(cause, by, float(until))

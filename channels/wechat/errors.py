@@ -14,6 +14,7 @@ WeChatError
 │   ├── TextTooLong
 │   ├── TokenRefused         the access token is not good
 │   ├── AccountRefused       appid, secret, address or right of the account: somebody has to mend it
+│   ├── NotSubscribed        they have not subscribed to such notices, or no longer
 │   ├── CitizenUnreachable   they have left the account
 │   ├── MediaGone            WeChat has forgotten the file (after three days)
 │   ├── StateRefused         WeCom has given the conversation to one of its own people, or ended it
@@ -23,6 +24,7 @@ WeChatError
 ├── TypeUnsendable           an official account cannot send such a file
 ├── MediaRefused             a file that is not fetched: too large, or from a foreign place
 ├── ThreadUnsettled          sessions closed faster than the citizen's word could be put into one
+├── NotReviewed              the account has no template for such a notice
 ├── MenuMalformed
 └── SceneMalformed
 """
@@ -30,6 +32,7 @@ WeChatError
 from __future__ import annotations
 
 from channels.contract import ChannelError
+from session.state import Failure
 
 
 class WeChatError(ChannelError):
@@ -102,12 +105,16 @@ class ApiError(WeChatError):
 class WindowClosed(ApiError):
     """The citizen has not written for 48 h, or never."""
 
+    failure = Failure.WINDOW_CLOSED
+
     def __init__(self, code: int = 0) -> None:
         super().__init__(code, "nothing may be sent before the citizen writes again")
 
 
 class BudgetSpent(ApiError):
     """The citizen's last word allows fewer messages than this takes."""
+
+    failure = Failure.BUDGET_SPENT
 
     def __init__(self, left: int, needed: int, code: int = 0) -> None:
         self.left, self.needed = left, needed
@@ -116,6 +123,8 @@ class BudgetSpent(ApiError):
 
 class TextTooLong(ApiError):
     """One message's text is longer than WeChat takes."""
+
+    failure = Failure.UNSENDABLE
 
     def __init__(self, code: int = 0) -> None:
         super().__init__(code, "the text is too long")
@@ -126,6 +135,7 @@ class TokenRefused(ApiError):
 
     retryable = True
     retry_after_s = 30.0
+    failure = Failure.BUSY
 
     def __init__(self, code: int = 0) -> None:
         super().__init__(code, "the access token is not good")
@@ -141,8 +151,19 @@ class AccountRefused(ApiError):
 class CitizenUnreachable(ApiError):
     """The citizen has left the account, or the openid is another account's."""
 
+    failure = Failure.NO_WAY
+
     def __init__(self, code: int) -> None:
         super().__init__(code, "the citizen no longer follows the account")
+
+
+class NotSubscribed(ApiError):
+    """The citizen has not subscribed to such notices, or has used the one that they allowed."""
+
+    failure = Failure.OPTED_OUT
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code, "the citizen has not subscribed to it")
 
 
 class MediaGone(ApiError):
@@ -163,6 +184,7 @@ class ApiBusy(ApiError):
     """WeChat has too much to do, or we have asked too often. Nothing was done."""
 
     retryable = True
+    failure = Failure.BUSY
 
     def __init__(self, code: int, retry_after_s: float = 1.0) -> None:
         self.retry_after_s = retry_after_s
@@ -174,6 +196,7 @@ class ApiUnreachable(WeChatError):
 
     retryable = True
     retry_after_s = 1.0
+    failure = Failure.BUSY
 
     def __init__(self) -> None:
         super().__init__("WeChat cannot be reached")
@@ -181,6 +204,8 @@ class ApiUnreachable(WeChatError):
 
 class OutcomeUnknown(WeChatError):
     """Asked, and not answered: to ask again might do it twice."""
+
+    failure = Failure.UNKNOWN
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -190,6 +215,8 @@ class OutcomeUnknown(WeChatError):
 class TypeUnsendable(WeChatError):
     """An official account sends pictures, AMR and MP3 sounds, and MP4 videos."""
 
+    failure = Failure.UNSENDABLE
+
     def __init__(self, content_type: str) -> None:
         self.content_type = content_type
         super().__init__(f"an official account cannot send {content_type}")
@@ -197,6 +224,8 @@ class TypeUnsendable(WeChatError):
 
 class MediaRefused(WeChatError):
     """A file that is not fetched."""
+
+    failure = Failure.UNSENDABLE
 
     def __init__(self, why: str) -> None:
         self.why = why
@@ -211,6 +240,16 @@ class ThreadUnsettled(WeChatError):
 
     def __init__(self) -> None:
         super().__init__("no session stayed open for long enough")
+
+
+class NotReviewed(WeChatError):
+    """There are neither words nor a reviewed template for a notice, or a parameter is missing."""
+
+    failure = Failure.NO_WAY
+
+    def __init__(self, template: str) -> None:
+        self.template = template
+        super().__init__(f"the account has no template for {template!r}")
 
 
 class MenuMalformed(WeChatError):
@@ -235,6 +274,7 @@ def said(code: int) -> ApiError:
         45015: WindowClosed,
         45002: TextTooLong,
         40007: MediaGone,
+        43101: NotSubscribed,
         43004: CitizenUnreachable,
         40003: CitizenUnreachable,
         95018: StateRefused,

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
-from channels.contract import Content, FileLink, LegUnknown, Text
+from channels.contract import Allowance, Content, FileLink, LegUnknown, Text
 from channels.wechat.api import Sender
 from channels.wechat.budget import Budget, Slot
 from channels.wechat.calls import Json
 from channels.wechat.errors import (
     BudgetSpent,
     OutcomeUnknown,
-    StateRefused,
     TypeUnsendable,
     WeChatError,
     WindowClosed,
@@ -23,11 +22,10 @@ from channels.wechat.keys import Keys
 from channels.wechat.media import Media
 from channels.wechat.parts import parts_of
 from channels.wechat.settings import WeChatSettings
-from channels.wechat.telling import noted
 from channels.wechat.threads import Threads
-from session.errors import YihaoError
+from session.events import MessageAccepted
 from session.ids import FileId, LegId, MessageId, SessionId
-from session.ports import Files, Inbox, SessionGone, SharedState, StoreUnavailable
+from session.ports import Files, Inbox, SessionGone, SharedState
 
 _ATTEMPT_S = 24 * 3600.0
 _PAUSE_S = 0.3
@@ -45,7 +43,7 @@ SENDABLE: Mapping[str, tuple[MediaKind, str]] = {
 
 
 class Outbox:
-    """Sends, and tells the session's agent what could not be sent and why."""
+    """Sends, and tells the session what WeChat has taken."""
 
     def __init__(
         self,
@@ -68,20 +66,37 @@ class Outbox:
         openid = await self._threads.citizen_of(leg)
         if openid is None:
             raise LegUnknown(leg)
-        try:
-            await self._send(session, openid, content)
-        except StoreUnavailable:
-            raise
-        except YihaoError as error:
-            await self._tell(session, content.message, error)
-            raise
+        await self._send(session, openid, content)
+        await self._tell(session, content.message)
 
-    async def left(self, leg: LegId) -> int:
-        """How many messages may be sent now. Raises `LegUnknown`."""
+    async def say(self, openid: str, session: SessionId | None, message: MessageId, text: str) -> None:
+        """A text to a citizen, with or without a leg of theirs; as `send`."""
+        await self._send(session or SessionId(""), openid, Text(message, text))
+        await self._tell(session, message)
+
+    async def once(self, session: SessionId | None, message: MessageId, ask: Callable[[str], Awaitable[None]]) -> None:
+        """Something that counts against no budget, named by its attempt, and not asked for again once it was."""
+        key = self._keys.attempt(session or SessionId(""), message, 0)
+        if not await self._shared.put_new(key, _TRYING, ttl_s=_ATTEMPT_S):
+            if await self._shared.get(key) != _SENT:
+                raise OutcomeUnknown("a notice that was being sent")
+            return
+        try:
+            await ask(key)
+        except OutcomeUnknown:
+            raise
+        except WeChatError:
+            await self._shared.delete(key)
+            raise
+        await self._shared.put(key, _SENT, ttl_s=_ATTEMPT_S)
+        await self._tell(session, message)
+
+    async def allowance(self, leg: LegId) -> Allowance:
+        """What may be sent now. Raises `LegUnknown`."""
         openid = await self._threads.citizen_of(leg)
         if openid is None:
             raise LegUnknown(leg)
-        return await self._budget.left(openid)
+        return await self._budget.allowance(openid)
 
     async def _send(self, session: SessionId, openid: str, content: Content) -> None:
         keys = [self._keys.attempt(session, content.message, part) for part in range(self._count(content))]
@@ -167,25 +182,9 @@ class Outbox:
             await asyncio.sleep(pause_s)
             pause_s *= 2
 
-    async def _tell(self, session: SessionId, message: MessageId, error: YihaoError) -> None:
-        text = f"微信消息未送达：{_reason(error)}"
-        note = noted(self._name, text)
-        with suppress(SessionGone, StoreUnavailable):
-            await self._inbox.post(session, note(LegId("")), dedupe=f"unsent:{message}:{type(error).__name__}")
-
-
-def _reason(error: YihaoError) -> str:
-    """For an agent: what it is, and what they can do."""
-    reason = "微信暂时不可用，请稍后再发" if error.retryable else f"没有发出（{type(error).__name__}）"
-    match error:
-        case WindowClosed():
-            reason = "对方超过48小时未发言，请改用短信或电话，或等对方再次发言"
-        case BudgetSpent():
-            reason = f"对方再次发言前只能再发{error.left}条，这条需要{error.needed}条，请改用短信或电话"
-        case TypeUnsendable():
-            reason = f"公众号不能发送这种文件（{error.content_type}）"
-        case StateRefused():
-            reason = "会话在企业微信中由人工接待或已经结束"
-        case OutcomeUnknown():
-            reason = "微信没有确认，对方可能已经收到，也可能没有"
-    return reason
+    async def _tell(self, session: SessionId | None, message: MessageId) -> None:
+        if session is None:
+            return
+        event = MessageAccepted(message=message, channel=self._name)
+        with suppress(SessionGone):
+            await self._inbox.post(session, event, dedupe=f"accepted:{message}")

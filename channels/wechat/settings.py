@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 GREETING = "您好，这里是12345政务服务便民热线。请直接写下您的诉求，我们会尽快回复。"
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """A template that WeChat has reviewed."""
+
+    id: str
+    fields: Mapping[str, str]
+    """Its fields (`thing1`), each with the parameter of ours that fills it."""
+    subscribed: bool = False
+    """It reaches those who have subscribed to it (订阅通知); else all followers of a service account (模板消息)."""
+
+    @property
+    def path(self) -> str:
+        """Of the call that sends it."""
+        return "/cgi-bin/message/subscribe/bizsend" if self.subscribed else "/cgi-bin/message/template/send"
+
+    @property
+    def link_field(self) -> str:
+        """What the call names the page that it leads to."""
+        return "page" if self.subscribed else "url"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +69,9 @@ class WeChatSettings:
     """The longest text of one message, in UTF-8. WeChat's limit is not documented; 2,048 is what others measured."""
     longest_text: int = 2400
     """In characters, over all the messages that it takes: of Chinese these are four, and five may be sent at most."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """What notices say in full, with `{parameters}`, by name: for those who may be written to."""
+    reviewed: Mapping[str, Reviewed] = field(default_factory=dict)
+    """The account's reviewed templates by our name of the notice: for all others."""
     thread_ttl_s: float = 30 * 24 * 3600.0
     """How long a citizen who does not write again is remembered here."""

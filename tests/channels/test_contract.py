@@ -36,10 +36,10 @@ from storage.files import FileStore
 from tests.channels.phone.core import Core
 from tests.channels.phone.telephone import Telephone
 from tests.channels.wechat.rig import APPID, SECRET, SETTINGS, Wire
-from tests.channels.wechat.standin import WeChatApi, serving
 from tests.conftest import Eventually
 from tests.gateway.town import post_on
 from tests.peers.pages import CitizenPage
+from tests.peers.wechat import WeChatApi, serving
 
 NODE = NodeId("node")
 FOLDERS = Path(__file__).parent.parent.parent / "channels"

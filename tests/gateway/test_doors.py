@@ -18,10 +18,10 @@ from gateway.doors import HalfFilled, doors, lacking, open_doors
 from queueing.memory import MemoryStore
 from session.ids import NodeId
 from tests.channels.wechat.rig import APPID, KEY, OLD_KEY, OPENID, SECRET, TOKEN, Wire, signed
-from tests.channels.wechat.standin import WeChatApi, serving
 from tests.conftest import Eventually
 from tests.gateway.living import living
 from tests.gateway.town import ports_on, post_on
+from tests.peers.wechat import WeChatApi, serving
 
 PATH = "/api/wechat/push"
 OFFICIAL = ("wechat.appid=wx1", "wechat.secret=an-app-secret", "wechat.token=a-token", f"wechat.aes_keys={KEY}")

@@ -2,16 +2,16 @@
 
 import pytest
 
-from channels.contract import FileLink, LegUnknown, Text
+from channels.contract import ChannelError, FileLink, LegUnknown, Text
 from gateway.performer import announcements
 from queueing.memory import MemoryStore
 from session.audio import Announcement
 from session.effects import CloseLeg, Deliver, Play
-from session.events import FileSent, NoteAdded, PlaceAnnounced, TextSent
+from session.events import FileSent, MessageFailed, NoteAdded, PlaceAnnounced, TextSent
 from session.ids import AssigneeId, FileId, LegId, SessionId
 from session.ports import Admission, Contact, Place, StoreUnavailable
 from session.rules import Rules
-from session.state import AssigneeKind, LegEnd, Phase
+from session.state import AssigneeKind, Failure, LegEnd, Phase
 from tests.conftest import Eventually
 from tests.gateway.town import LETTERS, Post, a_call, a_chat, message_id, open_post, post_on
 
@@ -124,6 +124,26 @@ async def test_content_is_found_in_the_longest_log(memory: MemoryStore, eventual
     version = await memory.log.append(admission.session, file)
     await post.performer.perform(session, f"{version}.0", Deliver(admission.leg, file.message))
     assert post.letters.of("send")[-1][2] == FileLink(file.message, file.file, file.name, "image/png", 7)
+    await post.mailboxes.stop()
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(LegUnknown(LegId("gone")), Failure.NO_WAY), (ChannelError("no"), Failure.REFUSED)]
+)
+async def test_a_message_that_will_not_come_says_so_in_the_timeline(
+    memory: MemoryStore, eventually: Eventually, error: ChannelError, reason: Failure
+) -> None:
+    post = post_on(memory, "a")
+    admission = await _opened(post, a_chat(channel=LETTERS), eventually)
+    post.letters.failure = error
+    text = TextSent(by=AGENT, kind=AssigneeKind.AGENT, message=message_id(), text="您好")
+    version = await post.inbox.post(admission.session, text)
+    await eventually(lambda: post.said(admission.session, MessageFailed), deadline_s=10)
+    session = await post.session(admission.session)
+    await post.performer.perform(session, f"{version}.0", Deliver(admission.leg, text.message))
+    (failed,) = await post.said(admission.session, MessageFailed)
+    assert isinstance(failed, MessageFailed)
+    assert (failed.message, failed.channel, failed.reason) == (text.message, LETTERS, reason)
     await post.mailboxes.stop()
 
 

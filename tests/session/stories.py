@@ -6,7 +6,7 @@ from dataclasses import replace
 from session import events as ev
 from session.address import Address
 from session.ids import AssigneeId, FileId, LegId, MessageId, NodeId, RecordingId, SessionId
-from session.state import AssigneeKind, Demand, Leg, LegEnd, Mark, Medium, Party
+from session.state import AssigneeKind, Demand, Failure, Leg, LegEnd, Mark, Medium, Party
 
 CITIZEN = Address("tel", "+8613800138000")
 VISITOR = Address("web", "v1")
@@ -117,6 +117,9 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         ev.LegBack(leg=CHAT, owner=OTHER_NODE),
         accept(1),
         said(),
+        ev.MessageAccepted(message=MessageId("m2"), channel="sms"),
+        ev.MessageFailed(message=MessageId("m2"), channel="sms", reason=Failure.UNDELIVERED, code="MK:0001"),
+        ev.NoticeSent(message=MessageId("n1"), channel="sms", template="link", by=WANG),
         ev.MessageDelivered(message=MessageId("m2"), to=Party.CITIZEN),
         ev.MessageRead(message=MessageId("m2"), by=Party.CITIZEN),
         ev.FileReceived(

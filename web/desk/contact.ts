@@ -16,22 +16,28 @@ export interface Contact extends Omit<Desk.Contact, "timeline"> {
 }
 
 const STATES = ["sent", "delivered", "read"] as const;
-export type MessageState = (typeof STATES)[number];
+export type MessageState = (typeof STATES)[number] | "undelivered";
 
-/** How far each message has come at the other side. A progress entry speaks for all earlier ones of its sender too. */
+/**
+ * How far each message has come at the other side. A progress entry speaks for all earlier ones of its sender too; but
+ * one that failed has come only when that is said of itself, by this way or by another.
+ */
 export function messageStates(timeline: readonly Desk.Placed[]): Map<string, MessageState> {
   const states = new Map<string, MessageState>();
   const order: { id: string; fromCitizen: boolean }[] = [];
   for (const { entry } of timeline) {
-    if (entry.kind === "text" || entry.kind === "file") {
+    if (entry.kind === "text" || entry.kind === "file" || entry.kind === "notice") {
       order.push({ id: entry.message, fromCitizen: entry.who.kind === "citizen" });
       if (!states.has(entry.message)) states.set(entry.message, "sent");
+    } else if (entry.kind === "failure") {
+      if (states.get(entry.message) === "sent") states.set(entry.message, "undelivered");
     } else if (entry.kind === "progress") {
       const byCitizen = entry.who.kind === "citizen";
       const upTo = order.findIndex(({ id }) => id === entry.message);
       for (const { id, fromCitizen } of order.slice(0, upTo + 1)) {
         const state = states.get(id) ?? "sent";
-        if (fromCitizen !== byCitizen && STATES.indexOf(entry.state) > STATES.indexOf(state)) states.set(id, entry.state);
+        if (fromCitizen === byCitizen || (state === "undelivered" && id !== entry.message)) continue;
+        if (state === "undelivered" || STATES.indexOf(entry.state) > STATES.indexOf(state)) states.set(id, entry.state);
       }
     }
   }

@@ -32,6 +32,11 @@ export function useSpeech() {
     return te(`queues.${name}`, "zh") ? t(`queues.${name}`) : name;
   }
 
+  /** What a notice was about: its template, as the house calls it. */
+  function notice(template: string): string {
+    return te(`notice.${template}`, "zh") ? t(`notice.${template}`) : template;
+  }
+
   function reason(name: string): string {
     return te(`presence.reasons.${name}`, "zh") ? t(`presence.reasons.${name}`) : name;
   }
@@ -68,5 +73,5 @@ export function useSpeech() {
     });
   }
 
-  return { t, te, span, citizen, channel, queue, reason, subject, day, minute, clock };
+  return { t, te, span, citizen, channel, queue, notice, reason, subject, day, minute, clock };
 }

@@ -339,6 +339,27 @@ export namespace Desk {
     state: "sent" | "delivered" | "read";
   }
 
+  /** The house told the citizen something by a channel, in the reviewed words of `template`. */
+  export interface NoticeEntry {
+    kind: "notice";
+    at: number;
+    who: Who;
+    message: string;
+    channel: string;
+    template: string;
+  }
+
+  /** A message to the citizen will not come by `channel`. `code` is the carrier's own word, where it gave one. */
+  export interface FailureEntry {
+    kind: "failure";
+    at: number;
+    who: Who;
+    message: string;
+    channel: string;
+    reason: "undelivered" | "refused" | "opted_out" | "window_closed" | "budget_spent" | "unsendable" | "no_way" | "busy" | "unknown";
+    code: string;
+  }
+
   /** A leg came up, was cut, came back, was joined, held or muted, or ended. `reason` is that of an end. */
   export interface LegEntry {
     kind: "leg";
@@ -413,7 +434,7 @@ export namespace Desk {
   /** An entry at its place in the session's timeline. */
   export interface Placed {
     version: number;
-    entry: TextEntry | FileEntry | ProgressEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | EventEntry;
+    entry: TextEntry | FileEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | EventEntry;
   }
 
   /** A session that this agent has, with all that has happened in it. */
@@ -496,7 +517,7 @@ export namespace Desk {
     seq: number;
     session: string;
     version: number;
-    entry: TextEntry | FileEntry | ProgressEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | EventEntry;
+    entry: TextEntry | FileEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | EventEntry;
   }
 
   /** The contact is no longer this agent's. */

@@ -43,6 +43,15 @@ describe("how far a message has come", () => {
     expect(messageStates(timeline).get("a1")).toBe("read");
   });
 
+  test("one that failed has come only when that is said of itself", () => {
+    const failure = (version: number, message: string) =>
+      at(version, { kind: "failure", at: version, who: who("system"), message, channel: "sms", reason: "undelivered", code: "" });
+    const timeline = [text(1, "agent", "a1"), text(2, "agent", "a2"), failure(3, "a1"), progress(4, "citizen", "a2", "delivered")];
+    expect(Object.fromEntries(messageStates(timeline))).toEqual({ a1: "undelivered", a2: "delivered" });
+    expect(messageStates([...timeline, progress(5, "citizen", "a1", "delivered")]).get("a1")).toBe("delivered");
+    expect(messageStates([...timeline, failure(5, "a2")]).get("a2")).toBe("delivered");
+  });
+
   test("a progress for a message that is not here says nothing", () => {
     const timeline = [text(1, "agent", "a1"), progress(2, "citizen", "elsewhere", "read")];
     expect(messageStates(timeline).get("a1")).toBe("sent");

@@ -18,10 +18,11 @@ from yarl import URL
 
 from channels.sms.api import Api
 from channels.sms.callback import Callback, Item, text_of
-from channels.sms.carrier import Fate, Message, Receipt, Reception, Report, Template, Uplink
+from channels.sms.carrier import Fate, Message, Receipt, Reception, Report, Uplink
 from channels.sms.door import Door
 from channels.sms.errors import CallRefused, OutcomeUnknown, SubmitDelayed, SubmitRefused, TemplateNeeded
 from channels.sms.tencent.signature import CONTENT_TYPE, authorization
+from session.notice import Template
 
 _VERSION = "2021-01-11"
 _DELAYS = ("LimitExceeded", "RequestLimitExceeded")

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 from aiohttp import web
 
-from channels.contract import Capabilities, Content
+from channels.contract import Allowance, Capabilities, Content
 from channels.wechat.budget import Budget
 from channels.wechat.cipher import MessageKey
 from channels.wechat.errors import PushRefused
@@ -21,14 +21,17 @@ from channels.wechat.kf.api import KfApi
 from channels.wechat.kf.pull import Puller
 from channels.wechat.kf.settings import KfSettings
 from channels.wechat.media import Media, public_session
+from channels.wechat.notices import Notices
 from channels.wechat.outbox import Outbox
 from channels.wechat.owed import Owed
 from channels.wechat.push import Account, open_push, sealed_challenge
 from channels.wechat.reply import DONE
 from channels.wechat.threads import Identity, Threads
 from channels.wechat.webhook import body_of, refused
+from session.address import Address
 from session.errors import YihaoError
 from session.ids import LegId, SessionId
+from session.notice import Notice
 from session.ports import Files, Inbox, SharedState
 from session.state import LegEnd, Medium
 
@@ -46,6 +49,7 @@ class KfChannel:
         name: str,
         puller: Puller,
         outbox: Outbox,
+        notices: Notices,
         threads: Threads,
         clock: Callable[[], float],
     ) -> None:
@@ -62,7 +66,7 @@ class KfChannel:
         keys = [MessageKey.parse(encoded, settings.corpid) for encoded in account.aes_keys]
         self._account = Account(account.token, keys, account.fresh_s)
         self._settings, self._puller, self._clock = account, puller, clock
-        self._outbox, self._threads = outbox, threads
+        self._outbox, self._notices, self._threads = outbox, notices, threads
 
     @classmethod
     @asynccontextmanager
@@ -93,7 +97,8 @@ class KfChannel:
             intake = Intake(account, shared, threads, budget, media, owed, on_scan, name)
             puller = Puller(settings, api, shared, intake)
             outbox = Outbox(account, api, inbox, shared, files, media, threads, budget, name)
-            channel = cls(settings, name, puller, outbox, threads, clock)
+            notices = Notices(account, SCHEME, budget, outbox)
+            channel = cls(settings, name, puller, outbox, notices, threads, clock)
             tasks = [asyncio.create_task(work) for work in (owed.run(), puller.run())]
             try:
                 yield channel
@@ -108,7 +113,7 @@ class KfChannel:
         return [web.get(path, self._prove, allow_head=False), web.post(path, self._called)]
 
     async def send(self, session: SessionId, leg: LegId, content: Content) -> None:
-        """Send. Raises `ChannelError`; what could not be sent is noted in the session."""
+        """Send. Raises `ChannelError`; what WeChat has taken is told in the session."""
         await self._outbox.send(session, leg, content)
 
     async def close_leg(self, session: SessionId, leg: LegId, reason: LegEnd) -> None:  # noqa: ARG002 - the contract's
@@ -118,9 +123,17 @@ class KfChannel:
     async def drain(self, within_s: float) -> None:
         """Another node pulls on."""
 
-    async def budget_left(self, leg: LegId) -> int:
-        """How many messages may still be sent to that leg's citizen before they write again."""
-        return await self._outbox.left(leg)
+    async def may_notify(self, to: Address, template: str) -> bool:
+        """See `Notifies`."""
+        return await self._notices.may_send(to, template)
+
+    async def notify(self, to: Address, notice: Notice) -> None:
+        """See `Notifies`."""
+        await self._notices.send(to, notice)
+
+    async def allowance(self, leg: LegId) -> Allowance:
+        """See `Rations`."""
+        return await self._outbox.allowance(leg)
 
     async def _prove(self, request: web.Request) -> web.Response:
         try:

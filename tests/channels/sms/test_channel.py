@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from channels.contract import Channel, FileLink, LegUnknown, Text
-from channels.sms.carrier import Fate, Report, Template, Uplink, Wish
+from channels.contract import Channel, FileLink, LegUnknown, Notifies, Text
+from channels.sms.carrier import Fate, Report, Uplink, Wish
 from channels.sms.dispatch import Standing
 from channels.sms.errors import (
     CarrierMissing,
@@ -21,13 +21,13 @@ from channels.sms.errors import (
     TemplateNeeded,
     TooMany,
 )
-from channels.sms.notice import Notice
 from channels.sms.quiet import Hours
 from session import events as ev
 from session.address import Address
 from session.ids import LegId, MessageId, SessionId
+from session.notice import Notice, Template
 from session.ports import StoreUnavailable
-from session.state import LegEnd, Medium, Party
+from session.state import Failure, LegEnd, Medium, Party
 from tests.channels.sms.rig import CITIZEN, OTHER, ServingNode, StandIn, World, node
 from tests.conftest import Eventually
 
@@ -238,6 +238,13 @@ async def test_a_failed_message_says_so(world: World, serving: ServingNode, carr
     await carrier.reports(Report("stand-in", "id-1-0", Fate.FAILED, "UNDELIV"))
     assert await serving.channel.standing_of(session, "m1") is Standing.FAILED
     assert await world.events(ev.MessageDelivered) == []
+    (failed,) = await world.events(ev.MessageFailed, session)
+    assert (failed.message, failed.channel, failed.reason, failed.code) == (
+        "m1",
+        "sms",
+        Failure.UNDELIVERED,
+        "UNDELIV",
+    )
     assert serving.settled == [("stand-in", Standing.ACCEPTED), ("stand-in", Standing.FAILED)]
 
 
@@ -250,6 +257,8 @@ async def test_a_refusal_is_final(world: World, serving: ServingNode, carrier: S
             await serving.answer(world, session, "已派人", "m1")
         assert refused.value.code == "13"
     assert carrier.sent == []
+    (failed,) = await world.events(ev.MessageFailed, session)
+    assert (failed.reason, failed.code) == (Failure.REFUSED, "13")
 
 
 async def test_what_was_surely_not_sent_is_tried_again(
@@ -449,7 +458,9 @@ async def test_an_opt_out_ends_notices_and_not_answers(
 
 async def test_the_carrier_may_know_of_an_opt_out(world: World, serving: ServingNode, carrier: StandIn) -> None:
     carrier.troubles = [SubmitRefused("stand-in", "21610", opted_out=True)]
-    assert (await serving.channel.notify(HOME, link(1))).standing is Standing.REFUSED
+    with pytest.raises(SubmitRefused) as refused:
+        await serving.channel.notify(HOME, link(1))
+    assert refused.value.failure is Failure.OPTED_OUT
     with pytest.raises(OptedOut):
         await serving.channel.notify(HOME, link(2))
     assert carrier.reception is not None
@@ -462,18 +473,36 @@ async def test_the_carrier_may_know_of_an_opt_out(world: World, serving: Serving
 async def test_a_notice_in_a_session_is_told_delivered(world: World, serving: ServingNode, carrier: StandIn) -> None:
     await carrier.writes("一", "1")
     (session,) = await world.sessions()
-    sent = await serving.channel.notify(HOME, link(1, session=SessionId(session)))
-    assert sent.standing is Standing.ACCEPTED
-    assert sent.text == "", "what it said is not kept"
+    await serving.channel.notify(HOME, link(1, session=SessionId(session)))
+    known = await serving.channel._outbox.standing(serving.channel._keys.dispatch(f"notice:{session}", "notice-1"))
+    assert known is not None
+    assert known.text == "", "what it said is not kept"
+    (accepted,) = await world.events(ev.MessageAccepted, session)
+    assert (accepted.message, accepted.channel) == ("notice-1", "sms")
     await carrier.reports(Report("stand-in", "id-1-0", Fate.DELIVERED))
     (delivered,) = await world.events(ev.MessageDelivered, session)
     assert delivered.message == "notice-1"
+
+
+@pytest.mark.parametrize(
+    ("address", "template", "may"),
+    [
+        (HOME, "link", True),
+        (HOME, "none", False),
+        (Address("tel", "+861065551234"), "link", False),
+        (Address("tel", "12345"), "link", False),
+        (Address("web", "x"), "link", False),
+    ],
+)
+async def test_whom_it_has_a_way_to(serving: ServingNode, address: Address, template: str, *, may: bool) -> None:
+    assert isinstance(serving.channel, Notifies)
+    assert await serving.channel.may_notify(address, template) is may
 
 
 async def test_notices_that_cannot_be(serving: ServingNode) -> None:
     with pytest.raises(CarrierMissing):
         await serving.channel.notify(Address("web", "x"), link())
     with pytest.raises(TemplateNeeded):
-        await serving.channel.notify(HOME, Notice(id="1", template=Template("none")))
+        await serving.channel.notify(HOME, Notice(id=MessageId("1"), template=Template("none")))
     with pytest.raises(TemplateNeeded):
-        await serving.channel.notify(HOME, Notice(id="1", template=Template("link")))
+        await serving.channel.notify(HOME, Notice(id=MessageId("1"), template=Template("link")))

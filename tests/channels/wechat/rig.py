@@ -32,7 +32,7 @@ from session.ports import Admission, Contact, Entry, SharedState, StoreUnavailab
 from session.rules import Rules
 from session.state import AssigneeKind, Demand, Medium, Phase
 from storage.files import FileStore
-from tests.channels.wechat.standin import WeChatApi, serving
+from tests.peers.wechat import WeChatApi, serving
 
 APPID, SECRET, TOKEN = "wxba5fad812f8e6fb9", "an app secret", "tokentokentoken"
 KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"

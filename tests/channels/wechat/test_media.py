@@ -25,7 +25,7 @@ from channels.wechat.settings import WeChatSettings
 from storage.files import FileStore
 from tests.channels.wechat.conftest import Clock
 from tests.channels.wechat.rig import AMR, JPEG, SETTINGS, World
-from tests.channels.wechat.standin import giving, saying, serving, status
+from tests.peers.wechat import giving, saying, serving, status
 
 GET = "/cgi-bin/media/get"
 MP4 = b"\0\0\0\x18ftypmp42" + b"\0" * 6000

@@ -23,12 +23,12 @@ from channels.wechat.errors import (
 )
 from session import events as ev
 from session.ids import LegId, MessageId, SessionId
-from session.state import LegEnd
+from session.state import Failure, LegEnd
 from storage.files import FileStore
 from tests.channels.wechat.conftest import Clock
 from tests.channels.wechat.rig import AMR, JPEG, OPENID, SETTINGS, ServingNode, World, node
-from tests.channels.wechat.standin import giving, hanging_up, saying, stalling, status
 from tests.conftest import Eventually
+from tests.peers.wechat import giving, hanging_up, saying, stalling, status
 
 SEND = "/cgi-bin/message/custom/send"
 HOUR_S = 3600.0
@@ -51,10 +51,6 @@ def contents(world: World) -> list[str]:
     return [message["text"]["content"] for message in world.api.sent]
 
 
-async def notes(world: World) -> list[str]:
-    return [event.text for event in await world.events(ev.NoteAdded)]
-
-
 async def test_an_agents_answer_reaches_the_citizen(world: World, here: ServingNode, eventually: Eventually) -> None:
     await say(world, here)
     await here.accept(world)
@@ -62,21 +58,45 @@ async def test_an_agents_answer_reaches_the_citizen(world: World, here: ServingN
     await eventually(lambda: world.api.sent)
     assert world.api.sent == [{"touser": OPENID, "msgtype": "text", "text": {"content": "您好，请问在哪个小区？😀"}}]
     _, leg = await world.newest()
-    assert await here.channel.budget_left(leg) == 4
+    assert (await here.channel.allowance(leg)).left == 4
+    (accepted,) = await world.events(ev.MessageAccepted)
+    assert (accepted.message, accepted.channel) == ("m1", "wechat")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (45015, Failure.WINDOW_CLOSED),
+        (45047, Failure.BUDGET_SPENT),
+        (45002, Failure.UNSENDABLE),
+        (43004, Failure.NO_WAY),
+        (48001, Failure.REFUSED),
+    ],
+)
+async def test_an_answer_that_will_not_come_says_why(
+    world: World, here: ServingNode, eventually: Eventually, code: int, reason: Failure
+) -> None:
+    await say(world, here)
+    await here.accept(world)
+    world.api.interpose(SEND, saying(code))
+    await here.write(world, "m1", "您好")
+    await eventually(lambda: world.events(ev.MessageFailed))
+    (failed,) = await world.events(ev.MessageFailed)
+    assert (failed.message, failed.channel, failed.reason, failed.code) == ("m1", "wechat", reason, str(code))
+    assert await world.events(ev.MessageAccepted) == []
 
 
 async def test_five_messages_then_none_until_the_citizen_writes(world: World, here: ServingNode) -> None:
     session, leg = await say(world, here)
     for number in range(5):
-        assert await here.channel.budget_left(leg) == 5 - number
+        assert (await here.channel.allowance(leg)).left == 5 - number
         await here.channel.send(session, leg, text_of(f"{number}", f"m{number}"))
     with pytest.raises(BudgetSpent) as refused:
         await here.channel.send(session, leg, text_of("一条太多", "m6"))
     assert (refused.value.left, refused.value.needed, refused.value.retryable) == (0, 1, False)
     assert world.api.asked.count(SEND) == 5, "enforced before sending"
-    assert await notes(world) == ["微信消息未送达：对方再次发言前只能再发0条，这条需要1条，请改用短信或电话"]
     await say(world, here, "还在")
-    assert await here.channel.budget_left(leg) == 5
+    assert (await here.channel.allowance(leg)).left == 5
     await here.channel.send(session, leg, text_of("一条太多", "m6"))
     assert contents(world)[-1] == "一条太多"
 
@@ -86,12 +106,11 @@ async def test_the_window_closes_after_48_hours(world: World, here: ServingNode,
     clock.at += 48 * HOUR_S - 1
     await here.channel.send(session, leg, text_of("还来得及"))
     clock.at += 2
-    assert await here.channel.budget_left(leg) == 0
+    assert (await here.channel.allowance(leg)).left == 0
     with pytest.raises(WindowClosed) as refused:
         await here.channel.send(session, leg, text_of("太晚了", "m2"))
     assert not refused.value.retryable
     assert contents(world) == ["还来得及"]
-    assert "请改用短信或电话" in (await notes(world))[0]
 
 
 @pytest.mark.parametrize(("event", "key"), [("subscribe", ""), ("SCAN", "7"), ("CLICK", "x"), ("scancode_push", "x")])
@@ -100,11 +119,11 @@ async def test_an_act_allows_three_within_a_minute(
 ) -> None:
     _, leg = await say(world, here)
     clock.at += 49 * HOUR_S
-    assert await here.channel.budget_left(leg) == 0
+    assert (await here.channel.allowance(leg)).left == 0
     await here.wire.push(here.wire.event(event, key))
-    assert await here.channel.budget_left(leg) == 3
+    assert (await here.channel.allowance(leg)).left == 3
     clock.at += 61
-    assert await here.channel.budget_left(leg) == 0
+    assert (await here.channel.allowance(leg)).left == 0
 
 
 async def test_views_and_reports_of_a_place_allow_nothing(world: World, here: ServingNode, clock: Clock) -> None:
@@ -112,17 +131,17 @@ async def test_views_and_reports_of_a_place_allow_nothing(world: World, here: Se
     clock.at += 49 * HOUR_S
     for event in ("VIEW", "LOCATION", "something_new"):
         await here.wire.push(here.wire.event(event, "https://x.example"))
-    assert await here.channel.budget_left(leg) == 0
+    assert (await here.channel.allowance(leg)).left == 0
 
 
 async def test_the_shorter_window_is_used_first(world: World, here: ServingNode, clock: Clock) -> None:
     session, leg = await say(world, here)
     await here.wire.push(here.wire.event("CLICK", "progress"))
     world.api.windows[OPENID] = (clock() + 48 * HOUR_S, 8)
-    assert await here.channel.budget_left(leg) == 8
+    assert (await here.channel.allowance(leg)).left == 8
     await here.channel.send(session, leg, text_of("一"))
     clock.at += 61
-    assert await here.channel.budget_left(leg) == 5
+    assert (await here.channel.allowance(leg)).left == 5
 
 
 @pytest.mark.parametrize("breaking", [":window-word:", ":done:"])
@@ -137,7 +156,7 @@ async def test_wechats_tries_do_not_refill_the_budget(world: World, here: Servin
     assert (await here.wire.push(message))[0] == 200
     await here.channel.send(session, leg, text_of("您好"))
     assert (await here.wire.push(message))[0] == 200
-    assert await here.channel.budget_left(leg) == 4
+    assert (await here.channel.allowance(leg)).left == 4
     assert await world.texts() == ["停水"]
 
 
@@ -174,7 +193,7 @@ async def test_what_was_sent_is_not_sent_again(world: World, here: ServingNode) 
     for _ in range(2):
         await here.channel.send(session, leg, text_of("您好"))
     assert contents(world) == ["您好"]
-    assert await here.channel.budget_left(leg) == 4
+    assert (await here.channel.allowance(leg)).left == 4
 
 
 async def test_what_may_have_been_sent_is_not_sent_again(world: World, tmp_path: Path) -> None:
@@ -187,8 +206,7 @@ async def test_what_may_have_been_sent_is_not_sent_again(world: World, tmp_path:
                 await here.channel.send(session, leg, text_of("您好"))
         release.set()
         assert world.api.asked.count(SEND) == 1
-        assert await here.channel.budget_left(leg) == 4
-        assert await notes(world) == ["微信消息未送达：微信没有确认，对方可能已经收到，也可能没有"]
+        assert (await here.channel.allowance(leg)).left == 4
 
 
 @pytest.mark.parametrize(
@@ -239,8 +257,7 @@ async def test_what_wechat_refuses_for_good(
         await here.channel.send(session, leg, text_of("您好"))
     assert not refused.value.retryable
     assert world.api.asked.count(SEND) == 1
-    assert await here.channel.budget_left(leg) == left
-    assert len(await notes(world)) == 1
+    assert (await here.channel.allowance(leg)).left == left
 
 
 @pytest.mark.parametrize("busy", [saying(-1), saying(45011), status(429, Retry_After="0"), status(503)])
@@ -249,7 +266,7 @@ async def test_what_wechat_does_later(world: World, here: ServingNode, busy: obj
     world.api.interpose(SEND, busy)  # type: ignore[arg-type] # each is an answer
     await here.channel.send(session, leg, text_of("您好"))
     assert contents(world) == ["您好"]
-    assert await here.channel.budget_left(leg) == 4
+    assert (await here.channel.allowance(leg)).left == 4
 
 
 async def test_one_who_is_told_to_wait_for_too_long_gives_up_and_may_try_again(world: World, here: ServingNode) -> None:
@@ -309,7 +326,7 @@ async def test_a_token_that_stays_refused_is_not_fetched_in_a_loop(world: World,
     assert len(world.api.forced) == 1
     assert world.api.asked.count(SEND) <= 6
     assert world.api.normal_fetches <= 4
-    assert await here.channel.budget_left(leg) == 5
+    assert (await here.channel.allowance(leg)).left == 5
 
 
 async def test_many_at_once_force_one_token(valkey_world: World, tmp_path: Path) -> None:
@@ -369,15 +386,14 @@ async def test_what_an_account_cannot_send(world: World, here: ServingNode) -> N
     session, leg = await say(world, here)
     with pytest.raises(TypeUnsendable):
         await here.channel.send(session, leg, FileLink(MessageId("m1"), "x", "x.pdf", "application/pdf", 9))
-    assert await notes(world) == ["微信消息未送达：公众号不能发送这种文件（application/pdf）"]
-    assert await here.channel.budget_left(leg) == 5
+    assert (await here.channel.allowance(leg)).left == 5
 
 
 async def test_a_leg_of_nobodys(here: ServingNode) -> None:
     with pytest.raises(LegUnknown):
         await here.channel.send(SessionId("s"), LegId("wechat-0"), text_of("您好"))
     with pytest.raises(LegUnknown):
-        await here.channel.budget_left(LegId("wechat-0"))
+        await here.channel.allowance(LegId("wechat-0"))
     await here.channel.close_leg(SessionId("s"), LegId("wechat-0"), LegEnd.CLOSED)
 
 

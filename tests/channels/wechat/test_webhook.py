@@ -30,8 +30,8 @@ from tests.channels.wechat.rig import (
     signed,
     xml,
 )
-from tests.channels.wechat.standin import hanging_up, saying, stalling
 from tests.conftest import Eventually
+from tests.peers.wechat import hanging_up, saying, stalling
 
 MP4 = b"\0\0\0\x18ftypmp42" + b"\0" * 600
 
@@ -145,7 +145,7 @@ async def test_events_while_a_session_runs_are_notes_and_leaving_ends_the_leg(wo
     (closed,) = await world.events(ev.LegClosed)
     assert closed.reason is LegEnd.HANGUP
     _, leg = await world.newest()
-    assert await here.channel.budget_left(leg) == 0
+    assert (await here.channel.allowance(leg)).left == 0
 
 
 async def test_the_menus_buttons(world: World, here: ServingNode) -> None:

@@ -8,11 +8,12 @@ import pytest
 
 from channels.sms.aliyun.carrier import AliyunCarrier, AliyunSettings
 from channels.sms.aliyun.signature import query_of, signed
-from channels.sms.carrier import Message, Template
+from channels.sms.carrier import Message
 from channels.sms.dispatch import Standing
 from channels.sms.door import Door
 from channels.sms.errors import OutcomeUnknown, SubmitDelayed, SubmitRefused, TemplateNeeded
 from session import events as ev
+from session.notice import Template
 from tests.channels.sms.rig import CITIZEN, OTHER, ServingNode, World, node
 from tests.channels.sms.vendor import Vendor, open_vendor
 

@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from channels.sms.carrier import Message, Template
+from channels.sms.carrier import Message
 from channels.sms.door import Door
 from channels.sms.errors import OptedOut, OutcomeUnknown, SubmitDelayed, SubmitRefused, TemplateNeeded
-from channels.sms.notice import Notice
 from channels.sms.tencent.carrier import TencentCarrier, TencentSettings, TencentTemplate
 from channels.sms.tencent.signature import authorization
 from session import events as ev
 from session.address import Address
+from session.ids import MessageId
+from session.notice import Notice, Template
 from tests.channels.sms.rig import CITIZEN, ServingNode, World, node
 from tests.channels.sms.vendor import Vendor, open_vendor
 
@@ -139,9 +140,10 @@ async def test_the_vendors_own_opt_out_is_heeded(serving: ServingNode, vendor: V
     vendor.answers[0] = (200, answer("FailedOperation.PhoneNumberInBlacklist"))
     home = Address("tel", f"+86{CITIZEN}")
     template = Template("visit", {"name": "a", "hour": "b"})
-    await serving.channel.notify(home, Notice(id="1", template=template))
+    with pytest.raises(SubmitRefused):
+        await serving.channel.notify(home, Notice(id=MessageId("1"), template=template))
     with pytest.raises(OptedOut):
-        await serving.channel.notify(home, Notice(id="2", template=template))
+        await serving.channel.notify(home, Notice(id=MessageId("2"), template=template))
 
 
 async def test_a_text_has_no_id_and_is_kept_when_it_looks_the_same(world: World, serving: ServingNode) -> None:

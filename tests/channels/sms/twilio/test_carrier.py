@@ -12,16 +12,16 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
 
-from channels.sms.carrier import Message, Template
+from channels.sms.carrier import Message
 from channels.sms.dispatch import Standing
 from channels.sms.errors import OptedOut, OutcomeUnknown, SubmitDelayed, SubmitRefused
 from channels.sms.media import MediaSettings
-from channels.sms.notice import Notice
 from channels.sms.twilio.carrier import TwilioCarrier
 from channels.sms.twilio.settings import TwilioSettings
 from session import events as ev
 from session.address import Address
-from session.ids import FileId
+from session.ids import FileId, MessageId
+from session.notice import Notice, Template
 from tests.channels.sms.rig import ServingNode, World, node
 from tests.channels.sms.twilio.api import ACCOUNT, PUBLIC, TOKEN, TwilioApi, open_api, sign
 from tests.conftest import Eventually
@@ -139,7 +139,7 @@ async def test_bodies_are_bounded(serving: ServingNode) -> None:
 async def test_an_opt_out_that_twilio_has_understood(world: World, serving: ServingNode) -> None:
     await post(serving, incoming("Arrêt", OptOutType="STOP"))
     home = Address("tel", US)
-    notice = Notice(id="1", template=Template("link", {"url": "x"}))
+    notice = Notice(id=MessageId("1"), template=Template("link", {"url": "x"}))
     with pytest.raises(OptedOut):
         await serving.channel.notify(home, notice)
     await post(serving, incoming("x", "SM2", OptOutType="START"))
@@ -269,15 +269,18 @@ async def test_an_unreachable_telephone_is_noted(
 async def test_a_citizen_who_opted_out_at_twilio(serving: ServingNode, api: TwilioApi) -> None:
     api.blocked.add(US)
     home = Address("tel", US)
-    first = await serving.channel.notify(home, Notice(id="1", template=Template("link", {"url": "x"})))
-    assert (first.standing, first.code) == (Standing.REFUSED, "21610")
+    with pytest.raises(SubmitRefused) as refused:
+        await serving.channel.notify(home, Notice(id=MessageId("1"), template=Template("link", {"url": "x"})))
+    assert refused.value.code == "21610"
     with pytest.raises(OptedOut):
-        await serving.channel.notify(home, Notice(id="2", template=Template("link", {"url": "x"})))
+        await serving.channel.notify(home, Notice(id=MessageId("2"), template=Template("link", {"url": "x"})))
     assert api.sent == []
 
 
 async def test_a_template_goes_as_content(serving: ServingNode, api: TwilioApi) -> None:
-    await serving.channel.notify(Address("tel", US), Notice(id="1", template=Template("link", {"url": "例"})))
+    await serving.channel.notify(
+        Address("tel", US), Notice(id=MessageId("1"), template=Template("link", {"url": "例"}))
+    )
     (sent,) = api.sent
     assert (sent["ContentSid"], sent["ContentVariables"]) == ("HX1", '{"url": "例"}')
     assert "Body" not in sent

@@ -24,8 +24,8 @@ from session.ids import MessageId, NodeId
 from storage.files import FileStore
 from tests.channels.wechat.kf.standin import CITIZEN, CORPID, KFID, SECRET, WeCom
 from tests.channels.wechat.rig import JPEG, OLD_KEY, Unsteady, UnsteadyInbox, Wire, World, seal, signed, xml
-from tests.channels.wechat.standin import serving
 from tests.conftest import Eventually
+from tests.peers.wechat import serving
 
 TOKEN = "QDG6eK"
 ACCOUNT = WeChatSettings(
@@ -238,7 +238,7 @@ async def test_answers_within_the_budget_and_the_state(
     session, leg = await world.newest()
 
     async def may_be_answered() -> bool:
-        return await here.channel.budget_left(leg) == 5
+        return (await here.channel.allowance(leg)).left == 5
 
     await eventually(may_be_answered)
     wecom.is_ours = False

@@ -35,6 +35,12 @@ class WeChatApi:
     uploads: list[tuple[str, str, str, bytes]] = field(default_factory=list)
     qr: list[dict[str, Any]] = field(default_factory=list)
     menu: dict[str, Any] | None = None
+    reviewed: set[str] = field(default_factory=set)
+    """Ids of the account's templates."""
+    subscribers: dict[str, int] = field(default_factory=dict)
+    """By openid: how many subscribed messages they still allow."""
+    templated: list[dict[str, Any]] = field(default_factory=list)
+    """Template and subscribed messages that were sent."""
     next_answers: dict[str, deque[Answer]] = field(default_factory=dict)
     """By path: answers that go before the usual one."""
     distrusted: set[str] = field(default_factory=set)
@@ -71,6 +77,8 @@ class WeChatApi:
         app.router.add_post("/cgi-bin/media/upload", self._upload)
         app.router.add_post("/cgi-bin/qrcode/create", self._qr)
         app.router.add_post("/cgi-bin/menu/create", self._menu)
+        app.router.add_post("/cgi-bin/message/template/send", self._template)
+        app.router.add_post("/cgi-bin/message/subscribe/bizsend", self._subscribed)
         return app
 
     async def _stable_token(self, request: web.Request) -> web.Response:
@@ -155,6 +163,29 @@ class WeChatApi:
         if refusal is not None:
             return refusal
         self.menu = await request.json()
+        return _said(0, "ok")
+
+    async def _template(self, request: web.Request) -> web.Response:
+        return self._take_template(request, await request.json())
+
+    async def _subscribed(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if self.subscribers.get(body["touser"], 0) < 1:
+            return _said(43101, "user refuse to accept the msg rid: 1")
+        answer = self._take_template(request, body)
+        self.subscribers[body["touser"]] -= 1
+        return answer
+
+    def _take_template(self, request: web.Request, body: dict[str, Any]) -> web.Response:
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        if body["template_id"] not in self.reviewed:
+            return _said(40037, "invalid template_id rid: 1")
+        for name, field_ in body["data"].items():
+            if name.startswith("thing") and len(field_["value"]) > 20:
+                return _said(47003, "argument invalid! data.thing1.value invalid rid: 1")
+        self.templated.append(body)
         return _said(0, "ok")
 
 
