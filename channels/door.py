@@ -33,6 +33,8 @@ class Ports:
     lines: Lines
     timeline: Timeline
     badge: Badge
+    words: Mapping[str, str]
+    """What notices say, with `{parameters}`, by name."""
 
 
 class Opens(Protocol):
@@ -55,6 +57,10 @@ def _no_advice(_: object) -> Iterator[Advice]:
     return iter(())
 
 
+def _nothing_more(_: object) -> Iterator[str]:
+    return iter(())
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """A way in that is shut until its section is filled in.
@@ -67,6 +73,8 @@ class Door:
     """The keys of each account, dotted below the section: all of them are filled in, or none."""
     open: Opens
     advice: Callable[[Any], Iterator[Advice]] = _no_advice
+    called_for: Callable[[Any], Iterator[str]] = _nothing_more
+    """Keys, dotted below the section, that what is filled in elsewhere of it calls for."""
 
     def is_wanted(self, section: object) -> bool:
         """Whether the operator has begun to fill it in."""
@@ -74,10 +82,11 @@ class Door:
 
     def lacking(self, section: object) -> Iterator[str]:
         """The keys, with the section's name, that are empty beside others of their account that are not."""
-        for keys in self.accounts:
-            values = {key: attrgetter(key)(section) for key in keys}
-            if any(values.values()):
-                yield from (f"{self.section}.{key}" for key, value in values.items() if not value)
+        values = {key: attrgetter(key)(section) for keys in self.accounts for key in keys}
+        begun = [key for keys in self.accounts if any(values[one] for one in keys) for key in keys]
+        for key in dict.fromkeys((*begun, *self.called_for(section))):
+            if not attrgetter(key)(section):
+                yield f"{self.section}.{key}"
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,17 @@ from config.settings import Settings
 
 def effective(settings: Settings) -> str:
     """TOML that `load` would read back to the same settings, but for what is hidden."""
-    plain, sections = [], []
-    for one in fields(settings):
-        value = getattr(settings, one.name)
+    return "\n\n".join(_tables(settings, "")) + "\n"
+
+
+def _tables(section: Any, name: str) -> Iterator[str]:
+    """One table with its own keys, and then those below it."""
+    values = {one.name: getattr(section, one.name) for one in fields(section)}
+    plain = [f"{key} = {_toml(value)}" for key, value in values.items() if not is_dataclass(value)]
+    yield "\n".join([f"[{name}]", *plain] if name else plain)
+    for key, value in values.items():
         if is_dataclass(value):
-            lines = [f"{inner.name} = {_toml(getattr(value, inner.name))}" for inner in fields(value)]
-            sections.append("\n".join([f"[{one.name}]", *lines]))
-        else:
-            plain.append(f"{one.name} = {_toml(value)}")
-    return "\n\n".join(["\n".join(plain), *sections]) + "\n"
+            yield from _tables(value, f"{name}.{key}" if name else key)
 
 
 def _toml(value: Any) -> str:

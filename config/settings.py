@@ -31,6 +31,22 @@ Hours = Annotated[
 Key = Annotated[Secret, Matching(r"|.{32,256}", "empty, or a text of 32 to 256 characters")]
 SealKey = Annotated[Secret, Matching(r"[A-Za-z0-9+/]{43}", "a list of EncodingAESKeys of 43 characters")]
 AccountId = Annotated[str, Matching(r"[A-Za-z0-9_-]{0,64}", "empty, or the account's id in letters, digits, _ and -")]
+Assigned = Annotated[str, Matching(r"[a-z][a-z0-9_]{0,31}=\S.{0,511}", "pairs such as link=SMS_1234")]
+Reviewed = Annotated[
+    str,
+    Matching(
+        r"[a-z][a-z0-9_]{0,31}=[A-Za-z0-9_-]{1,128}(,[A-Za-z0-9_]{1,32}=[a-z][a-z0-9_]{0,31})*",
+        "a notice, its template and its fields such as link=TEMPLATE_ID,thing1=text",
+    ),
+]
+Way = Annotated[
+    str, Matching(r"\+[0-9]{0,8}=(cmpp|smpp|aliyun|tencent|twilio)", "pairs of prefix and carrier such as +86=cmpp")
+]
+DayHours = Annotated[
+    str, Matching(r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]", "hours such as 21:00-08:00")
+]
+PathSecret = Annotated[Secret, Matching(r"|[A-Za-z0-9_-]{24,128}", "empty, or 24 to 128 letters, digits, _ and -")]
+NoticeText = Annotated[str, Matching(r"[^\x00]{1,500}", "a text of 1 to 500 characters")]
 CallbackPath = Annotated[str, Matching(r"/api/wechat/kf(/[a-z0-9-]{1,64})?", "/api/wechat/kf, or a path below it")]
 Greeting = Annotated[str, Matching(r"[\s\S]{0,600}", "a text of at most 600 characters")]
 
@@ -136,6 +152,8 @@ class WeChat:
     aes_keys: tuple[SealKey, ...]
     greeting: Greeting
     human_key: str
+    templates: tuple[Reviewed, ...]
+    subscriptions: tuple[Reviewed, ...]
     api: Origin
     media_origins: tuple[Origin, ...]
 
@@ -152,6 +170,106 @@ class WeChatKf:
     greeting: Greeting
     api: Origin
     path: CallbackPath
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """What the house itself tells citizens, with `{parameters}`."""
+
+    link: NoticeText
+    picture: NoticeText
+    code: NoticeText
+    reply: NoticeText
+
+
+@dataclass(frozen=True, slots=True)
+class Cmpp:
+    """A gateway of a Chinese carrier (CMPP 网关)."""
+
+    host: str
+    port: Port
+    account: str
+    secret: Secret
+    source_id: str
+    version: Literal["2.0", "3.0"]
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Smpp:
+    """A message centre that speaks SMPP 3.4."""
+
+    host: str
+    port: Port
+    system: str
+    password: Secret
+    kind: str
+    source: str
+    source_ton: Annotated[int, Between(0, 7)]
+    source_npi: Annotated[int, Between(0, 18)]
+    default: Literal["gsm7", "ascii", "latin1", "ucs2", "gbk"]
+    vouched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Aliyun:
+    """Alibaba Cloud SMS (阿里云短信)."""
+
+    key_id: str
+    key_secret: Secret
+    signature: str
+    templates: tuple[Assigned, ...]
+    callback_secret: PathSecret
+    networks: Cidrs
+    url: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Tencent:
+    """Tencent Cloud SMS (腾讯云短信)."""
+
+    secret_id: str
+    secret_key: Secret
+    app: str
+    signature: str
+    templates: tuple[Assigned, ...]
+    callback_secret: PathSecret
+    networks: Cidrs
+    region: str
+    url: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Twilio:
+    """Twilio, outside of the mainland."""
+
+    account: AccountId
+    tokens: tuple[Secret, ...]
+    shared_keys: tuple[Annotated[Secret, Matching(r"[A-Za-z0-9]{1,64}=\S{1,256}", "pairs of key and secret")], ...]
+    sender: Annotated[str, Matching(r"|\+[0-9]{2,15}|MG[0-9a-f]{32}", "empty, a number in E.164, or an MG… id")]
+    public_url: Annotated[str, Matching(r"|https?://[^/\s]+", "empty, or an origin such as https://hotline.example.cn")]
+    contents: tuple[Assigned, ...]
+    media_hosts: tuple[str, ...]
+    vouched: bool
+    url: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """Text messages (短信)."""
+
+    ways: tuple[Way, ...]
+    reply_template: Annotated[str, Matching(r"[a-z][a-z0-9_]{0,31}", "the name of a notice")]
+    number_per_hour: Annotated[float, Between(0.1, 10_000)]
+    number_burst: Count
+    campaign_per_s: Annotated[float, Between(0.01, 10_000)]
+    campaign_burst: Count
+    quiet: DayHours
+    cmpp: Cmpp
+    smpp: Smpp
+    aliyun: Aliyun
+    tencent: Tencent
+    twilio: Twilio
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +329,8 @@ class Settings:
     webchat: WebChat
     wechat: WeChat
     wechat_kf: WeChatKf
+    sms: Sms
+    notices: Notices
     recordings: Recordings
     bots: Bots
     drain: Drain

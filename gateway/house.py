@@ -10,7 +10,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -328,6 +328,7 @@ class _Builder:
             lines=self._store.queue,
             timeline=self._timeline,
             badge=self._staff.badge,
+            words=asdict(self._settings.notices),
         )
 
     def _engine(self) -> Engine:

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from channels.door import Advice, Door, Ports, filled
 from channels.wechat.adapter import WeChatChannel
-from channels.wechat.settings import WeChatSettings
+from channels.wechat.settings import Reviewed, WeChatSettings
 from session.address import Address
 
 
 def _open(section: Any, ports: Ports) -> AbstractAsyncContextManager[WeChatChannel]:
     return WeChatChannel.open(
-        filled(WeChatSettings, section, number=ports.number),
+        filled(WeChatSettings, section, number=ports.number, words=ports.words, reviewed=reviewed(section)),
         inbox=ports.inbox,
         shared=ports.shared,
         files=ports.files,
         on_scan=leads_nowhere,
     )
+
+
+def reviewed(section: Any) -> Mapping[str, Reviewed]:
+    """A subscribed message stands above a template of the same name, which ever fewer accounts may send."""
+    by_kind = ((section.templates, False), (section.subscriptions, True))
+    return {
+        name: Reviewed(number, fields, subscribed=subscribed)
+        for texts, subscribed in by_kind
+        for name, number, fields in map(_read, texts)
+    }
+
+
+def _read(text: str) -> tuple[str, str, Mapping[str, str]]:
+    """`link=TEMPLATE_ID,thing1=text`: the notice's name, the template's id, and each field's parameter."""
+    (name, _, number), *fields = (part.partition("=") for part in text.split(","))
+    return name, number, {theirs: ours for theirs, _, ours in fields}
 
 
 def _advice(section: Any) -> Iterator[Advice]:

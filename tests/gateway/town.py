@@ -184,6 +184,7 @@ def ports_on(store: Store, post: Post, folder: Path) -> Ports:
         lines=store.queue,
         timeline=store.log.read,
         badge=str,
+        words={"link": "请打开 {url} 继续", "reply": "{text}"},
     )
 
 

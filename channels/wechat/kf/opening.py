@@ -13,7 +13,7 @@ from channels.wechat.settings import WeChatSettings
 
 
 def _open(section: Any, ports: Ports) -> AbstractAsyncContextManager[KfChannel]:
-    account = filled(WeChatSettings, section, number=ports.number, appid=section.open_kfid)
+    account = filled(WeChatSettings, section, number=ports.number, appid=section.open_kfid, words=ports.words)
     return KfChannel.open(
         KfSettings(section.corpid, account),
         inbox=ports.inbox,

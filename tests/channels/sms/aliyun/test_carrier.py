@@ -15,7 +15,7 @@ from channels.sms.errors import OutcomeUnknown, SubmitDelayed, SubmitRefused, Te
 from session import events as ev
 from session.notice import Template
 from tests.channels.sms.rig import CITIZEN, OTHER, ServingNode, World, node
-from tests.channels.sms.vendor import Vendor, open_vendor
+from tests.peers.vendor import Vendor, open_vendor
 
 SECRET = "a-path-that-nobody-would-guess"
 OK = {"Code": "OK", "Message": "OK", "BizId": "biz-1", "RequestId": "r"}

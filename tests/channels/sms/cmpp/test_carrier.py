@@ -19,9 +19,9 @@ from channels.sms.errors import OutcomeUnknown, SubmitDelayed, SubmitRefused
 from channels.sms.header import Place, parted, prefix
 from channels.sms.link import LinkSettings
 from session import events as ev
-from tests.channels.sms.cmpp.gateway import ACCOUNT, SECRET, Gateway, listening
 from tests.channels.sms.rig import CITIZEN, OTHER, ServingNode, World, node
 from tests.conftest import Eventually
+from tests.peers.cmpp import ACCOUNT, SECRET, Gateway, listening
 
 EMOJI_AT_THE_SEAM = "路" * 66 + "😀" + "灯" * 80
 

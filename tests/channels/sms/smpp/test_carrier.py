@@ -19,8 +19,8 @@ from channels.sms.smpp.carrier import SmppCarrier
 from channels.sms.smpp.settings import SmppSettings
 from session import events as ev
 from tests.channels.sms.rig import CITIZEN, OTHER, ServingNode, World, node
-from tests.channels.sms.smpp.centre import Centre, open_centre
 from tests.conftest import Eventually
+from tests.peers.smpp import Centre, open_centre
 
 LATER, NEVER = 0x64, 0x65
 

@@ -15,7 +15,7 @@ from session.address import Address
 from session.ids import MessageId
 from session.notice import Notice, Template
 from tests.channels.sms.rig import CITIZEN, ServingNode, World, node
-from tests.channels.sms.vendor import Vendor, open_vendor
+from tests.peers.vendor import Vendor, open_vendor
 
 SECRET = "a-path-that-nobody-would-guess"
 

@@ -23,8 +23,8 @@ from session.address import Address
 from session.ids import FileId, MessageId
 from session.notice import Notice, Template
 from tests.channels.sms.rig import ServingNode, World, node
-from tests.channels.sms.twilio.api import ACCOUNT, PUBLIC, TOKEN, TwilioApi, open_api, sign
 from tests.conftest import Eventually
+from tests.peers.twilio import ACCOUNT, PUBLIC, TOKEN, TwilioApi, open_api, sign, texted
 
 US, HOTLINE = "+14155550100", "+18005551212"
 UP = "/api/sms/twilio/up"
@@ -73,17 +73,7 @@ async def serving(world: World, api: TwilioApi, carrier: TwilioCarrier, tmp_path
 
 
 def incoming(text: str, sid: str = "SM1", **more: str) -> dict[str, str]:
-    return {
-        "MessageSid": sid,
-        "SmsSid": sid,
-        "AccountSid": ACCOUNT,
-        "From": US,
-        "To": HOTLINE,
-        "Body": text,
-        "NumMedia": "0",
-        "NumSegments": "1",
-        **more,
-    }
+    return texted(sid, US, text, **more)
 
 
 async def post(serving: ServingNode, fields: dict[str, str], path: str = UP, **headers: str) -> tuple[int, str]:

@@ -21,6 +21,21 @@ def sign(path: str, fields: Mapping[str, str], token: str = TOKEN) -> dict[str, 
     return {"X-Twilio-Signature": signature}
 
 
+def texted(sid: str, sender: str, text: str, **more: str) -> dict[str, str]:
+    """The fields of a citizen's text, as Twilio brings it."""
+    return {
+        "MessageSid": sid,
+        "SmsSid": sid,
+        "AccountSid": ACCOUNT,
+        "From": sender,
+        "To": "+18005551212",
+        "Body": text,
+        "NumMedia": "0",
+        "NumSegments": "1",
+        **more,
+    }
+
+
 @dataclass
 class TwilioApi:
     url: str = ""
