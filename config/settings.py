@@ -90,6 +90,8 @@ class Sip:
     max_calls_per_s: Count
     register_min_s: float
     register_max_s: float
+    session_expires_s: float
+    session_least_s: float
     kept_call_s: float
 
 

@@ -368,6 +368,8 @@ class _Builder:
                 max_calls_per_s=settings.sip.max_calls_per_s,
                 register_min_s=settings.sip.register_min_s,
                 register_max_s=settings.sip.register_max_s,
+                session_expires_s=settings.sip.session_expires_s,
+                session_least_s=settings.sip.session_least_s,
                 kept_call_s=settings.sip.kept_call_s,
                 debts=settings.data / "debts",
             ),

@@ -15,11 +15,11 @@ from aiohttp import web
 from channels.contract import Capabilities, ChannelError, Content, LegUnknown
 from channels.phone.access import Access
 from channels.phone.bridge import Bridge, BridgePorts
-from channels.phone.call import IncomingCall
 from channels.phone.debts import Debts
 from channels.phone.endpoint import Endpoint, Reply
 from channels.phone.flow import Flow, SocketAddress
 from channels.phone.guard import Guard
+from channels.phone.incoming import IncomingCall
 from channels.phone.load import CallLimits, Seat
 from channels.phone.number import SCHEMES, caller_of, dialled
 from channels.phone.registrar import Registrar, RegistrarSettings
@@ -27,6 +27,7 @@ from channels.phone.relay import Relay
 from channels.phone.settings import PhoneSettings
 from channels.phone.sip.digest import Authenticator
 from channels.phone.sip.message import Request
+from channels.phone.sip.session_timer import SessionTiming
 from channels.phone.sip.timing import Timing
 from channels.phone.transport import TransportSettings
 from channels.phone.waiting import WaitingRoom
@@ -105,7 +106,12 @@ class PhoneChannel:
             verifying=settings.verifying,
         )
         self._endpoint = Endpoint(
-            self, guard, transport, timing=timing, relay=None if mail is None else Relay(mail, node)
+            self,
+            guard,
+            transport,
+            timing=timing,
+            session=SessionTiming(int(settings.session_expires_s), int(settings.session_least_s)),
+            relay=None if mail is None else Relay(mail, node),
         )
         self._debts = Debts(settings.debts)
         self._room = WaitingRoom(

@@ -16,11 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from channels.phone.call import Call, Confirmed, EndCause, Ended, IncomingCall, OutgoingCall, Reoffered
+from channels.phone.call import Call, Confirmed, EndCause, Ended, RefreshDue, Reoffered
 from channels.phone.endpoint import Endpoint
+from channels.phone.incoming import IncomingCall
 from channels.phone.load import Seat
 from channels.phone.number import ANONYMOUS
 from channels.phone.outbox import Outbox
+from channels.phone.outgoing import OutgoingCall
 from channels.phone.registrar import Registrar
 from channels.phone.ringing import ELSEWHERE, NoAnswer, PickedUp, Ringing
 from channels.phone.sip.address import NameAddress
@@ -377,6 +379,8 @@ class Bridge:
                     return event
                 case Reoffered(offer=offer):
                     await self._reoffered(call, slot, leg, offer)
+                case RefreshDue():
+                    await self._refresh(call, slot)
                 case Confirmed(body=body):
                     if call is self.call:
                         self._seat.confirm()
@@ -407,6 +411,18 @@ class Bridge:
         if bool(reasons) is not was and self.session is not None:
             self._outbox.put(self.session, LegHeld(leg=leg, held=held))
             self._taping.mark(Mark.HELD if held else Mark.RESUMED)
+
+    async def _refresh(self, call: Call, slot: Slot) -> None:
+        """Offer anew what there is. What is refused leaves the session its time, which its timer watches."""
+
+        async def offer() -> bytes:
+            async with self._audio_turn:
+                return await self._audio.offer(slot)
+
+        with suppress(YihaoError):
+            answer = await call.reinvite(offer)
+            async with self._audio_turn:
+                await self._audio.accept(slot, answer)
 
     async def _confirmed(self, call: Call, slot: Slot, answer: bytes) -> None:
         """The ACK brought the answer to an offer of ours; without one that fits there is no call."""

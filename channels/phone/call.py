@@ -7,27 +7,31 @@ none of them waits for the network, except `reinvite`.
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from channels.phone.errors import CallOver, MalformedMessage, ReofferRefused
-from channels.phone.sip.client import InviteClient, State, cancellation
+from channels.phone.sip import glare
 from channels.phone.sip.dialog import Dialog
 from channels.phone.sip.digits import InfoDigit, read_digit
 from channels.phone.sip.message import Request, Response, respond
-from channels.phone.sip.reading import ALLOW
+from channels.phone.sip.reading import ALLOW, SUPPORTED
 from channels.phone.sip.server import Acceptance
+from channels.phone.sip.session_timer import SessionTimer, least_of
+from channels.phone.sip.timing import Timer
 
 if TYPE_CHECKING:
-    from channels.phone.endpoint import Endpoint, Served
+    from channels.phone.endpoint import Endpoint
+    from channels.phone.exchange import Served
     from channels.phone.flow import Flow
 
 _BACKLOG = 64
-_SDP = ("Content-Type", "application/sdp")
+SDP = ("Content-Type", "application/sdp")
 _NO_RESPONSE = 408
+_TOO_SMALL = 422
 _DIALOG_GONE = {408, 481}
 """Answers to a request within a dialog that end it (section 12.2.1.2)."""
 
@@ -73,6 +77,11 @@ class Reoffered:
 
 
 @dataclass(frozen=True, slots=True)
+class RefreshDue:
+    """The session's time is half over, and the far end knows no UPDATE: offer it anew what there is, by `reinvite`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The call is over; `status` is the refusal's, where it was one."""
 
@@ -80,11 +89,13 @@ class Ended:
     status: int = 0
 
 
-CallEvent = Ringing | Answered | Confirmed | Reoffered | InfoDigit | Ended
+CallEvent = Ringing | Answered | Confirmed | Reoffered | RefreshDue | InfoDigit | Ended
 
 
 class Call:
     """What both directions share once there is a dialog."""
+
+    owns_call_id = False
 
     def __init__(self, endpoint: Endpoint, flow: Flow) -> None:
         self.flow = flow
@@ -96,6 +107,8 @@ class Call:
         self._acceptances: dict[int, Acceptance] = {}
         self._reoffer: Served | None = None
         self._reinviting: asyncio.Future[Response] | None = None
+        self._allowed: frozenset[str] = frozenset()
+        self._session: SessionTimer | None = None
 
     async def __aiter__(self) -> AsyncIterator[CallEvent]:
         while True:
@@ -123,7 +136,8 @@ class Call:
         served, self._reoffer = self._reoffer, None
         if served is None or self.dialog is None:
             raise CallOver("accept a re-offer", "not being re-offered anything")
-        response = respond(served.request, 200, headers=(self._endpoint.contact(served.flow), ALLOW, _SDP), body=body)
+        headers = (self._endpoint.contact(served.flow), ALLOW, SUPPORTED, *self._agree(served.request), SDP)
+        response = respond(served.request, 200, headers=headers, body=body)
         self._endpoint.respond(served, response)
         if served.request.method == "INVITE":
             self._await_ack(served, response)
@@ -134,30 +148,45 @@ class Call:
         if served is not None:
             self._endpoint.respond(served, respond(served.request, status))
 
-    async def reinvite(self, body: bytes) -> bytes:
-        """Offer the far end another session; gives its answer. Raises `ReofferRefused` or `CallOver`."""
-        if self.is_over or self.dialog is None or not self.is_answered:
-            raise CallOver("be re-offered", "over" if self.is_over else "not yet answered")
-        if self._reinviting is not None or self._reoffer is not None:
-            raise ReofferRefused(491)
-        self.dialog = self.dialog.next_sequence()
-        extra = (self._endpoint.contact(self.flow), ALLOW, _SDP)
+    async def reinvite(self, offer: Callable[[], Awaitable[bytes]]) -> bytes:
+        """Offer the far end another session; gives its answer. Raises `ReofferRefused` or `CallOver`.
+
+        Where both ends do so at once (section 14.1) it is tried again, with a new offer, after a wait by chance.
+        """
+        for _ in range(glare.ATTEMPTS):
+            self._demand_running("be re-offered")
+            if not self._is_changing and (response := await self._reinvite_once(await offer())) is not None:
+                if response.status < 300:
+                    return response.body
+                if response.status != glare.REQUEST_PENDING:
+                    raise ReofferRefused(response.status)
+            chance = random.random()  # noqa: S311 - it parts two ends that collide, and hides nothing
+            await asyncio.sleep(glare.wait_s(owns_call_id=self.owns_call_id, chance=chance))
+        raise ReofferRefused(glare.REQUEST_PENDING)
+
+    @property
+    def _is_changing(self) -> bool:
+        """Whether an offer of either end waits for its answer."""
+        return self._reinviting is not None or self._reoffer is not None
+
+    async def _reinvite_once(self, body: bytes) -> Response | None:
+        """The final response; None where the far end was quicker while the offer was made."""
+        dialog = self._demand_running("be re-offered")
+        if self._is_changing:
+            return None
+        self.dialog = dialog.next_sequence()
+        extra = (self._endpoint.contact(self.flow), ALLOW, SUPPORTED, *self._asking(), SDP)
         request = self._in_dialog("INVITE", extra, body)
         self._reinviting = asyncio.get_running_loop().create_future()
         self._endpoint.ask(request, self.target_flow, self._reinvite_answered, self.give_up)
         try:
-            response = await self._reinviting
+            return await self._reinviting
         finally:
             self._reinviting = None
-        if response.status >= 300:
-            raise ReofferRefused(response.status)
-        return response.body
 
     async def answers(self, within_s: float) -> bool:
         """Whether the far end still knows this dialog (section 12.2.1.2): it answers, and with neither 408 nor 481."""
-        if self.is_over or self.dialog is None or not self.is_answered:
-            raise CallOver("be asked", "over" if self.is_over else "not yet answered")
-        self.dialog = self.dialog.next_sequence()
+        self.dialog = self._demand_running("be asked").next_sequence()
         status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
         def settle(final: int) -> None:
@@ -192,16 +221,15 @@ class Call:
         self.dialog = advanced
         if request.method == "BYE":
             self._bye_came(served)
-        elif request.method == "INVITE" or (request.method == "UPDATE" and request.body):
-            self._reoffer_came(served)
+        elif request.method in {"INVITE", "UPDATE"}:
+            self._refresh_came(served)
         elif request.method == "INFO":
             self._info_came(served)
-        elif request.method in {"OPTIONS", "UPDATE"}:
-            self.dialog = self.dialog.refreshed(request.contacts)
-            headers = (self._endpoint.contact(served.flow), ALLOW)
+        elif request.method == "OPTIONS":
+            headers = (self._endpoint.contact(served.flow), ALLOW, SUPPORTED)
             self._endpoint.respond(served, respond(request, 200, headers=headers))
         else:
-            self._endpoint.respond(served, respond(request, 405, headers=(ALLOW,)))
+            self._other_came(served)
 
     def reoffer_cancelled(self, served: Served) -> None:
         """The far end thought better of a re-INVITE that we had not answered yet."""
@@ -227,8 +255,12 @@ class Call:
         The remote target's port counts where its address is the one we hear from; any other address (behind a
         translator, or a name) is reached the way that we heard from it. A connection, while it lives, is the way.
         """
-        hop = self.dialog.next_hop if self.dialog is not None else None
-        if hop is None or self.flow.is_reliable or hop.host != self.flow.remote[0]:
+        return self.flow if self.dialog is None else self.flow_to(self.dialog)
+
+    def flow_to(self, dialog: Dialog) -> Flow:
+        """As `target_flow`, for one of a fork's dialogs."""
+        hop = dialog.next_hop
+        if self.flow.is_reliable or hop.host != self.flow.remote[0]:
             return self.flow
         return replace(self.flow, remote=(hop.host, hop.effective_port))
 
@@ -249,12 +281,86 @@ class Call:
         for acceptance in self._acceptances.values():
             acceptance.acknowledge()
         self._acceptances.clear()
+        self._begin_session(None)
         if self._reinviting is not None and not self._reinviting.done():
             self._reinviting.set_exception(CallOver("be re-offered", "over"))
         self._events.put_nowait(ended)
         self._endpoint.forget(self)
 
+    # -- the session's time ------------------------------------------------------------------------------------
+
+    def _asking(self) -> tuple[tuple[str, str], ...]:
+        """What a refresh of ours says of the time that is agreed on."""
+        session = self._session
+        if session is None:
+            return ()
+        return self._endpoint.session.asking(session.interval_s, we_refresh=session.we_refresh)
+
+    def _agree(self, request: Request) -> tuple[tuple[str, str], ...]:
+        """What our 2xx says of it; the time begins (anew)."""
+        agreed, demands = self._endpoint.session.agree(request, self._session)
+        if agreed is None:
+            self._begin_session(None)
+            return ()
+        we_refresh = agreed.refresher == "uas"
+        self._begin_session(SessionTimer(agreed.interval_s, self._endpoint.now, we_refresh=we_refresh))
+        return (("Session-Expires", str(agreed)), *((("Require", "timer"),) if demands else ()))
+
+    def _begin_session(self, session: SessionTimer | None) -> None:
+        if self._session is not None:
+            self._session.stop()
+        self._session = session
+        if session is not None:
+            self._endpoint.watch(session, self._session_due)
+
+    def _session_due(self, now: float) -> None:
+        due = self._session.advance(now) if self._session is not None else None
+        if due is Timer.EXPIRY:
+            self.give_up()
+        elif due is not None and "UPDATE" in self._allowed:
+            self._update(self._asking())
+        elif due is not None:
+            self.tell(RefreshDue())
+
+    def _update(self, session: tuple[tuple[str, str], ...]) -> None:
+        if self.dialog is None:
+            return
+        self.dialog = self.dialog.next_sequence()
+        request = self._in_dialog("UPDATE", (self._endpoint.contact(self.flow), ALLOW, SUPPORTED, *session))
+        self._endpoint.ask(request, self.target_flow, self._update_answered, self.give_up)
+
+    def _update_answered(self, response: Response) -> None:
+        if not response.is_final or self.is_over or self.dialog is None:
+            return
+        if response.status < 300:
+            self.dialog = self.dialog.refreshed(response.contacts)
+            self._begin_session(self._endpoint.session.begun_by(response, self._endpoint.now))
+        elif response.status == _TOO_SMALL and self._session is not None:
+            least_s = least_of(response)
+            if least_s > self._session.interval_s:
+                self._session.interval_s = least_s
+                self._update(self._endpoint.session.asking(least_s, least_s=least_s, we_refresh=True))
+        elif response.status in _DIALOG_GONE:
+            self.give_up()
+        else:
+            self._allowed -= {"UPDATE"}
+            self.tell(RefreshDue())
+
+    def _lives(self) -> None:
+        """The far end refuses a refresh, but it answers: the session's time begins anew.
+
+        One that keeps time too ends the session by itself if it must; one that does not is no less there.
+        """
+        session = self._session
+        if session is not None:
+            self._begin_session(SessionTimer(session.interval_s, self._endpoint.now, we_refresh=session.we_refresh))
+
     # -- within ------------------------------------------------------------------------------------------------
+
+    def _demand_running(self, asked: str) -> Dialog:
+        if self.is_over or self.dialog is None or not self.is_answered:
+            raise CallOver(asked, "over" if self.is_over else "not yet answered")
+        return self.dialog
 
     def _in_dialog(self, method: str, extra: tuple[tuple[str, str], ...] = (), body: bytes = b"") -> Request:
         if self.dialog is None:
@@ -266,7 +372,7 @@ class Call:
         if self.dialog is None:
             return
         self.dialog = self.dialog.next_sequence()
-        self._endpoint.ask(self._in_dialog("BYE", extra), self.target_flow, _ignore, _ignore_failure)
+        self._endpoint.ask(self._in_dialog("BYE", extra), self.target_flow, ignore, ignore_failure)
 
     def _await_ack(self, served: Served, response: Response) -> None:
         self._acceptances[served.request.cseq[0]] = self._endpoint.repeat(response, served.flow, self)
@@ -278,15 +384,32 @@ class Call:
             self._reoffer = None
         self.end(Ended(EndCause.FAR_END))
 
-    def _reoffer_came(self, served: Served) -> None:
-        if self._reinviting is not None:
-            self._endpoint.respond(served, respond(served.request, 491))
-        elif self._reoffer is not None or not self.is_answered or self.dialog is None:
-            self._endpoint.respond(served, respond(served.request, 500, headers=(("Retry-After", "1"),)))
-        else:
-            self.dialog = self.dialog.refreshed(served.request.contacts)
+    def _refresh_came(self, served: Served) -> None:
+        """A re-INVITE or UPDATE (section 14.2; RFC 3311, section 5.2): in each state of ours its own answer."""
+        request = served.request
+        try:
+            self._endpoint.session.check(request)
+        except MalformedMessage as fault:
+            self._endpoint.respond(served, respond(request, fault.status, headers=fault.headers))
+            return
+        self._allowed = request.allowed or self._allowed
+        is_offer = request.method == "INVITE" or bool(request.body)
+        if is_offer and self._reinviting is not None:
+            self._endpoint.respond(served, respond(request, glare.REQUEST_PENDING))
+        elif (is_offer and self._reoffer is not None) or not self.is_answered or self.dialog is None:
+            wait = str(random.randint(0, 10))  # noqa: S311 - it parts two requests, and hides nothing
+            self._endpoint.respond(served, respond(request, 500, headers=(("Retry-After", wait),)))
+        elif is_offer:
+            self.dialog = self.dialog.refreshed(request.contacts)
             self._reoffer = served
-            self.tell(Reoffered(served.request.body or None))
+            self.tell(Reoffered(request.body or None))
+        else:
+            self.dialog = self.dialog.refreshed(request.contacts)
+            headers = (self._endpoint.contact(served.flow), ALLOW, SUPPORTED, *self._agree(request))
+            self._endpoint.respond(served, respond(request, 200, headers=headers))
+
+    def _other_came(self, served: Served) -> None:
+        self._endpoint.respond(served, respond(served.request, 405, headers=(ALLOW,)))
 
     def _info_came(self, served: Served) -> None:
         request = served.request
@@ -307,139 +430,22 @@ class Call:
             via = self._endpoint.via(self.target_flow)
             ack = self.dialog.request("ACK", via=via, sequence=response.cseq[0])
             self._endpoint.transmit(ack, self.target_flow)
+            self._allowed = response.allowed or self._allowed
+            if self._reinviting is not None:
+                # Its repetitions come here too, and begin nothing.
+                self._begin_session(self._endpoint.session.begun_by(response, self._endpoint.now))
         waiting = self._reinviting
         if waiting is not None and not waiting.done():
             waiting.set_result(response)
         if response.status in _DIALOG_GONE:
             self.hang_up()
+        elif response.status >= 300:
+            self._lives()
 
 
-class IncomingCall(Call):
-    """A call that came to us. Until it is answered or refused it costs its INVITE transaction."""
-
-    def __init__(self, endpoint: Endpoint, served: Served) -> None:
-        super().__init__(endpoint, served.flow)
-        self.request = served.request
-        self.offer = served.request.body or None
-        self.tag = secrets.token_hex(8)
-        self.served = served
-        self.dialog = Dialog.answered(served.request, self.tag)
-
-    def provisional(self, status: int, body: bytes = b"") -> None:
-        """180, 183 or another sign of life."""
-        headers = (self._endpoint.contact(self.flow), *((_SDP,) if body else ()))
-        self._respond(status, headers, body)
-
-    def answer(self, body: bytes) -> None:
-        """200 with our SDP; repeated until the ACK comes."""
-        contact = self._endpoint.contact(self.flow)
-        response = self._respond(200, (contact, ALLOW, ("Supported", ""), _SDP), body)
-        self.is_answered = True
-        self._await_ack(self.served, response)
-
-    def refuse(self, status: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        """A final response other than 2xx; idempotent."""
-        if self.is_over:
-            return
-        self._respond(status, headers)
-        self.end(Ended(EndCause.REFUSED, status))
-
-    def cancelled(self) -> None:
-        """A CANCEL came: 487, unless it crossed our answer, which then stands (section 9.2)."""
-        if not self.is_answered and not self.is_over:
-            self._respond(487, ())
-            self.end(Ended(EndCause.FAR_END, 487))
-
-    def hang_up(self, reason: str | None = None) -> None:
-        """BYE once answered, 480 before."""
-        if self.is_answered:
-            super().hang_up(reason)
-        else:
-            self.refuse(480)
-
-    def _respond(self, status: int, headers: tuple[tuple[str, str], ...], body: bytes = b"") -> Response:
-        if self.is_over or self.is_answered:
-            raise CallOver("be answered", "over" if self.is_over else "answered")
-        response = respond(self.request, status, to_tag=self.tag, headers=headers, body=body)
-        self._endpoint.respond(self.served, response)
-        return response
-
-
-class OutgoingCall(Call):
-    """A call that we make to one device."""
-
-    def __init__(self, endpoint: Endpoint, flow: Flow, request: Request) -> None:
-        super().__init__(endpoint, flow)
-        self.request = request
-        self.transaction: InviteClient | None = None
-        self._acks: dict[str, Request] = {}
-        self._is_cancelled = False
-        self._is_cancel_sent = False
-        self._reason: tuple[tuple[str, str], ...] = ()
-
-    def hang_up(self, reason: str | None = None) -> None:
-        """BYE once answered; CANCEL before, as soon as that may be sent. A 2xx that crosses it is ended by BYE."""
-        if self.is_over:
-            return
-        if self.is_answered:
-            super().hang_up(reason)
-            return
-        self._is_cancelled = True
-        self._reason = (("Reason", reason),) if reason else ()
-        if self.transaction is not None and self.transaction.state is State.PROCEEDING:
-            self._cancel()
-        self.end(Ended(EndCause.OURS))
-
-    def heard(self, response: Response) -> None:
-        """A response to our INVITE."""
-        if not response.is_final:
-            self._heard_provisional(response)
-        elif response.status < 300:
-            self._heard_acceptance(response)
-        else:
-            self.end(Ended(EndCause.REFUSED, response.status))
-
-    def unheard(self) -> None:
-        """No answer, or no way to the device."""
-        self.end(Ended(EndCause.LOST, 408))
-
-    def _heard_provisional(self, response: Response) -> None:
-        if self._is_cancelled:
-            self._cancel()
-        elif response.status > 100:
-            self.tell(Ringing(response.status, response.body))
-
-    def _cancel(self) -> None:
-        """Once: its repetitions are its transaction's matter."""
-        if not self._is_cancel_sent:
-            self._is_cancel_sent = True
-            self._endpoint.ask(cancellation(self.request, self._reason), self.flow, _ignore, _ignore_failure)
-
-    def _heard_acceptance(self, response: Response) -> None:
-        tag = response.to_address.tag or ""
-        if (repeated := self._acks.get(tag)) is not None:
-            self._endpoint.transmit(repeated, self.target_flow)
-            return
-        dialog = Dialog.created(self.request, response)
-        is_first = self.dialog is None
-        if is_first:
-            self.dialog = dialog
-        ack = dialog.request("ACK", via=self._endpoint.via(self.flow), sequence=self.request.cseq[0])
-        self._acks[tag] = ack
-        self._endpoint.transmit(ack, self.target_flow)
-        if not is_first or self.is_over:
-            # A second device behind a fork, or a call given up meanwhile: taken and ended at once (section 13.2.2.4).
-            bye = dialog.next_sequence().request("BYE", via=self._endpoint.via(self.flow))
-            self._endpoint.ask(bye, self.target_flow, _ignore, _ignore_failure)
-            return
-        self.is_answered = True
-        self._endpoint.remember(self)
-        self.tell(Answered(response.body))
-
-
-def _ignore(_response: Response) -> None:
+def ignore(_response: Response) -> None:
     """Whatever the answer to a BYE or CANCEL is, the call is over."""
 
 
-def _ignore_failure() -> None:
-    """As `_ignore`."""
+def ignore_failure() -> None:
+    """As `ignore`."""

@@ -17,13 +17,24 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol, Self
 
-from channels.phone.call import Call, IncomingCall, OutgoingCall
+from channels.phone.call import Call, ignore, ignore_failure
 from channels.phone.errors import MalformedMessage
+from channels.phone.exchange import Asked, HasTimers, Served, Watched
 from channels.phone.flow import Flow, SocketAddress
 from channels.phone.guard import Guard
+from channels.phone.incoming import IncomingCall
+from channels.phone.outgoing import OutgoingCall
 from channels.phone.relay import Relay
 from channels.phone.sip.address import NameAddress
-from channels.phone.sip.client import Action, ClientTransaction, InviteClient, NonInviteClient, TimedOut, Transmit
+from channels.phone.sip.client import (
+    Action,
+    ClientTransaction,
+    InviteClient,
+    NonInviteClient,
+    TimedOut,
+    Transmit,
+    cancellation,
+)
 from channels.phone.sip.client import Deliver as DeliverResponse
 from channels.phone.sip.dialog import DialogId, dialog_id
 from channels.phone.sip.framing import Frame
@@ -33,16 +44,16 @@ from channels.phone.sip.server import (
     Acceptance,
     InviteServer,
     NonInviteServer,
-    ServerTransaction,
     TransactionKey,
     transaction_key,
 )
-from channels.phone.sip.timing import Timers, Timing
+from channels.phone.sip.session_timer import SessionTiming
+from channels.phone.sip.timing import Timing
 from channels.phone.sip.uri import Uri, write_host
 from channels.phone.sip.via import MAGIC_COOKIE, Via
 from channels.phone.transport import Transport, TransportSettings
 from channels.phone.websocket import Pages
-from channels.phone.wheel import Machine, TimerWheel
+from channels.phone.wheel import TimerWheel
 
 log = logging.getLogger(__name__)
 
@@ -77,52 +88,6 @@ class Application(Protocol):
         ...
 
 
-class Served:
-    """A request of a peer, its transaction, and the way its response goes."""
-
-    def __init__(self, transaction: ServerTransaction, flow: Flow) -> None:
-        self.transaction = transaction
-        self.flow = flow
-        self.call: IncomingCall | None = None
-
-    @property
-    def request(self) -> Request:
-        """What was asked."""
-        return self.transaction.request
-
-    @property
-    def timers(self) -> Timers:
-        """The transaction's."""
-        return self.transaction.timers
-
-
-@dataclass(eq=False, slots=True)
-class _Asked:
-    """A request of ours and who waits for its responses."""
-
-    transaction: ClientTransaction
-    flow: Flow
-    heard: Callable[[Response], None]
-    unheard: Callable[[], None]
-
-    @property
-    def timers(self) -> Timers:
-        return self.transaction.timers
-
-
-@dataclass(eq=False, slots=True)
-class _Repeated:
-    """A 2xx that is repeated until its ACK comes."""
-
-    acceptance: Acceptance
-    flow: Flow
-    call: Call
-
-    @property
-    def timers(self) -> Timers:
-        return self.acceptance.timers
-
-
 class Endpoint:
     """Opened by `async with`; then `bound` is its address, `call` makes calls, and the application gets them."""
 
@@ -133,11 +98,13 @@ class Endpoint:
         settings: TransportSettings,
         *,
         timing: Timing | None = None,
+        session: SessionTiming | None = None,
         relay: Relay | None = None,
     ) -> None:
         """Without a relay no connection of another node can be used."""
         self.guard = guard
         self.timing = timing or Timing()
+        self.session = session or SessionTiming()
         self.calls: dict[DialogId, Call] = {}
         self._application = application
         self._transport = Transport(settings, guard, self)
@@ -145,14 +112,14 @@ class Endpoint:
         self._served: dict[TransactionKey, Served] = {}
         self._served_by_host: Counter[str] = Counter()
         self._merged: dict[tuple[str, ...], Served] = {}
-        self._asked: dict[tuple[str, str], _Asked] = {}
+        self._asked: dict[tuple[str, str], Asked] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._tag_key = secrets.token_bytes(16)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as undo:
             self._loop = asyncio.get_running_loop()
-            self._wheel = TimerWheel(self._advance)
+            self._wheel = TimerWheel()
             undo.callback(self._wheel.stop)
             undo.push_async_callback(self._transport.close)
             await self._transport.open()
@@ -204,17 +171,25 @@ class Endpoint:
             ("CSeq", "1 INVITE"),
             self.contact(flow),
             ALLOW,
+            SUPPORTED,
+            *self.session.asking(),
             ("Content-Type", "application/sdp"),
             *extra,
         )
-        request = Request(headers=Headers(headers), body=body, method="INVITE", uri=target)
-        call = OutgoingCall(self, flow, request)
-        transaction = self.ask(request, flow, call.heard, call.unheard)
-        if isinstance(transaction, InviteClient):
-            call.transaction = transaction
+        call = OutgoingCall(self, flow, Request(headers=Headers(headers), body=body, method="INVITE", uri=target))
+        call.begin()
         return call
 
     # -- for calls ---------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        """The clock of all timers."""
+        return self._loop.time()
+
+    def watch(self, machine: HasTimers, turn: Callable[[float], None]) -> None:
+        """Call `turn` when the machine's next deadline has come."""
+        self._wheel.watch(Watched(machine, turn))
 
     def via(self, flow: Flow) -> str:
         """A Via for a new request of ours, with a branch that names one transaction."""
@@ -232,10 +207,18 @@ class Endpoint:
         """Send a request in a transaction of its own."""
         machine = InviteClient if request.method == "INVITE" else NonInviteClient
         transaction = machine(request, reliable=flow.is_reliable, timing=self.timing)
-        asked = _Asked(transaction, flow, heard, unheard)
+        asked = Asked(transaction, flow, heard, unheard, self._perform_asked)
         self._asked[transaction.key] = asked
         self._perform_asked(asked, transaction.start(self._loop.time()))
         return transaction
+
+    def cancel(self, transaction: ClientTransaction, flow: Flow, reason: tuple[tuple[str, str], ...]) -> None:
+        """CANCEL an INVITE of ours (section 9.1). One that is never answered after all is given up."""
+        if isinstance(transaction, InviteClient):
+            transaction.cancelled(self.now)
+        if (asked := self._asked.get(transaction.key)) is not None:
+            self._wheel.watch(asked)
+        self.ask(cancellation(transaction.request, reason), flow, ignore, ignore_failure)
 
     def transmit(self, message: Request | Response, flow: Flow) -> None:
         """Send outside any transaction: the ACK of a 2xx."""
@@ -252,19 +235,36 @@ class Endpoint:
     def repeat(self, response: Response, flow: Flow, call: Call) -> Acceptance:
         """Repeat a 2xx until its ACK comes. The call can be found from now on."""
         acceptance = Acceptance(response, self._loop.time(), self.timing)
+
+        def turn(now: float) -> None:
+            for action in acceptance.advance(now):
+                if isinstance(action, Transmit):
+                    self.transmit(action.message, flow)
+                else:
+                    call.unacknowledged(acceptance)
+
         self.remember(call)
-        self._wheel.watch(_Repeated(acceptance, flow, call))
+        self.watch(acceptance, turn)
         return acceptance
 
     def remember(self, call: Call) -> None:
         """Requests within the call's dialog find it."""
         if call.dialog is not None:
-            self.calls[call.dialog.id] = call
+            self.remember_dialog(call.dialog.id, call)
 
     def forget(self, call: Call) -> None:
         """They find it no longer."""
-        if call.dialog is not None and self.calls.get(call.dialog.id) is call:
-            del self.calls[call.dialog.id]
+        if call.dialog is not None:
+            self.forget_dialog(call.dialog.id, call)
+
+    def remember_dialog(self, dialog: DialogId, call: Call) -> None:
+        """As `remember`, for one dialog of a fork's."""
+        self.calls[dialog] = call
+
+    def forget_dialog(self, dialog: DialogId, call: Call) -> None:
+        """As `forget`."""
+        if self.calls.get(dialog) is call:
+            del self.calls[dialog]
 
     # -- for the relay -----------------------------------------------------------------------------------------
 
@@ -342,7 +342,9 @@ class Endpoint:
             self._send(bytes(busy), reply_flow)
             return None
         machine = InviteServer if request.method == "INVITE" else NonInviteServer
-        served = Served(machine(request, key, reliable=flow.is_reliable, timing=self.timing), reply_flow)
+        served = Served(
+            machine(request, key, reliable=flow.is_reliable, timing=self.timing), reply_flow, self._perform_served
+        )
         self._served[key] = served
         self._served_by_host[host] += 1
         return served
@@ -361,9 +363,17 @@ class Endpoint:
         elif request.method == "REGISTER":
             self._start(self._register(served))
         else:
-            self.respond(served, respond(request, 100))
-            served.call = IncomingCall(self, served)
-            self._start(self._invite(served.call))
+            self._invite_came(served)
+
+    def _invite_came(self, served: Served) -> None:
+        try:
+            self.session.check(served.request)
+        except MalformedMessage as fault:
+            self.respond(served, respond(served.request, fault.status, headers=fault.headers))
+            return
+        self.respond(served, respond(served.request, 100))
+        served.call = IncomingCall(self, served)
+        self._start(self._invite(served.call))
 
     async def _register(self, served: Served) -> None:
         try:
@@ -439,19 +449,6 @@ class Endpoint:
 
     # -- performing --------------------------------------------------------------------------------------------
 
-    def _advance(self, machine: Machine) -> None:
-        now = self._loop.time()
-        if isinstance(machine, Served):
-            self._perform_served(machine, machine.transaction.advance(now))
-        elif isinstance(machine, _Asked):
-            self._perform_asked(machine, machine.transaction.advance(now))
-        elif isinstance(machine, _Repeated):
-            for action in machine.acceptance.advance(now):
-                if isinstance(action, Transmit):
-                    self.transmit(action.message, machine.flow)
-                else:
-                    machine.call.unacknowledged(machine.acceptance)
-
     def _perform_served(self, served: Served, actions: list[Action]) -> None:
         for action in actions:
             if isinstance(action, Transmit):
@@ -471,7 +468,7 @@ class Endpoint:
         if self._merged.get(merge) is served:
             del self._merged[merge]
 
-    def _perform_asked(self, asked: _Asked, actions: list[Action]) -> None:
+    def _perform_asked(self, asked: Asked, actions: list[Action]) -> None:
         for action in actions:
             if isinstance(action, Transmit):
                 self.transmit(action.message, asked.flow)

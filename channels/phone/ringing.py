@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from channels.phone.call import Answered, Ended, OutgoingCall
+from channels.phone.call import Answered, Ended
 from channels.phone.endpoint import Endpoint
 from channels.phone.flow import Flow
+from channels.phone.outgoing import OutgoingCall
 from channels.phone.sip.address import NameAddress
 from channels.phone.sip.uri import Uri
 from session.ids import AssigneeId, NodeId

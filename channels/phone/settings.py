@@ -40,6 +40,9 @@ class PhoneSettings:
     max_calls_per_s: int = 100
     register_min_s: float = 60.0
     register_max_s: float = 3600.0
+    session_expires_s: float = 1_800.0
+    """How often a call's ends must show each other that they are there (RFC 4028); 0 asks for nothing."""
+    session_least_s: float = 90.0
     kept_call_s: float = 120.0
     """How long a call is kept with an announcement while the store cannot be reached."""
     store_patience_s: float = 2.0

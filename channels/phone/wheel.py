@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable
 from typing import Protocol
 
 from channels.phone.sip.timing import Timers
@@ -19,12 +18,15 @@ class Machine(Protocol):
         """Its running timers."""
         ...
 
+    def turn(self, now: float) -> None:
+        """Do what is due."""
+        ...
+
 
 class TimerWheel:
-    """Calls `advance(machine)` when a machine's next deadline has come. Times are the loop's clock."""
+    """Turns a machine when its next deadline has come. Times are the loop's clock."""
 
-    def __init__(self, advance: Callable[[Machine], None]) -> None:
-        self._advance = advance
+    def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._heap: list[tuple[float, int, Machine]] = []
         self._scheduled: dict[int, float] = {}
@@ -70,6 +72,6 @@ class TimerWheel:
                 continue
             del self._scheduled[id(machine)]
             if machine.timers.next_deadline is not None and machine.timers.next_deadline <= now:
-                self._advance(machine)
+                machine.turn(now)
             self.watch(machine)
         self._arm()

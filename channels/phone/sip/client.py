@@ -109,10 +109,13 @@ class InviteClient(ClientTransaction):
     def receive(self, response: Response, now: float) -> list[Action]:
         """Provisional: stop repeating. 2xx: accepted, further 2xx are passed on. Else: acknowledge, wait by timer D."""
         if self.state in {State.CALLING, State.PROCEEDING}:
-            self.timers.stop(Timer.A, Timer.B)
             if not response.is_final:
+                # In proceeding only a CANCEL has set timer B, and a further provisional does not undo it.
+                if self.state is State.CALLING:
+                    self.timers.clear()
                 self.state = State.PROCEEDING
                 return [Deliver(response)]
+            self.timers.clear()
             if response.status < 300:
                 self.state = State.ACCEPTED
                 self.timers.set(Timer.M, now + self._timing.give_up_s)
@@ -123,6 +126,11 @@ class InviteClient(ClientTransaction):
         if self.state is State.COMPLETED and response.status >= 300 and self._ack is not None:
             return [Transmit(self._ack)]
         return []
+
+    def cancelled(self, now: float) -> None:
+        """A CANCEL has gone out: the far end has 64·T1 for its final response (section 9.1)."""
+        if self.state is State.PROCEEDING:
+            self.timers.set(Timer.B, now + self._timing.give_up_s)
 
     def advance(self, now: float) -> list[Action]:
         """Repeat, give up or end."""

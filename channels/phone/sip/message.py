@@ -52,6 +52,7 @@ REASONS = {
     415: "Unsupported Media Type",
     416: "Unsupported URI Scheme",
     420: "Bad Extension",
+    422: "Session Interval Too Small",
     423: "Interval Too Brief",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
@@ -64,6 +65,7 @@ REASONS = {
     500: "Server Internal Error",
     501: "Not Implemented",
     503: "Service Unavailable",
+    504: "Server Time-out",
     505: "Version Not Supported",
     513: "Message Too Large",
     603: "Decline",
@@ -155,6 +157,11 @@ class _Message:
         """Contact, without the `*` of a REGISTER."""
         lines = [line for line in self.headers.all("contact") if line.strip() != "*"]
         return tuple(one for line in lines for one in NameAddress.parse_list(line, "Contact"))
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """The methods that its sender takes; empty where it does not say."""
+        return frozenset(self.headers.listed("allow"))
 
     @property
     def content_type(self) -> str | None:

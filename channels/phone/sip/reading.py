@@ -14,7 +14,7 @@ from channels.phone.sip.grammar import is_token, parse_number
 from channels.phone.sip.message import REASONS, Headers, Message, Request, Response, mirrored
 from channels.phone.sip.uri import Uri
 
-ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "REGISTER")
+ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK", "REGISTER")
 ALLOW = ("Allow", ", ".join(ALLOWED))
 ACCEPT = ("Accept", "application/sdp, application/dtmf-relay, application/dtmf")
 # MESSAGE is known so that it is refused for its content (415) rather than as unheard of: no text comes in here.
@@ -23,13 +23,15 @@ _BODY_TYPES = {
     "INVITE": frozenset({"application/sdp"}),
     "ACK": frozenset({"application/sdp"}),
     "UPDATE": frozenset({"application/sdp"}),
+    "PRACK": frozenset({"application/sdp"}),
     "INFO": frozenset({"application/dtmf-relay", "application/dtmf"}),
     "MESSAGE": frozenset[str](),
 }
 _SINGLE = ("from", "to", "call-id", "cseq")
 _AT_MOST_ONE = ("max-forwards", "content-length", "content-type", "expires", "min-expires")
+_IN_CALLS = frozenset({"100rel", "timer"})
 _OPTION_TAGS = {"REGISTER": frozenset({"path", "outbound"})}
-SUPPORTED = ("Supported", "outbound, path")
+SUPPORTED = ("Supported", "100rel, outbound, path, timer")
 
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([0-9]{3})(?: (.*))?", re.DOTALL)
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
@@ -140,7 +142,7 @@ def _check_extensions(request: Request) -> None:
     """Section 8.2.2.3. ACK and CANCEL are never refused for what they require."""
     if request.method in {"ACK", "CANCEL"}:
         return
-    known = _OPTION_TAGS.get(request.method, frozenset())
+    known = _OPTION_TAGS.get(request.method, _IN_CALLS)
     unknown = [tag for tag in request.headers.listed("require") if tag not in known]
     if unknown:
         raise MalformedMessage("Require", "extension", status=420, headers=(("Unsupported", ", ".join(unknown)),))

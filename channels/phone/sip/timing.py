@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Timer(StrEnum):
-    """A timer's letter in RFC 3261, section 17, and RFC 6026."""
+    """A timer's letter in RFC 3261, section 17, and RFC 6026; the others by what they are for."""
 
     A = "A"
     B = "B"
@@ -21,6 +21,12 @@ class Timer(StrEnum):
     K = "K"
     L = "L"
     M = "M"
+    PRACK = "prack"
+    """A reliable provisional response is repeated (RFC 3262, section 3)."""
+    PRACK_LOST = "prack lost"
+    REFRESH = "refresh"
+    """The session is to be refreshed by us (RFC 4028, section 10)."""
+    EXPIRY = "expiry"
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,10 +221,17 @@ class Dialled:
         return self.answer.headers.first("to") or ""
 
     def within(
-        self, method: str, cseq: int, *, body: str = "", kind: str = "application/sdp", branch: str = ""
+        self,
+        method: str,
+        cseq: int,
+        *,
+        body: str = "",
+        kind: str = "application/sdp",
+        branch: str = "",
+        extra: tuple[str, ...] = (),
     ) -> bytes:
         return self.telephone.compose(
-            method, self.target, call=self.call, cseq=cseq, to=self.to, body=body, kind=kind, branch=branch
+            method, self.target, call=self.call, cseq=cseq, to=self.to, body=body, kind=kind, branch=branch, extra=extra
         )
 
     def ack(self, cseq: int = 1, body: str = "") -> None:
