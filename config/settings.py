@@ -291,6 +291,14 @@ class Bots:
 
 
 @dataclass(frozen=True, slots=True)
+class Wallboard:
+    """When the supervisors' wallboard raises an alarm."""
+
+    longest_wait_s: float
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """Going down in good order."""
 
@@ -335,6 +343,7 @@ class Settings:
     notices: Notices
     recordings: Recordings
     bots: Bots
+    wallboard: Wallboard
     drain: Drain
     log: Log
     secrets: Secrets

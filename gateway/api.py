@@ -6,7 +6,6 @@ import ipaddress
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -16,9 +15,10 @@ from accounts.errors import NotLoggedIn, TooManyAttempts, WrongPassword
 from accounts.logins import Logins
 from accounts.role import Role, allows
 from gateway import desk_view
+from gateway.access import COOKIE, Access, Handler, refused, token_of
+from gateway.body import is_text, small_json
 from gateway.metrics import Metrics
 from realtime.desk import ContactTimeline
-from realtime.origin import may_connect
 from realtime.socket import Sockets
 from realtime.wire import encode
 from recordings import byterange
@@ -31,15 +31,8 @@ from session.ports import Entry, Files
 from storage.errors import FileRefused, TooLarge
 from storage.history import History
 
-COOKIE = "yihao"
-CSRF = "X-Yihao"
-"""A header that no foreign page can send without a preflight, which we never answer."""
-LARGEST_LOGIN_BYTES = 4096
 LONGEST_NAME = 255
 PAGE = 50
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-ForAgent = Callable[[web.Request, Agent], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +40,7 @@ class Doors:
     """What the API opens."""
 
     logins: Logins
+    access: Access
     desk: Sockets
     recordings: RecordingStore
     files: Files
@@ -55,7 +49,6 @@ class Doors:
     metrics: Metrics
     measure: Callable[[], Awaitable[None]]
     ready: Callable[[], Awaitable[dict[str, bool]]]
-    origins: Sequence[str]
     scrapers: Sequence[str]
     """Networks that may read `/metrics`."""
 
@@ -69,20 +62,15 @@ def routes(doors: Doors) -> list[web.RouteDef]:
         web.get("/metrics", api.metrics),
         web.post("/api/login", api.log_in),
         web.post("/api/logout", api.log_out),
-        web.get("/api/me", api.for_role(Role.AGENT, api.me)),
-        web.post("/api/desk/ticket", api.for_role(Role.AGENT, api.ticket)),
+        web.get("/api/me", doors.access.for_role(Role.AGENT, api.me)),
+        web.post("/api/desk/ticket", doors.access.for_role(Role.AGENT, api.ticket)),
         web.get("/api/desk/socket", doors.desk.handle),
-        web.post("/api/desk/files", api.for_role(Role.AGENT, api.take_file)),
-        web.get("/api/desk/files/{file}", api.for_role(Role.AGENT, api.give_file)),
-        web.get("/api/sessions", api.for_role(Role.AGENT, api.sessions)),
-        web.get("/api/sessions/{session}/timeline", api.for_role(Role.AGENT, api.timeline)),
-        web.get("/api/recordings/{recording}", api.for_role(Role.AGENT, api.recording)),
+        web.post("/api/desk/files", doors.access.for_role(Role.AGENT, api.take_file)),
+        web.get("/api/desk/files/{file}", doors.access.for_role(Role.AGENT, api.give_file)),
+        web.get("/api/sessions", doors.access.for_role(Role.AGENT, api.sessions)),
+        web.get("/api/sessions/{session}/timeline", doors.access.for_role(Role.AGENT, api.timeline)),
+        web.get("/api/recordings/{recording}", doors.access.for_role(Role.AGENT, api.recording)),
     ]
-
-
-def refused(status: int, code: str, **more: object) -> web.Response:
-    """A typed refusal: `code` is for the page's dictionary."""
-    return web.json_response({"error": code, **more}, status=status)
 
 
 @web.middleware
@@ -127,15 +115,15 @@ class _Api:
 
     async def log_in(self, request: web.Request) -> web.StreamResponse:
         """`{login, password}`; a cookie that scripts cannot read."""
-        if not self._is_own(request):
+        if not self._doors.access.is_own(request):
             return refused(403, "foreign_page")
-        given = await _small_json(request)
+        given = await small_json(request)
         login, password = given.get("login"), given.get("password")
-        if not _is_text(login) or not _is_text(password):
+        if not is_text(login) or not is_text(password):
             return refused(400, "malformed")
         try:
             token, agent = await self._doors.logins.log_in(
-                login, password, address=request.remote or "", old_token=_token(request)
+                login, password, address=request.remote or "", old_token=token_of(request)
             )
         except WrongPassword:
             return refused(401, "wrong_password")
@@ -147,9 +135,9 @@ class _Api:
 
     async def log_out(self, request: web.Request) -> web.StreamResponse:
         """End the login and close the desk."""
-        if not self._is_own(request):
+        if not self._doors.access.is_own(request):
             return refused(403, "foreign_page")
-        token = _token(request)
+        token = token_of(request)
         try:
             agent = await self._doors.logins.agent(token)
         except NotLoggedIn:
@@ -160,30 +148,13 @@ class _Api:
         response.del_cookie(COOKIE, path="/api")
         return response
 
-    def for_role(self, needed: Role, handler: ForAgent) -> Handler:
-        """Only for who is logged in with at least this role; a request that changes something must be our page's."""
-
-        async def guarded(request: web.Request) -> web.StreamResponse:
-            if request.method != "GET" and not self._is_own(request):
-                return refused(403, "foreign_page")
-            agent = await self._doors.logins.agent(_token(request))
-            if not allows(agent.role, needed):
-                return refused(403, "forbidden")
-            return await handler(request, agent)
-
-        return guarded
-
-    def _is_own(self, request: web.Request) -> bool:
-        origin = request.headers.get("Origin")
-        return CSRF in request.headers and (origin is None or may_connect(origin, request.host, self._doors.origins))
-
     async def me(self, _: web.Request, agent: Agent) -> web.StreamResponse:
         """Who is logged in."""
         return web.json_response({"agent": _shown(agent)})
 
     async def ticket(self, request: web.Request, _: Agent) -> web.StreamResponse:
         """A one-time pass for the desk's socket."""
-        return web.json_response({"ticket": await self._doors.logins.ticket(_token(request))})
+        return web.json_response({"ticket": await self._doors.logins.ticket(token_of(request))})
 
     # --- what is kept ----------------------------------------
 
@@ -273,35 +244,6 @@ async def _pour(request: web.Request, response: web.StreamResponse, chunks: Asyn
         await response.write(chunk)
     await response.write_eof()
     return response
-
-
-def _token(request: web.Request) -> str:
-    """The cookie; empty for none, and for bytes that none of ours has."""
-    token = request.cookies.get(COOKIE, "")
-    return token if token.isascii() else ""
-
-
-async def _small_json(request: web.Request) -> dict[str, object]:
-    """The object that the body writes; an empty one for what is too large or none."""
-    body = b""
-    while chunk := await request.content.read(LARGEST_LOGIN_BYTES + 1 - len(body)):
-        body += chunk
-    try:
-        given = json.loads(body) if len(body) <= LARGEST_LOGIN_BYTES else None
-    except (ValueError, RecursionError):
-        return {}
-    return given if isinstance(given, dict) else {}
-
-
-def _is_text(value: object) -> TypeGuard[str]:
-    """JSON can write half of a character, which nothing can hash, and a zero, which not every database takes."""
-    if not isinstance(value, str) or "\0" in value:
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _shown(agent: Agent) -> dict[str, object]:

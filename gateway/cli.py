@@ -15,7 +15,7 @@ import uvloop
 from config.loading import load
 from config.printing import effective
 from config.settings import Settings
-from gateway import agents, doctor, up
+from gateway import agents, doctor, figures, up
 from session.errors import YihaoError
 
 
@@ -62,6 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     people.set_defaults(run=_agents)
 
     commands.add_parser("dial", add_help=False, help="call the number from this terminal")
+    counting = commands.add_parser(
+        "figures", parents=[_common()], help="the wallboard's figures, recounted from the log"
+    )
+    counting.set_defaults(run=_figures)
     looking = commands.add_parser("doctor", parents=[_common()], help="what is missing or unsafe here, and the mend")
     looking.set_defaults(run=_doctor)
     printing = commands.add_parser("config", parents=[_common()], help="print the configuration in force")
@@ -118,6 +122,16 @@ def _wanted(arguments: argparse.Namespace) -> agents.Wanted:
         queues=tuple(arguments.queue) or ("general",),
         skills=tuple(arguments.skill),
     )
+
+
+def _figures(settings: Settings, arguments: argparse.Namespace) -> int:
+    """1 where the board and the log disagree."""
+    del arguments
+    lines, agree = asyncio.run(figures.told(settings))
+    print(lines)
+    if not agree:
+        print("yihao: the sessions' rows and the events disagree", file=sys.stderr)
+    return 0 if agree else 1
 
 
 def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:

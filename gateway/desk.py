@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
 from gateway import desk_view
+from gateway.bulletin import Bulletin
 from gateway.chronicle import chronicle
 from gateway.desk_state import DeskState, Watched
 from gateway.staff import Staff
@@ -82,6 +83,9 @@ class Desks:
         self._leaving: dict[AssigneeId, asyncio.TimerHandle] = {}
         self._undelivered: dict[Link, deque[tuple[int, SessionId, MessageId]]] = defaultdict(deque)
         """Citizens' messages that were sent to a page, by the number of the frame that it has not confirmed."""
+        self._bulletin = Bulletin(store.shared)
+        self._told: dict[AssigneeId, str] = {}
+        """The word to all that each desk was told last."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._loading: dict[AssigneeId, asyncio.Task[DeskState]] = {}
 
@@ -156,6 +160,7 @@ class Desks:
         if not self._links[agent]:
             del self._links[agent]
             self._desks.pop(agent, None)
+            self._told.pop(agent, None)
 
     # --- the feed ----------------------------------------
 
@@ -376,6 +381,7 @@ class Desks:
     async def _look_around(self, *, refresh: bool) -> None:
         if not self._desks:
             return
+        await self._read_out()
         queues = await self._store.queue.queues()
         for agent, desk in list(self._desks.items()):
             links = self._links.get(agent, set())
@@ -391,6 +397,17 @@ class Desks:
             if stats is not None:
                 for link in links:
                     link.mention(stats)
+
+    async def _read_out(self) -> None:
+        """What a supervisor has said to all, once to each desk."""
+        word = await self._bulletin.last()
+        if word is None:
+            return
+        notice = frames.Notice(level="info", text_key="bulletin.said", by=word.by, text=word.text)
+        for agent in self._desks:
+            if self._told.get(agent) != word.id:
+                self._told[agent] = word.id
+                self._show(agent, [notice])
 
     def _turn_out(self, links: Iterable[Link]) -> None:
         """Their account was taken away or disabled; the page will find that it cannot log in again."""

@@ -34,6 +34,8 @@ from channels.webchat.settings import WebChatSettings
 from config.secrets import machine_secrets
 from config.settings import Settings
 from gateway import api, pages
+from gateway.access import Access
+from gateway.bulletin import Bulletin
 from gateway.certificate import Certificate
 from gateway.desk import Desks
 from gateway.doors import open_doors
@@ -50,6 +52,8 @@ from gateway.routing import Route
 from gateway.rulebook import Rulebook
 from gateway.staff import Staff
 from gateway.telephones import TelephonesReach
+from gateway.wallboard import Alarms, Wallboard
+from insight.board import Board
 from media.engine import Engine
 from media.prompts import PromptLibrary
 from queueing.contract import Presence, Profile, Store
@@ -417,9 +421,17 @@ class _Builder:
             with suppress(SessionGone):
                 await _until_taken(partial(self._store.log.append, one.session, event, dedupe=f"recording:{one.id}"))
 
+    def _wallboard(self) -> Wallboard:
+        settings, store = self._settings.wallboard, self._store
+        board = Board(self._history, store.shared.now)
+        bounds = Alarms(settings.longest_wait_s, settings.least)
+        return Wallboard(board, store, self._staff, Bulletin(store.shared), bounds)
+
     async def _serve(self, node: Node, desk: Sockets, measures: Measures) -> tuple[Address, Address | None]:
+        access = Access(self._logins, self._settings.http.origins)
         doors = api.Doors(
             logins=self._logins,
+            access=access,
             desk=desk,
             recordings=self._recordings,
             files=self._files,
@@ -428,13 +440,13 @@ class _Builder:
             metrics=self._metrics,
             measure=measures.look,
             ready=lambda: _readiness(self._store, node, self._channels),
-            origins=self._settings.http.origins,
             scrapers=SCRAPERS,
         )
         middlewares = [believing(self._settings.http.trusted_proxies), api.typed_errors]
         app = self._app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
         app.on_response_prepare.append(pages.guard)
-        app.add_routes([*api.routes(doors), *pages.routes(self._settings.http.origins)])
+        wallboard = self._wallboard()
+        app.add_routes([*api.routes(doors), *wallboard.routes(access), *pages.routes(self._settings.http.origins)])
         for channel in self._channels.values():
             app.add_routes(channel.routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

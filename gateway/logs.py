@@ -11,9 +11,9 @@ from typing import Literal
 
 FIELDS = frozenset(
     {
-        "agent", "bytes", "call", "code", "count", "duration_s", "duty", "effect", "kind", "lag_s", "leg", "level",
-        "method", "node", "path", "peer_kind", "phase", "pid", "queue", "reason", "recording", "session", "status",
-        "token", "trace", "why",
+        "agent", "by", "bytes", "call", "code", "count", "duration_s", "duty", "effect", "kind", "lag_s", "leg",
+        "level", "method", "node", "path", "peer_kind", "phase", "pid", "queue", "reason", "recording", "session",
+        "status", "token", "trace", "why",
     }
 )  # fmt: skip
 """What may stand in a log line: names of our own making, counts and times. Never a number, a name or a text."""

@@ -26,16 +26,21 @@ class Staff:
         self._queue, self._clock = store.queue, store.shared.now
         self._enlisted: dict[AssigneeId, Profile] | None = None
         """None until the first look: then also those whom an earlier process, or another, has enlisted."""
-        self._badges: dict[AssigneeId, str] = {}
+        self._agents: dict[AssigneeId, Agent] = {}
 
     def badge(self, assignee: AssigneeId) -> str:
         """How an assignee is called before citizens: an agent by their number (工号), a bot by its name."""
-        return self._badges.get(assignee, assignee)
+        agent = self._agents.get(assignee)
+        return (agent.extension or agent.login) if agent else assignee
+
+    def agent(self, assignee: AssigneeId) -> Agent | None:
+        """The account, as of the last look; None for who has none, or may not work."""
+        return self._agents.get(assignee)
 
     async def look(self) -> None:
         """Enlist who is new or changed, discharge who may work no more."""
         agents = [agent for agent in await self._roster.agents() if not agent.disabled]
-        self._badges = {agent.login: agent.extension or agent.login for agent in agents}
+        self._agents = {agent.login: agent for agent in agents}
         wanted = {agent.login: profile_of(agent) for agent in agents}
         if self._enlisted is None:
             there = [one.profile for one in await self._queue.roster()]

@@ -406,11 +406,13 @@ class DeviceState(Durable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice(Durable):
-    """A sentence for the agent, by its name in the desk's dictionary."""
+    """A sentence for the agent, by its name in the desk's dictionary; or a supervisor's own words in it."""
 
     t: ClassVar[str] = "notice"
     level: Literal["info", "warning", "error"]
     text_key: str
+    by: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

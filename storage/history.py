@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     insert,
+    or_,
     select,
     tuple_,
     update,
@@ -60,11 +62,19 @@ SESSIONS = Table(
     Column("contact_kind", String(64)),
     Column("rating", Integer),
     Column("state", LargeBinary, nullable=False),
+    Column("turn", Integer, nullable=False),
     PrimaryKeyConstraint("id"),
     Index(None, "citizen", "id"),
     Index(None, "assignee", "id"),
+    Index(None, "turn", "id"),
+    Index(None, "opened_at"),
+    Index(None, "closed_at"),
 )
-"""The columns beside `state` are for asking; `state` (the snapshot's wire form) is what the next event is folded on."""
+"""The columns beside `state` are for asking; `state` (the snapshot's wire form) is what the next event is folded on.
+
+`turn` is the archive's commit that last changed the row: whoever keeps figures asks for what came after the last one
+that they saw.
+"""
 
 EVENTS = Table(
     "events",
@@ -92,8 +102,17 @@ CURSORS = Table(
     METADATA,
     Column("name", String(32), nullable=False),
     Column("position", String(64), nullable=False),
+    Column("turn", Integer, nullable=False),
     PrimaryKeyConstraint("name"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far somebody has read what the archive changed."""
+
+    turn: int = 0
+    session: str = ""
 
 
 class History:
@@ -134,6 +153,39 @@ class History:
         wanted = _newest(limit, before)
         return await self._records(wanted.where(SESSIONS.c.assignee == assignee) if assignee else wanted)
 
+    async def changed(self, place: Place, *, since: float, limit: int = 500) -> tuple[Place, list[SessionRecord]]:
+        """Sessions that the archive has changed after a place, in the order of its commits, and the next place.
+
+        Only those that are open, or were opened or closed since then. An empty list says that this was all.
+        """
+        wanted = (
+            select(SESSIONS)
+            .where(
+                tuple_(SESSIONS.c.turn, SESSIONS.c.id) > (place.turn, place.session),
+                or_(SESSIONS.c.closed_at.is_(None), SESSIONS.c.closed_at >= since, SESSIONS.c.opened_at >= since),
+            )
+            .order_by(SESSIONS.c.turn, SESSIONS.c.id)
+            .limit(limit)
+        )
+        async with self._database.reading() as connection:
+            rows = list(await connection.execute(wanted))
+        return Place(rows[-1].turn, rows[-1].id) if rows else place, [_record(row) for row in rows]
+
+    async def events(
+        self, since: float, until: float, *, after: tuple[str, int] = ("", 0), limit: int = 1000
+    ) -> list[Entry]:
+        """All events of the sessions that were opened in that time, session by session; the next page is `after`."""
+        theirs = select(SESSIONS.c.id).where(SESSIONS.c.opened_at >= since, SESSIONS.c.opened_at < until)
+        wanted = (
+            select(EVENTS)
+            .where(EVENTS.c.session.in_(theirs), tuple_(EVENTS.c.session, EVENTS.c.version) > after)
+            .order_by(EVENTS.c.session, EVENTS.c.version)
+            .limit(limit)
+        )
+        async with self._database.reading() as connection:
+            rows = await connection.execute(wanted)
+            return [Entry(SessionId(row.session), row.version, decode_event(row.body, row.at)) for row in rows]
+
     async def _records(self, wanted: Select[Any]) -> list[SessionRecord]:
         async with self._database.reading() as connection:
             return [_record(row) for row in await connection.execute(wanted)]
@@ -153,7 +205,7 @@ class History:
         its events, while its row stays as it was before the hole.
         """
         async with self._database.writing() as connection:
-            await _move_cursor(connection, since, upto)
+            turn = await _move_cursor(connection, since, upto)
             fresh = await _unwritten(connection, entries)
             if not fresh:
                 return 0
@@ -163,7 +215,7 @@ class History:
                 raise EarlierMissing(missing)
             await connection.execute(insert(EVENTS), [_event_row(entry) for entry in fresh])
             await _note_addresses(connection, fresh)
-            await _write_rows(connection, records, _folded(records, fresh))
+            await _write_rows(connection, records, _folded(records, fresh), turn)
             return len(fresh)
 
 
@@ -173,12 +225,13 @@ def _newest(limit: int, before: SessionId | None) -> Select[Any]:
     return wanted.where(SESSIONS.c.id < before) if before else wanted
 
 
-async def _move_cursor(connection: AsyncConnection, since: str, upto: str) -> None:
-    """Compare and set, and by that the lock that keeps two archivers apart."""
+async def _move_cursor(connection: AsyncConnection, since: str, upto: str) -> int:
+    """Compare and set, and by that the lock that keeps two archivers apart; gives the number of this commit."""
     at_its_place = (CURSORS.c.name == _ARCHIVE) & (CURSORS.c.position == since)
-    moved = await connection.execute(update(CURSORS).where(at_its_place).values(position=upto))
+    moved = await connection.execute(update(CURSORS).where(at_its_place).values(position=upto, turn=CURSORS.c.turn + 1))
     if moved.rowcount != 1:
         raise StaleCursor(since)
+    return int((await connection.execute(select(CURSORS.c.turn).where(CURSORS.c.name == _ARCHIVE))).scalar_one())
 
 
 async def _unwritten(connection: AsyncConnection, entries: Sequence[Entry]) -> list[Entry]:
@@ -249,11 +302,12 @@ async def _write_rows(
     connection: AsyncConnection,
     before: Mapping[SessionId, SessionRecord],
     grown: Mapping[SessionId, SessionRecord],
+    turn: int,
 ) -> None:
-    born = [_session_row(record) for session, record in grown.items() if session not in before]
+    born = [_session_row(record, turn) for session, record in grown.items() if session not in before]
     if born:
         await connection.execute(insert(SESSIONS), born)
-    changed = [_session_row(record) for session, record in grown.items() if session in before]
+    changed = [_session_row(record, turn) for session, record in grown.items() if session in before]
     if changed:
         by_id = update(SESSIONS).where(SESSIONS.c.id == bindparam("its_id"))
         await connection.execute(
@@ -282,7 +336,7 @@ def _event_row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _session_row(record: SessionRecord) -> dict[str, Any]:
+def _session_row(record: SessionRecord, turn: int) -> dict[str, Any]:
     session = record.session
     return {
         "id": session.id,
@@ -302,6 +356,7 @@ def _session_row(record: SessionRecord) -> dict[str, Any]:
         "contact_kind": record.contact_kind,
         "rating": record.rating,
         "state": encode_session(session),
+        "turn": turn,
     }
 
 

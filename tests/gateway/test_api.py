@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from gateway.api import LARGEST_LOGIN_BYTES
+from gateway.body import LARGEST_BYTES
 from recordings.store import RecordingStore
 from session.ids import RecordingId, SessionId
 from tests.conftest import Eventually
@@ -57,6 +57,8 @@ class Open(Enum):
     OWN_PAGE = "anybody, from a page of ours"
     AGENT = "whoever is logged in"
     AGENT_ON_OWN_PAGE = "whoever is logged in, from a page of ours"
+    SUPERVISOR = "a supervisor"
+    SUPERVISOR_ON_OWN_PAGE = "a supervisor, from a page of ours"
     SOCKET = "a page of ours that says so"
     VISITOR = "whoever shows a visitor's token, which no foreign page has"
 
@@ -86,6 +88,9 @@ ROUTES = {
     "GET /api/recordings/{recording}": Route(Open.AGENT, f"/api/recordings/{SESSION}-5", 404),
     "POST /api/desk/ticket": Route(Open.AGENT_ON_OWN_PAGE, "/api/desk/ticket", 200),
     "POST /api/desk/files": Route(Open.AGENT_ON_OWN_PAGE, "/api/desk/files", 415),
+    "GET /api/wallboard": Route(Open.SUPERVISOR, "/api/wallboard", 200),
+    "POST /api/agents/{login}/presence": Route(Open.SUPERVISOR_ON_OWN_PAGE, "/api/agents/8001/presence", 400),
+    "POST /api/notices": Route(Open.SUPERVISOR_ON_OWN_PAGE, "/api/notices", 400),
     "GET /api/desk/socket": Route(Open.SOCKET, "/api/desk/socket", 400),
     "GET /api/webchat/socket": Route(Open.SOCKET, "/api/webchat/socket", 400),
     "POST /api/webchat/visitor": Route(Open.OWN_PAGE, "/api/webchat/visitor", 200),
@@ -108,12 +113,14 @@ def _routes_of(app: web.Application) -> Iterator[str]:
 def _expected(route: Route, role: str | None, origin: str | None) -> int:
     is_ours = origin in (OWN, ABSENT)
     match route.to:
-        case Open.OWN_PAGE | Open.AGENT_ON_OWN_PAGE if not is_ours:
+        case Open.OWN_PAGE | Open.AGENT_ON_OWN_PAGE | Open.SUPERVISOR_ON_OWN_PAGE if not is_ours:
             return 403
         case Open.SOCKET if origin != OWN:
             return 403
-        case Open.AGENT | Open.AGENT_ON_OWN_PAGE if role is None:
+        case Open.AGENT | Open.AGENT_ON_OWN_PAGE | Open.SUPERVISOR | Open.SUPERVISOR_ON_OWN_PAGE if role is None:
             return 401
+        case Open.SUPERVISOR | Open.SUPERVISOR_ON_OWN_PAGE if role == "agent":
+            return 403
     return route.status
 
 
@@ -206,8 +213,8 @@ MALFORMED = (
     b'{"login": "\\ud800", "password": "x"}',
     b'{"login": "8001", "password": "\\udfff"}',
     b'{"login": "80\\u00001", "password": "x"}',
-    b"[" * LARGEST_LOGIN_BYTES,
-    b'{"login": "8001", "password": "' + b"x" * LARGEST_LOGIN_BYTES + b'"}',
+    b"[" * LARGEST_BYTES,
+    b'{"login": "8001", "password": "' + b"x" * LARGEST_BYTES + b'"}',
 )
 
 

@@ -1,6 +1,7 @@
 /** The desk's plain HTTP questions. Each POST bears a header that no other site's form can set (CSRF). */
 import type { Desk } from "@shared/protocol";
 import type { Page } from "./history";
+import type { Board } from "./wallboard";
 
 export interface Agent {
   readonly login: string;
@@ -35,13 +36,11 @@ async function ask(path: string, init: RequestInit = {}): Promise<unknown> {
   throw new Refused(response.status, (body as { retry_after_s?: number } | null)?.retry_after_s ?? null);
 }
 
+const post = (path: string, given: object): Promise<unknown> =>
+  ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(given) });
+
 export async function login(login: string, password: string): Promise<Agent> {
-  const answer = await ask("/api/login", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ login, password }),
-  });
-  return (answer as { agent: Agent }).agent;
+  return ((await post("/api/login", { login, password })) as { agent: Agent }).agent;
 }
 
 export async function logout(): Promise<void> {
@@ -88,6 +87,21 @@ export async function pastContacts(before?: string): Promise<Page> {
 export async function timelineOf(session: string): Promise<Desk.Placed[]> {
   const answer = await ask(`/api/sessions/${encodeURIComponent(session)}/timeline`);
   return (answer as { entries: Desk.Placed[] }).entries;
+}
+
+/** For supervisors: the house as it stands, and the figures of its day. */
+export async function wallboard(): Promise<Board> {
+  return (await ask("/api/wallboard")) as Board;
+}
+
+/** For supervisors: put an agent into another state, and say why. */
+export async function forcePresence(login: string, presence: Desk.Presence["presence"], reason: string): Promise<void> {
+  await post(`/api/agents/${encodeURIComponent(login)}/presence`, { presence, reason });
+}
+
+/** For supervisors: a sentence to every desk. */
+export async function tellAll(text: string): Promise<void> {
+  await post("/api/notices", { text });
 }
 
 export const fileAddress = (id: string): string => `/api/desk/files/${encodeURIComponent(id)}`;

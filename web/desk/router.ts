@@ -14,6 +14,8 @@ export const router = createRouter({
       children: [
         { path: "", name: "desk", component: ContactsView },
         { path: "history/:session?", name: "history", component: HistoryView },
+        // Loaded by those who may see it, and by nobody else.
+        { path: "wallboard", name: "wallboard", component: () => import("./views/WallboardView.vue"), meta: { supervises: true } },
       ],
     },
     { path: "/login", name: "login", component: LoginView },
@@ -25,6 +27,7 @@ router.beforeEach(async (to) => {
   const agent = useAgent();
   await agent.know();
   if (to.name !== "login" && !agent.agent) return { name: "login" };
+  if (to.meta["supervises"] && !agent.supervises) return { name: "desk" };
   if (to.name === "login" && agent.agent) return { name: "desk" };
   return true;
 });

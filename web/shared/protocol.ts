@@ -546,12 +546,14 @@ export namespace Desk {
     phone: string | null;
   }
 
-  /** A sentence for the agent, by its name in the desk's dictionary. */
+  /** A sentence for the agent, by its name in the desk's dictionary; or a supervisor's own words in it. */
   export interface Notice {
     t: "notice";
     seq: number;
     level: "info" | "warning" | "error";
     text_key: string;
+    by: string;
+    text: string;
   }
 
   /** The queues that this agent serves. */

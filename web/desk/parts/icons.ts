@@ -19,6 +19,9 @@ export const icons = {
   history:
     "M13 3a9 9 0 0 0-9 9H1l4 4 4-4H6a7 7 0 1 1 2.05 4.95l-1.42 1.42A9 9 0 1 0 13 3zm-1 4.5v5l4.25 2.52.77-1.28-3.52-2.09V7.5z",
   refresh: "M17.65 6.35A8 8 0 1 0 19.73 14h-2.08A6 6 0 1 1 12 6c1.66 0 3.14.69 4.22 1.78L13 11h7V4z",
+  board: "M4 20h3v-8H4zm6 0h3V4h-3zm6 0h3v-5h-3z",
+  full: "M5 14H3v7h7v-2H5zM3 10h2V5h5V3H3zm16 9h-5v2h7v-7h-2zM14 3v2h5v5h2V3z",
+  speaker: "M3 10v4h3l7 4V6l-7 4zm13-3v10a5 5 0 0 0 0-10z",
   note: "M3 18h12v-2H3zM3 6v2h18V6zm0 7h18v-2H3z",
 } as const;
 

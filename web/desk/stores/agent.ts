@@ -1,10 +1,11 @@
 import { defineStore } from "pinia";
-import { ref } from "vue";
+import { computed, ref } from "vue";
 import { type Agent, login, logout, me } from "../api";
 
 /** Who is logged in here. */
 export const useAgent = defineStore("agent", () => {
   const agent = ref<Agent | null>(null);
+  const supervises = computed(() => agent.value !== null && agent.value.role !== "agent");
   let asked: Promise<void> | null = null;
 
   /** Ask the gateway once, at the first page. */
@@ -30,5 +31,5 @@ export const useAgent = defineStore("agent", () => {
     agent.value = null;
   }
 
-  return { agent, know, enter, leave };
+  return { agent, supervises, know, enter, leave };
 });

@@ -120,7 +120,7 @@ export const useDesk = defineStore("desk", () => {
         typingUntil.set(frame.session, clock.now_s + TYPING_SHOWN_S);
         return;
       case "notice":
-        remark.value = { key: frame.text_key, level: frame.level };
+        remark.value = { key: frame.text_key, values: { by: frame.by, text: frame.text }, level: frame.level };
     }
   }
 

@@ -1,0 +1,92 @@
+"""The figures that the hotline lives by (指标), each with its formula beside the code that computes it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from insight.tally import Tally
+
+
+class Unit(StrEnum):
+    """How a figure is written."""
+
+    COUNT = "count"
+    SHARE = "share"
+    """0 to 1."""
+    SECONDS = "seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure over a set of sessions: those that came within the window."""
+
+    key: str
+    name: str
+    english: str
+    formula: str
+    unit: Unit
+    of: Callable[[Tally], float | None]
+    """None where there is nothing to divide by: that is not zero."""
+    at_least: float | None = None
+    """What the standard, or the city, asks for."""
+
+
+def _share(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+FIGURES = (
+    Figure("came", "来话来访量", "came", "came", Unit.COUNT, lambda sums: float(sums.came)),
+    Figure("answered", "人工接通量", "answered", "answered", Unit.COUNT, lambda sums: float(sums.answered)),
+    Figure("lost", "未接通量", "not answered", "lost", Unit.COUNT, lambda sums: float(sums.lost)),
+    Figure("by_bot", "机器人解决量", "resolved by bot", "by_bot", Unit.COUNT, lambda sums: float(sums.by_bot)),
+    Figure(
+        "connect_rate",
+        "接通率",
+        "connect rate",
+        "answered / (answered + lost)",
+        Unit.SHARE,
+        lambda sums: _share(sums.answered, sums.answered + sums.lost),
+        at_least=0.95,
+    ),
+    Figure(
+        "prompt_rate",
+        "15 秒接通率",
+        "answered within 15 s",
+        "prompt / (answered + lost)",
+        Unit.SHARE,
+        lambda sums: _share(sums.prompt, sums.answered + sums.lost),
+        at_least=0.95,
+    ),
+    Figure(
+        "loss_rate",
+        "放弃率",
+        "loss rate",
+        "lost / (answered + lost)",
+        Unit.SHARE,
+        lambda sums: _share(sums.lost, sums.answered + sums.lost),
+    ),
+    Figure(
+        "mean_wait_s",
+        "平均应答时长",
+        "mean wait until answered",
+        "waited_s / answered",
+        Unit.SECONDS,
+        lambda sums: _share(sums.waited_s, sums.answered),
+    ),
+    Figure(
+        "pleased_rate",
+        "满意率",
+        "satisfied",
+        "pleased / rated",
+        Unit.SHARE,
+        lambda sums: _share(sums.pleased, sums.rated),
+    ),
+)
+
+
+def computed(sums: Tally) -> dict[str, float | None]:
+    """Every figure by its key."""
+    return {figure.key: figure.of(sums) for figure in FIGURES}

@@ -1,0 +1,72 @@
+"""What each kind of contact adds to the figures, and the figures by hand."""
+
+from dataclasses import replace
+
+import pytest
+
+from insight.figures import computed
+from insight.tally import NONE, Tally, tally_of
+from session.address import Address
+from session.ids import SessionId
+from session.state import CloseReason, Demand, Phase, Session
+from storage.record import SessionRecord
+
+OPENED = 1_790_000_000.0
+WAITING = SessionRecord(
+    Session(SessionId("01A"), Address("tel", "+8613800138000"), "12345", OPENED, Phase.QUEUED, demand=Demand("general"))
+)
+
+
+def ended(reason: CloseReason, **fields: float) -> SessionRecord:
+    closed = replace(WAITING.session, phase=Phase.CLOSED, closed_at=OPENED + 100, close_reason=reason)
+    return replace(WAITING, session=closed, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("record", "tally"),
+    [
+        (WAITING, Tally(came=1)),
+        (replace(WAITING, answered_at=OPENED + 15.0), Tally(came=1, answered=1, prompt=1, waited_s=15.0)),
+        (replace(WAITING, answered_at=OPENED + 15.25), Tally(came=1, answered=1, waited_s=15.25)),
+        (ended(CloseReason.ABANDONED), Tally(came=1, lost=1)),
+        (ended(CloseReason.UNREACHED), Tally(came=1, lost=1)),
+        (ended(CloseReason.RESOLVED_BY_BOT), Tally(came=1, by_bot=1)),
+        (replace(WAITING, session=replace(WAITING.session, phase=Phase.CALLBACK_PENDING)), Tally(came=1, lost=1)),
+        (
+            ended(CloseReason.COMPLETED, answered_at=OPENED + 2.0, rating=4),
+            Tally(came=1, answered=1, prompt=1, waited_s=2.0, rated=1, pleased=1),
+        ),
+        (
+            ended(CloseReason.COMPLETED, answered_at=OPENED + 40.0, rating=3),
+            Tally(came=1, answered=1, waited_s=40.0, rated=1),
+        ),
+    ],
+)
+def test_one_session(record: SessionRecord, tally: Tally) -> None:
+    assert tally_of(record) == tally
+
+
+def test_the_figures_by_hand() -> None:
+    sums = Tally(came=25, answered=18, prompt=15, lost=2, by_bot=4, waited_s=180.0, rated=8, pleased=6)
+    assert computed(sums) == {
+        "came": 25,
+        "answered": 18,
+        "lost": 2,
+        "by_bot": 4,
+        "connect_rate": 0.9,
+        "prompt_rate": 0.75,
+        "loss_rate": 0.1,
+        "mean_wait_s": 10.0,
+        "pleased_rate": 0.75,
+    }
+
+
+def test_nothing_to_divide_by_is_not_zero() -> None:
+    figures = computed(NONE)
+    assert (figures["connect_rate"], figures["mean_wait_s"], figures["pleased_rate"]) == (None, None, None)
+    assert figures["came"] == 0
+
+
+def test_sums_come_and_go() -> None:
+    one, two = Tally(1, 1, 1, 0, 0, 3.5, 1, 1), Tally(came=1, lost=1)
+    assert one + two + -one == two

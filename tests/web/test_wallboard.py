@@ -1,0 +1,134 @@
+"""The supervisor's wallboard in a real Chromium, over a house in which things really happen.
+
+With `--long` the picture of docs/screenshots is taken anew.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.peers.browser import DESKTOP, MOBILE, Window
+from tests.peers.cable import Cable
+from tests.peers.pages import CitizenPage, DeskPage
+from tests.peers.yihao import HOUSE, Yihao
+from tests.web.test_pages import breaches, log_in, no, sideways_px
+
+OpensWindow = Callable[..., Awaitable[Window]]
+WALL = (2560, 1440)
+SMALL = (1280, 720)
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Yihao]:
+    """Alarms from three contacts on."""
+    with tempfile.TemporaryDirectory(prefix="yh-") as folder:
+        yihao = Yihao(Path(folder) / "data", {"bots.guide": "false", "wallboard.least": "3"})
+        asyncio.run(yihao.start())
+        yield yihao
+        asyncio.run(yihao.__aexit__())
+
+
+async def _day(gateway: Yihao, stack: AsyncExitStack) -> tuple[DeskPage, str]:
+    """One was served and is pleased, one is being served, two wait, two have left. Gives the agent, who is busy."""
+    agent = gateway.agent("8001")
+    desk = await stack.enter_async_context(DeskPage(agent.login, agent.password, gateway.http))
+    citizens = [await stack.enter_async_context(CitizenPage(gateway.http)) for _ in range(6)]
+    for leaving in citizens[:2]:
+        await leaving.write("有人吗？")
+        await leaving.command("session.end")
+    await desk.make_ready()
+    seen = set[str]()
+    for citizen in citizens[2:4]:
+        await citizen.write("人民路 18 号院门口的路灯不亮了。")
+        offer = await desk.until(lambda one: one["t"] == "offer.new" and one["session"] not in seen)
+        seen.add(str(offer["session"]))
+        await desk.accept(offer)
+        if len(seen) == 1:
+            await desk.command("contact.finish", session=offer["session"])
+            await citizen.saw("session.state", phase="ended")
+            await citizen.command("rating.give", score=5, comment="")
+            await desk.command("wrap.save", session=offer["session"], kind="求助", note="已转路灯所")
+    await desk.command("presence.set", presence="break", reason="meal")
+    for citizen in citizens[4:]:
+        await citizen.write("小区停水了，什么时候来水？")
+    return desk, str(offer["session"])
+
+
+async def test_a_supervisor_sees_the_house_and_acts(
+    gateway: Yihao, window: OpensWindow, tmp_path: Path, long_run: bool
+) -> None:
+    async with AsyncExitStack() as stack:
+        agent, _ = await _day(gateway, stack)
+        wall = await window(f"{gateway.http}/desk", DESKTOP)
+        await log_in(wall, gateway, "8004")
+        await wall.click(".rail .item:has-text('监控')")
+        await wall.sees(".figure:has-text('来话来访量') b:text-is('6')")
+        await wall.sees(".figure.below:has-text('接通率') b:text-is('50.0%')")
+        await wall.sees(".figure:has-text('满意率') b:text-is('100.0%')")
+        await wall.sees(".figure:has-text('接通率') small:has-text('answered / (answered + lost)')")
+        await wall.sees(".alarms li:has-text('综合：有人等待，没有坐席就绪')")
+        await wall.sees(".alarms li:has-text('接通率 50.0%，低于目标 95.0%')")
+        await wall.sees(".queues tr.waiting:has-text('综合') td:text-is('2')")
+        assert await wall.count(".live tbody tr") == 3
+        await wall.sees(".live tr:has-text('服务中'):has-text('8001')")
+        await wall.sees(".course canvas")
+        assert no(await breaches(wall))
+        await wall.picture((HOUSE / "docs" / "screenshots" if long_run else tmp_path) / "desk-wallboard.png")
+
+        await wall.click(".agents button:has-text('王芳')")
+        await wall.click(".el-dropdown-menu__item:visible:has-text('离线')")
+        await wall.click(".el-message-box .el-button--primary")
+        await wall.sees(".el-message-box__errormsg:has-text('请填写原因')")
+        await wall.write(".el-message-box input", "忘记签退")
+        await wall.click(".el-message-box .el-button--primary")
+        assert (await agent.saw("presence.self", presence="off"))["reason"] == "忘记签退 (8004)"
+
+        await wall.sees_no(".el-message-box")
+        await wall.click("header button:has-text('广播')")
+        await wall.write(".el-message-box textarea", "暴雨橙色预警，来电增多，请大家坚守岗位。")
+        await wall.click(".el-message-box .el-button--primary")
+        assert (await agent.saw("notice"))["text"] == "暴雨橙色预警，来电增多，请大家坚守岗位。"
+        await wall.sees(".el-message:has-text('暴雨橙色预警')")
+        assert not [one for one in wall.complaints if "401" not in one], "nothing but that nobody was logged in yet"
+
+
+async def test_it_fits_a_wall_a_small_screen_and_a_telephone(gateway: Yihao, window: OpensWindow) -> None:
+    for size in (WALL, SMALL, MOBILE):
+        wall = await window(f"{gateway.http}/desk/wallboard", size)
+        await log_in(wall, gateway, "8004")
+        await wall.click(".rail .item:has-text('监控')")
+        await wall.sees(".figures")
+        assert await sideways_px(wall) <= 0, size
+        await wall.click(".rail .item:has-text('EN')")
+        await wall.sees(".figure:has-text('connect rate')")
+        assert await sideways_px(wall) <= 0, size
+        await wall.click(".rail .item:has-text('Dark')")
+        assert no(await breaches(wall)), size
+        await wall.close()
+
+
+async def test_an_agent_has_no_wallboard(gateway: Yihao, window: OpensWindow) -> None:
+    desk = await window(f"{gateway.http}/desk/wallboard")
+    await log_in(desk, gateway, "8003")
+    await desk.sees(".presence")
+    assert await desk.count(".rail .item:has-text('监控')") == 0
+    await desk.open(f"{gateway.http}/desk/wallboard")
+    await desk.sees(".presence")
+    assert await desk.count(".wallboard") == 0
+
+
+async def test_what_fails_leaves_the_last_board_standing_and_goes_on(gateway: Yihao, window: OpensWindow) -> None:
+    async with Cable(gateway.http) as cable:
+        wall = await window(f"{cable.address}/desk")
+        await log_in(wall, gateway, "8004")
+        await wall.click(".rail .item:has-text('监控')")
+        await wall.sees(".figures")
+        cable.cut()
+        await wall.sees(".wallboard [role=alert]:has-text('没有载入')")
+        await wall.sees(".figures")
+        cable.mend()
+        await wall.sees_no(".wallboard [role=alert]")
