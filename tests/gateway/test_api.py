@@ -92,6 +92,7 @@ ROUTES = {
     "POST /api/agents/{login}/presence": Route(Open.SUPERVISOR_ON_OWN_PAGE, "/api/agents/8001/presence", 400),
     "POST /api/notices": Route(Open.SUPERVISOR_ON_OWN_PAGE, "/api/notices", 400),
     "GET /api/desk/socket": Route(Open.SOCKET, "/api/desk/socket", 400),
+    "GET /api/phone/sip": Route(Open.SOCKET, "/api/phone/sip", 400),
     "GET /api/webchat/socket": Route(Open.SOCKET, "/api/webchat/socket", 400),
     "POST /api/webchat/visitor": Route(Open.OWN_PAGE, "/api/webchat/visitor", 200),
     "POST /api/webchat/files": Route(Open.VISITOR, "/api/webchat/files", 401),

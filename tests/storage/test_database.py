@@ -10,13 +10,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, select, text
 
 import accounts.tables
+import identity.tables
 import storage.history
 import storage.policies
 from storage.database import Database, sqlite_url
 from storage.errors import StorageUnavailable, UnsupportedDatabase
 from storage.metadata import METADATA, Instant
 
-ROOMS = (accounts.tables, storage.history, storage.policies)
+ROOMS = (accounts.tables, identity.tables, storage.history, storage.policies)
 
 
 async def test_the_migrated_schema_is_what_the_code_describes(database: Database) -> None:
