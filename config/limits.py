@@ -48,6 +48,21 @@ class Matching:
 
 
 @dataclass(frozen=True, slots=True)
+class Items:
+    """A list of `least` to `most` values."""
+
+    least: int
+    most: int
+
+    @property
+    def wanted(self) -> str:
+        return f"a list of {self.least} to {self.most}"
+
+    def allows(self, value: object) -> bool:
+        return isinstance(value, tuple) and self.least <= len(value) <= self.most
+
+
+@dataclass(frozen=True, slots=True)
 class Cidr:
     """An IP network, such as 192.0.2.0/24."""
 

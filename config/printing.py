@@ -40,4 +40,6 @@ def _toml(value: Any) -> str:
         case Secret() | Path() | str():
             # TOML's basic strings (toml.io 1.0) are JSON's, but for U+007F, which must be escaped too.
             return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    if is_dataclass(value):
+        return "{ " + ", ".join(f"{one.name} = {_toml(getattr(value, one.name))}" for one in fields(value)) + " }"
     raise TypeError(type(value).__name__)

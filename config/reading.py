@@ -9,7 +9,7 @@ import difflib
 import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_args, get_origin, get_type_hints
@@ -166,7 +166,7 @@ class _Reader:
     def _hold_time(self, value: Any) -> None:
         times = value if isinstance(value, tuple) else (value,)
         if not times or not all(math.isfinite(time) and time >= 0 for time in times):
-            raise self._refusal("a number of seconds, not negative")
+            raise self.refusal("a number of seconds, not negative")
 
     def _typed(self, hint: Any, raw: Any) -> Any:
         origin, args = get_origin(hint), get_args(hint)
@@ -174,37 +174,56 @@ class _Reader:
             return self._limited(args[0], args[1:], raw)
         if origin is tuple:
             if not isinstance(raw, list) or len(raw) > _LONGEST_LIST:
-                raise self._refusal("a list")
+                raise self.refusal("a list")
             return tuple(self._typed(args[0], one) for one in raw)
         if origin is Literal:
             if raw not in args:
-                raise self._refusal("one of " + ", ".join(args))
+                raise self.refusal("one of " + ", ".join(args))
             return raw
-        return self._plain(hint, raw)
+        return self._table(hint, raw) if is_dataclass(hint) else self._plain(hint, raw)
+
+    def _table(self, kind: Any, raw: Any) -> Any:
+        """One table of a list of tables. Its keys may be left out where they have a default."""
+        if not isinstance(raw, dict):
+            raise self.refusal("a table")
+        hints = get_type_hints(kind, include_extras=True)
+        for name in raw:
+            if name not in hints:
+                nearest = next(iter(difflib.get_close_matches(name, hints, n=1)), None)
+                raise UnknownKey(f"{self._key}.{name}", self._layer.source, nearest)
+        values = {}
+        for one in fields(kind):
+            reader = _Reader(f"{self._key}.{one.name}", replace(self._layer, text=False))
+            if one.name in raw:
+                values[one.name] = reader.read(hints[one.name], raw[one.name])
+            elif one.default is MISSING:
+                raise reader.refusal("there")
+        return kind(**values)
 
     def _limited(self, hint: Any, limits: Sequence[Limit], raw: Any) -> Any:
         value = self._typed(hint, raw)
         bare = value.reveal() if isinstance(value, Secret) else value
         for limit in limits:
             if not limit.allows(bare):
-                raise self._refusal(limit.wanted)
+                raise self.refusal(limit.wanted)
         return value
 
     def _plain(self, kind: Any, raw: Any) -> Any:
         if kind is bool:
             if not isinstance(raw, bool):
-                raise self._refusal("true or false")
+                raise self.refusal("true or false")
             return raw
         if kind in (int, float):
             if isinstance(raw, bool) or not isinstance(raw, int if kind is int else int | float):
                 unit = "a number of seconds, without a unit" if self._is_time else "a number"
-                raise self._refusal("a whole number" if kind is int else unit)
+                raise self.refusal("a whole number" if kind is int else unit)
             return kind(raw)
         if not isinstance(raw, str) or len(raw) > _LONGEST_TEXT or "\0" in raw:
-            raise self._refusal("a text")
+            raise self.refusal("a text")
         return kind(raw)
 
-    def _refusal(self, wanted: str) -> BadValue:
+    def refusal(self, wanted: str) -> BadValue:
+        """What is said of a value that does not fit."""
         return BadValue(self._key, self._layer.source, wanted)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from config.limits import Between, Cidr, Matching
+from config.limits import Between, Cidr, Items, Matching
 from config.secret import Secret, SecretUrl
 from session.rules import Rules
 
@@ -48,6 +48,10 @@ DayHours = Annotated[
 PathSecret = Annotated[Secret, Matching(r"|[A-Za-z0-9_-]{24,128}", "empty, or 24 to 128 letters, digits, _ and -")]
 NoticeText = Annotated[str, Matching(r"[^\x00]{1,500}", "a text of 1 to 500 characters")]
 CallbackPath = Annotated[str, Matching(r"/api/wechat/kf(/[a-z0-9-]{1,64})?", "/api/wechat/kf, or a path below it")]
+ClientKey = Annotated[Secret, Matching(r"[!-~]{32,256}", "a secret of 32 to 256 characters, without blanks")]
+Callback = Annotated[
+    str, Matching(r"|https?://[^\s@/]+(/[!-~]*)?", "empty, or an address such as https://app.example.cn/events")
+]
 Greeting = Annotated[str, Matching(r"[\s\S]{0,600}", "a text of at most 600 characters")]
 
 
@@ -275,6 +279,29 @@ class Sms:
 
 
 @dataclass(frozen=True, slots=True)
+class GovClient:
+    """A platform that may use the API."""
+
+    id: Annotated[str, Matching(r"[a-z0-9][a-z0-9-]{0,31}", "a short name in a-z, 0-9 and -")]
+    secrets: Annotated[tuple[ClientKey, ...], Items(1, 2)]
+    callback: Callback = ""
+    vouches_for_phones: bool = False
+    requests_per_s: Annotated[float, Between(0.01, 10_000)] = 50.0
+    requests_burst: Count = 200
+
+
+@dataclass(frozen=True, slots=True)
+class GovApi:
+    """The API for government platforms (政务平台)."""
+
+    clients: tuple[GovClient, ...]
+    user_words_per_s: Annotated[float, Between(0.01, 1000)]
+    user_words_burst: Count
+    callback_give_up_s: float
+    plain_callbacks: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Recordings:
     """What is kept of calls."""
 
@@ -341,6 +368,7 @@ class Settings:
     wechat_kf: WeChatKf
     sms: Sms
     notices: Notices
+    govapi: GovApi
     recordings: Recordings
     bots: Bots
     wallboard: Wallboard

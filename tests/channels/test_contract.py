@@ -14,6 +14,8 @@ import pytest
 from aiohttp import web
 
 from channels.contract import CarriesAudio, Channel, ChannelError, FollowsTimeline, Text
+from channels.govapi.adapter import GovApiChannel
+from channels.govapi.settings import Client, GovApiSettings
 from channels.phone.adapter import PhoneChannel
 from channels.phone.settings import PhoneSettings
 from channels.sms.adapter import SmsChannel
@@ -23,6 +25,7 @@ from channels.sms.twilio.settings import TwilioSettings
 from channels.webchat.adapter import WebChatChannel
 from channels.webchat.settings import WebChatSettings
 from channels.wechat.adapter import WeChatChannel
+from channels.wechat.kf.adapter import KfChannel
 from gateway.feed import Feed
 from gateway.inbox import StoreInbox
 from media.announcement import PIECES
@@ -37,8 +40,13 @@ from session.ids import AssigneeId, LegId, MessageId, NodeId, RecordingId, Sessi
 from session.ports import Admission, Contact, Entry, StoreUnavailable, Verdict
 from session.state import LegEnd, Medium
 from storage.files import FileStore
+from tests.channels.govapi.platform import CLIENT, Platform
+from tests.channels.govapi.platform import SECRET as PLATFORM_SECRET
 from tests.channels.phone.core import Core
 from tests.channels.phone.telephone import Telephone
+from tests.channels.wechat.kf.standin import WeCom
+from tests.channels.wechat.kf.test_kf import SETTINGS as KF_SETTINGS
+from tests.channels.wechat.kf.test_kf import ServingNode as Calls
 from tests.channels.wechat.rig import APPID, SECRET, SETTINGS, Wire
 from tests.conftest import Eventually
 from tests.gateway.town import post_on
@@ -263,7 +271,93 @@ async def _sms(door: Door, store: MemoryStore, folder: Path) -> AsyncIterator[Op
             yield Opened(channel, door, store, citizen, knock)
 
 
-CHANNELS: dict[str, Open] = {"phone": _phone, "sms": _sms, "webchat": _webchat, "wechat": _wechat}
+@asynccontextmanager
+async def _kf(door: Door, store: MemoryStore, folder: Path) -> AsyncIterator[Opened]:
+    wecom, names = WeCom(), itertools.count()
+    async with (
+        serving(wecom.app()) as base,
+        KfChannel.open(
+            replace(KF_SETTINGS, account=replace(KF_SETTINGS.account, api=base)),
+            inbox=door,
+            shared=store.shared,
+            files=FileStore(folder / "files"),
+            on_scan=_nowhere,
+        ) as channel,
+        aiohttp.ClientSession() as http,
+    ):
+        app = web.Application()
+        app.add_routes(channel.routes())
+        async with serving(app) as url:
+            calls = Calls(channel, Wire(http, url + KF_SETTINGS.account.path, time.time))
+
+            @asynccontextmanager
+            async def citizen() -> AsyncIterator[None]:
+                wecom.keep("text", {"content": "你好"})
+                assert await calls.called() == 200
+                yield
+
+            async def knock() -> int:
+                wecom.keep("text", {"content": "你好"}, citizen=f"wm-{next(names)}")
+                came, status = len(door.came), await calls.called()
+                async with asyncio.timeout(5):
+                    while len(door.came) == came:  # it says only that there is something, which is then fetched
+                        await asyncio.sleep(0.01)
+                return status
+
+            yield Opened(channel, door, store, citizen, knock)
+
+
+@asynccontextmanager
+async def _govapi(door: Door, store: MemoryStore, folder: Path) -> AsyncIterator[Opened]:
+    settings = GovApiSettings(pepper=b"a pepper", clients=(Client(id=CLIENT, secrets=(PLATFORM_SECRET,)),))
+    async with (
+        GovApiChannel.open(
+            settings,
+            inbox=door,
+            shared=store.shared,
+            files=FileStore(folder / "files"),
+            lines=store.queue,
+            timeline=store.log.read,
+            badge=str,
+        ) as channel,
+        aiohttp.ClientSession() as http,
+    ):
+        app = web.Application()
+        app.add_routes(channel.routes())
+        async with serving(app) as url:
+            platform, users = Platform(http, url), itertools.count()
+            await platform.learn()
+
+            async def come(user: str, key: str) -> int:
+                asked = {"user": {"id": user}, "text": "你好"}
+                return (await platform.ask("openSession", asked, key=key)).status
+
+            @asynccontextmanager
+            async def citizen() -> AsyncIterator[None]:
+                async def came() -> None:
+                    while await come("citizen", "the-citizens-wish") >= 400:
+                        await asyncio.sleep(0.02)  # the platform tries again, with the same key
+
+                coming = asyncio.create_task(came())
+                yield
+                await coming
+
+            async def knock() -> int:
+                user = f"user-{next(users)}"
+                return await come(user, f"the-wish-of-{user}")
+
+            yield Opened(channel, door, store, citizen, knock)
+
+
+CHANNELS: dict[str, Open] = {
+    "govapi": _govapi,
+    "phone": _phone,
+    "sms": _sms,
+    "webchat": _webchat,
+    "wechat": _wechat,
+    "wechat.kf": _kf,
+}
+"""By the folder of each."""
 
 
 @pytest.fixture(params=CHANNELS)
@@ -282,12 +376,16 @@ async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 def test_every_channel_is_held_to_it() -> None:
     """A folder with an adapter is a channel."""
-    assert {path.parent.name for path in FOLDERS.glob("*/adapter.py")} == set(CHANNELS)
+    found = {path.parent.relative_to(FOLDERS) for path in FOLDERS.rglob("adapter.py")}
+    assert {".".join(folder.parts) for folder in found} == set(CHANNELS)
 
 
 async def test_its_name_is_its_folders(opened: Opened) -> None:
-    name = type(opened.channel).__module__.split(".")[1]
-    assert opened.channel.name == name
+    assert opened.channel.name == "-".join(_folder(opened))
+
+
+def _folder(opened: Opened) -> list[str]:
+    return type(opened.channel).__module__.split(".")[1:-1]
 
 
 async def test_what_it_can_do_is_data_and_true(opened: Opened) -> None:
@@ -303,7 +401,7 @@ async def test_its_routes_are_under_its_own_name(opened: Opened) -> None:
     """So that no two channels can stand in each other's way, nor in the way of the pages."""
     for route in opened.channel.routes():
         assert isinstance(route, web.RouteDef)
-        assert route.path.startswith(f"/api/{opened.channel.name}/")
+        assert f"{route.path}/".startswith(f"/api/{'/'.join(_folder(opened))}/")
 
 
 async def test_a_citizen_comes_once(opened: Opened, eventually: Eventually) -> None:

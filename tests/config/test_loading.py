@@ -172,6 +172,45 @@ def test_what_is_printed_reads_back(tmp_path: Path) -> None:
     assert set(tomllib.loads(effective(settings))) == {one.name for one in fields(settings)}
 
 
+def test_a_list_of_tables(tmp_path: Path) -> None:
+    """From a file, or as one line from the environment; what may be left out has its default."""
+    file = tmp_path / "own.toml"
+    file.write_text(f'[[govapi.clients]]\nid = "one"\nsecrets = ["{"s" * 32}"]\n[[govapi.clients]]\nid = "two"\n{TWO}')
+    one, two = load(file=file, environment={}).govapi.clients
+    assert (one.id, one.callback, two.id, two.requests_burst) == ("one", "", "two", 7)
+    line = f'[{{id = "one", secrets = ["{"s" * 32}"]}}]'
+    (same,) = load(environment={"YIHAO_GOVAPI__CLIENTS": line}).govapi.clients
+    assert same == one
+    assert "s" * 32 not in effective(load(file=file, environment={}))
+    assert 'id = "two"' in effective(load(file=file, environment={}))
+
+
+TWO = f'secrets = ["{"t" * 32}", "{"u" * 32}"]\nrequests_burst = 7\n'
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        ("1", "govapi.clients"),
+        ("[1]", "govapi.clients"),
+        ('[{secrets = ["sssssssssssssssssssssssssssssssss"]}]', "govapi.clients.id"),
+        ('[{id = "one"}]', "govapi.clients.secrets"),
+        ('[{id = "one", secrets = []}]', "govapi.clients.secrets"),
+        ('[{id = "one", secrets = ["short"]}]', "govapi.clients.secrets"),
+        ('[{id = "One", secrets = ["sssssssssssssssssssssssssssssssss"]}]', "govapi.clients.id"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_named(value: str, key: str) -> None:
+    with pytest.raises(BadValue) as refused:
+        load(environment={}, arguments=[f"govapi.clients={value}"])
+    assert refused.value.key == key
+
+
+def test_a_slip_in_a_table_is_found() -> None:
+    with pytest.raises(UnknownKey, match="did you mean secrets"):
+        load(environment={}, arguments=['govapi.clients=[{id = "one", secret = []}]'])
+
+
 def test_secrets_are_hidden_when_printed() -> None:
     key = "k" * 32
     settings = load(

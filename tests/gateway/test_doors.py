@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from channels.door import filled
+from channels.govapi.adapter import GovApiChannel
 from channels.sms.adapter import SmsChannel
 from channels.sms.opening import carriers_of, ways_of
 from channels.sms.settings import SmsSettings
@@ -224,3 +225,13 @@ async def test_a_forged_push_is_refused_at_the_houses_door(valkey_url: str, tmp_
         body, query = wire.request(wire.message("text", Content="路灯坏了"))
         query["msg_signature"] = signed("not the token", query["timestamp"], query["nonce"], "sealed")
         assert (await wire.bring(body, query))[0] == 403
+
+
+async def test_a_platforms_section_opens_the_api(tmp_path: Path) -> None:
+    client = f'{{id = "city-app", secrets = ["{"s" * 32}"], callback = "https://app.example.cn/events"}}'
+    opened = await _opened(tmp_path, _settings(f"govapi.clients=[{client}]"))
+    assert list(opened) == [GovApiChannel]
+    assert "/api/govapi/v1/sessions" in opened[GovApiChannel]
+    assert [one.mend for one in advice(_settings(f"govapi.clients=[{client}]", "govapi.plain_callbacks=true"))] == [
+        "govapi.plain_callbacks = false"
+    ]
