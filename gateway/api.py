@@ -26,7 +26,7 @@ from recordings.errors import RangeUnsatisfiable, RecordingError
 from recordings.store import RecordingStore
 from session.errors import YihaoError
 from session.events import OfferAccepted
-from session.ids import FileId, RecordingId, SessionId
+from session.ids import AssigneeId, FileId, RecordingId, SessionId
 from session.ports import Entry, Files
 from storage.errors import FileRefused, TooLarge
 from storage.history import History
@@ -45,6 +45,7 @@ class Doors:
     recordings: RecordingStore
     files: Files
     timeline: Callable[[SessionId], Awaitable[list[Entry]]]
+    destinations: Callable[[AssigneeId], Awaitable[dict[str, object]]]
     history: History
     metrics: Metrics
     measure: Callable[[], Awaitable[None]]
@@ -65,6 +66,7 @@ def routes(doors: Doors) -> list[web.RouteDef]:
         web.get("/api/me", doors.access.for_role(Role.AGENT, api.me)),
         web.post("/api/desk/ticket", doors.access.for_role(Role.AGENT, api.ticket)),
         web.get("/api/desk/socket", doors.desk.handle),
+        web.get("/api/desk/destinations", doors.access.for_role(Role.AGENT, api.destinations)),
         web.post("/api/desk/files", doors.access.for_role(Role.AGENT, api.take_file)),
         web.get("/api/desk/files/{file}", doors.access.for_role(Role.AGENT, api.give_file)),
         web.get("/api/sessions", doors.access.for_role(Role.AGENT, api.sessions)),
@@ -155,6 +157,10 @@ class _Api:
     async def ticket(self, request: web.Request, _: Agent) -> web.StreamResponse:
         """A one-time pass for the desk's socket."""
         return web.json_response({"ticket": await self._doors.logins.ticket(token_of(request))})
+
+    async def destinations(self, _: web.Request, agent: Agent) -> web.StreamResponse:
+        """Colleagues and lines that a contact may be handed on to, as they stand now."""
+        return web.json_response(await self._doors.destinations(agent.login))
 
     # --- what is kept ----------------------------------------
 

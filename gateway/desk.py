@@ -12,12 +12,14 @@ from gateway import desk_view
 from gateway.bulletin import Bulletin
 from gateway.chronicle import chronicle
 from gateway.desk_state import DeskState, Watched
+from gateway.destinations import Destinations
 from gateway.staff import Staff
 from queueing.contract import AssigneeView, Presence, Store
 from queueing.errors import UnknownAssignee
 from realtime import desk as frames
 from realtime.link import Link
 from realtime.messages import Close, Command, Durable, Ephemeral
+from realtime.ownership import ContactTransfer
 from realtime.peer import Refusal
 from session.errors import YihaoError
 from session.events import (
@@ -42,7 +44,7 @@ from session.handling import call_of
 from session.ids import AssigneeId, FileId, MessageId, NodeId, SessionId
 from session.ports import Entry, Files, Inbox, StoreUnavailable
 from session.rules import Rules
-from session.state import AssigneeKind, Medium, Party
+from session.state import AssigneeKind, Medium, Party, Phase
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +77,7 @@ class Desks:
     ) -> None:
         self._store, self._node, self._inbox, self._files = store, node, inbox, files
         self._staff, self._rules = staff, rules
+        self._destinations = Destinations(store.queue)
         self.tell_typing: Typing = _told_nobody
         """Set once: the channel that shows the citizen that the agent writes."""
         self._rescind_after_s = rescind_after_s
@@ -112,6 +115,8 @@ class Desks:
                 return await self._answer(agent, command)
             case frames.FileSend():
                 return await self._send_file(agent, command)
+            case ContactTransfer():
+                return await self._hand_on(agent, command)
         event = _event_of(agent, command)
         session = SessionId(str(getattr(command, "session", "")))
         if event is None or not self._has(agent, session):
@@ -308,6 +313,17 @@ class Desks:
         if desk is not None:
             await self._catch_up(desk, session)
         return 0
+
+    async def _hand_on(self, agent: AssigneeId, command: ContactTransfer) -> int | Refusal:
+        session = SessionId(command.session)
+        desk = self._desks.get(agent)
+        held = desk.watched[session].session if desk is not None and session in desk.watched else None
+        if held is None or held.phase is not Phase.ACTIVE or held.assignee != agent:
+            return Refusal("not_yours")
+        event = await self._destinations.transfer(
+            agent, held.demand, to=command.to, queue=command.queue, why=command.why
+        )
+        return event if isinstance(event, Refusal) else await self._post(agent, session, event, command)
 
     async def _send_file(self, agent: AssigneeId, command: frames.FileSend) -> int | Refusal:
         session = SessionId(command.session)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from queueing.contract import AssigneeView, Presence, QueueView, Routing
 from realtime import desk as frames
+from realtime import timeline as drawn
 from realtime.citizen import File
 from realtime.messages import Durable
 from session import events as ev
@@ -17,8 +18,8 @@ from session.ports import Entry
 from session.state import AssigneeKind, Medium, Party, Session
 from storage.record import SessionRecord
 
-CITIZEN = frames.Who(kind="citizen")
-SYSTEM = frames.Who(kind="system")
+CITIZEN = drawn.Who(kind="citizen")
+SYSTEM = drawn.Who(kind="system")
 
 
 def masked(address: Address | None) -> str:
@@ -34,39 +35,37 @@ def masked(address: Address | None) -> str:
     return f"tel {digits[:3]}****{digits[-4:]}"
 
 
-def who(by: AssigneeId, kind: AssigneeKind) -> frames.Who:
+def who(by: AssigneeId, kind: AssigneeKind) -> drawn.Who:
     """An assignee."""
-    return frames.Who(kind="bot" if kind is AssigneeKind.BOT else "agent", name=by)
+    return drawn.Who(kind="bot" if kind is AssigneeKind.BOT else "agent", name=by)
 
 
-def entry_of(event: ev.Event) -> frames.TimelineEntry | None:
+def entry_of(event: ev.Event) -> drawn.TimelineEntry | None:
     """How one event is drawn; None for one that is not for show."""
     return _word(event) or _call(event) or _recording(event) or _offer(event) or _act(event)
 
 
-def _word(event: ev.Event) -> frames.TimelineEntry | None:
+def _word(event: ev.Event) -> drawn.TimelineEntry | None:
     match event:
         case ev.TextReceived():
-            return frames.TextEntry(at=event.at, who=CITIZEN, message=event.message, text=event.text)
+            return drawn.TextEntry(at=event.at, who=CITIZEN, message=event.message, text=event.text)
         case ev.TextSent():
-            return frames.TextEntry(at=event.at, who=who(event.by, event.kind), message=event.message, text=event.text)
+            return drawn.TextEntry(at=event.at, who=who(event.by, event.kind), message=event.message, text=event.text)
         case ev.FileReceived():
-            return frames.FileEntry(at=event.at, who=CITIZEN, message=event.message, file=_file(event))
+            return drawn.FileEntry(at=event.at, who=CITIZEN, message=event.message, file=_file(event))
         case ev.FileSent():
-            return frames.FileEntry(
-                at=event.at, who=who(event.by, event.kind), message=event.message, file=_file(event)
-            )
+            return drawn.FileEntry(at=event.at, who=who(event.by, event.kind), message=event.message, file=_file(event))
         case ev.MessageDelivered():
-            return frames.ProgressEntry(at=event.at, who=_party(event.to), message=event.message, state="delivered")
+            return drawn.ProgressEntry(at=event.at, who=_party(event.to), message=event.message, state="delivered")
         case ev.MessageRead():
-            return frames.ProgressEntry(at=event.at, who=_party(event.by), message=event.message, state="read")
+            return drawn.ProgressEntry(at=event.at, who=_party(event.by), message=event.message, state="read")
         case ev.NoticeSent():
             sender = _agent(event.by) if event.by is not None else SYSTEM
-            return frames.NoticeEntry(
+            return drawn.NoticeEntry(
                 at=event.at, who=sender, message=event.message, channel=event.channel, template=event.template
             )
         case ev.MessageFailed():
-            return frames.FailureEntry(
+            return drawn.FailureEntry(
                 at=event.at,
                 who=SYSTEM,
                 message=event.message,
@@ -75,15 +74,15 @@ def _word(event: ev.Event) -> frames.TimelineEntry | None:
                 code=event.code,
             )
         case ev.NoteAdded():
-            return frames.NoteEntry(at=event.at, who=who(event.by, AssigneeKind.AGENT), text=event.text)
+            return drawn.NoteEntry(at=event.at, who=who(event.by, AssigneeKind.AGENT), text=event.text)
     return None
 
 
-def _call(event: ev.Event) -> frames.TimelineEntry | None:
+def _call(event: ev.Event) -> drawn.TimelineEntry | None:
     match event:
         case ev.LegOpened():
             leg = event.leg
-            return frames.LegEntry(
+            return drawn.LegEntry(
                 at=event.at,
                 who=_party(leg.party),
                 leg=leg.id,
@@ -92,34 +91,34 @@ def _call(event: ev.Event) -> frames.TimelineEntry | None:
                 medium=leg.medium.value,
             )
         case ev.LegAway():
-            return frames.LegEntry(at=event.at, who=CITIZEN, leg=event.leg, what="away")
+            return drawn.LegEntry(at=event.at, who=CITIZEN, leg=event.leg, what="away")
         case ev.LegBack():
-            return frames.LegEntry(at=event.at, who=CITIZEN, leg=event.leg, what="back")
+            return drawn.LegEntry(at=event.at, who=CITIZEN, leg=event.leg, what="back")
         case ev.LegClosed():
-            return frames.LegEntry(at=event.at, who=SYSTEM, leg=event.leg, what="closed", reason=event.reason.value)
+            return drawn.LegEntry(at=event.at, who=SYSTEM, leg=event.leg, what="closed", reason=event.reason.value)
         case ev.LegHeld():
             what: Literal["held", "unheld"] = "held" if event.held else "unheld"
-            return frames.LegEntry(at=event.at, who=SYSTEM, leg=event.leg, what=what)
+            return drawn.LegEntry(at=event.at, who=SYSTEM, leg=event.leg, what=what)
         case ev.LegMuted():
             heard: Literal["muted", "unmuted"] = "muted" if event.muted else "unmuted"
-            return frames.LegEntry(at=event.at, who=SYSTEM, leg=event.leg, what=heard)
+            return drawn.LegEntry(at=event.at, who=SYSTEM, leg=event.leg, what=heard)
         case ev.LegsJoined():
-            return frames.LegEntry(at=event.at, who=SYSTEM, leg=event.assignee_leg, what="joined")
+            return drawn.LegEntry(at=event.at, who=SYSTEM, leg=event.assignee_leg, what="joined")
         case ev.DigitPressed():
-            return frames.EventEntry(at=event.at, who=CITIZEN, what="digit", detail=event.digit)
+            return drawn.EventEntry(at=event.at, who=CITIZEN, what="digit", detail=event.digit)
         case ev.DigitsRequested():
-            return frames.EventEntry(at=event.at, who=_agent(event.by), what="digits_sent", detail=event.digits)
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="digits_sent", detail=event.digits)
         case ev.PlaceAnnounced():
-            return frames.EventEntry(at=event.at, who=SYSTEM, what="place", detail=str(event.position))
+            return drawn.EventEntry(at=event.at, who=SYSTEM, what="place", detail=str(event.position))
     return None
 
 
-def _recording(event: ev.Event) -> frames.TimelineEntry | None:
+def _recording(event: ev.Event) -> drawn.TimelineEntry | None:
     match event:
         case ev.RecordingStarted():
-            return frames.RecordingEntry(at=event.at, who=SYSTEM, recording=event.recording, what="started")
+            return drawn.RecordingEntry(at=event.at, who=SYSTEM, recording=event.recording, what="started")
         case ev.RecordingFinished():
-            return frames.RecordingEntry(
+            return drawn.RecordingEntry(
                 at=event.at,
                 who=SYSTEM,
                 recording=event.recording,
@@ -128,7 +127,7 @@ def _recording(event: ev.Event) -> frames.TimelineEntry | None:
                 whole=event.whole,
             )
         case ev.RecordingMarked():
-            return frames.RecordingEntry(
+            return drawn.RecordingEntry(
                 at=event.at,
                 who=SYSTEM,
                 recording=event.recording,
@@ -139,60 +138,63 @@ def _recording(event: ev.Event) -> frames.TimelineEntry | None:
     return None
 
 
-def _offer(event: ev.Event) -> frames.TimelineEntry | None:
+def _offer(event: ev.Event) -> drawn.TimelineEntry | None:
     match event:
         case ev.OfferMade():
-            return frames.OfferEntry(
+            return drawn.OfferEntry(
                 at=event.at, who=who(event.assignee, event.kind), token=event.token, what="made", why=event.why
             )
         case ev.OfferAccepted():
-            return frames.OfferEntry(
+            return drawn.OfferEntry(
                 at=event.at, who=who(event.assignee, event.kind), token=event.token, what="accepted"
             )
         case ev.OfferDeclined():
-            return frames.OfferEntry(
+            return drawn.OfferEntry(
                 at=event.at, who=_agent(event.assignee), token=event.token, what="declined", reason=event.reason
             )
         case ev.OfferExpired():
-            return frames.OfferEntry(at=event.at, who=_agent(event.assignee), token=event.token, what="expired")
+            return drawn.OfferEntry(at=event.at, who=_agent(event.assignee), token=event.token, what="expired")
         case ev.OfferRescinded():
-            return frames.OfferEntry(
+            return drawn.OfferEntry(
                 at=event.at, who=_agent(event.assignee), token=event.token, what="rescinded", reason=event.reason
             )
         case ev.OfferCancelled():
-            return frames.OfferEntry(at=event.at, who=_agent(event.assignee), token=event.token, what="cancelled")
+            return drawn.OfferEntry(at=event.at, who=_agent(event.assignee), token=event.token, what="cancelled")
     return None
 
 
-def _act(event: ev.Event) -> frames.TimelineEntry | None:
+def _act(event: ev.Event) -> drawn.TimelineEntry | None:
     match event:
         case ev.SessionOpened():
-            return frames.EventEntry(at=event.at, who=CITIZEN, what="opened", detail=event.number)
+            return drawn.EventEntry(at=event.at, who=CITIZEN, what="opened", detail=event.number)
         case ev.HumanRequested():
-            return frames.EventEntry(at=event.at, who=CITIZEN, what="human_requested")
+            return drawn.EventEntry(at=event.at, who=CITIZEN, what="human_requested")
         case ev.SessionParked():
-            return frames.EventEntry(at=event.at, who=_agent(event.by), what="parked")
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="parked")
         case ev.SessionResumed():
-            return frames.EventEntry(at=event.at, who=_agent(event.by), what="resumed")
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="resumed")
+        case ev.SessionTransferred():
+            queue = event.demand.queue if event.demand else ""
+            return drawn.TransferEntry(at=event.at, who=_agent(event.by), to=event.to or "", queue=queue, why=event.why)
         case ev.ContactFinished():
-            return frames.EventEntry(at=event.at, who=_agent(event.by), what="finished")
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="finished")
         case ev.WrapFinished():
-            return frames.WrapEntry(at=event.at, who=_agent(event.by), subject=event.kind, note=event.note)
+            return drawn.WrapEntry(at=event.at, who=_agent(event.by), subject=event.kind, note=event.note)
         case ev.RatingGiven():
-            return frames.RatingEntry(at=event.at, who=CITIZEN, score=event.score, comment=event.comment)
+            return drawn.RatingEntry(at=event.at, who=CITIZEN, score=event.score, comment=event.comment)
         case ev.AssigneeAway():
-            return frames.EventEntry(at=event.at, who=_agent(event.assignee), what="assignee_away")
+            return drawn.EventEntry(at=event.at, who=_agent(event.assignee), what="assignee_away")
         case ev.AssigneeBack():
-            return frames.EventEntry(at=event.at, who=_agent(event.assignee), what="assignee_back")
+            return drawn.EventEntry(at=event.at, who=_agent(event.assignee), what="assignee_back")
     return None
 
 
-def _agent(login: AssigneeId) -> frames.Who:
-    return frames.Who(kind="agent", name=login)
+def _agent(login: AssigneeId) -> drawn.Who:
+    return drawn.Who(kind="agent", name=login)
 
 
-def _party(party: Party) -> frames.Who:
-    return CITIZEN if party is Party.CITIZEN else frames.Who(kind="agent")
+def _party(party: Party) -> drawn.Who:
+    return CITIZEN if party is Party.CITIZEN else drawn.Who(kind="agent")
 
 
 def _file(event: ev.FileReceived | ev.FileSent) -> File:
@@ -220,15 +222,15 @@ def undelivered(placed: Iterable[frames.Placed]) -> list[MessageId]:
         message = _citizens_message(one.entry)
         if message is not None:
             waiting[message] = None
-        elif isinstance(one.entry, frames.ProgressEntry) and one.entry.who != CITIZEN:
+        elif isinstance(one.entry, drawn.ProgressEntry) and one.entry.who != CITIZEN:
             if one.entry.state == "read":
                 waiting.clear()
             waiting.pop(MessageId(one.entry.message), None)
     return list(waiting)
 
 
-def _citizens_message(entry: frames.TimelineEntry) -> MessageId | None:
-    if isinstance(entry, frames.TextEntry | frames.FileEntry) and entry.who == CITIZEN:
+def _citizens_message(entry: drawn.TimelineEntry) -> MessageId | None:
+    if isinstance(entry, drawn.TextEntry | drawn.FileEntry) and entry.who == CITIZEN:
         return MessageId(entry.message)
     return None
 

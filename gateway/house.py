@@ -38,6 +38,7 @@ from gateway.access import Access
 from gateway.bulletin import Bulletin
 from gateway.certificate import Certificate
 from gateway.desk import Desks
+from gateway.destinations import Destinations
 from gateway.doors import open_doors
 from gateway.feed import Feed, Follower
 from gateway.inbox import StoreInbox
@@ -67,7 +68,7 @@ from realtime.socket import Sockets
 from recordings.store import RecordingStore
 from session.errors import YihaoError
 from session.events import RecordingFinished
-from session.ids import LegId, NodeId, RecordingId, SessionId
+from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
 from session.ports import Contact, Entry, SessionGone, StoreUnavailable
 from session.state import AssigneeKind, Medium
 from storage.archiver import Archiver
@@ -407,6 +408,10 @@ class _Builder:
     async def _timeline(self, session: SessionId) -> list[Entry]:
         return await read_timeline(self._store.log, self._history, session)
 
+    async def _destinations(self, agent: AssigneeId) -> dict[str, object]:
+        names = {one.login: one.name for one in await self._roster.agents()}
+        return await Destinations(self._store.queue).listed(agent, names)
+
     async def _tell_mended(self) -> None:
         """Recordings that a crash cut short are whole again as far as they went: their sessions are told."""
         for one in self._recordings.mended:
@@ -436,6 +441,7 @@ class _Builder:
             recordings=self._recordings,
             files=self._files,
             timeline=self._timeline,
+            destinations=self._destinations,
             history=self._history,
             metrics=self._metrics,
             measure=measures.look,

@@ -127,4 +127,5 @@ def _enqueue(change: Enqueue, commit: Commit) -> Mapping[str, Any]:
         "accrued": milliseconds(change.accrued_s),
         "priority": change.demand.priority,
         "prefer": change.prefer or "",
+        "refused": change.refused or "",
     }

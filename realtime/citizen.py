@@ -51,6 +51,8 @@ class Standing:
     phase: Phase
     assignee: Assignee | None
     may_rate: bool
+    transferred: bool = False
+    """It waits because it was handed on to somebody else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ class SessionState(Durable):
     phase: Phase
     assignee: Assignee | None
     may_rate: bool
+    transferred: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,7 @@ EVENTS: Mapping[str, type[ev.Event]] = {
     "recording.finished": ev.RecordingFinished,
     "session.parked": ev.SessionParked,
     "session.resumed": ev.SessionResumed,
+    "session.transferred": ev.SessionTransferred,
     "contact.finished": ev.ContactFinished,
     "wrap.finished": ev.WrapFinished,
     "note.added": ev.NoteAdded,

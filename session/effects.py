@@ -23,6 +23,8 @@ class Enqueue:
     medium: Medium
     accrued_s: float
     prefer: AssigneeId | None = None
+    refused: AssigneeId | None = None
+    """Who has just handed it on: as good as a decline (law 13)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -344,6 +344,17 @@ class SessionResumed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionTransferred(Event):
+    """The assignee handed it on (转接), to `to` first where somebody is named; `why` is for who takes it."""
+
+    by: AssigneeId
+    to: AssigneeId | None = None
+    demand: Demand | None = None
+    """What it asks of the queue from now on; None for what it asked before."""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContactFinished(Event):
     """The assignee ended the contact; what follows is wrap-up."""
 

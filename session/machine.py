@@ -44,6 +44,7 @@ from session.state import (
 )
 from session.step import Rule, Step
 from session.timers import ANNOUNCE, ASSIGNEE, CALLBACK, IDLE, MEDIA, PARK, WRAP, grace
+from session.transfer import transferred
 from session.waiting import back_in_line, comfort, keep_place, stand, stop_ringing, stop_waiting, wait
 
 DEFAULT_RULES = Rules()
@@ -478,6 +479,7 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.ACTIVE, ev.MuteRequested): Cell(handling.mute, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.DigitsRequested): Cell(handling.press, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.SessionParked): Cell(_parked, (Phase.PARKED, Phase.ACTIVE)),
+    (Phase.ACTIVE, ev.SessionTransferred): Cell(transferred, (Phase.QUEUED, Phase.ACTIVE)),
     (Phase.ACTIVE, ev.ContactFinished): Cell(_finished, (Phase.WRAPPING, Phase.ACTIVE)),
     (Phase.ACTIVE, ev.AssigneeAway): Cell(_assignee_away, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.AssigneeBack): Cell(_assignee_back, (Phase.ACTIVE,)),

@@ -34,6 +34,7 @@ class Transcript:
         "_address",
         "_answered",
         "_badge",
+        "_handed_on",
         "_rated",
         "_standing",
         "_versions",
@@ -59,8 +60,8 @@ class Transcript:
             self.messages.update(earlier.messages)
         self._versions: dict[str, int] = {}
         self._badge = badge
-        self._rated = self._answered = False
-        self._standing = standing(None, badge, rated=False, answered=False)
+        self._rated = self._answered = self._handed_on = False
+        self._standing = standing(None, badge, rated=False, answered=False, handed_on=False)
 
     @property
     def standing(self) -> Standing:
@@ -113,6 +114,8 @@ class Transcript:
             self.session = begin(session, event)
         self._answered = self._answered or isinstance(event, ev.OfferAccepted)
         self._rated = self._rated or isinstance(event, ev.RatingGiven)
+        if isinstance(event, ev.SessionTransferred | ev.OfferAccepted):
+            self._handed_on = isinstance(event, ev.SessionTransferred)
         if (self.session.phase, type(event)) not in TABLE:
             return isinstance(event, ev.RatingGiven)
         self.session, _ = advance(self.session, event)
@@ -122,7 +125,7 @@ class Transcript:
         session = self.session
         legs = session.live_legs(Party.CITIZEN) if session is not None else ()
         self.leg = next((leg for leg in reversed(legs) if leg.address == self._address), None)
-        now = standing(session, self._badge, rated=self._rated, answered=self._answered)
+        now = standing(session, self._badge, rated=self._rated, answered=self._answered, handed_on=self._handed_on)
         if now == self._standing:
             return []
         self._standing = now

@@ -33,7 +33,7 @@ PHASES: dict[SessionPhase, Phase] = {
 _RANKS: dict[MessageState, int] = {"sent": 0, "delivered": 1, "read": 2}
 
 
-def standing(session: Session | None, badge: Badge, *, rated: bool, answered: bool) -> StandingView:
+def standing(session: Session | None, badge: Badge, *, rated: bool, answered: bool, handed_on: bool) -> StandingView:
     """Where the matter stands. It may be rated once it has ended, where somebody had answered."""
     if session is None:
         return StandingView(phase="new", assignee=None, may_rate=False)
@@ -42,12 +42,17 @@ def standing(session: Session | None, badge: Badge, *, rated: bool, answered: bo
     if session.assignee is not None and session.assignee_kind is not None and phase in ("with_bot", "talking"):
         kind = session.assignee_kind
         assignee = Assignee(badge(session.assignee), "bot" if kind is AssigneeKind.BOT else "agent")
-    return StandingView(phase=phase, assignee=assignee, may_rate=phase == "ended" and answered and not rated)
+    return StandingView(
+        phase=phase,
+        assignee=assignee,
+        may_rate=phase == "ended" and answered and not rated,
+        transferred=phase == "waiting" and handed_on,
+    )
 
 
 def state_frame(now: StandingView) -> SessionState:
     """The frame that says so."""
-    return SessionState(phase=now.phase, assignee=now.assignee, may_rate=now.may_rate)
+    return SessionState(phase=now.phase, assignee=now.assignee, may_rate=now.may_rate, transferred=now.transferred)
 
 
 def message_of(event: ev.Event, badge: Badge) -> Message | None:

@@ -41,6 +41,9 @@ end
 local APPLY = {
   enqueue = function(session, want)
     offer.cancel(session)
+    if want.refused ~= '' then
+      offer.refused(session, want.refused)
+    end
     line.join(session, want)
     matter.index(session)
   end,

@@ -126,22 +126,29 @@ local function take_back(session, outcome, reason)
   return who
 end
 
-function offer.decline(session, reason)
+-- Whoever refused a session is not asked again while another is free (law 13).
+function offer.refused(session, who)
   local key = journal.session_key(session)
-  local s = fields(key, 'offer', 'declined')
   local declined = {}
-  for _, who in ipairs(declined_by(s.declined)) do
-    if who ~= s.offer then
-      declined[#declined + 1] = who
+  for _, other in ipairs(declined_by(redis.call('HGET', key, 'declined'))) do
+    if other ~= who then
+      declined[#declined + 1] = other
     end
   end
-  declined[#declined + 1] = s.offer
+  declined[#declined + 1] = who
   if #declined > SETTINGS.declined_kept then
     table.remove(declined, 1)
   end
-  redis.call('HSET', key, 'declined', cmsgpack.pack(declined), 'decliner', s.offer)
-  redis.call('HSET', assignee.key(s.offer), 'paused', 1)
-  redis.call('ZADD', P .. 'pauses', NOW + SETTINGS.pause, s.offer)
+  redis.call('HSET', key, 'declined', cmsgpack.pack(declined))
+end
+
+function offer.decline(session, reason)
+  local key = journal.session_key(session)
+  local who = redis.call('HGET', key, 'offer')
+  offer.refused(session, who)
+  redis.call('HSET', key, 'decliner', who)
+  redis.call('HSET', assignee.key(who), 'paused', 1)
+  redis.call('ZADD', P .. 'pauses', NOW + SETTINGS.pause, who)
   take_back(session, 'declined', reason)
 end
 

@@ -111,6 +111,8 @@ class MemoryMailboxes:
     def _enqueue(self, kept: Kept, change: Enqueue, commit: Commit) -> None:
         world = self._world
         world.take_back(kept, "cancelled")
+        if change.refused is not None:
+            world.refused(kept, change.refused)
         began = commit.session.waiting_since
         since = min(world.now if began is None else policy.milliseconds(began), world.now)
         demand = Class.of(change.demand, change.medium)

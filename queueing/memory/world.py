@@ -297,11 +297,15 @@ class World:
         self.workers[kept.offer].silent = True
         self.take_back(kept, "expired")
 
+    def refused(self, kept: Kept, who: AssigneeId) -> None:
+        """They are not asked again while another is free (law 13)."""
+        kept.declined = [*(one for one in kept.declined if one != who), who][-self.settings.declined_kept :]
+
     def decline(self, kept: Kept, reason: str) -> None:
         """Who said no is remembered, and left alone for a while."""
         who = kept.offer
         assert who is not None  # noqa: S101 - it is pending
-        kept.declined = [*(one for one in kept.declined if one != who), who][-self.settings.declined_kept :]
+        self.refused(kept, who)
         kept.decliner = who
         self.workers[who].paused_until = self.now + policy.milliseconds(self.settings.decline_pause_s)
         self.take_back(kept, "declined", reason)

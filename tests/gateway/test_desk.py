@@ -1,6 +1,7 @@
 """The desk of an agent, through the real house and a real socket: what they see, and what their commands do."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -424,3 +425,34 @@ async def test_a_desk_that_is_loaded_anew_is_shown_the_offer_that_its_coming_mak
         async with town.desk(agent) as page:
             await page.open()
             await page.accept(await page.offer())
+
+
+async def test_a_contact_is_handed_on_with_its_wait(desk: Desk, citizen: Citizen, eventually: Eventually) -> None:
+    first, visitor = await desk("8001"), await citizen()
+    session = await _talking(first, visitor)
+    second = await desk("8002")
+    listed = json.loads(await first.get("/api/desk/destinations"))
+    assert [(one["login"], one["may"]) for one in listed["agents"]][:1] == [("8002", True)]
+    assert "general" in [one["queue"] for one in listed["queues"]]
+    for wrong, code in (
+        ({"to": "8002"}, "why_needed"),
+        ({"to": "8002", "queue": "general", "why": "查供热"}, "one_destination"),
+        ({"to": "8001", "why": "查供热"}, "unknown_agent"),
+        ({"to": "nobody", "why": "查供热"}, "unknown_agent"),
+        ({"queue": "bots", "why": "查供热"}, "unknown_queue"),
+    ):
+        with pytest.raises(Refused, match=code):
+            await first.command("contact.transfer", session=session, **wrong)
+    with pytest.raises(Refused, match="not_yours"):
+        await second.command("contact.transfer", session=session, to="8001", why="要过来")
+
+    await first.command("contact.transfer", session=session, to="8002", why="查供热")
+    await first.saw("contact.gone", session=session)
+    offer = await second.offer()
+    assert (offer["session"], offer["token"]) == (session, 2)
+    await eventually(lambda: visitor.state["phase"] == "waiting" and visitor.state["transferred"])
+    await second.accept(offer)
+    await eventually(lambda: visitor.state["phase"] == "talking" and not visitor.state["transferred"])
+    (handed,) = await eventually(lambda: _timeline(second, session, "transfer"))
+    assert (handed["who"]["name"], handed["to"], handed["why"]) == ("8001", "8002", "查供热")
+    assert "查供热" not in str(visitor.frames), "the why is for colleagues"

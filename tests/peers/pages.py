@@ -270,10 +270,15 @@ class CitizenPage(Page):
     @property
     def phase(self) -> str:
         """Where the matter stands, as the page was told last."""
+        return str(self.state.get("phase", ""))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that the page was told last of where the matter stands."""
         for frame in reversed(self.frames):
             if frame["t"] in {"snapshot", "session.state"}:
-                return str(frame["state"]["phase"] if frame["t"] == "snapshot" else frame["phase"])
-        return ""
+                return dict(frame["state"] if frame["t"] == "snapshot" else frame)
+        return {}
 
 
 class DeskPage(Page):

@@ -6,6 +6,7 @@ Law 6 is asked only when all is settled (`nobody_waits_in_vain`); the others aft
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 
 from queueing import policy
 from queueing.contract import Presence
@@ -13,7 +14,7 @@ from queueing.policy import Class
 from queueing.settings import QueueSettings
 from session import events as ev
 from session.ids import SessionId
-from session.machine import replay
+from session.machine import advance, begin, replay
 from session.state import AssigneeKind, Demand, Medium, Phase, Session
 from tests.queueing.house import Sight
 
@@ -60,7 +61,7 @@ def offers(sight: Sight, settings: QueueSettings) -> None:
     for name, log in sight.logs.items():
         pending: ev.OfferMade | None = None
         last_token, accepted, declined = 0, Counter[int](), list[str]()
-        for _, event in log:
+        for before, event in _stood(name, log):
             match event:
                 case ev.OfferMade():
                     assert pending is None, f"law 2: {name} is offered twice"
@@ -76,11 +77,29 @@ def offers(sight: Sight, settings: QueueSettings) -> None:
                     declined.clear()
                 case ev.OfferDeclined():
                     declined.append(event.assignee)
+                case ev.SessionTransferred() if _hands_on(before, event):
+                    declined.append(event.by)
             if isinstance(event, ENDS):
                 assert pending is not None, f"law 2: {name} ends an offer that is none"
                 assert pending.token == event.token, f"law 2: {name} ends another offer"
                 pending = None
         assert max(accepted.values(), default=0) <= 1, f"law 3: {name} is answered twice"
+
+
+def _stood(name: str, log: list[tuple[int, ev.Event]]) -> Iterator[tuple[Session | None, ev.Event]]:
+    """Each event, and the session as it stood before."""
+    session: Session | None = None
+    for _, event in log:
+        yield session, event
+        if session is None:
+            assert isinstance(event, ev.SessionOpened)
+            session = begin(SessionId(name), event)
+        session, _ = advance(session, event)
+
+
+def _hands_on(session: Session | None, event: ev.SessionTransferred) -> bool:
+    has_it = session is not None and session.phase is Phase.ACTIVE and session.assignee == event.by
+    return has_it and event.to != event.by
 
 
 def _decline_memory(name: str, made: ev.OfferMade, declined: list[str]) -> None:

@@ -66,8 +66,8 @@ MUTANTS = (
     ),
     Mutant(
         "a decline stamps the place anew",
-        "  redis.call('HSET', key, 'declined', cmsgpack.pack(declined), 'decliner', s.offer)",
-        "  redis.call('HSET', key, 'declined', cmsgpack.pack(declined), 'decliner', s.offer, 'key', NOW)"
+        "  redis.call('HSET', key, 'decliner', who)",
+        "  redis.call('HSET', key, 'decliner', who, 'key', NOW)"
         " redis.call('ZADD', P .. 'line:' .. redis.call('HGET', key, 'queue'), NOW, session)",
         found_by="test_a_requeued_session_keeps_its_place",
     ),
@@ -83,14 +83,40 @@ MUTANTS = (
     ),
     Mutant(
         "a decline is forgotten",
-        "  declined[#declined + 1] = s.offer\n",
+        "  declined[#declined + 1] = who\n",
         "",
         found_by="test_a_decline_is_remembered_while_another_is_free",
     ),
     Mutant(
         "who declined is not left alone",
-        "redis.call('HSET', assignee.key(s.offer), 'paused', 1)",
-        "redis.call('HSET', assignee.key(s.offer), 'paused_', 1)",
+        "redis.call('HSET', assignee.key(who), 'paused', 1)",
+        "redis.call('HSET', assignee.key(who), 'paused_', 1)",
+    ),
+    Mutant(
+        "who handed a session on is asked for it again",
+        "if want.refused ~= '' then",
+        "if false then",
+        found_by="test_who_handed_a_session_on_is_not_asked_again_while_another_is_free",
+    ),
+    Mutant(
+        "whoever says to be a citizen has their session",
+        "vouched == '1' and kin.of(citizen) or { citizen }",
+        "kin.of(citizen)",
+    ),
+    Mutant(
+        "a citizen is known by one address only",
+        "vouched == '1' and kin.of(citizen) or { citizen }",
+        "{ citizen }",
+    ),
+    Mutant(
+        "a word is another one by another address",
+        "if first ~= '' and not known_of(addresses, word) then",
+        "if first ~= '' and not journal.known(citizen, word) then",
+    ),
+    Mutant(
+        "who was overtaken still relates",
+        "if (redis.call('GET', P .. 'kin_known') or '0') ~= since then",
+        "if false then",
     ),
     Mutant(
         "offers are made over the citizen's unread act",

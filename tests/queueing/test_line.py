@@ -7,7 +7,7 @@ from queueing.errors import TooLarge, UnfitName, UnknownAssignee
 from session import events as ev
 from session.ids import AssigneeId, LegId, MessageId, NodeId, SessionId
 from session.ports import Verdict
-from session.state import AssigneeKind, LegEnd, Phase, Skill
+from session.state import AssigneeKind, Demand, LegEnd, Phase, Skill
 from tests.queueing.house import CHAT, MESSAGE, VOICE, House, agent
 
 S1, S2 = SessionId("S1"), SessionId("S2")
@@ -75,6 +75,41 @@ async def test_nobody_answers_in_time(house: House) -> None:
     assert await routing(house, "a1") is Routing.NOT_RESPONDING, "a page reloaded by itself is no act of theirs"
     await house.store.queue.present(who, Presence.READY)
     assert await routing(house, "a1") is Routing.READY
+
+
+async def handed_on(house: House, to: AssigneeId | None = None, demand: Demand | None = None) -> None:
+    """a1, who has idled longest and has S1, hands it on."""
+    await house.staff(agent("a1"))
+    await house.clock.pass_s(30)
+    await house.waiting("S1")
+    await house.clock.pass_s(10)
+    await house.talking("S1", "a1")
+    for who in ("a2", "a3"):
+        await house.staff(agent(who, queues=("q", "r")))
+        await house.clock.pass_s(1)
+    await house.post("S1", ev.SessionTransferred(by=AssigneeId("a1"), to=to, demand=demand))
+    await house.absorb("S1")
+    await house.store.queue.match()
+
+
+async def test_who_a_session_is_handed_to_is_asked_first(house: House) -> None:
+    await handed_on(house, to=AssigneeId("a3"))
+    assert await house.offered("S1") == ("a3", 2)
+    assert await house.store.queue.decline(S1, AssigneeId("a3"), 2, "desk")
+    await house.store.queue.match()
+    assert await house.offered("S1") == ("a2", 3), "back in line, and not to who handed it on"
+
+
+async def test_who_handed_a_session_on_is_not_asked_again_while_another_is_free(house: House) -> None:
+    await handed_on(house)
+    assert await house.offered("S1") == ("a2", 2), "though a1 has idled longer"
+
+
+async def test_a_session_that_is_handed_on_keeps_its_wait(house: House) -> None:
+    await handed_on(house, demand=Demand("r"))
+    assert await house.offered("S1") == ("a2", 2)
+    view = {one.queue: one for one in await house.store.queue.queues()}["r"]
+    assert (view.waiting, round(view.longest_wait_s)) == (1, 10)
 
 
 async def test_a_decline_is_remembered_while_another_is_free(house: House) -> None:

@@ -13,7 +13,7 @@ from queueing.store import RedisStore
 from session import events as ev
 from session.errors import YihaoError
 from session.ids import AssigneeId, LegId, MessageId, NodeId, SessionId
-from session.state import AssigneeKind, LegEnd, Medium, Party, Phase, Skill
+from session.state import AssigneeKind, Demand, LegEnd, Medium, Party, Phase, Skill
 from tests.queueing import laws
 from tests.queueing.house import CHAT, PREFIX, Clock, House, Sight, agent, memory_store, redis_store
 
@@ -119,6 +119,8 @@ class Twins:
             ev.HumanRequested(),
             ev.SessionParked(by=by),
             ev.SessionResumed(by=by),
+            ev.SessionTransferred(by=by, to=(None, AssigneeId("a2"), AssigneeId("a3"))[pick(3)]),
+            ev.SessionTransferred(by=by, demand=Demand("r")),
             ev.ContactFinished(by=by),
             ev.WrapFinished(by=by),
             ev.AssigneeAway(assignee=by),

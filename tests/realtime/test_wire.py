@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime import citizen, desk
+from realtime import citizen, desk, timeline
 from realtime.errors import BadField, FrameRefused
 from realtime.messages import LONGEST_TEXT
 from realtime.settings import CITIZEN
@@ -97,7 +97,7 @@ def test_a_durable_frame_is_written_with_its_number() -> None:
 
 
 def test_an_entry_of_a_union_says_its_kind() -> None:
-    entry = desk.TextEntry(at=1.0, who=desk.Who(kind="citizen"), message="m", text="hi")
+    entry = timeline.TextEntry(at=1.0, who=timeline.Who(kind="citizen"), message="m", text="hi")
     frame = desk.ContactTimeline(session="s", version=4, entry=entry)
     assert json.loads(encode(frame))["entry"] == {
         "kind": "text",

@@ -68,6 +68,23 @@ export async function ticket(): Promise<string | null> {
   }
 }
 
+/** A colleague, or a line, that a contact may be handed on to. */
+export interface Destinations {
+  readonly agents: readonly {
+    readonly login: string;
+    readonly name: string;
+    readonly routing: Desk.PresenceSelf["routing"];
+    readonly queues: readonly string[];
+    /** Somebody is there who could be asked. */
+    readonly may: boolean;
+  }[];
+  readonly queues: readonly Desk.Line[];
+}
+
+export async function destinations(): Promise<Destinations> {
+  return (await ask("/api/desk/destinations")) as Destinations;
+}
+
 export async function upload(file: File): Promise<Uploaded> {
   const answer = await ask("/api/desk/files", {
     method: "POST",

@@ -95,6 +95,7 @@ export namespace Citizen {
     phase: "new" | "waiting" | "with_bot" | "talking" | "parked" | "ended";
     assignee: Assignee | null;
     may_rate: boolean;
+    transferred: boolean;
   }
 
   /** A file of the conversation, fetched from `/api/webchat/files/{id}`. */
@@ -131,6 +132,7 @@ export namespace Citizen {
     phase: "new" | "waiting" | "with_bot" | "talking" | "parked" | "ended";
     assignee: Assignee | null;
     may_rate: boolean;
+    transferred: boolean;
   }
 
   /** A message; the citizen's own comes too, since other windows of theirs show it. Its id is its command's. */
@@ -422,6 +424,16 @@ export namespace Desk {
     note: string;
   }
 
+  /** The contact was handed on: to an agent, to a line, or to the same line again. `why` is for who takes it. */
+  export interface TransferEntry {
+    kind: "transfer";
+    at: number;
+    who: Who;
+    to: string;
+    queue: string;
+    why: string;
+  }
+
   /** Anything else, by name; `detail` is a digit, a place in line, or a timer's name. */
   export interface EventEntry {
     kind: "event";
@@ -434,7 +446,7 @@ export namespace Desk {
   /** An entry at its place in the session's timeline. */
   export interface Placed {
     version: number;
-    entry: TextEntry | FileEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | EventEntry;
+    entry: TextEntry | FileEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | EventEntry;
   }
 
   /** A session that this agent has, with all that has happened in it. */
@@ -517,7 +529,7 @@ export namespace Desk {
     seq: number;
     session: string;
     version: number;
-    entry: TextEntry | FileEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | EventEntry;
+    entry: TextEntry | FileEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | EventEntry;
   }
 
   /** The contact is no longer this agent's. */
@@ -657,6 +669,17 @@ export namespace Desk {
     session: string;
   }
 
+  /** Hand the contact on, with its wait: to the agent `to`, who is asked first, or to a line. `why` is for them. Refused as why_needed, one_destination, unknown_agent, agent_away, unknown_queue. */
+  export interface ContactTransfer {
+    t: "contact.transfer";
+    id: string;
+    cseq: number;
+    session: string;
+    to?: string;
+    queue?: string;
+    why?: string;
+  }
+
   /** Let the citizen of a call wait with music, or talk on. */
   export interface CallHold {
     t: "call.hold";
@@ -725,6 +748,7 @@ export namespace Desk {
     | ContactFinish
     | ContactPark
     | ContactResume
+    | ContactTransfer
     | CallHold
     | CallMute
     | CallDigits
@@ -742,6 +766,7 @@ export namespace Desk {
     | ContactFinish
     | ContactPark
     | ContactResume
+    | ContactTransfer
     | CallHold
     | CallMute
     | CallDigits

@@ -41,7 +41,7 @@ const RELOADED = "yihao.reloaded";
 const START: View = {
   link: "connecting",
   known: false,
-  state: { phase: "new", assignee: null, may_rate: false },
+  state: { phase: "new", assignee: null, may_rate: false, transferred: false },
   bubbles: [],
   place: null,
   typing: null,
@@ -191,7 +191,7 @@ export class Conversation {
     const isNew = this.view.state.phase === "ended" && state.phase !== "ended";
     this.change({
       known: true,
-      state: { phase: state.phase, assignee: state.assignee, may_rate: state.may_rate },
+      state: { phase: state.phase, assignee: state.assignee, may_rate: state.may_rate, transferred: state.transferred },
       place: state.phase === "waiting" || state.phase === "with_bot" ? this.view.place : null,
       typing: null,
       humanAsked: state.phase === "with_bot" && this.view.humanAsked,

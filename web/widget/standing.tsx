@@ -22,7 +22,9 @@ export function Standing({ view, say, conversation }: Props) {
         <span class="lamp" aria-hidden="true" />
         <span class="standing-words">
           <strong>
-            {assignee && phase === "talking" ? say("phase_talking", { name: called(assignee.name, say) }) : say(`phase_${phase}`)}
+            {assignee && phase === "talking"
+              ? say("phase_talking", { name: called(assignee.name, say) })
+              : say(view.state.transferred ? "phase_handed_on" : `phase_${phase}`)}
           </strong>
           {assignee && isOpen && <span class={`tag tag-${assignee.kind}`}>{say(assignee.kind)}</span>}
           {phase === "waiting" && <Place view={view} say={say} />}

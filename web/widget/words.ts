@@ -58,6 +58,7 @@ const zh = {
 
   phase_new: "在线受理",
   phase_waiting: "正在为您转接人工",
+  phase_handed_on: "正在把您转给其他同事，您已等待的时间仍然算数，请稍候",
   phase_with_bot: "智能助手为您服务",
   phase_talking: "{name} 为您服务",
   phase_parked: "您的诉求正在处理，有消息会回复您",
@@ -156,6 +157,7 @@ const en: Record<Word, string> = {
 
   phase_new: "Write to us",
   phase_waiting: "Connecting you to a person",
+  phase_handed_on: "You are being passed to a colleague; the time you have waited still counts",
   phase_with_bot: "The assistant is with you",
   phase_talking: "{name} is with you",
   phase_parked: "We are working on your matter and will write back",

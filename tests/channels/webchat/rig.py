@@ -225,7 +225,7 @@ def standing(page: Client) -> dict[str, Any]:
     """The state that the page shows."""
     for frame in reversed(page.durable):
         if frame["t"] == "session.state":
-            return {name: frame[name] for name in ("phase", "assignee", "may_rate")}
+            return {name: frame[name] for name in ("phase", "assignee", "may_rate", "transferred")}
         if frame["t"] == "snapshot":
             state: dict[str, Any] = frame["state"]
             return state

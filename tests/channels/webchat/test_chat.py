@@ -46,7 +46,7 @@ async def test_the_first_word_opens_the_session_in_one_commit(
     world: World, here: ServingNode, eventually: Eventually
 ) -> None:
     async with chatting(here) as page:
-        assert standing(page) == {"phase": "new", "assignee": None, "may_rate": False}
+        assert standing(page) == {"phase": "new", "assignee": None, "may_rate": False, "transferred": False}
         first = page.send("msg.send", text="路灯坏了")
         await eventually(lambda: first in page.acked)
         await eventually(lambda: shown(page) == [("citizen", "路灯坏了")])
@@ -105,7 +105,17 @@ async def test_the_end_the_rating_and_the_next_matter(world: World, here: Servin
         await eventually(lambda: not page.outbox)
         await world.answer(FIRST)
         await world.happen(FIRST, ev.ContactFinished(by=AssigneeId("li.na")))
-        await eventually(lambda: standing(page) == {"phase": "ended", "assignee": None, "may_rate": True})
+        await eventually(
+            lambda: (
+                standing(page)
+                == {
+                    "phase": "ended",
+                    "assignee": None,
+                    "may_rate": True,
+                    "transferred": False,
+                }
+            )
+        )
         page.send("rating.give", score=4, comment="好")
         page.send("rating.give", score=1, comment="again")
         await eventually(lambda: not page.outbox and not standing(page)["may_rate"])
