@@ -45,7 +45,7 @@ class LegUnknown(ChannelError):
 def failed(channel: str, message: MessageId, reason: Failure, code: str | int = "") -> tuple[MessageFailed, str]:
     """The event of a message that will not come by a channel, and what names it once for all who may tell of it."""
     event = MessageFailed(message=message, channel=channel, reason=reason, code=str(code or ""))
-    return event, f"failed:{channel}:{message}"
+    return event, f"failed:{channel}:{message}:{reason}"
 
 
 @dataclass(frozen=True, slots=True)

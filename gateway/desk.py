@@ -13,6 +13,7 @@ from gateway.bulletin import Bulletin
 from gateway.chronicle import chronicle
 from gateway.desk_state import DeskState, Watched
 from gateway.destinations import Destinations
+from gateway.reach import Reach, moves
 from gateway.staff import Staff
 from queueing.contract import AssigneeView, Presence, Store
 from queueing.errors import UnknownAssignee
@@ -74,9 +75,10 @@ class Desks:
         staff: Staff,
         rules: Rules,
         rescind_after_s: float,
+        reach: Reach,
     ) -> None:
         self._store, self._node, self._inbox, self._files = store, node, inbox, files
-        self._staff, self._rules = staff, rules
+        self._staff, self._rules, self._reachable = staff, rules, reach
         self._destinations = Destinations(store.queue)
         self.tell_typing: Typing = _told_nobody
         """Set once: the channel that shows the citizen that the agent writes."""
@@ -90,6 +92,8 @@ class Desks:
         self._told: dict[AssigneeId, str] = {}
         """The word to all that each desk was told last."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._looking: set[tuple[AssigneeId, SessionId]] = set()
+        """Contacts of which it is being asked what can be sent."""
         self._loading: dict[AssigneeId, asyncio.Task[DeskState]] = {}
 
     # --- Peer ----------------------------------------
@@ -117,6 +121,8 @@ class Desks:
                 return await self._send_file(agent, command)
             case ContactTransfer():
                 return await self._hand_on(agent, command)
+            case frames.MessageAgain():
+                return await self._send_again(agent, command)
         event = _event_of(agent, command)
         session = SessionId(str(getattr(command, "session", "")))
         if event is None or not self._has(agent, session):
@@ -148,6 +154,8 @@ class Desks:
         if timer := self._leaving.pop(agent, None):
             timer.cancel()
         self._start(self._arrive(agent))
+        for session in self._desks[agent].watched if agent in self._desks else ():
+            self._look_at_reach(agent, session)
 
     def disconnected(self, link: Link) -> None:
         """See `Peer`: an offer is rescinded when they are not back after a moment."""
@@ -242,6 +250,7 @@ class Desks:
             self._start(self._forget_parked(desk.agent, session))
             return
         self._show(desk.agent, desk.begin(watched))
+        self._look_at_reach(desk.agent, session)
         await self._catch_up(desk, session)
 
     async def _catch_up(self, desk: DeskState, session: SessionId) -> None:
@@ -261,6 +270,8 @@ class Desks:
             await self._watch(desk, entry.session)
             return
         self._show(desk.agent, shown)
+        if moves(entry.event):
+            self._look_at_reach(desk.agent, entry.session)
         if isinstance(entry.event, SessionResumed):
             self._start(self._forget_parked(desk.agent, entry.session))
         is_here = any(link.is_connected for link in self._links.get(desk.agent, ()))
@@ -275,6 +286,24 @@ class Desks:
                 seq = link.publish(frame)
                 if word is not None:
                     self._undelivered[link].append((seq, *word))
+
+    def _look_at_reach(self, agent: AssigneeId, session: SessionId) -> None:
+        """Show what can be sent now: once for all that comes while it is being asked."""
+        if self._has(agent, session) and (agent, session) not in self._looking:
+            self._looking.add((agent, session))
+            self._start(self._mention_reach(agent, session))
+
+    async def _mention_reach(self, agent: AssigneeId, session: SessionId) -> None:
+        await asyncio.sleep(0)
+        self._looking.discard((agent, session))
+        desk = self._desks.get(agent)
+        watched = desk.watched.get(session) if desk else None
+        if watched is None:
+            return
+        with suppress(StoreUnavailable):
+            frame = await self._reachable.of(watched.session)
+            for link in self._links.get(agent, ()):
+                link.mention(frame)
 
     def _has(self, agent: AssigneeId, session: SessionId) -> bool:
         desk = self._desks.get(agent)
@@ -343,6 +372,13 @@ class Desks:
             size_bytes=kept.size_bytes,
         )
         return await self._post(agent, session, event, command)
+
+    async def _send_again(self, agent: AssigneeId, command: frames.MessageAgain) -> int | Refusal:
+        session = SessionId(command.session)
+        if not self._has(agent, session):
+            return Refusal("not_yours")
+        watched = self._desks[agent].watched[session]
+        return await self._reachable.again(agent, watched.session, watched.entries, command)
 
     async def _parked(self, agent: AssigneeId) -> list[SessionId]:
         """What the agent has set aside: nobody is charged for it, so the queue does not know."""

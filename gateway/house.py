@@ -47,8 +47,10 @@ from gateway.mailboxes import Mailboxes
 from gateway.measures import Measures
 from gateway.metrics import Metrics
 from gateway.node import Node
+from gateway.notices import Notices
 from gateway.performer import Performer
 from gateway.proxies import believing
+from gateway.reach import Reach
 from gateway.routing import Route
 from gateway.rulebook import Rulebook
 from gateway.staff import Staff
@@ -174,6 +176,7 @@ class _Builder:
         self._files = FileStore(settings.data / "files")
         self._recordings = await enter(RecordingStore(settings.recordings_folder))
         node, mailboxes, inbox = self._core()
+        self._notices = Notices(self._channels, inbox)
         await node.start()
         webchat, desks = self._sockets(inbox)
         bots = self._bots(inbox)
@@ -270,6 +273,7 @@ class _Builder:
             self._staff,
             self._settings.session,
             self._settings.agents.rescind_after_s,
+            Reach(self._channels, self._notices),
         )
         webchat = WebChatChannel(
             self._webchat_settings(),

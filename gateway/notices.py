@@ -56,9 +56,8 @@ class Notices:
         try:
             await notifies.notify(to, notice)
         except ChannelError as error:
-            if not error.retryable:
-                event, dedupe = failed(name, notice.id, error.failure, error.code)
-                await self._inbox.post(session, event, dedupe=dedupe)
+            event, dedupe = failed(name, notice.id, error.failure, error.code)
+            await self._inbox.post(session, event, dedupe=dedupe)
             raise
 
     def _notifying(self) -> Iterator[tuple[Channel, Notifies]]:

@@ -227,6 +227,39 @@ class QueueStats(Ephemeral):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ration:
+    """How many messages a leg's channel still takes before the citizen writes again, and until when."""
+
+    leg: str
+    channel: str
+    left: int
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """Another way to the citizen: a channel that brings them a notice. `citizen` is masked."""
+
+    channel: str
+    citizen: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactReach(Ephemeral):
+    """What can still be sent in a contact, where its channel sets a bound, and by which other ways."""
+
+    t: ClassVar[str] = "contact.reach"
+    session: Name
+    rations: tuple[Ration, ...]
+    ways: tuple[Way, ...]
+
+    @property
+    def key(self) -> str:
+        """One a session."""
+        return f"{self.t} {self.session}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Typing(Ephemeral):
     """Down: the citizen of a session writes; shown for 5 s. Up: the agent does; at most every 3 s."""
 
@@ -277,6 +310,16 @@ class MessageSend(Command):
     t: ClassVar[str] = "msg.send"
     session: Name
     text: Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageAgain(Command):
+    """Send a text that failed by another of the contact's ways. Refused with `unknown_message` or `no_way`."""
+
+    t: ClassVar[str] = "msg.again"
+    session: Name
+    message: Name
+    channel: Name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -380,6 +423,7 @@ DOWN = by_tag(
     DeviceState,
     Notice,
     QueueStats,
+    ContactReach,
     Typing,
 )
 UP = by_tag(
@@ -388,6 +432,7 @@ UP = by_tag(
     OfferAccept,
     OfferDecline,
     MessageSend,
+    MessageAgain,
     FileSend,
     MessageRead,
     NoteAdd,

@@ -74,8 +74,9 @@ class Intake:
                 done = await self._shared.get(key)
                 if done is not None:
                     return done.decode()
-                reply = await self._do(one, fetch)
+                # First: whoever sees the word in its session may ask at once what it allows.
                 await self._allow(one)
+                reply = await self._do(one, fetch)
                 await self._shared.put(key, reply.encode(), ttl_s=_DONE_S)
                 return reply
         finally:

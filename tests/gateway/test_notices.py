@@ -73,14 +73,12 @@ async def test_the_first_that_has_a_way_brings_it(memory: MemoryStore, eventuall
     await post.mailboxes.stop()
 
 
-async def test_what_will_not_come_says_so_and_what_may_come_later_does_not(
-    memory: MemoryStore, eventually: Eventually
-) -> None:
+async def test_what_does_not_come_says_so_now_and_for_good(memory: MemoryStore, eventually: Eventually) -> None:
     post, session, first, _, notices = await rig(memory, eventually)
     first.failure = Later("quiet hours")
     with pytest.raises(Later):
         await notices.tell(HOME, link(session))
-    assert [type(event) for event in await said(post, session)] == [NoticeSent]
+    assert [type(event) for event in await said(post, session)] == [NoticeSent, MessageFailed]
     first.failure = Never("no")
     with pytest.raises(Never):
         await notices.tell(HOME, link(session))

@@ -574,6 +574,28 @@ export namespace Desk {
     queues: ReadonlyArray<Line>;
   }
 
+  /** How many messages a leg's channel still takes before the citizen writes again, and until when. */
+  export interface Ration {
+    leg: string;
+    channel: string;
+    left: number;
+    until: number | null;
+  }
+
+  /** Another way to the citizen: a channel that brings them a notice. `citizen` is masked. */
+  export interface Way {
+    channel: string;
+    citizen: string;
+  }
+
+  /** What can still be sent in a contact, where its channel sets a bound, and by which other ways. */
+  export interface ContactReach {
+    t: "contact.reach";
+    session: string;
+    rations: ReadonlyArray<Ration>;
+    ways: ReadonlyArray<Way>;
+  }
+
   /** Down: the citizen of a session writes; shown for 5 s. Up: the agent does; at most every 3 s. */
   export interface Typing {
     t: "typing";
@@ -615,6 +637,16 @@ export namespace Desk {
     cseq: number;
     session: string;
     text: string;
+  }
+
+  /** Send a text that failed by another of the contact's ways. Refused with `unknown_message` or `no_way`. */
+  export interface MessageAgain {
+    t: "msg.again";
+    id: string;
+    cseq: number;
+    session: string;
+    message: string;
+    channel: string;
   }
 
   /** Send the citizen a file that `/api/desk/files` has taken. */
@@ -732,6 +764,7 @@ export namespace Desk {
     | DeviceState
     | Notice
     | QueueStats
+    | ContactReach
     | Typing;
 
   export type Up =
@@ -742,6 +775,7 @@ export namespace Desk {
     | OfferAccept
     | OfferDecline
     | MessageSend
+    | MessageAgain
     | FileSend
     | MessageRead
     | NoteAdd
@@ -760,6 +794,7 @@ export namespace Desk {
     | OfferAccept
     | OfferDecline
     | MessageSend
+    | MessageAgain
     | FileSend
     | MessageRead
     | NoteAdd

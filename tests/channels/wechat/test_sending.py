@@ -144,7 +144,7 @@ async def test_the_shorter_window_is_used_first(world: World, here: ServingNode,
     assert (await here.channel.allowance(leg)).left == 5
 
 
-@pytest.mark.parametrize("breaking", [":window-word:", ":done:"])
+@pytest.mark.parametrize("breaking", [":thread:", ":done:"])
 async def test_wechats_tries_do_not_refill_the_budget(world: World, here: ServingNode, breaking: str) -> None:
     message = here.wire.message(Content="停水")
     world.breaking = breaking

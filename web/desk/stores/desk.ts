@@ -33,6 +33,7 @@ export const useDesk = defineStore("desk", () => {
   const offers = ref<Desk.Offer[]>([]);
   const contacts = reactive(new Map<string, Contact>());
   const queues = ref<readonly Desk.Line[]>([]);
+  const reach = reactive(new Map<string, Desk.ContactReach>());
   const sending = reactive(new Map<string, Sending[]>());
   const typingUntil = reactive(new Map<string, number>());
   const current = ref<string | null>(null);
@@ -79,6 +80,7 @@ export const useDesk = defineStore("desk", () => {
     known.value = false;
     offers.value = [];
     contacts.clear();
+    reach.clear();
     sending.clear();
     removeEventListener("online", hurry);
     document.removeEventListener("visibilitychange", onVisible);
@@ -115,6 +117,9 @@ export const useDesk = defineStore("desk", () => {
         return;
       case "queue.stats":
         queues.value = frame.queues;
+        return;
+      case "contact.reach":
+        reach.set(frame.session, frame);
         return;
       case "typing":
         typingUntil.set(frame.session, clock.now_s + TYPING_SHOWN_S);
@@ -162,6 +167,7 @@ export const useDesk = defineStore("desk", () => {
   function dropContact(session: string): void {
     contacts.delete(session);
     sending.delete(session);
+    reach.delete(session);
     dropDrafts(session);
     if (current.value === session) current.value = list.value[0]?.session ?? null;
   }
@@ -266,7 +272,7 @@ export const useDesk = defineStore("desk", () => {
   }
 
   return {
-    ...{ link, known, presence, devices, offers, contacts, queues, sending, typingUntil, current, answering, remark },
+    ...{ link, known, presence, devices, offers, contacts, queues, reach, sending, typingUntil, current, answering, remark },
     ...{ limits, list, shown, isMissed, open, close, show, look, send, accept, decline, attach, sendAgain, mentionTyping },
     takeOver: () => client?.takeOver(),
   };

@@ -1,0 +1,104 @@
+"""What an agent may still send to a citizen, and by which other way: shown beside a contact, and done on their word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+
+from channels.contract import Channel, ChannelError, LegUnknown, Rations
+from gateway.desk_view import masked
+from gateway.notices import NobodyReaches, Notices
+from realtime import desk as frames
+from realtime.peer import Refusal
+from session.address import Address
+from session.events import (
+    Event,
+    FileReceived,
+    HumanRequested,
+    LegClosed,
+    LegOpened,
+    MessageAccepted,
+    MessageFailed,
+    NoteAdded,
+    OfferAccepted,
+    TextReceived,
+    TextSent,
+)
+from session.ids import AssigneeId, LegId, MessageId
+from session.notice import Notice, Template
+from session.ports import Entry
+from session.state import LegState, Party, Session
+
+REPLY = "reply"
+"""The notice in which an agent's own words go."""
+_MOVING = (
+    LegOpened, LegClosed, TextReceived, FileReceived, HumanRequested, NoteAdded,
+    OfferAccepted, MessageAccepted, MessageFailed,
+)  # fmt: skip
+
+
+def moves(event: Event) -> bool:
+    """Whether an event may change what can be sent: channels note a citizen's clicks and scans as notes."""
+    return isinstance(event, _MOVING)
+
+
+class Reach:
+    """Of one node; any node may ask."""
+
+    def __init__(self, channels: Mapping[str, Channel], notices: Notices) -> None:
+        self._channels, self._notices = channels, notices
+
+    async def of(self, session: Session) -> frames.ContactReach:
+        """What can be sent now. Raises `StoreUnavailable`."""
+        rations = [await self._ration(channel, leg, rationed) for channel, leg, rationed in self._rationed(session)]
+        ways = [
+            frames.Way(channel=channel, citizen=masked(address))
+            for address in _addresses(session)
+            for channel in await self._notices.ways(address, REPLY)
+        ]
+        known = tuple(ration for ration in rations if ration is not None)
+        return frames.ContactReach(session=session.id, rations=known, ways=tuple(dict.fromkeys(ways)))
+
+    async def again(
+        self, agent: AssigneeId, session: Session, entries: Sequence[Entry], command: frames.MessageAgain
+    ) -> int | Refusal:
+        """Send a text that failed by another way, in the reviewed words of `reply`. Raises `StoreUnavailable`."""
+        text = _failed_text(entries, MessageId(command.message))
+        if text is None:
+            return Refusal("unknown_message")
+        notice = Notice(
+            id=MessageId(command.id), template=Template(REPLY, {"text": text}), session=session.id, asked_for=True
+        )
+        for address in _addresses(session):
+            if command.channel in await self._notices.ways(address, REPLY):
+                with suppress(NobodyReaches, ChannelError):  # what became of it stands in the timeline
+                    await self._notices.tell(address, notice, by=agent, channel=command.channel)
+                return 0
+        return Refusal("no_way")
+
+    async def _ration(self, channel: str, leg: LegId, rationed: Rations) -> frames.Ration | None:
+        try:
+            allowance = await rationed.allowance(leg)
+        except LegUnknown:
+            return None
+        return frames.Ration(leg=leg, channel=channel, left=allowance.left, until=allowance.until)
+
+    def _rationed(self, session: Session) -> Iterator[tuple[str, LegId, Rations]]:
+        rationing: dict[str, Rations] = {one.name: one for one in self._channels.values() if isinstance(one, Rations)}
+        for leg in session.legs:
+            if leg.party is Party.CITIZEN and leg.state is not LegState.ENDED and leg.channel in rationing:
+                yield leg.channel, leg.id, rationing[leg.channel]
+
+
+def _addresses(session: Session) -> list[Address]:
+    """The citizen's, as far as the network vouches for them: what an agent writes is for nobody else's eyes."""
+    legs = [leg for leg in session.legs if leg.party is Party.CITIZEN and leg.address is not None and leg.asserted]
+    return list(dict.fromkeys(leg.address for leg in legs if leg.address is not None))
+
+
+def _failed_text(entries: Sequence[Entry], message: MessageId) -> str | None:
+    """What was written in a message that failed; None where there is none such."""
+    events = [entry.event for entry in entries]
+    if not any(isinstance(event, MessageFailed) and event.message == message for event in events):
+        return None
+    return next((event.text for event in events if isinstance(event, TextSent) and event.message == message), None)
