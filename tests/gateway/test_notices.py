@@ -78,7 +78,7 @@ async def test_what_does_not_come_says_so_now_and_for_good(memory: MemoryStore, 
     first.failure = Later("quiet hours")
     with pytest.raises(Later):
         await notices.tell(HOME, link(session))
-    assert [type(event) for event in await said(post, session)] == [NoticeSent, MessageFailed]
+    assert [type(event).__name__ for event in await said(post, session)] == ["NoticeSent", "MessageFailed"]
     first.failure = Never("no")
     with pytest.raises(Never):
         await notices.tell(HOME, link(session))
