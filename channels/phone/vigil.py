@@ -15,9 +15,9 @@ from channels.phone.call import Call
 
 @dataclass(frozen=True, slots=True)
 class Vigilance:
-    """How long to wait, in seconds."""
+    """How long to wait, in seconds. Whoever has gone without a word is let go within 40 s."""
 
-    citizen_s: float = 60.0
+    citizen_s: float = 20.0
     """Of silence, before a citizen's telephone is asked, and between two times of asking either."""
     agent_s: float = 10.0
     """Of silence where an agent's telephone had spoken: a citizen talks to nobody meanwhile."""

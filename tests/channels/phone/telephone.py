@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
+from channels.phone.errors import MalformedMessage
 from channels.phone.sip.framing import StreamFramer, frame_datagram
 from channels.phone.sip.message import Message, Request, Response
 from channels.phone.sip.reading import read
@@ -74,7 +75,14 @@ class Telephone:
 
     def take(self, message: Message) -> None:
         self.heard.append(message)
+        self.noticed()
+
+    def noticed(self) -> None:
         self._news.set()
+
+    async def refused(self, count: int = 1) -> None:
+        """So many answers of 4xx have come, whatever they give back."""
+        await self.until(lambda: len([one for one in self.raw if one.startswith(b"SIP/2.0 4")]) >= count)
 
     def send(self, data: bytes) -> None:
         self._write(data)
@@ -268,5 +276,10 @@ class _Socket(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: object) -> None:
         self._owner.raw.append(data)
         frame = frame_datagram(data)
-        if frame is not None:
+        if frame is None:
+            return
+        try:
             self._owner.take(read(frame))
+        except MalformedMessage:
+            # The refusal of what was sent broken gives it back: it stands in `raw`.
+            self._owner.noticed()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from channels.phone.adapter import PhoneChannel
+from channels.phone.sip.timing import Timing
 from channels.phone.vigil import Vigilance
 from session.events import LegOpened
 from session.ids import AssigneeId, LegId, RecordingId, SessionId
@@ -103,3 +104,11 @@ async def test_an_agent_s_telephone_that_died_is_noticed_while_the_citizen_talks
         assert phone.calls == 1
         citizen.heard.clear()
         await eventually(lambda: 0x55 in citizen.heard, 2.0)  # music
+
+
+def test_nobody_is_kept_by_who_has_gone_for_more_than_forty_seconds() -> None:
+    """The silence before the question, the time for its answer, and two looks at the clock."""
+    usual = Vigilance()
+    for silence_s in (usual.citizen_s, usual.agent_s):
+        assert silence_s + usual.answer_s + 2 * usual.look_s <= 40
+    assert Timing().give_up_s <= 40, "an answer that nobody acknowledges, a BYE that nobody hears"
