@@ -137,6 +137,26 @@ class Notifies(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class LinkVisit:
+    """A browser that came by a link of ours: the leg that it has, and what it proves itself by from now on."""
+
+    leg: LegId
+    proof: str
+
+
+@runtime_checkable
+class JoinsByLink(Protocol):
+    """A channel whose legs a browser opens: a citizen may go on there with a session of theirs."""
+
+    async def join_by_link(self, session: SessionId, visit: str) -> LinkVisit:
+        """Open a leg in a running session. The same `visit` is the same leg, and the same browser for ever.
+
+        Raises `SessionGone`, `StoreUnavailable`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Allowance:
     """How much a citizen may still be told before they write again (下发额度)."""
 

@@ -17,6 +17,7 @@ Port = Annotated[int, Between(0, 65535)]
 Count = Annotated[int, Between(1, 1_000_000)]
 Cidrs = tuple[Annotated[str, Cidr()], ...]
 Origin = Annotated[str, Matching(r"https?://[^/\s]+", "an origin such as https://hotline.example.cn")]
+PublicOrigin = Annotated[str, Matching(r"|https?://[^/\s]+", "empty, or an origin such as https://hotline.example.cn")]
 Number = Annotated[str, Matching(r"\+?[0-9]{2,15}", "a telephone number, digits only")]
 Ipv6 = Annotated[str, Matching(r"|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", "empty, or an IPv6 address such as ::")]
 AreaCode = Annotated[str, Matching(r"|[1-9][0-9]{1,3}", "an area code without its 0, as 10 or 571")]
@@ -62,6 +63,7 @@ class Http:
     host: str
     port: Port
     tls_port: Port
+    public: PublicOrigin
     origins: tuple[Origin, ...]
     trusted_proxies: Cidrs
 

@@ -36,6 +36,7 @@ from session.events import (
     MuteRequested,
     NoteAdded,
     OfferMade,
+    PictureRequested,
     SessionParked,
     SessionResumed,
     TextSent,
@@ -495,6 +496,8 @@ def _act(agent: AssigneeId, command: Command) -> Event | None:
             return MessageRead(message=MessageId(command.message), by=Party.ASSIGNEE)
         case frames.NoteAdd():
             return NoteAdded(by=agent, text=command.text)
+        case frames.PictureRequest():
+            return PictureRequested(by=agent)
         case frames.ContactFinish():
             return ContactFinished(by=agent)
         case frames.ContactPark():

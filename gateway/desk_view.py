@@ -9,7 +9,7 @@ from typing import Literal
 from queueing.contract import AssigneeView, Presence, QueueView, Routing
 from realtime import desk as frames
 from realtime import timeline as drawn
-from realtime.citizen import File
+from realtime.citizen import File, Location
 from realtime.messages import Durable
 from session import events as ev
 from session.address import Address
@@ -42,7 +42,7 @@ def who(by: AssigneeId, kind: AssigneeKind) -> drawn.Who:
 
 def entry_of(event: ev.Event) -> drawn.TimelineEntry | None:
     """How one event is drawn; None for one that is not for show."""
-    return _word(event) or _call(event) or _recording(event) or _offer(event) or _act(event)
+    return _word(event) or _call(event) or _recording(event) or _offer(event) or _switch(event) or _act(event)
 
 
 def _word(event: ev.Event) -> drawn.TimelineEntry | None:
@@ -55,6 +55,9 @@ def _word(event: ev.Event) -> drawn.TimelineEntry | None:
             return drawn.FileEntry(at=event.at, who=CITIZEN, message=event.message, file=_file(event))
         case ev.FileSent():
             return drawn.FileEntry(at=event.at, who=who(event.by, event.kind), message=event.message, file=_file(event))
+        case ev.LocationReceived():
+            place = Location(event.latitude, event.longitude, event.accuracy_m)
+            return drawn.LocationEntry(at=event.at, who=CITIZEN, message=event.message, location=place, name=event.name)
         case ev.MessageDelivered():
             return drawn.ProgressEntry(at=event.at, who=_party(event.to), message=event.message, state="delivered")
         case ev.MessageRead():
@@ -163,6 +166,20 @@ def _offer(event: ev.Event) -> drawn.TimelineEntry | None:
     return None
 
 
+def _switch(event: ev.Event) -> drawn.TimelineEntry | None:
+    """A link that was sent is drawn as the notice that brings it."""
+    match event:
+        case ev.PlaceKept():
+            return drawn.EventEntry(at=event.at, who=CITIZEN, what="place_kept")
+        case ev.PictureRequested():
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="picture_requested")
+        case ev.LinkFailed():
+            return drawn.EventEntry(at=event.at, who=SYSTEM, what="link_failed", detail=event.purpose.value)
+        case ev.LinkOpened():
+            return drawn.EventEntry(at=event.at, who=CITIZEN, what="link_opened", detail=event.purpose.value)
+    return None
+
+
 def _act(event: ev.Event) -> drawn.TimelineEntry | None:
     match event:
         case ev.SessionOpened():
@@ -230,7 +247,7 @@ def undelivered(placed: Iterable[frames.Placed]) -> list[MessageId]:
 
 
 def _citizens_message(entry: drawn.TimelineEntry) -> MessageId | None:
-    if isinstance(entry, drawn.TextEntry | drawn.FileEntry) and entry.who == CITIZEN:
+    if isinstance(entry, drawn.TextEntry | drawn.FileEntry | drawn.LocationEntry) and entry.who == CITIZEN:
         return MessageId(entry.message)
     return None
 

@@ -33,7 +33,7 @@ from channels.webchat.adapter import WebChatChannel
 from channels.webchat.settings import WebChatSettings
 from config.secrets import machine_secrets
 from config.settings import Settings
-from gateway import api, pages
+from gateway import api, arrivals, pages
 from gateway.access import Access
 from gateway.bulletin import Bulletin
 from gateway.certificate import Certificate
@@ -43,6 +43,7 @@ from gateway.doors import open_doors
 from gateway.feed import Feed, Follower
 from gateway.inbox import StoreInbox
 from gateway.kinship import one_hotline
+from gateway.links import Links
 from gateway.mailboxes import Mailboxes
 from gateway.measures import Measures
 from gateway.metrics import Metrics
@@ -162,6 +163,7 @@ class _Builder:
         self._failed = asyncio.Event()
         self._hours = BusinessHours.parse(settings.bots.hours)
         self._channels: dict[str, Channel] = {}
+        self._public = settings.http.public
 
     async def build(self) -> House:
         """All of it."""
@@ -255,9 +257,22 @@ class _Builder:
     def _core(self) -> tuple[Node, Mailboxes, StoreInbox]:
         mailboxes = Mailboxes(self._store, self._node, self._settings.session)
         inbox = StoreInbox(self._store, self._node, self._route, mailboxes.wake)
-        performer = Performer(self._store, self._node, self._channels, inbox, self._metrics)
+        self._links = self._make_links(inbox)
+        performer = Performer(self._store, self._node, self._channels, inbox, self._metrics, self._links)
         mailboxes.perform = performer.perform
         return Node(self._store, self._node, mailboxes, performer, self._channels, self._metrics), mailboxes, inbox
+
+    def _make_links(self, inbox: StoreInbox) -> Links:
+        return Links(
+            Notices(self._channels, inbox),
+            self._channels,
+            log=self._store.log,
+            shared=self._store.shared,
+            inbox=inbox,
+            key=self._keys.resume_key.reveal().encode(),
+            rules=self._settings.session,
+            page=lambda: self._public,
+        )
 
     def _route(self, contact: Contact, at: float) -> Route:
         """By the rules in force; where no bot is at work nobody is sent to one."""
@@ -457,6 +472,7 @@ class _Builder:
         app.on_response_prepare.append(pages.guard)
         wallboard = self._wallboard()
         app.add_routes([*api.routes(doors), *wallboard.routes(access), *pages.routes(self._settings.http.origins)])
+        app.add_routes(arrivals.routes(self._links, self._store.shared))
         for channel in self._channels.values():
             app.add_routes(channel.routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

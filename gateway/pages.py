@@ -14,6 +14,9 @@ POLICY = (
 )
 """Element Plus places its pop-ups by inline styles; scripts come from our own files only."""
 
+WHERE_IT_IS = "geolocation=(self), camera=(), payment=()"
+"""For the page that a link opens: the citizen may say where the matter is."""
+
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -40,6 +43,7 @@ def routes(parents: Sequence[str] = ()) -> list[web.AbstractRouteDef]:
     """Pages and their parts. `parents` are the origins of the sites that embed the citizen's page by `/widget.js`."""
     found: list[web.AbstractRouteDef] = [
         web.get("/", _page(STATIC / "index.html", {"Content-Security-Policy": _framed_by(parents)})),
+        web.get("/go", _page(STATIC / "index.html", {"Permissions-Policy": WHERE_IT_IS})),
         web.get("/desk", _page(STATIC / "desk" / "index.html")),
         web.get("/desk/{view:[A-Za-z0-9/-]*}", _page(STATIC / "desk" / "index.html")),
         web.get("/widget.js", _page(STATIC / "widget.js")),

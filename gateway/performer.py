@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 
 from channels.contract import CarriesAudio, Channel, ChannelError, Content, FileLink, HandlesCalls, Text, failed
+from gateway.links import Links
 from gateway.metrics import Metrics
 from queueing.contract import Store
-from session.audio import Announcement
+from session.audio import KEEP_PLACE, Announcement
 from session.effects import (
     AnnouncePlace,
     CloseLeg,
@@ -25,6 +26,7 @@ from session.effects import (
     Play,
     Press,
     Ring,
+    SendLink,
     StopRinging,
 )
 from session.errors import YihaoError
@@ -32,6 +34,7 @@ from session.events import Event, FileSent, PlaceAnnounced, TextSent
 from session.ids import LegId, NodeId, SessionId
 from session.ports import Inbox, Place
 from session.state import Leg, Session
+from session.switch import Purpose
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +46,22 @@ class Performer:
     """Performs the effects of this node's mailboxes, and those that other nodes pass to it."""
 
     def __init__(
-        self, store: Store, node: NodeId, channels: Mapping[str, Channel], inbox: Inbox, metrics: Metrics
+        self,
+        store: Store,
+        node: NodeId,
+        channels: Mapping[str, Channel],
+        inbox: Inbox,
+        metrics: Metrics,
+        links: Links,
     ) -> None:
         self._store, self._node, self._channels = store, node, channels
-        self._inbox, self._metrics = inbox, metrics
+        self._inbox, self._metrics, self._links = inbox, metrics, links
 
     async def perform(self, session: Session, name: str, effect: LegEffect) -> None:
         """Perform here, or pass on to the node that owns the leg."""
+        if isinstance(effect, SendLink):
+            await self._guarded(session, name, effect, self._links.send(session, name, effect))
+            return
         leg = session.leg(_leg_of(effect))
         if leg is None:
             return
@@ -70,11 +82,16 @@ class Performer:
             await self._perform_here(session, name, effect, leg)
 
     async def _perform_here(self, session: Session, name: str, effect: LegEffect, leg: Leg) -> None:
+        channel = self._channels.get(leg.channel)
+        if channel is not None:
+            await self._guarded(session, name, effect, self._do(session, name, effect, channel))
+
+    async def _guarded(self, session: Session, name: str, effect: LegEffect, work: Coroutine[None, None, None]) -> None:
         kind = type(effect).__name__
         try:
             async with asyncio.timeout(EFFECT_TIMEOUT_S):
-                await self._do(session, name, effect, self._channels[leg.channel])
-        except (YihaoError, TimeoutError, KeyError) as error:
+                await work
+        except (YihaoError, TimeoutError) as error:
             self._metrics.effects_failed.labels(effect=kind).inc()
             log.warning(
                 "effect failed",
@@ -116,7 +133,10 @@ class Performer:
         place = await self._store.queue.place(session.id)
         if place is None:
             return
-        await channel.play(leg, announcements(place), music=True)
+        items = announcements(place)
+        if not session.kept and await self._links.may_send(session, Purpose.SWITCH):
+            items = (*items, KEEP_PLACE)
+        await channel.play(leg, items, music=True)
         event = PlaceAnnounced(leg=leg, position=place.position, estimate_s=place.estimate_s)
         await self._inbox.post(session.id, event, dedupe=f"place:{session.id}:{session.version}")
 
@@ -179,6 +199,8 @@ def announcements(place: Place) -> tuple[Announcement, ...]:
 
 def _leg_of(effect: LegEffect) -> LegId:
     match effect:
+        case SendLink():
+            raise TypeError("a link touches no leg")
         case Ring() | StopRinging() | Join():
             return effect.citizen_leg
         case _:

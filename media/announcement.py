@@ -17,7 +17,8 @@ MAX_SILENCE_MS = 60_000
 
 WHOLE = frozenset({
     "welcome", "recording_notice", "wait_short", "keep_waiting", "out_of_hours", "store_down", "apology",
-    "callback_promised", "goodbye", "all_busy", "ringback", "beep",
+    "callback_promised", "goodbye", "all_busy", "ringback", "beep", "keep_place", "place_kept", "link_failed",
+    "citizen_dropped",
 })  # fmt: skip
 """Announcements that are one piece of the same name."""
 

@@ -17,8 +17,10 @@ from session.effects import (
     EndSession,
     Enqueue,
     LetCitizenGo,
+    PauseOffers,
     QueueChange,
     Release,
+    ResumeOffers,
     SetTimer,
     Withdraw,
     Wrap,
@@ -101,6 +103,10 @@ def _change(  # noqa: PLR0911 - one line a change
             return _enqueue(change, commit)
         case Withdraw():
             return {"kind": "withdraw"}
+        case PauseOffers():
+            return {"kind": "pause"}
+        case ResumeOffers():
+            return {"kind": "resume"}
         case Wrap(assignee):
             return {"kind": "wrap", "assignee": assignee}
         case Release(assignee):

@@ -44,6 +44,15 @@ class File:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where it is, in degrees of WGS-84; `accuracy_m` is the radius that the device vouches for."""
+
+    latitude: float
+    longitude: float
+    accuracy_m: float | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """Where the matter stands."""
@@ -66,6 +75,7 @@ class Message:
     state: MessageState
     text: str | None = None
     file: File | None = None
+    location: Location | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +110,7 @@ class MessageNew(Durable):
     state: MessageState
     text: str | None = None
     file: File | None = None
+    location: Location | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +165,16 @@ class FileSend(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LocationSend(Command):
+    """The citizen says where it is, as their browser knows it."""
+
+    t: ClassVar[str] = "location.send"
+    latitude: Annotated[float, Number(-90, 90)]
+    longitude: Annotated[float, Number(-180, 180)]
+    accuracy_m: Annotated[float, Number(0, 20_100_000)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRead(Command):
     """The citizen has seen every message up to and including `message`."""
 
@@ -185,4 +206,14 @@ class RatingGive(Command):
 
 
 DOWN = by_tag(*COMMON_DOWN, Snapshot, SessionState, MessageNew, MessageProgress, QueuePlace, AssigneeTyping)
-UP = by_tag(*COMMON_UP, MessageSend, FileSend, MessageRead, HumanRequest, SessionEnd, RatingGive, CitizenTyping)
+UP = by_tag(
+    *COMMON_UP,
+    MessageSend,
+    FileSend,
+    LocationSend,
+    MessageRead,
+    HumanRequest,
+    SessionEnd,
+    RatingGive,
+    CitizenTyping,
+)

@@ -351,6 +351,14 @@ class NoteAdd(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PictureRequest(Command):
+    """Send the citizen a link to a page from which they send pictures and where it is, while both talk on."""
+
+    t: ClassVar[str] = "picture.request"
+    session: Name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContactFinish(Command):
     """End the contact; wrap-up follows."""
 
@@ -436,6 +444,7 @@ UP = by_tag(
     FileSend,
     MessageRead,
     NoteAdd,
+    PictureRequest,
     ContactFinish,
     ContactPark,
     ContactResume,

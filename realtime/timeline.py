@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from realtime.citizen import File, MessageState
+from realtime.citizen import File, Location, MessageState
 
 MediumName = Literal["voice", "chat", "message"]
 MarkName = Literal["held", "resumed", "muted", "unmuted"]
@@ -51,6 +51,19 @@ class FileEntry:
     who: Who
     message: str
     file: File
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocationEntry:
+    """Where it is, as the citizen's device says, in degrees of WGS-84."""
+
+    kind: ClassVar[str] = "location"
+    at: float
+    who: Who
+    message: str
+    location: Location
+    name: str = ""
+    """What the device calls the place; the citizen's text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +193,7 @@ class TransferEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventEntry:
-    """Anything else, by name; `detail` is a digit, a place in line, or a timer's name."""
+    """Anything else, by name; `detail` is a digit, a place in line, what a link is for, or a timer's name."""
 
     kind: ClassVar[str] = "event"
     at: float
@@ -191,6 +204,10 @@ class EventEntry:
         "digit",
         "digits_sent",
         "place",
+        "place_kept",
+        "picture_requested",
+        "link_failed",
+        "link_opened",
         "parked",
         "resumed",
         "finished",
@@ -204,6 +221,7 @@ class EventEntry:
 TimelineEntry = (
     TextEntry
     | FileEntry
+    | LocationEntry
     | ProgressEntry
     | NoticeEntry
     | FailureEntry

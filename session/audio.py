@@ -32,6 +32,12 @@ class Announcement:
     numbers: tuple[int, ...] = ()
 
 
+KEEP_PLACE = Announcement("keep_place")
+"""Offers a caller in line to keep the place and go on elsewhere: who has heard it may press 1."""
+CITIZEN_DROPPED = Announcement("citizen_dropped")
+"""Tells an agent that the citizen's call broke off."""
+
+
 @dataclass(frozen=True, slots=True)
 class AudioCapabilities:
     """What an engine can do; asked for, never guessed from its name."""

@@ -34,6 +34,7 @@ EVENTS: Mapping[str, type[ev.Event]] = {
     "leg.closed": ev.LegClosed,
     "text.received": ev.TextReceived,
     "file.received": ev.FileReceived,
+    "location.received": ev.LocationReceived,
     "text.sent": ev.TextSent,
     "file.sent": ev.FileSent,
     "notice.sent": ev.NoticeSent,
@@ -56,6 +57,11 @@ EVENTS: Mapping[str, type[ev.Event]] = {
     "digits.requested": ev.DigitsRequested,
     "digit.pressed": ev.DigitPressed,
     "place.announced": ev.PlaceAnnounced,
+    "place.kept": ev.PlaceKept,
+    "picture.requested": ev.PictureRequested,
+    "link.sent": ev.LinkSent,
+    "link.failed": ev.LinkFailed,
+    "link.opened": ev.LinkOpened,
     "recording.started": ev.RecordingStarted,
     "recording.marked": ev.RecordingMarked,
     "recording.finished": ev.RecordingFinished,
@@ -81,6 +87,7 @@ EFFECTS: Mapping[str, type[ef.LegEffect]] = {
     "press": ef.Press,
     "deliver": ef.Deliver,
     "close_leg": ef.CloseLeg,
+    "send_link": ef.SendLink,
 }
 SNAPSHOT = "session"
 _TAGS: Mapping[type, str] = {kind: tag for table in (EVENTS, EFFECTS) for tag, kind in table.items()}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from session.audio import Announcement
 from session.ids import AssigneeId, LegId, MessageId, RecordingId
 from session.state import CloseReason, Demand, LegEnd, Medium
+from session.switch import Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,16 @@ class Enqueue:
 @dataclass(frozen=True, slots=True)
 class Withdraw:
     """Take the session out of line, and a pending offer with it (law 10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseOffers:
+    """Put the session before nobody, and take back a pending offer; its place in line stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeOffers:
+    """It may be offered again. Where it is put in line anew that is so by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +84,9 @@ class EndSession:
     reason: CloseReason
 
 
-QueueChange = Enqueue | Withdraw | Wrap | Release | SetTimer | ClearTimer | LetCitizenGo | EndSession
+QueueChange = (
+    Enqueue | Withdraw | PauseOffers | ResumeOffers | Wrap | Release | SetTimer | ClearTimer | LetCitizenGo | EndSession
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,5 +174,12 @@ class CloseLeg:
     reason: LegEnd
 
 
-LegEffect = Play | AnnouncePlace | Ring | StopRinging | Join | Hold | Mute | Press | Deliver | CloseLeg
+@dataclass(frozen=True, slots=True)
+class SendLink:
+    """Send the citizen a link to go on elsewhere. It touches no leg: whoever has the session's mailbox performs it."""
+
+    purpose: Purpose
+
+
+LegEffect = Play | AnnouncePlace | Ring | StopRinging | Join | Hold | Mute | Press | Deliver | CloseLeg | SendLink
 Effect = QueueChange | LegEffect

@@ -13,6 +13,10 @@ from typing import ClassVar
 from session.address import Address
 from session.ids import AssigneeId, FileId, LegId, MessageId, NodeId, RecordingId
 from session.state import AssigneeKind, Demand, Failure, Leg, LegEnd, Mark, Medium, Party
+from session.switch import Purpose
+
+FARTHEST_M = 20_100_000.0
+"""Half way around the Earth: no device knows less of where it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,25 @@ class FileReceived(Event):
     name: str
     content_type: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocationReceived(Event):
+    """The citizen said where it is, in degrees of WGS-84. Raises `ValueError` for what is no place on Earth."""
+
+    leg: LegId
+    message: MessageId
+    latitude: float
+    longitude: float
+    accuracy_m: float | None = None
+    name: str = ""
+    """What the citizen's device calls the place; their text, and not to be trusted."""
+
+    def __post_init__(self) -> None:
+        if not (-90.0 <= self.latitude <= 90.0 and -180.0 <= self.longitude <= 180.0):
+            raise ValueError("no place on Earth")
+        if self.accuracy_m is not None and not 0.0 <= self.accuracy_m <= FARTHEST_M:
+            raise ValueError("no accuracy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,6 +318,50 @@ class PlaceAnnounced(Event):
     leg: LegId
     position: int
     estimate_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceKept(Event):
+    """A caller in line asked to keep the place and go on elsewhere (保留位置)."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureRequested(Event):
+    """The assignee asked for a picture of the matter (请市民发图)."""
+
+    by: AssigneeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSent(Event):
+    """The citizen was sent a link to go on elsewhere; `channel` took it."""
+
+    purpose: Purpose
+    channel: str
+    link: str
+    """Its name among the links of the session; not what opens it."""
+    late: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkFailed(Event):
+    """No link could be sent (`reason`: nowhere, too_often, or what the channel said)."""
+
+    purpose: Purpose
+    reason: str
+    link: str
+    late: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkOpened(Event):
+    """The citizen opened a link of theirs, and is on `leg`."""
+
+    purpose: Purpose
+    link: str
+    leg: LegId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,14 +26,25 @@ from session.effects import (
     SetTimer,
     Withdraw,
 )
-from session.ending import close, owe, wrap
+from session.ending import close, wrap
 from session.errors import YihaoError
 from session.ids import RecordingId, SessionId
+from session.leaving import (
+    citizen_joined,
+    leg_away,
+    leg_back,
+    leg_closed,
+    link_failed,
+    link_sent,
+    message_failed,
+    picture_wanted,
+    place_kept,
+    settled,
+)
 from session.rules import Rules
 from session.state import (
     AssigneeKind,
     CloseReason,
-    Leg,
     LegEnd,
     LegState,
     Medium,
@@ -45,7 +56,7 @@ from session.state import (
 from session.step import Rule, Step
 from session.timers import ANNOUNCE, ASSIGNEE, CALLBACK, IDLE, MEDIA, PARK, WRAP, grace
 from session.transfer import transferred
-from session.waiting import back_in_line, comfort, keep_place, stand, stop_ringing, stop_waiting, wait
+from session.waiting import back_in_line, comfort, stand, stop_ringing, stop_waiting, wait
 
 DEFAULT_RULES = Rules()
 
@@ -128,85 +139,15 @@ def _another_leg(session: Session, event: ev.Event, rules: Rules) -> Step:
         return session, ()  # said twice; a leg that has ended stays ended
     grown = session.with_leg(event.leg)
     if event.leg.party is Party.CITIZEN:
-        return _citizen_leg_added(session, grown, event, rules)
+        if session.phase is Phase.BOT and event.leg.medium is Medium.VOICE:
+            return _human_wanted(grown, event, rules)
+        return citizen_joined(session, grown, event, rules)
     citizen = grown.voice_leg(Party.CITIZEN)
     if session.phase is not Phase.ACTIVE or citizen is None or session.live_legs(Party.ASSIGNEE):
         ended = grown.with_leg(replace(event.leg, state=LegState.ENDED))
         return ended, (CloseLeg(event.leg.id, LegEnd.CLOSED),)
     recording = RecordingId(f"{session.id}-{session.version + 1}")
     return replace(grown, recorded=True), (Join(citizen.id, event.leg.id, recording), ClearTimer(MEDIA))
-
-
-def _citizen_leg_added(session: Session, grown: Session, event: ev.LegOpened, rules: Rules) -> Step:
-    if event.leg.medium is not Medium.VOICE:
-        return keep_place(session, grown, event) if session.phase in (Phase.QUEUED, Phase.OFFERED) else (grown, ())
-    if session.phase is Phase.BOT:
-        return _human_wanted(grown, event, rules)
-    if session.phase not in (Phase.QUEUED, Phase.OFFERED):
-        return grown, (Play(event.leg.id, ()),)
-    waiting, effects = keep_place(session, replace(grown, bot_queue=""), event)
-    return waiting, (*effects, *comfort(waiting, rules))
-
-
-def _leg_away(session: Session, event: ev.Event, rules: Rules) -> Step:
-    assert isinstance(event, ev.LegAway)
-    leg = session.leg(event.leg)
-    if leg is None or leg.state is not LegState.LIVE:
-        return session, ()
-    return session.with_leg(replace(leg, state=LegState.AWAY)), (SetTimer(grace(leg.id), rules.chat_grace_s),)
-
-
-def _leg_back(session: Session, event: ev.Event, rules: Rules) -> Step:
-    assert isinstance(event, ev.LegBack)
-    leg = session.leg(event.leg)
-    if leg is None or leg.state is LegState.ENDED:
-        return session, ()
-    return session.with_leg(replace(leg, state=LegState.LIVE, owner=event.owner)), (ClearTimer(grace(leg.id)),)
-
-
-def _leg_closed(session: Session, event: ev.Event, rules: Rules) -> Step:
-    assert isinstance(event, ev.LegClosed)
-    leg = session.leg(event.leg)
-    if leg is None or leg.state is LegState.ENDED:
-        return session, ()
-    less = session.with_leg(replace(leg, state=LegState.ENDED))
-    if leg.party is Party.ASSIGNEE:
-        return _assignee_hung_up(less, event, rules)
-    return _citizen_left(less, leg, event, rules)
-
-
-def _citizen_left(less: Session, leg: Leg, event: ev.LegClosed, rules: Rules) -> Step:
-    if less.live_legs(Party.CITIZEN):
-        return _goes_on_elsewhere(less, leg, event, rules)
-    if event.reason is LegEnd.NODE_LOST and less.phase is not Phase.WRAPPING:
-        return owe(less, event, rules)
-    if less.phase in (Phase.QUEUED, Phase.OFFERED):
-        return close(less, event, CloseReason.ABANDONED)
-    if less.phase is Phase.BOT:
-        return close(less, event, CloseReason.RESOLVED_BY_BOT)
-    if less.phase is Phase.ACTIVE:
-        return wrap(less, event, rules)
-    return less, ()
-
-
-def _goes_on_elsewhere(less: Session, leg: Leg, event: ev.LegClosed, rules: Rules) -> Step:
-    """The citizen has other legs; a call that is over no longer needs the assignee's telephone."""
-    if less.phase in (Phase.QUEUED, Phase.OFFERED):
-        return keep_place(less.with_leg(leg), less, event)
-    if less.phase is not Phase.ACTIVE or leg.medium is not Medium.VOICE:
-        return less, ()
-    hang_up = tuple(CloseLeg(one.id, LegEnd.CLOSED) for one in less.live_legs(Party.ASSIGNEE))
-    for one in less.live_legs(Party.ASSIGNEE):
-        less = less.with_leg(replace(one, state=LegState.ENDED))
-    return less, (*hang_up, ClearTimer(MEDIA), SetTimer(IDLE, rules.chat_idle_s))
-
-
-def _assignee_hung_up(less: Session, event: ev.LegClosed, rules: Rules) -> Step:
-    if less.phase is not Phase.ACTIVE or less.voice_leg(Party.CITIZEN) is None:
-        return less, ()
-    if event.reason in (LegEnd.HANGUP, LegEnd.CLOSED):
-        return wrap(less, event, rules)
-    return back_in_line(less, event, rules)
 
 
 # --- rules: words --------------------------------------------------------------------------------------------------
@@ -273,10 +214,12 @@ def _accepted(session: Session, event: ev.Event, rules: Rules) -> Step:
         assignee=event.assignee,
         assignee_kind=event.kind,
         prefer=None if event.kind is AssigneeKind.BOT else event.assignee,
+        kept=False,
+        granted=event.token,
     )
     by_voice = session.offer.medium is Medium.VOICE and event.kind is AssigneeKind.AGENT
     last = SetTimer(MEDIA, rules.media_up_s) if by_voice else SetTimer(IDLE, rules.chat_idle_s)
-    return answered, (ClearTimer(ANNOUNCE), last)
+    return answered, (ClearTimer(ANNOUNCE), last, *settled(answered, rules))
 
 
 def _not_taken(session: Session, event: ev.Event, rules: Rules) -> Step:
@@ -339,7 +282,7 @@ def _time(session: Session, event: ev.Event, rules: Rules) -> Step:
     assert isinstance(event, ev.TimerFired)
     leg = next((leg for leg in session.legs if event.name == grace(leg.id)), None)
     if leg is not None and leg.state is LegState.AWAY:
-        return _leg_closed(session, ev.LegClosed(at=event.at, leg=leg.id, reason=LegEnd.LEFT), rules)
+        return leg_closed(session, ev.LegClosed(at=event.at, leg=leg.id, reason=LegEnd.LEFT), rules)
     rule = _ON_TIME.get((session.phase, event.name))
     return rule(session, event, rules) if rule else (session, ())
 
@@ -404,7 +347,7 @@ def _opened_too_late(session: Session, event: ev.Event, rules: Rules) -> Step:
 
 def _written_too_late(session: Session, event: ev.Event, rules: Rules) -> Step:
     """The citizen wrote while the agent ended the contact: their word counts."""
-    assert isinstance(event, ev.TextReceived | ev.FileReceived)
+    assert isinstance(event, ev.TextReceived | ev.FileReceived | ev.LocationReceived)
     leg = session.leg(event.leg)
     if leg is None:
         return session, ()
@@ -429,11 +372,12 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.NEW, ev.LegOpened): Cell(_first_leg, (Phase.QUEUED,)),
     # A program has the session.
     (Phase.BOT, ev.LegOpened): Cell(_another_leg, (Phase.BOT, Phase.QUEUED)),
-    (Phase.BOT, ev.LegAway): Cell(_leg_away, (Phase.BOT,)),
-    (Phase.BOT, ev.LegBack): Cell(_leg_back, (Phase.BOT,)),
-    (Phase.BOT, ev.LegClosed): Cell(_leg_closed, (Phase.BOT, Phase.CLOSED, Phase.CALLBACK_PENDING)),
+    (Phase.BOT, ev.LegAway): Cell(leg_away, (Phase.BOT,)),
+    (Phase.BOT, ev.LegBack): Cell(leg_back, (Phase.BOT,)),
+    (Phase.BOT, ev.LegClosed): Cell(leg_closed, (Phase.BOT, Phase.CLOSED, Phase.CALLBACK_PENDING)),
     (Phase.BOT, ev.TextReceived): Cell(_heard, (Phase.BOT,)),
     (Phase.BOT, ev.FileReceived): Cell(_heard, (Phase.BOT,)),
+    (Phase.BOT, ev.LocationReceived): Cell(_heard, (Phase.BOT,)),
     (Phase.BOT, ev.TextSent): Cell(_deliver, (Phase.BOT,)),
     (Phase.BOT, ev.FileSent): Cell(_deliver, (Phase.BOT,)),
     (Phase.BOT, ev.HumanRequested): Cell(_human_wanted, (Phase.QUEUED,)),
@@ -443,36 +387,46 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.BOT, ev.TimerFired): Cell(_time, (Phase.BOT, Phase.QUEUED, Phase.CLOSED)),
     # In line.
     (Phase.QUEUED, ev.LegOpened): Cell(_another_leg, (Phase.QUEUED,)),
-    (Phase.QUEUED, ev.LegAway): Cell(_leg_away, (Phase.QUEUED,)),
-    (Phase.QUEUED, ev.LegBack): Cell(_leg_back, (Phase.QUEUED,)),
-    (Phase.QUEUED, ev.LegClosed): Cell(_leg_closed, (Phase.QUEUED, Phase.CLOSED, Phase.CALLBACK_PENDING)),
+    (Phase.QUEUED, ev.LegAway): Cell(leg_away, (Phase.QUEUED,)),
+    (Phase.QUEUED, ev.LegBack): Cell(leg_back, (Phase.QUEUED,)),
+    (Phase.QUEUED, ev.LegClosed): Cell(leg_closed, (Phase.QUEUED, Phase.CLOSED, Phase.CALLBACK_PENDING)),
+    (Phase.QUEUED, ev.PlaceKept): Cell(place_kept, (Phase.QUEUED,)),
+    (Phase.QUEUED, ev.LinkSent): Cell(link_sent, (Phase.QUEUED,)),
+    (Phase.QUEUED, ev.LinkFailed): Cell(link_failed, (Phase.QUEUED,)),
+    (Phase.QUEUED, ev.MessageFailed): Cell(message_failed, (Phase.QUEUED,)),
     (Phase.QUEUED, ev.TextSent): Cell(_deliver, (Phase.QUEUED,)),
     (Phase.QUEUED, ev.HumanRequested): Cell(_human_wanted_in_line, (Phase.QUEUED,)),
     (Phase.QUEUED, ev.OfferMade): Cell(_offered, (Phase.OFFERED,)),
-    (Phase.QUEUED, ev.TimerFired): Cell(_time, (Phase.QUEUED, Phase.CLOSED)),
+    (Phase.QUEUED, ev.TimerFired): Cell(_time, (Phase.QUEUED, Phase.CLOSED, Phase.CALLBACK_PENDING)),
     # Before one assignee.
     (Phase.OFFERED, ev.LegOpened): Cell(_another_leg, (Phase.OFFERED, Phase.QUEUED)),
-    (Phase.OFFERED, ev.LegAway): Cell(_leg_away, (Phase.OFFERED,)),
-    (Phase.OFFERED, ev.LegBack): Cell(_leg_back, (Phase.OFFERED,)),
+    (Phase.OFFERED, ev.LegAway): Cell(leg_away, (Phase.OFFERED,)),
+    (Phase.OFFERED, ev.LegBack): Cell(leg_back, (Phase.OFFERED,)),
     (Phase.OFFERED, ev.LegClosed): Cell(
-        _leg_closed, (Phase.OFFERED, Phase.QUEUED, Phase.CLOSED, Phase.CALLBACK_PENDING)
+        leg_closed, (Phase.OFFERED, Phase.QUEUED, Phase.CLOSED, Phase.CALLBACK_PENDING)
     ),
+    (Phase.OFFERED, ev.PlaceKept): Cell(place_kept, (Phase.OFFERED,)),
+    (Phase.OFFERED, ev.LinkSent): Cell(link_sent, (Phase.OFFERED,)),
+    (Phase.OFFERED, ev.LinkFailed): Cell(link_failed, (Phase.OFFERED,)),
+    (Phase.OFFERED, ev.MessageFailed): Cell(message_failed, (Phase.OFFERED,)),
     (Phase.OFFERED, ev.TextSent): Cell(_deliver, (Phase.OFFERED,)),
     (Phase.OFFERED, ev.HumanRequested): Cell(_human_wanted_in_line, (Phase.OFFERED, Phase.QUEUED)),
     (Phase.OFFERED, ev.OfferAccepted): Cell(_accepted, (Phase.ACTIVE, Phase.BOT, Phase.OFFERED)),
     (Phase.OFFERED, ev.OfferDeclined): Cell(_not_taken, (Phase.QUEUED, Phase.OFFERED)),
     (Phase.OFFERED, ev.OfferExpired): Cell(_not_taken, (Phase.QUEUED, Phase.OFFERED)),
     (Phase.OFFERED, ev.OfferRescinded): Cell(_not_taken, (Phase.QUEUED, Phase.OFFERED)),
-    (Phase.OFFERED, ev.TimerFired): Cell(_time, (Phase.OFFERED, Phase.QUEUED, Phase.CLOSED)),
+    (Phase.OFFERED, ev.TimerFired): Cell(_time, (Phase.OFFERED, Phase.QUEUED, Phase.CLOSED, Phase.CALLBACK_PENDING)),
     # An agent has the session.
     (Phase.ACTIVE, ev.LegOpened): Cell(_another_leg, (Phase.ACTIVE,)),
-    (Phase.ACTIVE, ev.LegAway): Cell(_leg_away, (Phase.ACTIVE,)),
-    (Phase.ACTIVE, ev.LegBack): Cell(_leg_back, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.LegAway): Cell(leg_away, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.LegBack): Cell(leg_back, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.LegClosed): Cell(
-        _leg_closed, (Phase.ACTIVE, Phase.WRAPPING, Phase.QUEUED, Phase.CALLBACK_PENDING)
+        leg_closed, (Phase.ACTIVE, Phase.WRAPPING, Phase.QUEUED, Phase.CALLBACK_PENDING)
     ),
     (Phase.ACTIVE, ev.TextReceived): Cell(_heard, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.FileReceived): Cell(_heard, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.LocationReceived): Cell(_heard, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.PictureRequested): Cell(picture_wanted, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.TextSent): Cell(_deliver, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.FileSent): Cell(_deliver, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.HoldRequested): Cell(handling.hold, (Phase.ACTIVE,)),
@@ -486,11 +440,12 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.ACTIVE, ev.TimerFired): Cell(_time, (Phase.ACTIVE, Phase.QUEUED, Phase.WRAPPING)),
     # Set aside until the citizen writes.
     (Phase.PARKED, ev.LegOpened): Cell(_citizen_returned, (Phase.QUEUED, Phase.PARKED)),
-    (Phase.PARKED, ev.LegAway): Cell(_leg_away, (Phase.PARKED,)),
-    (Phase.PARKED, ev.LegBack): Cell(_leg_back, (Phase.PARKED,)),
+    (Phase.PARKED, ev.LegAway): Cell(leg_away, (Phase.PARKED,)),
+    (Phase.PARKED, ev.LegBack): Cell(leg_back, (Phase.PARKED,)),
     (Phase.PARKED, ev.LegClosed): Cell(_leg_gone_quietly, (Phase.PARKED,)),
     (Phase.PARKED, ev.TextReceived): Cell(_citizen_writes_again, (Phase.QUEUED,)),
     (Phase.PARKED, ev.FileReceived): Cell(_citizen_writes_again, (Phase.QUEUED,)),
+    (Phase.PARKED, ev.LocationReceived): Cell(_citizen_writes_again, (Phase.QUEUED,)),
     (Phase.PARKED, ev.HumanRequested): Cell(_citizen_writes_again, (Phase.QUEUED,)),
     (Phase.PARKED, ev.SessionResumed): Cell(_resumed, (Phase.QUEUED,)),
     (Phase.PARKED, ev.TimerFired): Cell(_time, (Phase.PARKED, Phase.CLOSED)),
@@ -498,6 +453,7 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.WRAPPING, ev.LegOpened): Cell(_opened_too_late, (Phase.QUEUED, Phase.WRAPPING)),
     (Phase.WRAPPING, ev.TextReceived): Cell(_written_too_late, (Phase.QUEUED, Phase.WRAPPING)),
     (Phase.WRAPPING, ev.FileReceived): Cell(_written_too_late, (Phase.QUEUED, Phase.WRAPPING)),
+    (Phase.WRAPPING, ev.LocationReceived): Cell(_written_too_late, (Phase.QUEUED, Phase.WRAPPING)),
     (Phase.WRAPPING, ev.LegClosed): Cell(_leg_gone_quietly, (Phase.WRAPPING,)),
     (Phase.WRAPPING, ev.WrapFinished): Cell(_wrapped, (Phase.CLOSED, Phase.WRAPPING)),
     (Phase.WRAPPING, ev.TimerFired): Cell(_time, (Phase.WRAPPING, Phase.CLOSED)),

@@ -11,6 +11,14 @@ class Rules:
 
     chat_grace_s: float = 120.0
     """A citizen's chat that is cut may come back within this time; the place in line is kept."""
+    call_grace_s: float = 60.0
+    """A call that dropped, or was hung up in line, may be dialled again within this time; place and agent are kept."""
+    kept_place_s: float = 1800.0
+    """A place that the citizen asked to keep waits so long for them without a leg; then a call back is owed."""
+    reconnect_s: float = 20.0
+    """The agent of a call that dropped is rung so long when it is dialled again; then another is asked."""
+    link_s: float = 1800.0
+    """A link to go on elsewhere can be opened for so long."""
     assignee_grace_s: float = 60.0
     """An agent whose desk is gone keeps their running chats for this long."""
     media_up_s: float = 10.0

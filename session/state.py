@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from session.address import Address
 from session.ids import AssigneeId, LegId, NodeId, SessionId
+from session.later import later
 
 
 class Phase(StrEnum):
@@ -42,7 +43,9 @@ class Party(StrEnum):
 
 
 class LegState(StrEnum):
-    """`away`: the connection is gone but may come back within its grace (a chat whose socket was cut)."""
+    """`away`: the connection is gone but may come back within its grace (a chat whose socket was cut), or the call be
+    dialled again.
+    """
 
     LIVE = "live"
     AWAY = "away"
@@ -192,6 +195,10 @@ class Session:
     recorded: bool = False
     closed_at: float | None = None
     close_reason: CloseReason | None = None
+    kept: bool = later(False)
+    """The citizen asked to keep the place in line and go on elsewhere."""
+    granted: int = later(0)
+    """The token of the offer that its assignee accepted last."""
 
     def leg(self, leg_id: LegId) -> Leg | None:
         """The leg of that id, ended or not."""
@@ -203,7 +210,16 @@ class Session:
 
     def voice_leg(self, party: Party) -> Leg | None:
         """The party's running call."""
-        return next((leg for leg in self.live_legs(party) if leg.medium is Medium.VOICE), None)
+        return self._call(party, LegState.LIVE)
+
+    @property
+    def dropped_call(self) -> Leg | None:
+        """The citizen's call that is gone and may be dialled again."""
+        return self._call(Party.CITIZEN, LegState.AWAY)
+
+    def _call(self, party: Party, state: LegState) -> Leg | None:
+        calls = (leg for leg in self.legs if leg.medium is Medium.VOICE)
+        return next((leg for leg in calls if leg.party is party and leg.state is state), None)
 
     @property
     def medium(self) -> Medium:

@@ -9,6 +9,7 @@ from session.effects import (
     CloseLeg,
     Effect,
     Enqueue,
+    PauseOffers,
     Play,
     Release,
     SetTimer,
@@ -19,7 +20,7 @@ from session.events import Event
 from session.rules import Rules
 from session.state import AssigneeKind, Demand, LegEnd, LegState, Medium, Offer, Party, Phase, Session
 from session.step import Step
-from session.timers import ANNOUNCE, ASSIGNEE, IDLE, MEDIA
+from session.timers import ANNOUNCE, ASSIGNEE, IDLE, MEDIA, grace
 
 
 def wait(session: Session, event: Event) -> Step:
@@ -38,7 +39,18 @@ def stand(session: Session, event: Event) -> Step:
         assignee_kind=None,
     )
     demand = Demand(session.bot_queue) if session.bot_queue else session.demand
-    return queued, (Enqueue(demand, session.medium, session.accrued_wait_s, session.prefer), ClearTimer(IDLE))
+    queued, forgotten = _without_needless_call(queued)
+    enqueue = Enqueue(demand, queued.medium, queued.accrued_wait_s, queued.prefer)
+    pause = (PauseOffers(),) if queued.dropped_call is not None else ()
+    return queued, (enqueue, *pause, *forgotten, ClearTimer(IDLE))
+
+
+def _without_needless_call(session: Session) -> Step:
+    """In line, a call that dropped is waited for only where the citizen is nowhere else."""
+    call = session.dropped_call
+    if call is None or len(session.live_legs(Party.CITIZEN)) == 1:
+        return session, ()
+    return session.with_leg(replace(call, state=LegState.ENDED)), (ClearTimer(grace(call.id)),)
 
 
 def stop_waiting(session: Session, now: float) -> Session:

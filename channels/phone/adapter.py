@@ -188,7 +188,7 @@ class PhoneChannel:
             return
         for other in self._bridges.values():
             if other.has_agent_leg(leg):
-                other.hang_up_agent()
+                other.hang_up_agent(reason)
 
     async def drain(self, within_s: float) -> None:
         """Refuse new calls with 503, and wait for those that run."""
@@ -212,6 +212,8 @@ class PhoneChannel:
         lease_until: float,
     ) -> None:
         """Call the assignee's registered devices."""
+        for other in self._bridges.values():
+            other.spare(assignee)
         self._bridge(citizen_leg).ring(session, assignee, token, lease_until)
 
     async def stop_ringing(self, citizen_leg: LegId, assignee: AssigneeId, token: int) -> None:

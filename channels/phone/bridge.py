@@ -32,9 +32,18 @@ from channels.phone.sip.uri import Uri
 from channels.phone.taping import Taping
 from channels.phone.vigil import Vigilance, keep_vigil
 from channels.phone.waiting import Kept, WaitingRoom
-from session.audio import Announcement, AudioLost, AudioSession, DigitHeard, PlaybackEnded, Slot
+from session.audio import (
+    CITIZEN_DROPPED,
+    KEEP_PLACE,
+    Announcement,
+    AudioLost,
+    AudioSession,
+    DigitHeard,
+    PlaybackEnded,
+    Slot,
+)
 from session.errors import YihaoError
-from session.events import DigitPressed, LegClosed, LegHeld, LegMuted, LegOpened, LegsJoined
+from session.events import DigitPressed, LegClosed, LegHeld, LegMuted, LegOpened, LegsJoined, PlaceKept
 from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
 from session.ports import Contact, Inbox, SharedState, StoreUnavailable, Telephones
 from session.ports import Verdict as Accepted
@@ -46,6 +55,8 @@ MUSIC = (Announcement("hold_music"),)
 _LEASE_GRACE_S = 1.0
 _SAME_PRESS_S = 1.0
 _APOLOGY_S = 15.0
+_DROPPED_S = 8.0
+_KEEP_PLACE_KEY = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +103,11 @@ class Bridge:
         self._ring_turn = asyncio.Lock()
         self._ring_tasks: set[asyncio.Task[None]] = set()
         self._music_next = False
+        self._may_keep_place = False
+        """The caller has heard that they may keep their place and go on elsewhere."""
         self._played = asyncio.Event()
+        self._telling: asyncio.Event | None = None
+        """Set once the agent has heard that the call broke off; None where nobody is being told so."""
         self._silent: dict[Slot, int] = {}
         self._held: dict[Slot, set[str]] = {slot: set() for slot in Slot}
         self._muted = False
@@ -145,6 +160,7 @@ class Bridge:
         """Let the citizen hear announcements, then music where `music`; ignored once joined."""
         if self.is_joined or self.call.is_over:
             return
+        self._may_keep_place = self._may_keep_place or KEEP_PLACE in items
         self._music_next = music and bool(items)
         self._played.clear()
         async with self._audio_turn:
@@ -183,16 +199,29 @@ class Bridge:
     async def _leave(self) -> None:
         """The citizen is gone: nothing rings, nobody is left talking to silence, and the core is told."""
         self.call.hang_up()
-        for task in tuple(self._ring_tasks):
-            task.cancel()
-        agent = self._agent
         if self.session is not None:
             leg = self.contact.leg
             self._outbox.put(self.session, LegClosed(leg=leg, reason=self._end), f"closed:{leg}")
+        if self._end is LegEnd.LOST and self.is_joined:
+            await self._tell_dropped()
+        for task in tuple(self._ring_tasks):
+            task.cancel()
+        agent = self._agent
         await asyncio.gather(*self._ring_tasks, return_exceptions=True)
         if agent is not None:
             await self._agent_gone(agent, LegEnd.CLOSED)
         await self._audio.close()
+
+    async def _tell_dropped(self) -> None:
+        """The agent hears why it is quiet, unless they hang up or their telephone is needed."""
+        self._telling = asyncio.Event()
+        self.is_joined = False
+        with suppress(YihaoError, TimeoutError):
+            async with self._audio_turn:
+                await self._audio.part()
+                await self._audio.play(Slot.AGENT, (CITIZEN_DROPPED,))
+            async with asyncio.timeout(_DROPPED_S):
+                await self._telling.wait()
 
     # -- the agent's end ---------------------------------------------------------------------------------------
 
@@ -261,10 +290,15 @@ class Bridge:
         async with self._audio_turn:
             await self._audio.send_digits(Slot.CITIZEN, digits)
 
-    def hang_up_agent(self) -> None:
-        """End the agent's call from our side; the citizen's stays."""
-        if self._agent is not None:
+    def hang_up_agent(self, reason: LegEnd) -> None:
+        """End the agent's call from our side; the citizen's stays. Who is told that it broke off hears that first."""
+        if self._agent is not None and not (reason is LegEnd.LOST and self._telling is not None):
             self._agent.call.hang_up()
+
+    def spare(self, assignee: AssigneeId) -> None:
+        """That agent is to be rung for the call that was dialled again: they need not hear any longer that it broke."""
+        if self._telling is not None and self._ringing is not None and self._ringing.assignee == assignee:
+            self.hang_up_agent(LegEnd.CLOSED)
 
     async def _ring(self, ringing: Ringing, lease_until: float) -> None:
         """One offer, from the first ring to the end of the call that may come of it. Offers have the slot in turn."""
@@ -346,6 +380,8 @@ class Bridge:
             return
         self._agent = None
         self.is_joined = self._muted = False
+        if self._telling is not None:
+            self._telling.set()
         self._held[Slot.AGENT].clear()
         agent.call.hang_up()
         await self._taping.finish()
@@ -443,6 +479,8 @@ class Bridge:
                     self._played.set()
                     if self._music_next:
                         await self.play((), music=True)
+                case PlaybackEnded(slot=Slot.AGENT) if self._telling is not None:
+                    self._telling.set()
                 case AudioLost(slot=slot):
                     self._fell_silent(slot)
                 case _:
@@ -456,6 +494,8 @@ class Bridge:
             return
         self._last_press = (digit, way, now)
         self._outbox.put(self.session, DigitPressed(leg=leg, digit=digit))
+        if digit == _KEEP_PLACE_KEY and leg == self.contact.leg and self._may_keep_place and not self.is_joined:
+            self._outbox.put(self.session, PlaceKept(leg=leg))
 
     def _fell_silent(self, slot: Slot) -> None:
         """End a joined call when nothing comes from either end. One silent end may only be a muted telephone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -11,15 +12,15 @@ from typing import Self
 
 from aiohttp import web
 
-from channels.contract import Badge, Capabilities, Content, Timeline
+from channels.contract import Badge, Capabilities, Content, LinkVisit, Timeline
 from channels.webchat.answers import refused
-from channels.webchat.conversation import Conversation
+from channels.webchat.conversation import Conversation, record_key
 from channels.webchat.errors import BodyMalformed, OriginForeign, TooOften
 from channels.webchat.places import Places
 from channels.webchat.ports import Ports, TypingSeen
 from channels.webchat.settings import WebChatSettings
 from channels.webchat.uploads import Uploads
-from channels.webchat.visitor import SCHEME, Visitors, new_visitor
+from channels.webchat.visitor import SCHEME, Visitors, address_of, leg_for, new_visitor
 from realtime import citizen
 from realtime.link import Link
 from realtime.messages import Command, Ephemeral
@@ -32,7 +33,7 @@ from session.address import Address
 from session.errors import YihaoError
 from session.ids import LegId, NodeId, SessionId
 from session.ports import Entry, Files, Inbox, Lines, SharedState
-from session.state import LegEnd, Medium
+from session.state import Leg, LegEnd, Medium, Party
 
 _LONGEST_BODY = 4096
 
@@ -71,7 +72,8 @@ class WebChatChannel:
         self._uploads = Uploads(settings, self._visitors, shared, files, self._recalled)
         self._conversations: dict[str, Conversation] = {}
         """By visitor."""
-        self._watched: dict[SessionId, Conversation] = {}
+        self._watched: dict[SessionId, set[Conversation]] = defaultdict(set)
+        """By session: who came by two links has two."""
         self._places = Places(settings, lines, self._conversations.values)
         self._telling: asyncio.Task[None] | None = None
 
@@ -104,8 +106,9 @@ class WebChatChannel:
     async def follow(self, entry: Entry) -> None:
         """Any event of any session; one look into a table for those that nobody here shows."""
         self._places.hear(entry.event)
-        conversation = self._watched.get(entry.session) or self._of_newcomer(entry.event)
-        if conversation is not None:
+        watching = self._watched.get(entry.session, ())
+        newcomer = self._of_newcomer(entry.event)
+        for conversation in (*watching, *(one for one in (newcomer,) if one is not None and one not in watching)):
             conversation.hear(entry)
 
     def _of_newcomer(self, event: ev.Event) -> Conversation | None:
@@ -133,10 +136,27 @@ class WebChatChannel:
 
     def typing(self, session: SessionId) -> None:
         """The session's assignee writes: shown to its citizen, if their page is here."""
-        conversation = self._watched.get(session)
-        assignee = conversation.transcript.standing.assignee if conversation and conversation.transcript else None
-        if conversation is not None and assignee is not None:
-            conversation.mention(citizen.AssigneeTyping(from_=assignee.kind))
+        for conversation in self._watched.get(session, ()):
+            assignee = conversation.transcript.standing.assignee if conversation.transcript else None
+            if assignee is not None:
+                conversation.mention(citizen.AssigneeTyping(from_=assignee.kind))
+
+    async def join_by_link(self, session: SessionId, visit: str) -> LinkVisit:
+        """See `JoinsByLink`."""
+        visitor = self._visitors.by_link(visit)
+        leg = Leg(
+            id=leg_for(visitor, "link"),
+            channel=self.name,
+            medium=Medium.CHAT,
+            party=Party.CITIZEN,
+            owner=self._ports.node,
+            address=address_of(visitor),
+        )
+        self._conversation_of(visitor).expect()
+        await self._ports.inbox.post(session, ev.LegOpened(leg=leg), dedupe=f"leg:{leg.id}")
+        await self._shared.put(record_key(visitor), session.encode(), ttl_s=self._settings.visitor_ttl_s)
+        await self._recalled(visitor)
+        return LinkVisit(leg.id, self._visitors.token(visitor))
 
     @property
     def open_sockets(self) -> int:
@@ -183,10 +203,7 @@ class WebChatChannel:
 
     async def _recalled(self, visitor: str) -> Conversation:
         """The visitor's conversation, up to date. Raises `StoreUnavailable`."""
-        conversation = self._conversations.get(visitor)
-        if conversation is None:
-            conversation = Conversation(visitor, self._ports, self._watch, self._let_go)
-            self._conversations[visitor] = conversation
+        conversation = self._conversation_of(visitor)
         conversation.holds += 1
         try:
             await conversation.recall()
@@ -196,16 +213,29 @@ class WebChatChannel:
             asyncio.get_running_loop().call_soon(self._let_go, conversation)
         return conversation
 
+    def _conversation_of(self, visitor: str) -> Conversation:
+        conversation = self._conversations.get(visitor)
+        if conversation is None:
+            conversation = Conversation(visitor, self._ports, self._watch, self._let_go)
+            self._conversations[visitor] = conversation
+        return conversation
+
     def _watch(self, conversation: Conversation, former: SessionId | None, session: SessionId) -> None:
         if former is not None:
-            self._watched.pop(former, None)
-        self._watched[session] = conversation
+            self._unwatch(conversation, former)
+        self._watched[session].add(conversation)
+
+    def _unwatch(self, conversation: Conversation, session: SessionId) -> None:
+        watching = self._watched.get(session, set())
+        watching.discard(conversation)
+        if not watching:
+            self._watched.pop(session, None)
 
     def _let_go(self, conversation: Conversation) -> None:
         if conversation.is_idle and self._conversations.get(conversation.visitor) is conversation:
             del self._conversations[conversation.visitor]
             if conversation.transcript is not None:
-                self._watched.pop(conversation.transcript.session_id, None)
+                self._unwatch(conversation, conversation.transcript.session_id)
 
     # --- over HTTP --------------------------------------------------------------------------------------------------
 

@@ -182,6 +182,8 @@ class Conversation:
                 outcome = await self._write(command)
             case citizen.FileSend():
                 outcome = await self._send_file(command)
+            case citizen.LocationSend():
+                outcome = await self._send_location(command)
             case citizen.HumanRequest():
                 outcome = await self._say(command.id, lambda _: ev.HumanRequested())
             case citizen.MessageRead():
@@ -212,6 +214,18 @@ class Conversation:
                 name=command.name,
                 content_type=upload["content_type"],
                 size_bytes=upload["size"],
+            ),
+        )
+
+    async def _send_location(self, command: citizen.LocationSend) -> int:
+        return await self._say(
+            command.id,
+            lambda leg: ev.LocationReceived(
+                leg=leg,
+                message=MessageId(command.id),
+                latitude=command.latitude,
+                longitude=command.longitude,
+                accuracy_m=command.accuracy_m,
             ),
         )
 
@@ -306,9 +320,16 @@ class Conversation:
 
     def disconnected(self) -> None:
         """A page is gone; it may come back at once."""
+        self._await_page(self._ports.settings.away_after_s)
+
+    def expect(self) -> None:
+        """A page is on its way here: until it has had time to come, its leg is not away."""
+        self._await_page(self._ports.settings.arrives_within_s)
+
+    def _await_page(self, within_s: float) -> None:
         if not self.is_connected and self._leaving is None:
             self.holds += 1
-            self._leaving = asyncio.get_running_loop().call_later(self._ports.settings.away_after_s, self._left)
+            self._leaving = asyncio.get_running_loop().call_later(within_s, self._left)
 
     def _left(self) -> None:
         self._leaving = None
@@ -396,8 +417,12 @@ class Conversation:
 
     @property
     def _record(self) -> str:
-        """Where it is kept which session the visitor has, for any node."""
-        return f"webchat:visitor:{key_of(self.visitor)}"
+        return record_key(self.visitor)
+
+
+def record_key(visitor: str) -> str:
+    """Where it is kept which session a visitor has, for any node."""
+    return f"webchat:visitor:{key_of(visitor)}"
 
 
 def upload_key(file: str) -> str:

@@ -22,6 +22,8 @@ class WebChatSettings:
     """How long an uploaded file waits to be sent."""
     away_after_s: float = 2.0
     """A cut of less than this is not worth an entry in the timeline."""
+    arrives_within_s: float = 15.0
+    """A browser that opened a link of ours has so long until its page is connected."""
     place_every_s: float = 1.0
     """At most so often is one session's place in line asked for."""
     place_refresh_s: float = 15.0

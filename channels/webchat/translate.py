@@ -6,6 +6,7 @@ from channels.contract import Badge
 from realtime.citizen import (
     Assignee,
     File,
+    Location,
     Message,
     MessageNew,
     MessageProgress,
@@ -62,6 +63,9 @@ def message_of(event: ev.Event, badge: Badge) -> Message | None:
             return Message(id=event.message, from_="citizen", name="", ts=event.at, state="sent", text=event.text)
         case ev.FileReceived():
             return Message(id=event.message, from_="citizen", name="", ts=event.at, state="sent", file=_file(event))
+        case ev.LocationReceived():
+            place = Location(event.latitude, event.longitude, event.accuracy_m)
+            return Message(id=event.message, from_="citizen", name="", ts=event.at, state="sent", location=place)
         case ev.TextSent():
             sender, name = _sender(event.kind), badge(event.by)
             return Message(id=event.message, from_=sender, name=name, ts=event.at, state="sent", text=event.text)
@@ -81,6 +85,7 @@ def message_frame(message: Message) -> MessageNew:
         state=message.state,
         text=message.text,
         file=message.file,
+        location=message.location,
     )
 
 

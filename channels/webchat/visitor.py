@@ -27,6 +27,10 @@ class Visitors:
         """What the page keeps. Renewed at each visit."""
         return self._signer.seal(visitor, ttl_s=self._ttl_s, now=time.time())
 
+    def by_link(self, visit: str) -> str:
+        """The visitor who came by a link; the same visit is the same visitor, on any node."""
+        return hmac.digest(self._key, f"link {visit}".encode(), "sha256").hex()[:32]
+
     def known(self, token: str) -> str:
         """The visitor of a token. Raises `VisitorRefused`."""
         try:

@@ -51,6 +51,15 @@ local APPLY = {
     offer.cancel(session)
     line.leave(session)
   end,
+  pause = function(session)
+    redis.call('HSET', journal.session_key(session), 'paused', 1)
+    offer.cancel(session)
+    line.settle(session)
+  end,
+  resume = function(session)
+    redis.call('HDEL', journal.session_key(session), 'paused')
+    line.settle(session)
+  end,
   wrap = function(session, want)
     charge.move(want.assignee, session, 'wrapping')
   end,

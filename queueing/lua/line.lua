@@ -22,15 +22,15 @@ function line.touch(class)
   end
 end
 
--- Let a session be offered, or not: it must wait, be under no offer, and the citizen's last coming or going must be
--- absorbed (law 10).
+-- Let a session be offered, or not: it must wait, be under no offer, not paused while its citizen is gone for a moment,
+-- and the citizen's last coming or going must be absorbed (law 10).
 function line.settle(session)
-  local s = fields(journal.session_key(session), 'class', 'key', 'offer', 'vital', 'snap')
+  local s = fields(journal.session_key(session), 'class', 'key', 'offer', 'vital', 'snap', 'paused')
   if not s.class then
     return
   end
   local waiting = P .. 'waiting:' .. s.class
-  if not s.offer and tonumber(s.vital) <= tonumber(s.snap) then
+  if not s.offer and not s.paused and tonumber(s.vital) <= tonumber(s.snap) then
     redis.call('ZADD', waiting, s.key, session)
   else
     redis.call('ZREM', waiting, session)
@@ -47,7 +47,7 @@ function line.leave(session)
   redis.call('ZREM', P .. 'waiting:' .. s.class, session)
   redis.call('ZREM', P .. 'line:' .. s.queue, session)
   redis.call('ZREM', P .. 'since:' .. s.queue, session)
-  redis.call('HDEL', key, 'class', 'queue', 'medium', 'key', 'prefer')
+  redis.call('HDEL', key, 'class', 'queue', 'medium', 'key', 'prefer', 'paused')
   line.touch(s.class)
 end
 

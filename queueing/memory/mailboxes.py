@@ -17,8 +17,10 @@ from session.effects import (
     Enqueue,
     LegEffect,
     LetCitizenGo,
+    PauseOffers,
     QueueChange,
     Release,
+    ResumeOffers,
     SetTimer,
     Withdraw,
     Wrap,
@@ -93,6 +95,11 @@ class MemoryMailboxes:
             case Withdraw():
                 world.take_back(kept, "cancelled")
                 kept.waiting = None
+            case PauseOffers():
+                world.take_back(kept, "cancelled")
+                world.pause(kept, paused=True)
+            case ResumeOffers():
+                world.pause(kept, paused=False)
             case Wrap(assignee):
                 worker = world.workers.get(assignee)
                 if worker and kept.id in worker.charges:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from queueing import policy
 from queueing.contract import Presence, Profile, Routing
@@ -29,6 +29,7 @@ class Waiting:
     since: int
     key: int
     prefer: AssigneeId | None
+    paused: bool = False
 
 
 @dataclass(slots=True)
@@ -69,7 +70,8 @@ class Kept:
     @property
     def offerable(self) -> bool:
         """Whether it may be put before somebody (law 10)."""
-        return self.waiting is not None and self.offer is None and self.vital <= self.absorbed
+        settled = self.offer is None and self.vital <= self.absorbed
+        return settled and self.waiting is not None and not self.waiting.paused
 
 
 @dataclass(slots=True)
@@ -180,6 +182,11 @@ class World:
             self.service[demand.queue] = (service, last, self.now)
         self.queues.add(demand.queue)
         kept.waiting = Waiting(demand, since, policy.line_key(since, priority), prefer)
+
+    def pause(self, kept: Kept, *, paused: bool) -> None:
+        """Whether a session in line is kept from being offered; its place stays."""
+        if kept.waiting is not None:
+            kept.waiting = replace(kept.waiting, paused=paused)
 
     def _served(self, kept: Kept) -> None:
         assert kept.waiting is not None  # noqa: S101 - it was offered

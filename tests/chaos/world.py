@@ -38,6 +38,7 @@ RULES = {
     "agents.offer_lease_s": str(int(LEASE_S)),
     "agents.decline_pause_s": "1",
     "session.chat_grace_s": "3",
+    "session.call_grace_s": "3",
     "session.assignee_grace_s": "5",
     "session.media_up_s": "4",
     "session.wrap_s": "1",

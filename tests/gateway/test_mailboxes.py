@@ -227,7 +227,7 @@ async def test_a_closed_session_is_let_go(memory: MemoryStore, eventually: Event
     contact = a_call()
     admission = await post.inbox.open(contact)
     await eventually(lambda: post.mailboxes.holds(admission.session))
-    await post.inbox.post(admission.session, LegClosed(leg=contact.leg, reason=LegEnd.HANGUP))
+    await post.inbox.post(admission.session, LegClosed(leg=contact.leg, reason=LegEnd.LEFT))
     await eventually(lambda: not post.mailboxes.holds(admission.session))
     assert await post.phase(admission.session) is Phase.CLOSED
     assert post.mailboxes.sessions() == []

@@ -12,9 +12,11 @@ from channels.contract import Capabilities, Channel, Content
 from channels.door import Ports
 from gateway.feed import Feed
 from gateway.inbox import StoreInbox
+from gateway.links import Links
 from gateway.mailboxes import Mailboxes
 from gateway.metrics import Metrics
 from gateway.node import Node
+from gateway.notices import Notices
 from gateway.performer import Performer
 from gateway.routing import Routing
 from gateway.ulid import new_ulid
@@ -28,6 +30,8 @@ from session.rules import Rules
 from session.state import AssigneeKind, Leg, LegEnd, Medium, Party, Phase, Session
 from storage.files import FileStore
 
+LINK_KEY = b"a key that only tests have to sign"
+PAGE = "https://hotline.example"
 CALLS, CHATS, LETTERS = "calls", "chats", "letters"
 PATIENT = Rules(announce_s=(3600.0,))
 """Nothing is said while a test runs that it did not ask for."""
@@ -166,10 +170,24 @@ def post_on(store: Store, name: str, rules: Rules = PATIENT) -> Post:
     chat = Device(CHATS, Medium.CHAT, survives_node=True, follows_timeline=True)
     letters = Device(LETTERS, Medium.MESSAGE)
     channels: Mapping[str, Channel] = {CALLS: telephone, CHATS: chat, LETTERS: letters}
-    performer = Performer(store, node_id, channels, inbox, metrics)
+    performer = Performer(store, node_id, channels, inbox, metrics, links_on(store, channels, inbox, rules))
     mailboxes.perform = performer.perform
     node = Node(store, node_id, mailboxes, performer, channels, metrics)
     return Post(node_id, store, node, mailboxes, inbox, performer, metrics, telephone, chat, letters)
+
+
+def links_on(store: Store, channels: Mapping[str, Channel], inbox: StoreInbox, rules: Rules = PATIENT) -> Links:
+    """Links that lead to a page that only tests have."""
+    return Links(
+        Notices(channels, inbox),
+        channels,
+        log=store.log,
+        shared=store.shared,
+        inbox=inbox,
+        key=LINK_KEY,
+        rules=rules,
+        page=lambda: PAGE,
+    )
 
 
 def ports_on(store: Store, post: Post, folder: Path) -> Ports:

@@ -188,6 +188,8 @@ def nobody_waits_in_vain(sight: Sight, now_ms: int, settings: QueueSettings) -> 
         assert session is not None
         if session.phase is not Phase.QUEUED or session.version != len(sight.logs[name]):
             continue
+        if session.dropped_call is not None:
+            continue
         demand = Class.of(demanded(session), session.medium)
         for view in sight.roster:
             charged = Counter(charge.medium for charge in view.charges)

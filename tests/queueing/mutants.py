@@ -25,6 +25,11 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
+        "a call that dropped is offered",
+        "if not s.offer and not s.paused and",
+        "if not s.offer and",
+    ),
+    Mutant(
         "accept ignores the token",
         "elseif token < current or not s.offer then",
         "elseif not s.offer then",

@@ -112,6 +112,40 @@ async def test_a_session_that_is_handed_on_keeps_its_wait(house: House) -> None:
     assert (view.waiting, round(view.longest_wait_s)) == (1, 10)
 
 
+async def test_a_call_that_dropped_in_line_is_offered_to_nobody_and_keeps_its_place(house: House) -> None:
+    await house.waiting("S1", VOICE, citizen="+861")
+    await house.clock.pass_s(5)
+    await house.waiting("S2", VOICE)
+    await hang_up(house)
+    await house.absorb("S1")
+    who = await house.staff(agent("a1"))
+    assert await house.store.queue.match() == 1
+    assert await house.offered("S2") == (who, 1), "the first in line is not there"
+    place = await house.store.queue.place(S1)
+    assert place is not None
+    assert (place.position, place.waiting) == (1, 2)
+    await house.store.queue.decline(S2, who, 1, "desk")
+    found = await house.open("S3", VOICE, citizen="+861", leg="again")
+    assert found == ("S1", False), "who dials again is found"
+    await house.absorb("S1")
+    await house.clock.pass_s(6)
+    await house.store.queue.sweep()
+    assert await house.offered("S1") == (who, 1), "and is the first again"
+
+
+async def test_an_offer_ends_when_the_call_drops(house: House) -> None:
+    who = await house.staff(agent("a1"))
+    await house.waiting("S1", VOICE)
+    await house.store.queue.match()
+    await house.absorb("S1")
+    await hang_up(house)
+    assert await house.store.queue.accept(S1, who, 1) is Verdict.CITIZEN_GONE
+    await house.absorb("S1")
+    assert (await house.events("S1"))[-1] == "OfferCancelled"
+    assert await routing(house, "a1") is Routing.READY
+    assert await house.store.queue.match() == 0
+
+
 async def test_a_decline_is_remembered_while_another_is_free(house: House) -> None:
     first = await house.staff(agent("a1"))
     await house.clock.pass_s(1)

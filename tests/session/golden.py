@@ -5,6 +5,7 @@ value that must look different gets a new tag, or a new wire version.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from session import effects as ef
@@ -13,6 +14,7 @@ from session.codec import EFFECTS, EVENTS, SNAPSHOT, encode_effect, encode_event
 from session.ids import MessageId, RecordingId
 from session.machine import replay
 from session.state import LegEnd
+from session.switch import Purpose
 from tests.session.stories import AGENT_CALL, CALL, CHAT, SESSION, START, STORIES, WANG, every_kind, stamped
 
 FOLDER = Path(__file__).with_name("golden")
@@ -30,9 +32,11 @@ EFFECT_SAMPLES: Mapping[type[ef.LegEffect], ef.LegEffect] = {
         ef.Press(CALL, "12#", 14),
         ef.Deliver(CHAT, MessageId("m2")),
         ef.CloseLeg(CALL, LegEnd.CLOSED),
+        ef.SendLink(Purpose.SWITCH),
     )
 }
-SNAPSHOT_SAMPLE = replay(SESSION, stamped(STORIES["chat cut and back"][:7]))
+SNAPSHOT_SAMPLE = replace(replay(SESSION, stamped(STORIES["chat cut and back"][:7])), granted=0)
+"""As it was written when a session did not yet know which offer its assignee had accepted."""
 
 
 def samples() -> Mapping[str, bytes]:

@@ -7,12 +7,14 @@ from session import events as ev
 from session.address import Address
 from session.ids import AssigneeId, FileId, LegId, MessageId, NodeId, RecordingId, SessionId
 from session.state import AssigneeKind, Demand, Failure, Leg, LegEnd, Mark, Medium, Party
+from session.switch import Purpose
 
 CITIZEN = Address("tel", "+8613800138000")
 VISITOR = Address("web", "v1")
 WANG, LI = AssigneeId("8001"), AssigneeId("8002")
 GUIDE = AssigneeId("guide")
 CALL, CHAT, AGENT_CALL, AGENT_CALL_2 = LegId("call"), LegId("chat"), LegId("agent"), LegId("agent-2")
+CALL_AGAIN = LegId("call-again")
 NODE, OTHER_NODE = NodeId("n1"), NodeId("n2")
 SESSION = SessionId("01J00000000000000000000000")
 START = 1_790_000_000.25
@@ -67,6 +69,9 @@ def timer(name: str) -> ev.TimerFired:
 
 
 RECORDING = RecordingId("01J0-6")
+HERE = ev.LocationReceived(
+    leg=CHAT, message=MessageId("m7"), latitude=39.904, longitude=116.4, accuracy_m=12.5, name="天安门"
+)
 
 STORIES: Mapping[str, tuple[ev.Event, ...]] = {
     "call answered": (
@@ -92,7 +97,14 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         ev.RatingGiven(score=5, comment="谢谢"),
         ev.NoteAdded(by=LI, text="已转办"),
     ),
-    "call abandoned": (OPENED_BY_CALL, call(), timer("announce"), offer(1, medium=Medium.VOICE), hangs_up()),
+    "call abandoned": (
+        OPENED_BY_CALL,
+        call(),
+        timer("announce"),
+        offer(1, medium=Medium.VOICE),
+        hangs_up(),
+        timer("grace:call"),
+    ),
     "nobody picks up, the next one does": (
         OPENED_BY_CALL,
         call(),
@@ -150,6 +162,7 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         call(LegId("call-2"), OTHER_NODE),
         offer(1, medium=Medium.VOICE),
         hangs_up(LegId("call-2")),
+        timer("grace:call-2"),
     ),
     "owed and never reached": (OPENED_BY_CALL, call(), hangs_up(reason=LegEnd.NODE_LOST), timer("callback")),
     "from the bot to a human": (
@@ -241,6 +254,120 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         hangs_up(CHAT, LegEnd.LEFT),
         hangs_up(),
         timer("wrap"),
+    ),
+    "hung up in line and dialled again": (
+        OPENED_BY_CALL,
+        call(),
+        hangs_up(),
+        call(CALL_AGAIN, OTHER_NODE),
+        offer(1, medium=Medium.VOICE),
+        accept(1),
+        telephone(),
+        hangs_up(CALL_AGAIN),
+        timer("wrap"),
+    ),
+    "the place is kept, and the chat goes on": (
+        OPENED_BY_CALL,
+        call(),
+        ev.PlaceKept(leg=CALL),
+        ev.LinkSent(purpose=Purpose.SWITCH, channel="sms", link="3.0"),
+        hangs_up(),
+        chat(),
+        ev.LinkOpened(purpose=Purpose.SWITCH, link="3.0", leg=CHAT),
+        wrote(),
+        ev.LegAway(leg=CHAT),
+        offer(1),
+        accept(1),
+        ev.LegBack(leg=CHAT, owner=NODE),
+        said(),
+        ev.ContactFinished(by=WANG),
+        ev.WrapFinished(by=WANG),
+    ),
+    "the place is kept, and nobody comes": (
+        OPENED_BY_CALL,
+        call(),
+        ev.PlaceKept(leg=CALL),
+        ev.LinkFailed(purpose=Purpose.SWITCH, reason="nowhere", link="3.0"),
+        ev.PlaceKept(leg=CALL),
+        ev.LinkSent(purpose=Purpose.SWITCH, channel="sms", link="5.0"),
+        hangs_up(),
+        timer("grace:call"),
+        timer("callback"),
+    ),
+    "the place is kept, the chat opened and left": (
+        OPENED_BY_CALL,
+        call(),
+        ev.PlaceKept(leg=CALL),
+        hangs_up(reason=LegEnd.NODE_LOST),
+        chat(),
+        ev.LegAway(leg=CHAT),
+        timer("grace:chat"),
+    ),
+    "the call drops and is dialled again": (
+        OPENED_BY_CALL,
+        call(),
+        offer(1, medium=Medium.VOICE),
+        accept(1),
+        telephone(),
+        hangs_up(reason=LegEnd.LOST),
+        hangs_up(AGENT_CALL, LegEnd.CLOSED),
+        call(CALL_AGAIN, OTHER_NODE),
+        telephone(AGENT_CALL_2),
+        hangs_up(CALL_AGAIN),
+        timer("wrap"),
+    ),
+    "the call drops for good": (
+        OPENED_BY_CALL,
+        call(),
+        offer(1, medium=Medium.VOICE),
+        accept(1),
+        telephone(),
+        hangs_up(reason=LegEnd.LOST),
+        timer("grace:call"),
+        ev.WrapFinished(by=WANG),
+    ),
+    "dialled again, and the agent does not pick up": (
+        OPENED_BY_CALL,
+        call(),
+        offer(1, medium=Medium.VOICE),
+        accept(1),
+        telephone(),
+        hangs_up(reason=LegEnd.LOST),
+        call(CALL_AGAIN),
+        timer("media"),
+        offer(2, LI, medium=Medium.VOICE),
+        accept(2, LI),
+    ),
+    "pictures in the middle of a call": (
+        OPENED_BY_CALL,
+        call(),
+        offer(1, medium=Medium.VOICE),
+        accept(1),
+        telephone(),
+        ev.PictureRequested(by=WANG),
+        ev.LinkSent(purpose=Purpose.PICTURE, channel="sms", link="6.0"),
+        chat(),
+        ev.LinkOpened(purpose=Purpose.PICTURE, link="6.0", leg=CHAT),
+        HERE,
+        hangs_up(CHAT, LegEnd.LEFT),
+        hangs_up(),
+        ev.WrapFinished(by=WANG),
+    ),
+    "where it is, told to the bot and after": (
+        OPENED_OUT_OF_HOURS,
+        chat(),
+        offer(1, GUIDE),
+        accept(1, GUIDE),
+        HERE,
+        ev.HumanRequested(by=GUIDE),
+        offer(2),
+        accept(2),
+        ev.SessionParked(by=WANG),
+        HERE,
+        offer(3),
+        accept(3),
+        ev.ContactFinished(by=WANG),
+        HERE,
     ),
 }
 

@@ -19,7 +19,9 @@ from session.effects import (
     EndSession,
     Enqueue,
     Join,
+    PauseOffers,
     Release,
+    ResumeOffers,
     Ring,
     SetTimer,
     StopRinging,
@@ -29,6 +31,7 @@ from session.effects import (
 from session.ids import AssigneeId, LegId
 from session.machine import advance, begin, replay
 from session.state import LegEnd, LegState, Medium, Party, Phase
+from session.switch import Purpose
 from tests.session import stories
 from tests.session.stories import GUIDE, LI, OTHER_NODE, SESSION, START, WANG
 
@@ -42,6 +45,7 @@ class Books:
     line_medium: Medium = Medium.MESSAGE
     for_bots: bool = False
     offered: tuple[int, AssigneeId] | None = None
+    paused: bool = False
     charged: AssigneeId | None = None
     wrapping: bool = False
     token: int = 0
@@ -56,6 +60,7 @@ class Books:
     def __post_init__(self) -> None:
         self.session = begin(SESSION, replace(self.opened, at=START))
         self.most_waited_s = 0.0
+        self.had, self.was = self.session.assignee, self.session.phase
         self.take(self.opened)
 
     def __repr__(self) -> str:
@@ -83,6 +88,7 @@ class Books:
                 self.offered = (token, who)
             case ev.OfferAccepted(assignee=who):
                 self.offered, self.in_line, self.charged = None, False, who
+                self.paused = False
             case ev.OfferDeclined() | ev.OfferExpired() | ev.OfferRescinded():
                 self.offered = None
             case ev.TimerFired(name=name):
@@ -95,10 +101,16 @@ class Books:
             case Enqueue(demand=demand, medium=medium, accrued_s=accrued_s):
                 assert self.charged is None, "in line while somebody is charged"
                 self.in_line, self.offered, self.line_medium = True, None, medium
+                self.paused = False
                 self.for_bots = demand.queue == "bots"
                 assert accrued_s == self.session.accrued_wait_s
             case Withdraw():
-                self.in_line, self.offered = False, None
+                self.in_line, self.offered, self.paused = False, None, False
+            case PauseOffers():
+                assert self.in_line
+                self.offered, self.paused = None, True
+            case ResumeOffers():
+                self.paused = False
             case Wrap(assignee=who):
                 assert self.charged == who
                 self.wrapping = True
@@ -145,6 +157,10 @@ class Books:
         assert waited_s >= self.most_waited_s
         self.most_waited_s = waited_s
         assert (session.waiting_since is not None) == self.in_line
+        # Law 10: who is gone is offered to nobody, and who is there is not kept from it.
+        assert self.paused == (self.in_line and session.dropped_call is not None)
+        assert not (self.paused and self.offered)
+        self._look_at_assignee()
         self._look_at_deadlines()
         if self.ended:
             assert all(leg.state is LegState.ENDED for leg in session.legs)
@@ -155,6 +171,16 @@ class Books:
     def _accepted_tokens(self) -> set[int]:
         return {event.token for event in self.log if isinstance(event, ev.OfferAccepted)}
 
+    def _look_at_assignee(self) -> None:
+        """The assignee changes by an accept alone, and goes by an act or a deadline that stands in the log."""
+        now, before = self.session.assignee, self.had
+        self.had = now
+        if now is not None and now != before:
+            assert isinstance(self.log[-1], ev.OfferAccepted)
+        if before is not None and now is None:
+            assert not isinstance(self.log[-1], ev.LegAway | ev.LegBack | ev.TextReceived) or self.was is Phase.WRAPPING
+        self.was = self.session.phase
+
     def _look_at_deadlines(self) -> None:
         """Law 7: no state but the last is without an end in sight."""
         session, timers = self.session, self.timers
@@ -164,7 +190,10 @@ class Books:
         match session.phase:
             case Phase.ACTIVE:
                 talking = session.voice_leg(Party.CITIZEN) and session.voice_leg(Party.ASSIGNEE)
-                assert talking or timers & {"idle", "media", "assignee"}
+                dropped = session.dropped_call
+                assert (
+                    talking or timers & {"idle", "media", "assignee"} or (dropped and f"grace:{dropped.id}" in timers)
+                )
             case Phase.BOT:
                 assert "idle" in timers
             case Phase.PARKED:
@@ -184,8 +213,8 @@ class Books:
             return [self.late_word]
         moves: list[Callable[[st.DataObject], None]] = [self.citizen_comes, self.citizen_writes, self.asks_for_a_human]
         if self.session.legs:
-            moves += [self.leg_moves, self.leg_ends]
-        if self.in_line and self.offered is None:
+            moves += [self.leg_moves, self.leg_ends, self.goes_on_elsewhere]
+        if self.in_line and self.offered is None and not self.paused:
             moves.append(self.queue_offers)
         if self.offered is not None:
             moves += [self.offer_ends, self.offer_ends]
@@ -222,6 +251,18 @@ class Books:
     def leg_ends(self, data: st.DataObject) -> None:
         leg = data.draw(st.sampled_from(self.session.legs))
         self.take(ev.LegClosed(leg=leg.id, reason=data.draw(st.sampled_from(LegEnd))))
+
+    def goes_on_elsewhere(self, data: st.DataObject) -> None:
+        leg = data.draw(st.sampled_from(self.session.legs))
+        purpose = data.draw(st.sampled_from(Purpose))
+        moves = [
+            ev.PlaceKept(leg=leg.id),
+            ev.PictureRequested(by=WANG),
+            ev.LinkSent(purpose=purpose, channel="sms", link="1.0"),
+            ev.LinkFailed(purpose=purpose, reason="nowhere", link="1.0"),
+            ev.LinkOpened(purpose=purpose, link="1.0", leg=leg.id),
+        ]
+        self.take(data.draw(st.sampled_from(moves)))
 
     def queue_offers(self, data: st.DataObject) -> None:
         self.token += 1

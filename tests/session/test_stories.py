@@ -17,6 +17,7 @@ from session.effects import (
     Enqueue,
     Join,
     LetCitizenGo,
+    PauseOffers,
     Play,
     Release,
     Ring,
@@ -118,15 +119,26 @@ def test_the_agent_hangs_up_first() -> None:
 
 
 def test_a_caller_who_leaves_while_it_rings() -> None:
-    session, effects = after(OPENED_BY_CALL, call(), offer(1, medium=VOICE), hangs_up())
+    script = (OPENED_BY_CALL, call(), offer(1, medium=VOICE), hangs_up())
+    session, effects = after(*script)
+    assert session.phase is Phase.QUEUED
+    assert effects == (
+        PauseOffers(),
+        StopRinging(CALL, WANG, 1),
+        ClearTimer("announce"),
+        SetTimer("grace:call", 60.0),
+    )
+    session, effects = after(*script, timer("grace:call"))
     assert (session.phase, session.close_reason) == (Phase.CLOSED, CloseReason.ABANDONED)
-    assert effects == (Withdraw(), StopRinging(CALL, WANG, 1), EndSession(CloseReason.ABANDONED))
+    assert effects == (Withdraw(), EndSession(CloseReason.ABANDONED))
 
 
 def test_answer_and_hang_up_race_to_exactly_one_end() -> None:
     """Law 10: whichever is first in the log has it, and the other finds the session as that left it."""
     base = (OPENED_BY_CALL, call(), offer(1, medium=VOICE))
     session, effects = after(*base, hangs_up(), accept(1))
+    assert (session.phase, session.assignee, effects) == (Phase.QUEUED, None, ())
+    session, effects = after(*base, hangs_up(), timer("grace:call"), accept(1))
     assert (session.close_reason, session.assignee, effects) == (CloseReason.ABANDONED, None, ())
     session, _ = after(*base, accept(1), hangs_up())
     assert (session.phase, session.assignee) == (Phase.WRAPPING, WANG)

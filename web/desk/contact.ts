@@ -26,7 +26,7 @@ export function messageStates(timeline: readonly Desk.Placed[]): Map<string, Mes
   const states = new Map<string, MessageState>();
   const order: { id: string; fromCitizen: boolean }[] = [];
   for (const { entry } of timeline) {
-    if (entry.kind === "text" || entry.kind === "file" || entry.kind === "notice") {
+    if (isMessage(entry) || entry.kind === "notice") {
       order.push({ id: entry.message, fromCitizen: entry.who.kind === "citizen" });
       if (!states.has(entry.message)) states.set(entry.message, "sent");
     } else if (entry.kind === "failure") {
@@ -44,11 +44,17 @@ export function messageStates(timeline: readonly Desk.Placed[]): Map<string, Mes
   return states;
 }
 
+type MessageEntry = Extract<Entry, { kind: "text" | "file" | "location" }>;
+
+function isMessage(entry: Entry): entry is MessageEntry {
+  return entry.kind === "text" || entry.kind === "file" || entry.kind === "location";
+}
+
 /** The citizen's messages that no agent has read. */
 export function unreadOf(timeline: readonly Desk.Placed[]): string[] {
   let unread: string[] = [];
   for (const { entry } of timeline) {
-    if ((entry.kind === "text" || entry.kind === "file") && entry.who.kind === "citizen") unread.push(entry.message);
+    if (isMessage(entry) && entry.who.kind === "citizen") unread.push(entry.message);
     if (entry.kind === "progress" && entry.state === "read" && entry.who.kind !== "citizen") {
       unread = unread.slice(unread.indexOf(entry.message) + 1);
     }
@@ -92,16 +98,20 @@ export function endsOf(timeline: readonly Desk.Placed[]): Map<string, End> {
   return ends;
 }
 
-export type CallState = "joining" | "live" | "held" | "ended";
+/** `dropped`: it broke off, and the citizen may dial again. */
+export type CallState = "joining" | "live" | "held" | "dropped" | "ended";
 
 /** Where the call of a voice contact stands. */
 export function callState(contact: Contact): CallState {
   let state: CallState = "joining";
   for (const { entry } of contact.timeline) {
     if (entry.kind !== "leg") continue;
+    if (entry.what === "opened" && entry.medium === "voice" && entry.who.kind === "citizen") state = "joining";
     if (entry.what === "joined" || entry.what === "unheld") state = "live";
     if (entry.what === "held") state = "held";
   }
+  const calls = contact.legs.filter((leg) => leg.medium === "voice" && leg.party === "citizen");
+  if (calls.some((leg) => leg.state === "away")) return "dropped";
   const isUp = contact.legs.some((leg) => leg.medium === "voice" && leg.party === "citizen" && leg.state !== "ended");
   return isUp ? state : "ended";
 }

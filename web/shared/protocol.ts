@@ -106,6 +106,13 @@ export namespace Citizen {
     size: number;
   }
 
+  /** Where it is, in degrees of WGS-84; `accuracy_m` is the radius that the device vouches for. */
+  export interface Location {
+    latitude: number;
+    longitude: number;
+    accuracy_m: number | null;
+  }
+
   /** A message of either side. `state` is how far it has come at the other side's device. */
   export interface Message {
     id: string;
@@ -115,6 +122,7 @@ export namespace Citizen {
     state: "sent" | "delivered" | "read";
     text: string | null;
     file: File | null;
+    location: Location | null;
   }
 
   /** All that the page shows, in place of whatever it showed. */
@@ -146,6 +154,7 @@ export namespace Citizen {
     state: "sent" | "delivered" | "read";
     text: string | null;
     file: File | null;
+    location: Location | null;
   }
 
   /** A message has come as far as `state`; `read` speaks for every earlier one of the same sender too. */
@@ -185,6 +194,16 @@ export namespace Citizen {
     cseq: number;
     file: string;
     name: string;
+  }
+
+  /** The citizen says where it is, as their browser knows it. */
+  export interface LocationSend {
+    t: "location.send";
+    id: string;
+    cseq: number;
+    latitude: number;
+    longitude: number;
+    accuracy_m: number;
   }
 
   /** The citizen has seen every message up to and including `message`. */
@@ -241,6 +260,7 @@ export namespace Citizen {
     | Ping
     | MessageSend
     | FileSend
+    | LocationSend
     | MessageRead
     | HumanRequest
     | SessionEnd
@@ -250,6 +270,7 @@ export namespace Citizen {
   export type Command =
     | MessageSend
     | FileSend
+    | LocationSend
     | MessageRead
     | HumanRequest
     | SessionEnd
@@ -330,6 +351,23 @@ export namespace Desk {
     who: Who;
     message: string;
     file: File;
+  }
+
+  /** Where it is, in degrees of WGS-84; `accuracy_m` is the radius that the device vouches for. */
+  export interface Location {
+    latitude: number;
+    longitude: number;
+    accuracy_m: number | null;
+  }
+
+  /** Where it is, as the citizen's device says, in degrees of WGS-84. */
+  export interface LocationEntry {
+    kind: "location";
+    at: number;
+    who: Who;
+    message: string;
+    location: Location;
+    name: string;
   }
 
   /** Every message of the other side up to this one was delivered to, or read by, `who`. */
@@ -434,19 +472,19 @@ export namespace Desk {
     why: string;
   }
 
-  /** Anything else, by name; `detail` is a digit, a place in line, or a timer's name. */
+  /** Anything else, by name; `detail` is a digit, a place in line, what a link is for, or a timer's name. */
   export interface EventEntry {
     kind: "event";
     at: number;
     who: Who;
-    what: "opened" | "human_requested" | "digit" | "digits_sent" | "place" | "parked" | "resumed" | "finished" | "assignee_away" | "assignee_back" | "timer";
+    what: "opened" | "human_requested" | "digit" | "digits_sent" | "place" | "place_kept" | "picture_requested" | "link_failed" | "link_opened" | "parked" | "resumed" | "finished" | "assignee_away" | "assignee_back" | "timer";
     detail: string;
   }
 
   /** An entry at its place in the session's timeline. */
   export interface Placed {
     version: number;
-    entry: TextEntry | FileEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | EventEntry;
+    entry: TextEntry | FileEntry | LocationEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | EventEntry;
   }
 
   /** A session that this agent has, with all that has happened in it. */
@@ -529,7 +567,7 @@ export namespace Desk {
     seq: number;
     session: string;
     version: number;
-    entry: TextEntry | FileEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | EventEntry;
+    entry: TextEntry | FileEntry | LocationEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | EventEntry;
   }
 
   /** The contact is no longer this agent's. */
@@ -677,6 +715,14 @@ export namespace Desk {
     text: string;
   }
 
+  /** Send the citizen a link to a page from which they send pictures and where it is, while both talk on. */
+  export interface PictureRequest {
+    t: "picture.request";
+    id: string;
+    cseq: number;
+    session: string;
+  }
+
   /** End the contact; wrap-up follows. */
   export interface ContactFinish {
     t: "contact.finish";
@@ -779,6 +825,7 @@ export namespace Desk {
     | FileSend
     | MessageRead
     | NoteAdd
+    | PictureRequest
     | ContactFinish
     | ContactPark
     | ContactResume
@@ -798,6 +845,7 @@ export namespace Desk {
     | FileSend
     | MessageRead
     | NoteAdd
+    | PictureRequest
     | ContactFinish
     | ContactPark
     | ContactResume

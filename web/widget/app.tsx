@@ -13,7 +13,8 @@ const URGENT: readonly [string, Word][] = [
   ["122", "urgent_traffic"],
 ];
 
-export function App({ conversation }: { conversation: Conversation }) {
+/** `asks`: the page was opened to send pictures from, in the middle of a call. */
+export function App({ conversation, asks }: { conversation: Conversation; asks: boolean }) {
   const [language, setLanguage] = useState(savedLanguage);
   const [size, setSize] = useState(savedTextSize);
   const say = useMemo(() => speaker(language), [language]);
@@ -64,14 +65,14 @@ export function App({ conversation }: { conversation: Conversation }) {
         </div>
       </header>
       <div class="columns">
-        <Chat conversation={conversation} say={say} language={language} />
+        <Chat conversation={conversation} say={say} language={language} asks={asks} />
         {!embedded && <Aside say={say} />}
       </div>
     </div>
   );
 }
 
-function Emblem() {
+export function Emblem() {
   return (
     <svg class="emblem" viewBox="0 0 64 64" aria-hidden="true">
       <rect width="64" height="64" rx="16" fill="#fff" />

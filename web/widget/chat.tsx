@@ -1,4 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { Asked } from "./asked";
 import { Composer } from "./composer";
 import type { Conversation, View } from "./conversation";
 import { isLookedAt, tellHost, watchLooks } from "./host";
@@ -24,9 +25,10 @@ interface Props {
   conversation: Conversation;
   say: Say;
   language: Language;
+  asks: boolean;
 }
 
-export function Chat({ conversation, say, language }: Props) {
+export function Chat({ conversation, say, language, asks }: Props) {
   const view = useView(conversation);
   const [draft, setDraft] = useState(savedDraft);
   const box = useRef<HTMLTextAreaElement>(null);
@@ -47,7 +49,7 @@ export function Chat({ conversation, say, language }: Props) {
       <Standing view={view} say={say} conversation={conversation} />
       <LinkBanner view={view} say={say} onUseHere={() => conversation.useHere()} />
       <div class="scroll" ref={list} tabIndex={0} role="log" aria-live="polite" aria-label={say("title")}>
-        {isEmpty && view.known && <Welcome say={say} onStart={start} />}
+        {isEmpty && view.known && !asks && <Welcome say={say} onStart={start} />}
         <ul class="bubbles">
           {view.bubbles.map((bubble, index) => {
             const before = view.bubbles[index - 1];
@@ -84,6 +86,7 @@ export function Chat({ conversation, say, language }: Props) {
           </button>
         </div>
       )}
+      {asks && !isOver && <Asked conversation={conversation} view={view} say={say} />}
       <Composer
         conversation={conversation}
         view={view}

@@ -2,7 +2,7 @@ import { Client, type Link } from "@shared/client";
 import { Outbox, lastingStore } from "@shared/outbox";
 import { type Citizen, LONGEST_TEXT, type Unsent } from "@shared/protocol";
 import { isLookedAt, watchLooks } from "./host";
-import { type FileRefusal, Visitor } from "./visitor";
+import { type FileRefusal, VISITOR, Visitor } from "./visitor";
 import type { Word } from "./words";
 
 type Command = Unsent<Citizen.Command>;
@@ -12,7 +12,7 @@ export interface Bubble extends Omit<Citizen.Message, "state"> {
   readonly state: Citizen.Message["state"] | "sending" | "failed";
 }
 
-type Content = Partial<Pick<Citizen.Message, "text" | "file">>;
+type Content = Partial<Pick<Citizen.Message, "text" | "file" | "location">>;
 
 export interface Uploading {
   readonly key: number;
@@ -28,6 +28,7 @@ export interface View {
   readonly place: { readonly position: number; readonly estimate_s: number | null } | null;
   readonly typing: "agent" | "bot" | null;
   readonly uploads: readonly Uploading[];
+  readonly locating: boolean;
   readonly humanAsked: boolean;
   readonly rated: boolean;
   readonly complaint: Word | null;
@@ -36,6 +37,7 @@ export interface View {
 
 const TYPING_SHOWN_MS = 5_000;
 const TYPING_EVERY_MS = 3_000;
+const LOCATING = { enableHighAccuracy: true, timeout: 15_000, maximumAge: 60_000 };
 const RELOADED = "yihao.reloaded";
 
 const START: View = {
@@ -46,6 +48,7 @@ const START: View = {
   place: null,
   typing: null,
   uploads: [],
+  locating: false,
   humanAsked: false,
   rated: false,
   complaint: null,
@@ -64,10 +67,11 @@ export class Conversation {
   private readUpTo = "";
   private uploadCount = 0;
 
-  constructor() {
+  /** `scope` is what the names of all that it keeps in the browser begin with. */
+  constructor(scope: string) {
     const store = lastingStore();
-    this.visitor = new Visitor(store);
-    this.outbox = new Outbox(store, "yihao.out.");
+    this.visitor = new Visitor(store, scope + VISITOR);
+    this.outbox = new Outbox(store, `${scope}out.`);
     this.client = new Client({
       ticket: () => this.visitor.ticket(),
       open: () => new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/webchat/socket`),
@@ -117,6 +121,22 @@ export class Conversation {
     this.sendOwn({ t: "file.send", file: id, name }, { file: { id, name, content_type, size } });
   }
 
+  /** Say where it is, as far as the browser knows and the citizen allows. */
+  async sendLocation(): Promise<void> {
+    this.change({ locating: true, complaint: null });
+    try {
+      const { coords } = await new Promise<GeolocationPosition>((found, failed) =>
+        navigator.geolocation.getCurrentPosition(found, failed, LOCATING),
+      );
+      const { latitude, longitude, accuracy } = coords;
+      const location = { latitude, longitude, accuracy_m: accuracy };
+      this.sendOwn({ t: "location.send", ...location }, { location });
+    } catch {
+      this.change({ complaint: "location_failed" });
+    }
+    this.change({ locating: false });
+  }
+
   /** A file's content. */
   fetchFile(id: string): Promise<Blob> {
     return this.visitor.fetchFile(id);
@@ -145,6 +165,7 @@ export class Conversation {
   sendAgain(bubble: Bubble): void {
     this.change({ bubbles: this.view.bubbles.filter(({ id }) => id !== bubble.id) });
     if (bubble.file) this.sendOwn({ t: "file.send", file: bubble.file.id, name: bubble.file.name }, { file: bubble.file });
+    else if (bubble.location) void this.sendLocation();
     else this.write(bubble.text ?? "");
   }
 
@@ -200,8 +221,8 @@ export class Conversation {
   }
 
   private takeMessage(message: Citizen.Message): void {
-    const { id, from, name, text, file, ts, state } = message;
-    const bubble: Bubble = { id, from, name, text, file, ts, state };
+    const { id, from, name, text, file, location, ts, state } = message;
+    const bubble: Bubble = { id, from, name, text, file, location, ts, state };
     const others = this.view.bubbles.filter((other) => other.id !== id);
     // Own messages that the gateway has not taken yet stay below those that it has.
     const taken = others.filter((other) => other.state !== "sending");
@@ -229,7 +250,7 @@ export class Conversation {
   }
 
   private refused(id: string, command: Command, code: string): void {
-    if (command.t === "msg.send" || command.t === "file.send") {
+    if (command.t === "msg.send" || command.t === "file.send" || command.t === "location.send") {
       this.change({
         bubbles: this.view.bubbles.map((bubble) => (bubble.id === id ? { ...bubble, state: "failed" } : bubble)),
       });
@@ -259,6 +280,10 @@ export class Conversation {
   private ownPending(): Bubble[] {
     return this.outbox.pending.flatMap(({ id, command }) => {
       if (command.t === "msg.send") return [ownBubble(id, Date.now() / 1000, { text: command.text })];
+      if (command.t === "location.send") {
+        const { latitude, longitude, accuracy_m } = command;
+        return [ownBubble(id, Date.now() / 1000, { location: { latitude, longitude, accuracy_m } })];
+      }
       if (command.t !== "file.send") return [];
       const file = { id: command.file, name: command.name, content_type: "", size: 0 };
       return [ownBubble(id, Date.now() / 1000, { file })];
@@ -272,7 +297,7 @@ export class Conversation {
 }
 
 function ownBubble(id: string, ts: number, content: Content): Bubble {
-  return { id, from: "citizen", name: "", ts, state: "sending", text: null, file: null, ...content };
+  return { id, from: "citizen", name: "", ts, state: "sending", text: null, file: null, location: null, ...content };
 }
 
 function complaintOf(refusal: FileRefusal): Word {

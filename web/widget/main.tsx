@@ -4,12 +4,13 @@ import "./page.css";
 import "./chat.css";
 import "./composer.css";
 import "./questions.css";
+import { lastingStore } from "@shared/outbox";
 import { App } from "./app";
+import { type Arrival, SCOPE, arrive, comesByLink } from "./arrival";
 import { Conversation } from "./conversation";
 import { embedded, tellHost } from "./host";
-
-const conversation = new Conversation();
-conversation.start();
+import { Refusal } from "./refusal";
+import { VISITOR } from "./visitor";
 
 if (embedded) {
   document.documentElement.dataset["embedded"] = "";
@@ -19,4 +20,13 @@ if (embedded) {
 }
 
 const root = document.getElementById("app");
-if (root) render(<App conversation={conversation} />, root);
+void open();
+
+async function open(): Promise<void> {
+  const arrival: Arrival | null = comesByLink ? await arrive(lastingStore(), SCOPE + VISITOR) : null;
+  if (!root) return;
+  if (arrival && "refused" in arrival) return render(<Refusal why={arrival.refused} />, root);
+  const conversation = new Conversation(comesByLink ? SCOPE : "yihao.");
+  conversation.start();
+  render(<App conversation={conversation} asks={arrival?.purpose === "picture"} />, root);
+}

@@ -37,7 +37,7 @@ interface Props {
 /** One message. Drawn again only when it has changed: a long talk stays quick on an old phone. */
 export function Message({ bubble, conversation, say }: Props) {
   return useMemo(() => {
-    const { from, name, text, file, state } = bubble;
+    const { from, name, text, file, location, state } = bubble;
     const isOwn = from === "citizen";
     return (
       <article class={`bubble bubble-${from}`}>
@@ -50,6 +50,7 @@ export function Message({ bubble, conversation, say }: Props) {
         <div class={file && PICTURE.test(file.content_type) ? "body body-picture" : "body"}>
           {text !== null && <p>{text}</p>}
           {file && <Attachment file={file} conversation={conversation} />}
+          {location && <p class="place">{say("location", placeOf(location))}</p>}
         </div>
         {isOwn && (
           <footer class={`state state-${state}`}>
@@ -110,6 +111,11 @@ async function save(file: Citizen.File, conversation: Conversation): Promise<voi
   link.download = file.name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+/** Five digits behind the point are about a metre. */
+function placeOf({ latitude, longitude, accuracy_m }: Citizen.Location): Record<string, string> {
+  return { latitude: latitude.toFixed(5), longitude: longitude.toFixed(5), metres: String(Math.ceil(accuracy_m ?? 0)) };
 }
 
 function sizeOf(bytes: number): string {

@@ -1,5 +1,5 @@
 /** Who this browser is to the gateway: a signed name that it was given once, without a log-in. */
-const KEY = "yihao.visitor";
+export const VISITOR = "visitor";
 
 /** What the gateway says to a file that it does not take. */
 export type FileRefusal = "too_large" | "kind" | "failed";
@@ -14,8 +14,12 @@ export interface Uploaded {
 export class Visitor {
   private token: string | null;
 
-  constructor(private readonly store: Storage) {
-    this.token = store.getItem(KEY);
+  /** `key` is where the name lies: the page that a link opens has one of its own. */
+  constructor(
+    private readonly store: Storage,
+    private readonly key: string,
+  ) {
+    this.token = store.getItem(key);
   }
 
   /** A single-use ticket for the socket. A name that the gateway no longer knows is replaced by a new one. */
@@ -31,7 +35,7 @@ export class Visitor {
     }
     const answer = (await response.json()) as { visitor: string; ticket: string };
     this.token = answer.visitor;
-    this.store.setItem(KEY, answer.visitor);
+    this.store.setItem(this.key, answer.visitor);
     return answer.ticket;
   }
 
@@ -66,6 +70,6 @@ export class Visitor {
 
   private forget(): void {
     this.token = null;
-    this.store.removeItem(KEY);
+    this.store.removeItem(this.key);
   }
 }

@@ -1,0 +1,144 @@
+"""Links by which citizens go on elsewhere: made and sent as the session's machine asks, and opened once.
+
+A token is made anew from the effect that asked for it, so nothing is kept of it until somebody opens it. Who opens it
+first has it: their page says a word of its own choosing with it, and with the same word it may ask again, since an
+answer can be lost and a node can die between two steps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from channels.contract import Channel, ChannelError, JoinsByLink, LinkVisit
+from gateway.notices import NobodyReaches, Notices
+from queueing.contract import Log
+from session import switch
+from session.address import Address
+from session.effects import SendLink
+from session.events import Event, LinkFailed, LinkOpened, LinkSent
+from session.ids import SessionId
+from session.notice import Notice, Template
+from session.ports import Inbox, SessionGone, SharedState
+from session.rules import Rules
+from session.state import Party, Phase, Session
+from session.switch import Link, LinkRefused, Purpose
+
+LINKS_PER_S, LINKS_BURST = 1 / 60, 4
+"""So many may one session have sent: a key pressed in anger, or an agent in haste, is no flood of texts."""
+TEMPLATES: Mapping[Purpose, str] = {Purpose.SWITCH: "link", Purpose.PICTURE: "picture"}
+"""The notice that brings it, by the name of its reviewed words; the parameter `url` is the link."""
+REMEMBERED_S = 60.0
+"""How long after its expiry it is still known that a link was opened."""
+LEAST_CLAIM, LONGEST_CLAIM = 16, 128
+"""Of the word that a page chooses, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a page is given that opened a link."""
+
+    purpose: Purpose
+    visit: LinkVisit
+
+
+class Links:
+    """Of one node; any node sends, and any opens."""
+
+    def __init__(
+        self,
+        notices: Notices,
+        channels: Mapping[str, Channel],
+        *,
+        log: Log,
+        shared: SharedState,
+        inbox: Inbox,
+        key: bytes,
+        rules: Rules,
+        page: Callable[[], str],
+    ) -> None:
+        """`page` is where citizens reach the web server, without a slash at its end; empty where they cannot."""
+        self._notices, self._channels = notices, channels
+        self._log, self._shared, self._inbox = log, shared, inbox
+        self._key, self._rules, self._page = key, rules, page
+
+    async def may_send(self, session: Session, purpose: Purpose) -> bool:
+        """Whether the citizen can be sent such a link now, by anything. Raises `StoreUnavailable`."""
+        to = _proven(session)
+        return bool(self._page() and to is not None and await self._notices.ways(to, TEMPLATES[purpose]))
+
+    async def send(self, session: Session, name: str, effect: SendLink) -> None:
+        """Send the link that an effect of this name asks for, once; what became of it stands in the session."""
+        event = await self._send(session, name, effect.purpose)
+        await self._inbox.post(session.id, event, dedupe=f"link:{session.id}:{name}")
+
+    async def _send(self, session: Session, name: str, purpose: Purpose) -> Event:
+        to, page = _proven(session), self._page()
+        link = await self._link(session.id, name, purpose)
+        if to is None or not page or link is None:
+            return LinkFailed(purpose=purpose, reason="nowhere", link=name)
+        if not await self._shared.take(f"links:{session.id}", rate_per_s=LINKS_PER_S, burst=LINKS_BURST):
+            return LinkFailed(purpose=purpose, reason="too_often", link=name)
+        url = f"{page}/go#{link.sealed(self._key, session.citizen)}"
+        notice = Notice(
+            id=link.notice, template=Template(TEMPLATES[purpose], {"url": url}), session=session.id, asked_for=True
+        )
+        try:
+            channel = await self._notices.tell(to, notice)
+        except NobodyReaches:
+            return LinkFailed(purpose=purpose, reason="nowhere", link=name)
+        except ChannelError as error:
+            return LinkFailed(purpose=purpose, reason=error.failure.value, link=name)
+        return LinkSent(purpose=purpose, channel=channel, link=name)
+
+    async def _link(self, session: SessionId, name: str, purpose: Purpose) -> Link | None:
+        """The link that an effect is about: the same for the same effect, however often it is performed."""
+        version, _, index = name.partition(".")
+        for entry in await self._log.read(session, after=int(version) - 1, limit=1):
+            expires_at = float(int(entry.event.at + self._rules.link_s))
+            return Link(session, purpose, expires_at, (int(version), int(index)))
+        return None
+
+    async def open(self, token: str, claim: str) -> Opened:
+        """Let the page that says `claim` into the session. Raises `LinkRefused`, `StoreUnavailable`."""
+        link, session = await self._checked(token)
+        digest = hashlib.sha256(claim.encode()).hexdigest().encode()
+        used = f"link:{session.id}:{link.name}"
+        ttl_s = link.expires_at - await self._shared.now() + REMEMBERED_S
+        if not await self._shared.put_new(used, digest, ttl_s=ttl_s):
+            first = await self._shared.get(used) or b""
+            if not hmac.compare_digest(first, digest):
+                raise LinkRefused("used")
+        visit = await self._let_in(link, digest.decode())
+        opened = LinkOpened(purpose=link.purpose, link=link.name, leg=visit.leg)
+        try:
+            await self._inbox.post(session.id, opened, dedupe=f"link_opened:{session.id}:{link.name}")
+        except SessionGone:
+            raise LinkRefused("over") from None
+        return Opened(link.purpose, visit)
+
+    async def _checked(self, token: str) -> tuple[Link, Session]:
+        session = await self._log.open_session_of(switch.read(token).session)
+        if session is None:
+            raise LinkRefused("over")
+        link = switch.check(token, self._key, session.citizen, await self._shared.now())
+        if session.phase in (Phase.CLOSED, Phase.WRAPPING):
+            raise LinkRefused("over")
+        return link, session
+
+    async def _let_in(self, link: Link, digest: str) -> LinkVisit:
+        for channel in self._channels.values():
+            if isinstance(channel, JoinsByLink):
+                try:
+                    return await channel.join_by_link(link.session, f"{link.session}:{link.name}:{digest}")
+                except SessionGone:
+                    raise LinkRefused("over") from None
+        raise LinkRefused("over")
+
+
+def _proven(session: Session) -> Address | None:
+    """Where the citizen is surely reached: the newest of their legs whose address the network vouches for."""
+    vouched = (leg for leg in reversed(session.legs) if leg.party is Party.CITIZEN and leg.asserted)
+    return next((leg.address for leg in vouched), None)

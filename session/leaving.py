@@ -1,0 +1,233 @@
+"""The citizen goes: for a moment, for good, or to go on elsewhere. Used by `session.machine`.
+
+A call that breaks, or is hung up in line, is `away` like a chat whose connection is cut: its place, its medium and its
+assignee stay as they are until it is dialled again or its grace is over. Since a telephone that is not there cannot be
+rung for, its session is put before nobody meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from session import events as ev
+from session.audio import Announcement
+from session.effects import (
+    ClearTimer,
+    CloseLeg,
+    Effect,
+    PauseOffers,
+    Play,
+    ResumeOffers,
+    Ring,
+    SendLink,
+    SetTimer,
+)
+from session.ending import close, owe, wrap
+from session.rules import Rules
+from session.state import CloseReason, Leg, LegEnd, LegState, Medium, Party, Phase, Session
+from session.step import Step
+from session.switch import Purpose, notices_of
+from session.timers import ANNOUNCE, IDLE, MEDIA, grace
+from session.waiting import back_in_line, comfort, keep_place, stop_ringing
+
+_IN_LINE = (Phase.QUEUED, Phase.OFFERED)
+
+
+def leg_away(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """A connection is cut; it has its grace."""
+    assert isinstance(event, ev.LegAway)
+    leg = session.leg(event.leg)
+    if leg is None or leg.state is not LegState.LIVE or leg.medium is Medium.VOICE:
+        return session, ()
+    return _away(session, leg, rules)
+
+
+def leg_back(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """And is there again, on whichever node. A call never is: it is dialled again, as another leg."""
+    assert isinstance(event, ev.LegBack)
+    leg = session.leg(event.leg)
+    if leg is None or leg.state is LegState.ENDED or leg.medium is Medium.VOICE:
+        return session, ()
+    return session.with_leg(replace(leg, state=LegState.LIVE, owner=event.owner)), (ClearTimer(grace(leg.id)),)
+
+
+def leg_closed(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """A leg is over; or a call is, that may be dialled again."""
+    assert isinstance(event, ev.LegClosed)
+    leg = session.leg(event.leg)
+    if leg is None or leg.state is LegState.ENDED:
+        return session, ()
+    if _is_away_already(leg, event):
+        return session, ()
+    if _may_be_dialled_again(session, leg, event):
+        return _dropped(session, leg, rules)
+    less = session.with_leg(replace(leg, state=LegState.ENDED))
+    if leg.party is Party.ASSIGNEE:
+        return _assignee_hung_up(less, event, rules)
+    return _citizen_left(less, leg, event, rules)
+
+
+def place_kept(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """The caller would rather wait elsewhere: they are sent the way there, again where they ask again."""
+    assert isinstance(event, ev.PlaceKept)
+    leg = session.leg(event.leg)
+    if leg is None or leg.state is LegState.ENDED or leg.party is not Party.CITIZEN:
+        return session, ()
+    return replace(session, kept=True), (SendLink(Purpose.SWITCH),)
+
+
+def link_sent(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """Only now are they told that they may hang up."""
+    assert isinstance(event, ev.LinkSent)
+    return session, _told(session, event.purpose, "place_kept")
+
+
+def link_failed(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """Whoever is still on the line waits there as before; a place whose call is over stays kept until its bound."""
+    assert isinstance(event, ev.LinkFailed)
+    if event.purpose is not Purpose.SWITCH or session.voice_leg(Party.CITIZEN) is None:
+        return session, ()
+    return replace(session, kept=False), _told(session, event.purpose, "link_failed")
+
+
+def message_failed(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """The text with the link did not reach them after all."""
+    assert isinstance(event, ev.MessageFailed)
+    if not event.message.startswith(notices_of(session.id, Purpose.SWITCH)):
+        return session, ()
+    failed = ev.LinkFailed(at=event.at, purpose=Purpose.SWITCH, reason=event.reason.value, link="")
+    return link_failed(session, failed, rules)
+
+
+def picture_wanted(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """The agent asks for a picture: the citizen is sent a page to send it from, while both talk on."""
+    assert isinstance(event, ev.PictureRequested)
+    return session, (SendLink(Purpose.PICTURE),) if session.assignee == event.by else ()
+
+
+def citizen_joined(session: Session, grown: Session, event: ev.LegOpened, rules: Rules) -> Step:
+    """The citizen of a session in line, or with an agent, is on one more channel, or back on the telephone."""
+    dropped = session.dropped_call
+    if dropped is None:
+        return _on_one_more(session, grown, event, rules)
+    if event.leg.medium is not Medium.VOICE and session.phase not in _IN_LINE:
+        return grown, ()  # the call may still be dialled again beside it
+    there = grown.with_leg(replace(dropped, state=LegState.ENDED))
+    found = ClearTimer(grace(dropped.id))
+    if session.phase not in _IN_LINE:
+        return there, (found, *_reconnect(there, event, rules))
+    waiting, effects = keep_place(session, there, event)
+    if event.leg.medium is Medium.VOICE:
+        return replace(waiting, kept=False), (found, *effects, ResumeOffers(), *comfort(waiting, rules))
+    return waiting, (found, *effects)
+
+
+def settled(session: Session, rules: Rules) -> tuple[Effect, ...]:
+    """Once somebody has the session no place is kept, and who is away has no longer than their channel's own time."""
+    away = (leg for leg in session.live_legs(Party.CITIZEN) if leg.state is LegState.AWAY)
+    return tuple(SetTimer(grace(leg.id), _grace_s(leg, rules)) for leg in away)
+
+
+def _away(session: Session, leg: Leg, rules: Rules) -> Step:
+    kept_s = rules.kept_place_s if session.kept and session.phase in _IN_LINE else 0.0
+    timer = SetTimer(grace(leg.id), max(kept_s, _grace_s(leg, rules)))
+    return session.with_leg(replace(leg, state=LegState.AWAY)), (timer,)
+
+
+def _grace_s(leg: Leg, rules: Rules) -> float:
+    return rules.call_grace_s if leg.medium is Medium.VOICE else rules.chat_grace_s
+
+
+def _is_away_already(leg: Leg, event: ev.LegClosed) -> bool:
+    """A call is told to be over once more; only its time ends it now."""
+    return leg.medium is Medium.VOICE and leg.state is LegState.AWAY and event.reason is not LegEnd.LEFT
+
+
+def _may_be_dialled_again(session: Session, leg: Leg, event: ev.LegClosed) -> bool:
+    """In line it does not matter whether they hung up: a mobile network says so too when it has lost them. Once they
+    talk, who hangs up is done.
+    """
+    alone = all(one.id == leg.id for one in session.live_legs(Party.CITIZEN))
+    if leg.party is not Party.CITIZEN or leg.medium is not Medium.VOICE or leg.state is not LegState.LIVE or not alone:
+        return False
+    if session.phase is Phase.ACTIVE:
+        return event.reason is LegEnd.LOST
+    kept = session.kept and event.reason is LegEnd.NODE_LOST
+    return session.phase in _IN_LINE and (event.reason in (LegEnd.HANGUP, LegEnd.LOST) or kept)
+
+
+def _dropped(session: Session, leg: Leg, rules: Rules) -> Step:
+    away, timer = _away(session, leg, rules)
+    if session.phase is Phase.ACTIVE:
+        hung_up, effects = _without_assignees_calls(away, LegEnd.LOST)
+        return hung_up, (*effects, ClearTimer(MEDIA), *timer)
+    silence = stop_ringing(session, session.offer) if session.offer is not None else ()
+    waiting = replace(away, phase=Phase.QUEUED, offer=None)
+    return waiting, (PauseOffers(), *silence, ClearTimer(ANNOUNCE), *timer)
+
+
+def _without_assignees_calls(session: Session, reason: LegEnd) -> Step:
+    calls = session.live_legs(Party.ASSIGNEE)
+    for leg in calls:
+        session = session.with_leg(replace(leg, state=LegState.ENDED))
+    return session, tuple(CloseLeg(leg.id, reason) for leg in calls)
+
+
+def _citizen_left(less: Session, leg: Leg, event: ev.LegClosed, rules: Rules) -> Step:
+    if less.live_legs(Party.CITIZEN):
+        return _goes_on_elsewhere(less, leg, event, rules)
+    promised = less.phase in _IN_LINE and less.kept and event.reason is LegEnd.LEFT
+    if promised or (event.reason is LegEnd.NODE_LOST and less.phase is not Phase.WRAPPING):
+        return owe(less, event, rules)
+    if less.phase in _IN_LINE:
+        return close(less, event, CloseReason.ABANDONED)
+    if less.phase is Phase.BOT:
+        return close(less, event, CloseReason.RESOLVED_BY_BOT)
+    if less.phase is Phase.ACTIVE:
+        return wrap(less, event, rules)
+    return less, ()
+
+
+def _goes_on_elsewhere(less: Session, leg: Leg, event: ev.LegClosed, rules: Rules) -> Step:
+    """The citizen has other legs; a call that is over no longer needs the assignee's telephone."""
+    if less.phase in _IN_LINE:
+        return keep_place(less.with_leg(leg), less, event)
+    if less.phase is not Phase.ACTIVE or leg.medium is not Medium.VOICE:
+        return less, ()
+    quiet, hang_up = _without_assignees_calls(less, LegEnd.CLOSED)
+    return quiet, (*hang_up, ClearTimer(MEDIA), SetTimer(IDLE, rules.chat_idle_s))
+
+
+def _assignee_hung_up(less: Session, event: ev.LegClosed, rules: Rules) -> Step:
+    if less.phase is not Phase.ACTIVE or less.voice_leg(Party.CITIZEN) is None:
+        return less, ()
+    if event.reason in (LegEnd.HANGUP, LegEnd.CLOSED):
+        return wrap(less, event, rules)
+    return back_in_line(less, event, rules)
+
+
+def _on_one_more(session: Session, grown: Session, event: ev.LegOpened, rules: Rules) -> Step:
+    if event.leg.medium is not Medium.VOICE:
+        return keep_place(session, grown, event) if session.phase in _IN_LINE else (grown, ())
+    if session.phase not in _IN_LINE:
+        return grown, (Play(event.leg.id, ()),)
+    waiting, effects = keep_place(session, replace(grown, bot_queue=""), event)
+    return waiting, (*effects, *comfort(waiting, rules))
+
+
+def _reconnect(session: Session, event: ev.LegOpened, rules: Rules) -> tuple[Effect, ...]:
+    """The call that dropped is dialled again: its agent is rung by the offer that they have accepted (law 3)."""
+    music = Play(event.leg.id, ())
+    if session.assignee is None:
+        return (music,)
+    until = event.at + rules.reconnect_s
+    ring = Ring(event.leg.id, session.assignee, session.granted, until)
+    return music, ring, SetTimer(MEDIA, rules.reconnect_s)
+
+
+def _told(session: Session, purpose: Purpose, what: str) -> tuple[Effect, ...]:
+    """What a caller in line hears about their place."""
+    leg = session.voice_leg(Party.CITIZEN)
+    if leg is None or purpose is not Purpose.SWITCH or session.phase not in _IN_LINE:
+        return ()
+    return (Play(leg.id, (Announcement(what),)),)
