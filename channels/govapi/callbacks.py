@@ -38,9 +38,10 @@ log = logging.getLogger(__name__)
 TAG = "yihao-callback-v1"
 COVERS = ("@method", "@authority", "@path", "@query", "content-digest", "idempotency-key")
 
-_LEASE_S = 60.0
+_LEASE_S = 15.0
+"""Of one session while a page of it is brought: so long does it wait where a process dies in the midst."""
+_SWEEP_LEASE_S = 3.0
 _LET_GO_S = 0.001
-_SWEEP_LEASE_S = 10.0
 _AT_ONCE = 8
 """Calls of one client's address under way at a node."""
 _A_PAGE = 100
@@ -139,6 +140,8 @@ class Callbacks:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        with suppress(StoreUnavailable):
+            await self._shared.lease("govapi:agenda", self._holder, ttl_s=_LET_GO_S)
 
     # --- one session ------------------------------------------------------------------------------------------------
 

@@ -92,7 +92,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Where a session stands. `cursor` is the newest event that is in this state."""
+    """Where a session stands. `place` is null where it does not wait (yet); `cursor` is its newest event."""
 
     session: str
     phase: Phase
@@ -168,7 +168,7 @@ class ProgressEvent:
 
     cursor: int
     at: float
-    message: str
+    up_to: str
     progress: Literal["delivered", "read"]
     type: Literal["progress"] = "progress"
 

@@ -101,6 +101,8 @@ def _text(bounds: Text, value: object, where: str) -> str:
 
 
 def _number(kind: type, bounds: Number, value: object, where: str) -> int | float:
+    if kind is int and isinstance(value, float) and value.is_integer():
+        value = int(value)  # 3.0 is a whole number in JSON Schema (2020-12, section 6.1.1 of its validation)
     if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
         raise Unfit(where, "must be a whole number" if kind is int else "must be a number")
     if not bounds.least <= value <= bounds.most:

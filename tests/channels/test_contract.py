@@ -40,8 +40,6 @@ from session.ids import AssigneeId, LegId, MessageId, NodeId, RecordingId, Sessi
 from session.ports import Admission, Contact, Entry, StoreUnavailable, Verdict
 from session.state import LegEnd, Medium
 from storage.files import FileStore
-from tests.channels.govapi.platform import CLIENT, Platform
-from tests.channels.govapi.platform import SECRET as PLATFORM_SECRET
 from tests.channels.phone.core import Core
 from tests.channels.phone.telephone import Telephone
 from tests.channels.wechat.kf.standin import WeCom
@@ -51,6 +49,8 @@ from tests.channels.wechat.rig import APPID, SECRET, SETTINGS, Wire
 from tests.conftest import Eventually
 from tests.gateway.town import post_on
 from tests.peers.pages import CitizenPage
+from tests.peers.platform import CLIENT, Platform
+from tests.peers.platform import SECRET as PLATFORM_SECRET
 from tests.peers.twilio import ACCOUNT, PUBLIC, TOKEN, sign, texted
 from tests.peers.wechat import WeChatApi, serving
 

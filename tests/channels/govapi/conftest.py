@@ -20,9 +20,9 @@ from session.ids import AssigneeId, MessageId, NodeId, SessionId
 from session.ports import StoreUnavailable
 from session.state import AssigneeKind, Medium, Party
 from storage.files import FileStore
-from tests.channels.govapi.platform import CLIENT, OLD_SECRET, SECRET, Platform
 from tests.conftest import Eventually
 from tests.gateway.town import Post, hire, open_post
+from tests.peers.platform import CLIENT, OLD_SECRET, SECRET, Platform
 
 AGENT = AssigneeId("8001")
 

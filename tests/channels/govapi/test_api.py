@@ -10,8 +10,8 @@ from session.events import FileReceived, LegClosed, MessageDelivered, MessageRea
 from session.ids import SessionId
 from session.state import Party, Phase
 from tests.channels.govapi.conftest import AGENT, Api, Core, serving
-from tests.channels.govapi.platform import Platform
 from tests.conftest import Eventually
+from tests.peers.platform import Platform
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89" + b"x" * 200
 
@@ -59,13 +59,18 @@ async def _phase(platform: Platform, session: str, phase: str) -> bool:
     return bool(told.body["phase"] == phase)
 
 
-async def test_the_place_in_line_is_told(core: Core, api: Api) -> None:
+async def test_the_place_in_line_is_told(core: Core, api: Api, eventually: Eventually) -> None:
     await core.store.queue.discharge(AGENT)
     first = await api.platform.opens("u1")
+    await eventually(lambda: _stands(api.platform, first, 1), deadline_s=10)
     second = await api.platform.opens("u2")
-    places = [(await api.platform.ask("getSession", session=one)).body["place"] for one in (first, second)]
-    assert [(place["position"], place["waiting"]) for place in places] == [(1, 2), (2, 2)]
-    assert places[0]["estimate_s"] is None
+    await eventually(lambda: _stands(api.platform, second, 2), deadline_s=10)
+    assert await _stands(api.platform, first, 1)
+
+
+async def _stands(platform: Platform, session: str, position: int) -> bool:
+    place = (await platform.ask("getSession", session=session)).body["place"]
+    return place is not None and (place["position"], place["estimate_s"]) == (position, None)
 
 
 async def test_who_comes_again_goes_on_where_they_were(core: Core, api: Api) -> None:

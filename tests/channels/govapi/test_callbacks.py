@@ -12,8 +12,8 @@ from channels.govapi.settings import Client, GovApiSettings
 from session.events import MessageDelivered
 from session.ids import SessionId
 from tests.channels.govapi.conftest import Api, Core, serving, settings
-from tests.channels.govapi.platform import Receiver, receiving
 from tests.conftest import Eventually
+from tests.peers.platform import Receiver, receiving
 
 
 @pytest.fixture

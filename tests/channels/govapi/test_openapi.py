@@ -50,7 +50,14 @@ _TEXTS = st.one_of(
     st.text(max_size=30), st.sampled_from(["u1", "+8613800138000", "zh", "en-GB", "路灯坏了", " ", "\n好", "a\0b", ""])
 )
 _VALUES = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(-2, 7), st.floats(allow_nan=False), _TEXTS),
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-2, 7),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.just(3.0),
+        _TEXTS,
+    ),
     lambda inner: st.lists(inner, max_size=2),
     max_leaves=3,
 )

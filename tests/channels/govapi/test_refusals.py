@@ -10,7 +10,7 @@ import pytest
 from channels.govapi.operations import OF_NONE
 from session.ids import SessionId
 from tests.channels.govapi.conftest import Api, Core, serving
-from tests.channels.govapi.platform import OLD_SECRET, Platform, Told
+from tests.peers.platform import OLD_SECRET, Platform, Told
 
 SESSIONS = "/api/govapi/v1/sessions"
 BODY = json.dumps({"user": {"id": "u1"}, "text": "路灯坏了"}).encode()

@@ -18,7 +18,7 @@ from channels.govapi import signature as rfc9421
 from channels.govapi.gate import OF_A_POST
 from channels.govapi.signature import Message, SignatureMalformed
 from channels.govapi.structured import Bare, InnerList, NotStructured, dictionary, string
-from tests.channels.govapi.platform import Request
+from tests.peers.platform import Request
 
 GUIDE = Path(__file__).parents[3] / "docs" / "govapi.md"
 

@@ -215,14 +215,14 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
+async def receiving(port: int = 0) -> AsyncIterator[Receiver]:
     """A callback that serves on this machine."""
     receiver = Receiver()
     app = web.Application()
     app.add_routes([web.post("/events", receiver.take), web.route("*", "/elsewhere", receiver.elsewhere)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
     receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/events"
     try:
         yield receiver
