@@ -136,6 +136,17 @@ class Notifies(Protocol):
         ...
 
 
+@runtime_checkable
+class ShowsCodes(Protocol):
+    """A channel with QR codes of its own: a scan of one is told by `channels.door.Ports.scanned`."""
+
+    capabilities: Capabilities
+
+    async def show_code(self, scene: str, ttl_s: int) -> str:
+        """The content of a temporary code that tells its `scene` when it is scanned. Raises `ChannelError`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LinkVisit:
     """A browser that came by a link of ours: the leg that it has, and what it proves itself by from now on."""

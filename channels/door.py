@@ -5,13 +5,14 @@ A folder whose `opening.py` holds a `DOOR` is found by the gateway; nothing outs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from channels.contract import Badge, Channel, Timeline
+from session.address import Address
 from session.ids import NodeId
 from session.ports import Files, Inbox, Lines, SharedState
 
@@ -33,6 +34,8 @@ class Ports:
     lines: Lines
     timeline: Timeline
     badge: Badge
+    scanned: Callable[[Address, str], Awaitable[str | None]]
+    """Told who scanned a QR code of ours, with its scene; gives what to answer them. Durable when it returns."""
     words: Mapping[str, str]
     """What notices say, with `{parameters}`, by name."""
 

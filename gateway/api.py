@@ -18,6 +18,7 @@ from gateway import desk_view
 from gateway.access import COOKIE, Access, Handler, refused, token_of
 from gateway.body import is_text, small_json
 from gateway.metrics import Metrics
+from gateway.sight import Sight
 from realtime.desk import ContactTimeline
 from realtime.socket import Sockets
 from realtime.wire import encode
@@ -25,7 +26,6 @@ from recordings import byterange
 from recordings.errors import RangeUnsatisfiable, RecordingError
 from recordings.store import RecordingStore
 from session.errors import YihaoError
-from session.events import OfferAccepted
 from session.ids import AssigneeId, FileId, RecordingId, SessionId
 from session.ports import Entry, Files
 from storage.errors import FileRefused, TooLarge
@@ -45,6 +45,7 @@ class Doors:
     recordings: RecordingStore
     files: Files
     timeline: Callable[[SessionId], Awaitable[list[Entry]]]
+    sight: Sight
     destinations: Callable[[AssigneeId], Awaitable[dict[str, object]]]
     history: History
     metrics: Metrics
@@ -175,7 +176,7 @@ class _Api:
         """A session's timeline, live or from history."""
         session = SessionId(request.match_info["session"][:64])
         entries = await self._doors.timeline(session)
-        if not entries or not await self._may_see(agent, session, entries):
+        if not entries or not await self._doors.sight.may_see(agent, session, entries):
             return refused(404, "no_such_session")
         drawn = [
             json.loads(encode(ContactTimeline(session=entries[0].session, version=one.version, entry=one.entry)))
@@ -183,19 +184,11 @@ class _Api:
         ]
         return web.json_response({"entries": drawn})
 
-    async def _may_see(self, agent: Agent, session: SessionId, entries: Sequence[Entry] | None = None) -> bool:
-        """Who had the session may, and supervisors; for others it is not there (最小必要)."""
-        if allows(agent.role, Role.SUPERVISOR):
-            return True
-        if entries is None:
-            entries = await self._doors.timeline(session)
-        return any(isinstance(one.event, OfferAccepted) and one.event.assignee == agent.login for one in entries)
-
     async def recording(self, request: web.Request, agent: Agent) -> web.StreamResponse:
         """A call's sound, in ranges as a player asks for it."""
         recording = RecordingId(request.match_info["recording"][:128])
         session = session_of(recording)
-        if not await self._may_see(agent, session):
+        if not await self._doors.sight.may_see(agent, session):
             return refused(404, "no_such_recording")
         try:
             found = await self._doors.recordings.get(session, recording)

@@ -42,7 +42,8 @@ def who(by: AssigneeId, kind: AssigneeKind) -> drawn.Who:
 
 def entry_of(event: ev.Event) -> drawn.TimelineEntry | None:
     """How one event is drawn; None for one that is not for show."""
-    return _word(event) or _call(event) or _recording(event) or _offer(event) or _switch(event) or _act(event)
+    drawers = (_word, _call, _recording, _offer, _switch, _who_it_is, _act)
+    return next((entry for draw in drawers if (entry := draw(event)) is not None), None)
 
 
 def _word(event: ev.Event) -> drawn.TimelineEntry | None:
@@ -177,6 +178,25 @@ def _switch(event: ev.Event) -> drawn.TimelineEntry | None:
             return drawn.EventEntry(at=event.at, who=SYSTEM, what="link_failed", detail=event.purpose.value)
         case ev.LinkOpened():
             return drawn.EventEntry(at=event.at, who=CITIZEN, what="link_opened", detail=event.purpose.value)
+    return None
+
+
+def _who_it_is(event: ev.Event) -> drawn.TimelineEntry | None:
+    match event:
+        case ev.VerificationAsked():
+            asker = _agent(event.by) if event.by else CITIZEN
+            return drawn.EventEntry(at=event.at, who=asker, what="verification_asked", detail=event.proof.value)
+        case ev.AddressVerified():
+            return drawn.EventEntry(
+                at=event.at,
+                who=_agent(event.by) if event.by else CITIZEN,
+                what="address_verified",
+                detail=f"{masked(event.key)} {event.proof.value}",
+            )
+        case ev.AddressParted():
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="address_parted", detail=event.why)
+        case ev.AddressRevealed():
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="address_revealed", detail=event.why)
     return None
 
 

@@ -40,6 +40,7 @@ from gateway.certificate import Certificate
 from gateway.desk import Desks
 from gateway.destinations import Destinations
 from gateway.doors import open_doors
+from gateway.dossier import Dossiers
 from gateway.feed import Feed, Follower
 from gateway.inbox import StoreInbox
 from gateway.kinship import one_hotline
@@ -50,13 +51,19 @@ from gateway.metrics import Metrics
 from gateway.node import Node
 from gateway.notices import Notices
 from gateway.performer import Performer
+from gateway.persons import Persons
 from gateway.proxies import believing
 from gateway.reach import Reach
 from gateway.routing import Route
 from gateway.rulebook import Rulebook
+from gateway.sight import Sight
 from gateway.staff import Staff
 from gateway.telephones import TelephonesReach
+from gateway.ulid import new_ulid
+from gateway.verification import Verification
 from gateway.wallboard import Alarms, Wallboard
+from identity.ledger import Ledger
+from identity.verification import Codes, Scans
 from insight.board import Board
 from media.engine import Engine
 from media.prompts import PromptLibrary
@@ -179,7 +186,9 @@ class _Builder:
         self._recordings = await enter(RecordingStore(settings.recordings_folder))
         node, mailboxes, inbox = self._core()
         self._notices = Notices(self._channels, inbox)
+        self._inbox = inbox
         await node.start()
+        self._persons, self._verification = self._identity(database, mailboxes, inbox)
         webchat, desks = self._sockets(inbox)
         bots = self._bots(inbox)
         await self._enlist(bots)
@@ -191,7 +200,10 @@ class _Builder:
             lambda: {phone.name: phone.calls, webchat.name: webchat.open_sockets},
             lambda: engine.packets_lost,
         )
-        feed = Feed(self._store.log, _followers(mailboxes, desks.follow, bots.follow, measures.follow))
+        feed = Feed(
+            self._store.log,
+            _followers(mailboxes, self._verification.follow, desks.follow, bots.follow, measures.follow),
+        )
         await feed.start()
         self._channels[webchat.name] = await enter(webchat)
         desk_sockets = await enter(self._desk_sockets(desks))
@@ -210,6 +222,7 @@ class _Builder:
             bots.run(),
             _attend(self._store, bots),
             self._rulebook.run(),
+            self._persons.run(),
             archiver.run(),
             self._tell_mended(),
             self._certificate.watch(),
@@ -274,6 +287,22 @@ class _Builder:
             page=lambda: self._public,
         )
 
+    def _identity(self, database: Database, mailboxes: Mailboxes, inbox: StoreInbox) -> tuple[Persons, Verification]:
+        pepper, shared = self._keys.pepper.reveal().encode(), self._store.shared
+        ledger = Ledger(database, pepper=pepper, new_id=new_ulid)
+        persons = Persons(ledger, self._store.kin, inbox, shared.now)
+        verification = Verification(
+            persons,
+            Codes(shared, pepper=pepper),
+            Scans(shared),
+            self._notices,
+            inbox,
+            self._channels,
+            mailboxes.session,
+            area=self._settings.sip.area,
+        )
+        return persons, verification
+
     def _route(self, contact: Contact, at: float) -> Route:
         """By the rules in force; where no bot is at work nobody is sent to one."""
         route = self._rulebook.routing.route(contact, at, closed=not self._hours.open_at(at))
@@ -301,6 +330,7 @@ class _Builder:
             key=self._keys.resume_key.reveal().encode(),
             badge=self._staff.badge,
             on_typing=desks.typing,
+            proves=self._verification,
         )
         desks.tell_typing = webchat.typing
         return webchat, desks
@@ -352,6 +382,7 @@ class _Builder:
             lines=self._store.queue,
             timeline=self._timeline,
             badge=self._staff.badge,
+            scanned=self._verification.scanned,
             words=asdict(self._settings.notices),
         )
 
@@ -453,6 +484,10 @@ class _Builder:
 
     async def _serve(self, node: Node, desk: Sockets, measures: Measures) -> tuple[Address, Address | None]:
         access = Access(self._logins, self._settings.http.origins)
+        sight = Sight(self._timeline)
+        dossiers = Dossiers(
+            self._persons, self._verification, self._history, sight, self._inbox, self._settings.sip.area
+        )
         doors = api.Doors(
             logins=self._logins,
             access=access,
@@ -460,6 +495,7 @@ class _Builder:
             recordings=self._recordings,
             files=self._files,
             timeline=self._timeline,
+            sight=sight,
             destinations=self._destinations,
             history=self._history,
             metrics=self._metrics,
@@ -471,8 +507,15 @@ class _Builder:
         app = self._app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
         app.on_response_prepare.append(pages.guard)
         wallboard = self._wallboard()
-        app.add_routes([*api.routes(doors), *wallboard.routes(access), *pages.routes(self._settings.http.origins)])
         app.add_routes(arrivals.routes(self._links, self._store.shared))
+        app.add_routes(
+            [
+                *api.routes(doors),
+                *wallboard.routes(access),
+                *dossiers.routes(access),
+                *pages.routes(self._settings.http.origins),
+            ]
+        )
         for channel in self._channels.values():
             app.add_routes(channel.routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

@@ -56,6 +56,11 @@ class Mailboxes:
         """Whether this node has the session's mailbox."""
         return session in self._boxes
 
+    def session(self, session: SessionId) -> Session | None:
+        """One of them; None for a session that is not held here."""
+        box = self._boxes.get(session)
+        return box.session if box is not None else None
+
     def sessions(self) -> list[Session]:
         """The sessions held here, as they stand."""
         return [box.session for box in self._boxes.values()]

@@ -24,6 +24,7 @@ CODE_S = 300.0
 TRIES = 5
 SCAN_S = 600.0
 _NONCE_BYTES = 16
+_OURS = "verify-"
 _NEVER = 1e-6
 """Tries that come back in a second: none within the life of a code."""
 
@@ -88,6 +89,10 @@ class Codes:
         await self._shared.put(self._key(holder), kept.pack(), ttl_s=CODE_S)
         return digits
 
+    async def awaits(self, holder: Address) -> bool:
+        """Whether a code was sent for that holder which is still good."""
+        return await self._shared.get(self._key(holder)) is not None
+
     async def prove(self, holder: Address, digits: str) -> Address:
         """The number that the code proves. Good once. Raises `CodeWrong`, `CodeSpent`."""
         stored = await self._shared.get(self._key(holder))
@@ -141,10 +146,14 @@ class Scans:
 
     async def show(self, shown: Shown) -> str:
         """The scene of a code, good once and for `SCAN_S`."""
-        scene = secrets.token_urlsafe(24)
+        scene = _OURS + secrets.token_urlsafe(24)
         kept = msgpack.packb([str(shown.holder), shown.session])
         await self._shared.put(_scene(scene), kept, ttl_s=SCAN_S)
         return scene
+
+    def made(self, scene: str) -> bool:
+        """Whether a scene is of our making: the operator may have posters with others."""
+        return scene.startswith(_OURS)
 
     async def seen(self, scene: str, by: Address) -> Shown | None:
         """Where a scanned code was shown; None for one that is not ours, too old, or was scanned by another.

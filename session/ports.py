@@ -82,6 +82,35 @@ class Verdict(StrEnum):
         return self in (Verdict.ACCEPTED, Verdict.ALREADY_YOURS)
 
 
+class ProofRefused(YihaoError):
+    """A proof of an address is not to be had, or is not good. `code` is for the page's dictionary."""
+
+    def __init__(self, code: str, retry_after_s: float | None = None) -> None:
+        self.code, self.retry_after_s = code, retry_after_s
+        super().__init__(f"no proof: {code}")
+
+
+class Proves(Protocol):
+    """How a citizen proves that another address is theirs. All raise `ProofRefused`, `StoreUnavailable`."""
+
+    async def send_code(
+        self, holder: Address, number: str, *, session: SessionId | None = None, origin: str = ""
+    ) -> None:
+        """Send a code to a number, as they wrote it; whether the number is known shows in nothing.
+
+        `origin` is where the wish came from (an IP address).
+        """
+        ...
+
+    async def prove(self, holder: Address, digits: str, *, session: SessionId | None = None) -> None:
+        """Take the code that they typed in."""
+        ...
+
+    async def show_code(self, holder: Address, *, session: SessionId | None = None) -> str:
+        """The content of a QR code; whoever scans it is this citizen too. Refused where no channel has any."""
+        ...
+
+
 class Inbox(Protocol):
     """How a channel tells the core. Every method returns only once what it was given is durable.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from session.ids import SessionId
@@ -56,6 +58,11 @@ async def read_timeline(log: LiveLog, history: StoredHistory, session: SessionId
                 raise TimelineGap(session, last + 1)
             stuck = True
         log_was_empty = not live
+
+
+def merged(timelines: Iterable[Sequence[Entry]]) -> list[Entry]:
+    """Several sessions' timelines as one, by time; each keeps its own order whatever its times are."""
+    return list(heapq.merge(*timelines, key=lambda entry: (entry.event.at, entry.session)))
 
 
 def _next(entries: list[Entry], last: int) -> list[Entry]:

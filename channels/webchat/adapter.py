@@ -18,6 +18,7 @@ from channels.webchat.conversation import Conversation, record_key
 from channels.webchat.errors import BodyMalformed, OriginForeign, TooOften
 from channels.webchat.places import Places
 from channels.webchat.ports import Ports, TypingSeen
+from channels.webchat.proofs import Proofs
 from channels.webchat.settings import WebChatSettings
 from channels.webchat.uploads import Uploads
 from channels.webchat.visitor import SCHEME, Visitors, address_of, leg_for, new_visitor
@@ -32,7 +33,7 @@ from session import events as ev
 from session.address import Address
 from session.errors import YihaoError
 from session.ids import LegId, NodeId, SessionId
-from session.ports import Entry, Files, Inbox, Lines, SharedState
+from session.ports import Entry, Files, Inbox, Lines, Proves, SharedState
 from session.state import Leg, LegEnd, Medium, Party
 
 _LONGEST_BODY = 4096
@@ -54,6 +55,7 @@ class WebChatChannel:
         key: bytes,
         badge: Badge,
         on_typing: TypingSeen,
+        proves: Proves | None = None,
         name: str = "webchat",
     ) -> None:
         self.name = name
@@ -70,6 +72,7 @@ class WebChatChannel:
         self._tickets = Tickets(key, shared)
         self._sockets = Sockets(citizen.UP, self, self._tickets.redeem, key, settings.sockets)
         self._uploads = Uploads(settings, self._visitors, shared, files, self._recalled)
+        self._proofs = Proofs(self._visitors, proves, self._recalled) if proves is not None else None
         self._conversations: dict[str, Conversation] = {}
         """By visitor."""
         self._watched: dict[SessionId, set[Conversation]] = defaultdict(set)
@@ -101,6 +104,7 @@ class WebChatChannel:
             web.get("/api/webchat/socket", self._sockets.handle),
             web.post("/api/webchat/files", self._uploads.take),
             web.get("/api/webchat/files/{file}", self._uploads.give),
+            *(self._proofs.routes() if self._proofs is not None else ()),
         ]
 
     async def follow(self, entry: Entry) -> None:

@@ -262,6 +262,7 @@ class Conversation:
             medium=Medium.CHAT,
             address=self.address,
             number=self._ports.settings.number,
+            asserted=True,  # the visitor's name is of our own signing
             first=said(leg),
             first_dedupe=f"{self.visitor}:{command_id}",
         )

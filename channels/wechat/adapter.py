@@ -11,7 +11,7 @@ import aiohttp
 from aiohttp import web
 
 from channels.contract import Allowance, Capabilities, Content
-from channels.wechat.api import Api, QrCode
+from channels.wechat.api import Api
 from channels.wechat.budget import Budget
 from channels.wechat.cipher import MessageKey
 from channels.wechat.intake import Intake, ScanSeen
@@ -124,9 +124,9 @@ class WeChatChannel:
         """See `Rations`."""
         return await self._outbox.allowance(leg)
 
-    async def qr_code(self, scene: str, ttl_s: int) -> QrCode:
+    async def show_code(self, scene: str, ttl_s: int) -> str:
         """A temporary QR code; whoever scans it is told of with `scene`."""
-        return await self._api.qr_code(scene, ttl_s)
+        return (await self._api.qr_code(scene, ttl_s)).content
 
     async def set_menu(self, entries: Sequence[Entry]) -> None:
         """Show this menu in the account."""

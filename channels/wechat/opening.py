@@ -9,7 +9,6 @@ from typing import Any
 from channels.door import Advice, Door, Ports, filled
 from channels.wechat.adapter import WeChatChannel
 from channels.wechat.settings import Reviewed, WeChatSettings
-from session.address import Address
 
 
 def _open(section: Any, ports: Ports) -> AbstractAsyncContextManager[WeChatChannel]:
@@ -18,7 +17,7 @@ def _open(section: Any, ports: Ports) -> AbstractAsyncContextManager[WeChatChann
         inbox=ports.inbox,
         shared=ports.shared,
         files=ports.files,
-        on_scan=leads_nowhere,
+        on_scan=ports.scanned,
     )
 
 
@@ -44,10 +43,6 @@ def _advice(section: Any) -> Iterator[Advice]:
             "WeChat's pushes come in the clear, and nothing signs their bodies",
             "choose the safe mode (安全模式) in the account, and set wechat.aes_keys",
         )
-
-
-async def leads_nowhere(_: Address, __: str) -> None:
-    """No QR code of ours is shown to anybody yet: a scan leads to no session."""
 
 
 DOOR = Door("wechat", (("appid", "secret", "token"),), _open, _advice)

@@ -190,6 +190,11 @@ def links_on(store: Store, channels: Mapping[str, Channel], inbox: StoreInbox, r
     )
 
 
+async def unknown(_: Address, __: str) -> str | None:
+    """No QR code is shown to anybody."""
+    return None
+
+
 def ports_on(store: Store, post: Post, folder: Path) -> Ports:
     """What the house gives to channels that open by their section."""
     return Ports(
@@ -202,6 +207,7 @@ def ports_on(store: Store, post: Post, folder: Path) -> Ports:
         lines=store.queue,
         timeline=store.log.read,
         badge=str,
+        scanned=unknown,
         words={"link": "请打开 {url} 继续", "reply": "{text}"},
     )
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from session import events as ev
 from session.address import Address
-from session.ids import AssigneeId, FileId, LegId, MessageId, NodeId, RecordingId, SessionId
+from session.identity import Proof
+from session.ids import AssigneeId, FileId, LegId, LinkId, MessageId, NodeId, RecordingId, SessionId
 from session.state import AssigneeKind, Demand, Failure, Leg, LegEnd, Mark, Medium, Party
 from session.switch import Purpose
 
@@ -16,6 +17,7 @@ GUIDE = AssigneeId("guide")
 CALL, CHAT, AGENT_CALL, AGENT_CALL_2 = LegId("call"), LegId("chat"), LegId("agent"), LegId("agent-2")
 CALL_AGAIN = LegId("call-again")
 NODE, OTHER_NODE = NodeId("n1"), NodeId("n2")
+LINK = LinkId("01J0000000000000000000000L")
 SESSION = SessionId("01J00000000000000000000000")
 START = 1_790_000_000.25
 
@@ -221,6 +223,15 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         accept(3),
         ev.ContactFinished(by=WANG),
         timer("wrap"),
+    ),
+    "who is who": (
+        OPENED_BY_CHAT,
+        chat(),
+        ev.VerificationAsked(proof=Proof.SMS_CODE, by=WANG),
+        ev.AddressVerified(link=LINK, key=CITIZEN, holder=VISITOR, proof=Proof.SMS_CODE, by=WANG),
+        ev.AddressRevealed(by=WANG, why="回拨核实"),
+        ev.AddressParted(link=LINK, by=WANG, why="认错人"),
+        hangs_up(CHAT),
     ),
     "the agent's desk is gone": (
         OPENED_BY_CHAT,

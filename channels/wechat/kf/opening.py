@@ -8,7 +8,6 @@ from typing import Any
 from channels.door import Door, Ports, filled
 from channels.wechat.kf.adapter import KfChannel
 from channels.wechat.kf.settings import KfSettings
-from channels.wechat.opening import leads_nowhere
 from channels.wechat.settings import WeChatSettings
 
 
@@ -19,7 +18,7 @@ def _open(section: Any, ports: Ports) -> AbstractAsyncContextManager[KfChannel]:
         inbox=ports.inbox,
         shared=ports.shared,
         files=ports.files,
-        on_scan=leads_nowhere,
+        on_scan=ports.scanned,
     )
 
 

@@ -1,0 +1,41 @@
+"""Which agents may see a session (最小必要): who had it, and supervisors; for others it is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from accounts.agent import Agent
+from accounts.role import Role, allows
+from session import machine
+from session.events import OfferAccepted
+from session.ids import SessionId
+from session.ports import Entry
+from session.state import Session
+
+Timeline = Callable[[SessionId], Awaitable[list[Entry]]]
+
+
+class Sight:
+    """Asked of every route that shows something of a session."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+
+    async def may_see(self, agent: Agent, session: SessionId, entries: Sequence[Entry] | None = None) -> bool:
+        """Whether they have, or had, the session, or may see all."""
+        if allows(agent.role, Role.SUPERVISOR):
+            return True
+        if entries is None:
+            entries = await self._timeline(session)
+        return any(isinstance(one.event, OfferAccepted) and one.event.assignee == agent.login for one in entries)
+
+    async def timeline(self, session: SessionId) -> list[Entry]:
+        """A session's whole timeline, live or from history; for whoever has been asked about already."""
+        return await self._timeline(session)
+
+    async def seen(self, agent: Agent, session: SessionId) -> tuple[Session, list[Entry]] | None:
+        """The session and its timeline; None where there is none that this agent may see."""
+        entries = await self._timeline(session)
+        if not entries or not await self.may_see(agent, session, entries):
+            return None
+        return machine.replay(session, (entry.event for entry in entries)), entries
