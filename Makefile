@@ -23,7 +23,7 @@ endif
 endif
 
 .NOTPARALLEL:
-.PHONY: help setup run test check format lock bench chaos soak fuzz clean system-packages
+.PHONY: help setup run test check format lock bench channel chaos soak fuzz clean system-packages
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F '|' '{ printf "  make %-7s %s\n", $$1, $$2 }'
@@ -63,6 +63,9 @@ soak: setup .venv/.dev .venv/.dial ## run for long under load, watch for leaks
 
 fuzz: setup .venv/.dev ## throw made-up input at every parser
 	$(PYTEST) $(LONG) -m fuzz $(ARGS)
+
+channel: .venv/.project .venv/.dev ## begin a channel: NAME=parcels; docs/add-a-channel.md says the rest
+	@.venv/bin/python tools/new_channel.py $(NAME)
 
 clean: ## remove what was made here, but never data/
 	rm -rf .venv gateway/static web/node_modules build *.egg-info

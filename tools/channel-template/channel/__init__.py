@@ -1,0 +1,1 @@
+"""Postbox: say here in one sentence whose letters these are."""
