@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
 import sys
 import threading
@@ -166,18 +167,21 @@ def _arguments() -> argparse.Namespace:
 
 def _talk(telephone: Telephone, arguments: argparse.Namespace, said: bytes) -> bool:
     end = time.monotonic() + arguments.seconds
+    leaves = threading.Event()
+    # Not a KeyboardInterrupt: raised while pyVoIP holds one of its locks, it would leave it held for ever.
+    signal.signal(signal.SIGINT, lambda *_: leaves.set())
     call = telephone.dial(arguments.number)
-    try:
-        _wait_until(lambda: telephone.is_acknowledged or call.state == VoIP.CallState.ENDED, arguments.seconds)
-        if call.state != VoIP.CallState.ANSWERED:
+    _wait_until(
+        lambda: telephone.is_acknowledged or call.state == VoIP.CallState.ENDED or leaves.is_set(), arguments.seconds
+    )
+    if call.state != VoIP.CallState.ANSWERED:
+        if not leaves.is_set():
             _say(f"not answered: {telephone.status}" if telephone.status >= 300 else "not answered in time")
-            telephone.hang_up()
-            return False
-        _say("answered; Ctrl+C hangs up")
-        call.write_audio(said)
-        _wait_until(lambda: call.state != VoIP.CallState.ANSWERED, end - time.monotonic())
-    except KeyboardInterrupt:
-        _say("")
+        telephone.hang_up()
+        return False
+    _say("answered; Ctrl+C hangs up")
+    call.write_audio(said)
+    _wait_until(lambda: call.state != VoIP.CallState.ANSWERED or leaves.is_set(), end - time.monotonic())
     telephone.hang_up()
     return _keep(telephone.heard(), arguments.save)
 
