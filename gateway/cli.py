@@ -16,6 +16,8 @@ from config.loading import load
 from config.printing import effective
 from config.settings import Settings
 from gateway import agents, doctor, figures, up
+from gateway.demo import city
+from gateway.demo.pace import Pace
 from session.errors import YihaoError
 
 
@@ -62,6 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     people.set_defaults(run=_agents)
 
     commands.add_parser("dial", add_help=False, help="call the number from this terminal")
+    living = commands.add_parser("demo", parents=[_common()], help="bring a city alive around a running gateway")
+    living.add_argument("--http", default="", help="its web address (default: as the settings say)")
+    living.add_argument("--sip", default="", help="where its SIP listens, host:port (default: as the settings say)")
+    living.add_argument("--seconds", type=float, default=3600.0, help="how long")
+    living.add_argument("--haste", type=float, default=1.0, help="2 lets everybody live twice as fast")
+    living.set_defaults(run=_demo)
     counting = commands.add_parser(
         "figures", parents=[_common()], help="the wallboard's figures, recounted from the log"
     )
@@ -122,6 +130,14 @@ def _wanted(arguments: argparse.Namespace) -> agents.Wanted:
         queues=tuple(arguments.queue) or ("general",),
         skills=tuple(arguments.skill),
     )
+
+
+def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
+    town = city.Town.of(settings, arguments.http, arguments.sip)
+    pace = Pace(haste=min(max(arguments.haste, 0.1), 20.0))
+    count = uvloop.run(city.live(town, pace, arguments.seconds, lambda line: print(line, flush=True)))
+    print(f"  {count.line()}")
+    return 0
 
 
 def _figures(settings: Settings, arguments: argparse.Namespace) -> int:
