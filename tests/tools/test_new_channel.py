@@ -1,5 +1,6 @@
 """A channel begun from the template, in a copy of the house: it works and keeps every rule before a line is changed."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -33,7 +34,8 @@ def _begin(house: Path, name: str) -> None:
 
 
 def _run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    paths = {**os.environ, "PYTHONPATH": str(folder)}  # a gateway that the copy starts is the copy's
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=paths)
     assert not check or done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done
 
@@ -67,6 +69,15 @@ def test_the_rules_of_the_house_hold_for_it(house: Path) -> None:
         house, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
         "tests/test_house.py", "tests/config/test_loading.py",
     )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_it_takes_part_in_the_one_dialogue(house: Path) -> None:
+    """A gateway that runs from the copy, with every channel open and this one among them."""
+    pages = house / "gateway" / "static"
+    pages.mkdir(exist_ok=True)
+    (pages / "index.html").touch()
+    _run(house, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/scenarios/test_dialogue.py")
 
 
 @pytest.mark.slow

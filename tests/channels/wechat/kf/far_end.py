@@ -16,8 +16,8 @@ from queueing.memory import MemoryStore
 from storage.files import FileStore
 from tests.channels.far_end import Door, FarEnd
 from tests.channels.wechat.far_end import nowhere
-from tests.channels.wechat.kf.standin import WeCom
-from tests.channels.wechat.kf.test_kf import SETTINGS, ServingNode
+from tests.channels.wechat.kf.standin import WeCom, called
+from tests.channels.wechat.kf.test_kf import SETTINGS
 from tests.channels.wechat.rig import Wire
 from tests.peers.wechat import serving
 
@@ -39,17 +39,17 @@ async def opened(door: Door, store: MemoryStore, folder: Path) -> AsyncIterator[
         app = web.Application()
         app.add_routes(channel.routes())
         async with serving(app) as url:
-            calls = ServingNode(channel, Wire(http, url + SETTINGS.account.path, time.time))
+            wire = Wire(http, url + SETTINGS.account.path, time.time)
 
             @asynccontextmanager
             async def citizen() -> AsyncIterator[None]:
                 wecom.keep("text", {"content": "你好"})
-                assert await calls.called() == 200
+                assert await called(wire) == 200
                 yield
 
             async def knock() -> int:
                 wecom.keep("text", {"content": "你好"}, citizen=f"wm-{next(names)}")
-                came, status = len(door.came), await calls.called()
+                came, status = len(door.came), await called(wire)
                 async with asyncio.timeout(5):
                     while len(door.came) == came:  # it says only that there is something, which is then fetched
                         await asyncio.sleep(0.01)

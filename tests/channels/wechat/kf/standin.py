@@ -6,6 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.channels.wechat.rig import OLD_KEY, Wire, seal, signed, xml
+
+TOKEN = "QDG6eK"
 CORPID, SECRET, KFID = "wx5823bf96d3bd56c7", "a kf secret", "wkAJ2GCAAASSm4_FhToWMFea0xAFfd3Q"
 CITIZEN = "wmAJ2GCAAAme1XQRC-NI-q0_ZM9ukoAw"
 
@@ -101,3 +104,13 @@ class WeCom:
 
 def _said(code: int, text: str) -> web.Response:
     return web.Response(text=json.dumps({"errcode": code, "errmsg": text}), content_type="application/json")
+
+
+async def called(wire: Wire, token: str = "ENCApHxnGDNAVNY4AaSJKj4Tb5mwsEMzxhFmHVGcra996NR") -> int:
+    """WeCom says that there is something: the status that it is answered."""
+    plain = xml({"ToUserName": CORPID, "CreateTime": 1, "MsgType": "event", "Event": "kf_msg_or_event"})
+    plain = plain.replace("</xml>", f"<Token><![CDATA[{token}]]></Token><OpenKfId>{KFID}</OpenKfId></xml>")
+    sealed = seal(plain, OLD_KEY, CORPID)
+    timestamp, nonce = str(int(wire.clock())), str(wire.number())
+    query = {"timestamp": timestamp, "nonce": nonce, "msg_signature": signed(TOKEN, timestamp, nonce, sealed)}
+    return (await wire.bring(xml({"ToUserName": CORPID, "Encrypt": sealed}).encode(), query))[0]

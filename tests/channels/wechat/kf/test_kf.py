@@ -22,12 +22,11 @@ from gateway.inbox import StoreInbox
 from session import events as ev
 from session.ids import MessageId, NodeId
 from storage.files import FileStore
-from tests.channels.wechat.kf.standin import CITIZEN, CORPID, KFID, SECRET, WeCom
-from tests.channels.wechat.rig import JPEG, OLD_KEY, Unsteady, UnsteadyInbox, Wire, World, seal, signed, xml
+from tests.channels.wechat.kf.standin import CITIZEN, CORPID, KFID, SECRET, TOKEN, WeCom, called
+from tests.channels.wechat.rig import JPEG, OLD_KEY, Unsteady, UnsteadyInbox, Wire, World
 from tests.conftest import Eventually
 from tests.peers.wechat import serving
 
-TOKEN = "QDG6eK"
 ACCOUNT = WeChatSettings(
     appid=KFID, secret=SECRET, token=TOKEN, aes_keys=(OLD_KEY,), path="/api/wechat/kf", api_timeout_s=1.0
 )
@@ -77,13 +76,7 @@ class ServingNode:
     wire: Wire
 
     async def called(self, token: str = "ENCApHxnGDNAVNY4AaSJKj4Tb5mwsEMzxhFmHVGcra996NR") -> int:
-        """WeCom says that there is something."""
-        plain = xml({"ToUserName": CORPID, "CreateTime": 1, "MsgType": "event", "Event": "kf_msg_or_event"})
-        plain = plain.replace("</xml>", f"<Token><![CDATA[{token}]]></Token><OpenKfId>{KFID}</OpenKfId></xml>")
-        sealed = seal(plain, OLD_KEY, CORPID)
-        timestamp, nonce = str(int(self.wire.clock())), str(self.wire.number())
-        query = {"timestamp": timestamp, "nonce": nonce, "msg_signature": signed(TOKEN, timestamp, nonce, sealed)}
-        return (await self.wire.bring(xml({"ToUserName": CORPID, "Encrypt": sealed}).encode(), query))[0]
+        return await called(self.wire, token)
 
 
 @asynccontextmanager
