@@ -90,6 +90,27 @@ class QueueView:
 
 
 @dataclass(frozen=True, slots=True)
+class Promises:
+    """Calls that are owed, and what became of those that were (漏接回拨)."""
+
+    owed: int
+    overdue: int
+    next_due_at: float | None
+    kept: int
+    """By our call, in time."""
+    returned: int
+    """By the citizen's own return, in time."""
+    late: int
+    unreached: int
+
+    @property
+    def kept_rate(self) -> float | None:
+        """Of the promises that have ended; None before the first has."""
+        ended = self.kept + self.returned + self.late + self.unreached
+        return (self.kept + self.returned) / ended if ended else None
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """What a mailbox writes at once: the session at `session.version`, and what must follow from getting there."""
 
@@ -290,6 +311,10 @@ class Queue(Protocol):
 
     async def place(self, session: SessionId) -> Place | None:
         """Place in line and estimated wait, O(log n)."""
+        ...
+
+    async def promises(self) -> Promises:
+        """How it stands with the calls that are owed."""
         ...
 
     async def match(self, limit: int = 100) -> int:

@@ -23,6 +23,7 @@ PARTS = (
     "node",
     "kin",
     "session",
+    "debt",
     "change",
     "mailbox",
     "roster",

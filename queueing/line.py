@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from queueing.contract import AssigneeView, Presence, Profile, QueueView, Swept
+from queueing.contract import AssigneeView, Presence, Profile, Promises, QueueView, Swept
 from queueing.errors import TooLarge, UnfitName, UnknownAssignee
 from queueing.library import MOST
 from queueing.policy import Class, Service, bonus, milliseconds
@@ -163,6 +163,10 @@ class RedisQueue:
 
     async def decline(self, session: SessionId, assignee: AssigneeId, token: int, reason: str) -> bool:
         return bool(await self._server.call("decline", session, assignee, token, reason))
+
+    async def promises(self) -> Promises:
+        owed, overdue, first_ms, *ends = await self._server.call("debts")
+        return Promises(owed, overdue, float(first_ms) / 1000 if first_ms else None, *ends)
 
     async def match(self, limit: int = 100) -> int:
         return int(await self._server.call("match", limit))

@@ -17,11 +17,14 @@ from session.effects import (
     EndSession,
     Enqueue,
     LetCitizenGo,
+    Owe,
     PauseOffers,
     QueueChange,
+    Raise,
     Release,
     ResumeOffers,
     SetTimer,
+    Settle,
     Withdraw,
     Wrap,
 )
@@ -95,30 +98,39 @@ def pack_changes(commit: Commit) -> bytes:
     return cast("bytes", msgpack.packb([_change(change, commit) for change in commit.changes]))
 
 
-def _change(  # noqa: PLR0911 - one line a change
-    change: QueueChange, commit: Commit
-) -> Mapping[str, Any]:
+_BARE: Mapping[type[QueueChange], str] = {
+    Withdraw: "withdraw",
+    PauseOffers: "pause",
+    ResumeOffers: "resume",
+    LetCitizenGo: "let_go",
+    EndSession: "finish",
+}
+"""Changes that the script needs to know nothing else of."""
+
+
+def _change(change: QueueChange, commit: Commit) -> Mapping[str, Any]:
     match change:
         case Enqueue():
             return _enqueue(change, commit)
-        case Withdraw():
-            return {"kind": "withdraw"}
-        case PauseOffers():
-            return {"kind": "pause"}
-        case ResumeOffers():
-            return {"kind": "resume"}
-        case Wrap(assignee):
-            return {"kind": "wrap", "assignee": assignee}
-        case Release(assignee):
-            return {"kind": "release", "assignee": assignee}
+        case Wrap(assignee) | Release(assignee):
+            return {"kind": type(change).__name__.lower(), "assignee": assignee}
         case SetTimer(name, after_s):
             return {"kind": "set_timer", "name": name, "after": milliseconds(after_s)}
         case ClearTimer(name):
             return {"kind": "clear_timer", "name": name}
-        case LetCitizenGo():
-            return {"kind": "let_go"}
-        case EndSession():
-            return {"kind": "finish"}
+        case Raise() | Owe() | Settle():
+            return _about_a_call(change)
+    return {"kind": _BARE[type(change)]}
+
+
+def _about_a_call(change: Raise | Owe | Settle) -> Mapping[str, Any]:
+    match change:
+        case Raise(assignee, medium):
+            return {"kind": "raise", "assignee": assignee, "medium": medium.value}
+        case Owe(due_at):
+            return {"kind": "owe", "due": milliseconds(due_at)}
+        case Settle(end):
+            return {"kind": "settle", "end": end.value}
 
 
 def _enqueue(change: Enqueue, commit: Commit) -> Mapping[str, Any]:

@@ -40,7 +40,7 @@ class LegView:
     channel: str
     medium: MediumName
     party: Literal["citizen", "assignee"]
-    state: Literal["live", "away", "ended"]
+    state: Literal["planned", "calling", "live", "away", "ended"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from session.audio import Announcement
 from session.ids import AssigneeId, LegId, MessageId, RecordingId
-from session.state import CloseReason, Demand, LegEnd, Medium
+from session.state import CloseReason, DebtEnd, Demand, LegEnd, Medium
 from session.switch import Purpose
 
 
@@ -58,6 +58,31 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Raise:
+    """Charge the assignee who has the session for a heavier medium, if there is room (law 4).
+
+    The queue answers with `SlotGranted` or `SlotRefused`, in the script that commits this.
+    """
+
+    assignee: AssigneeId
+    medium: Medium
+
+
+@dataclass(frozen=True, slots=True)
+class Owe:
+    """A call is owed to the citizen until then. One number is owed one: else the queue answers `DebtMerged`."""
+
+    due_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The call is owed no more."""
+
+    end: DebtEnd
+
+
+@dataclass(frozen=True, slots=True)
 class SetTimer:
     """Fire `TimerFired(name)` in `after_s` seconds; one that is set again is moved."""
 
@@ -85,7 +110,19 @@ class EndSession:
 
 
 QueueChange = (
-    Enqueue | Withdraw | PauseOffers | ResumeOffers | Wrap | Release | SetTimer | ClearTimer | LetCitizenGo | EndSession
+    Enqueue
+    | Withdraw
+    | PauseOffers
+    | ResumeOffers
+    | Wrap
+    | Release
+    | Raise
+    | Owe
+    | Settle
+    | SetTimer
+    | ClearTimer
+    | LetCitizenGo
+    | EndSession
 )
 
 
@@ -122,6 +159,16 @@ class StopRinging:
     citizen_leg: LegId
     assignee: AssigneeId
     token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Call the citizen: the assignee is on the line already and hears it ring. At most once a leg."""
+
+    leg: LegId
+    assignee: AssigneeId
+    ring_s: float
+    """How long it may ring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,5 +228,7 @@ class SendLink:
     purpose: Purpose
 
 
-LegEffect = Play | AnnouncePlace | Ring | StopRinging | Join | Hold | Mute | Press | Deliver | CloseLeg | SendLink
+LegEffect = (
+    Play | AnnouncePlace | Ring | StopRinging | Dial | Join | Hold | Mute | Press | Deliver | CloseLeg | SendLink
+)
 Effect = QueueChange | LegEffect

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from session.effects import ClearTimer, CloseLeg, Effect, EndSession, LetCitizenGo, Release, SetTimer, Withdraw, Wrap
+from session.effects import (
+    ClearTimer,
+    CloseLeg,
+    Effect,
+    EndSession,
+    LetCitizenGo,
+    Release,
+    SetTimer,
+    Settle,
+    Withdraw,
+    Wrap,
+)
 from session.events import Event
 from session.rules import Rules
-from session.state import AssigneeKind, CloseReason, Leg, LegEnd, LegState, Phase, Session
+from session.state import AssigneeKind, CloseReason, DebtEnd, Leg, LegEnd, LegState, Phase, Session
 from session.step import Step
-from session.timers import ANNOUNCE, ASSIGNEE, CALLBACK, IDLE, MEDIA, WRAP
-from session.waiting import stop_ringing, stop_waiting
+from session.timers import ASSIGNEE, IDLE, MEDIA, WRAP
+from session.waiting import no_call_awaited, stop_ringing, stop_waiting
 
 
 def close(session: Session, event: Event, reason: CloseReason) -> Step:
@@ -19,38 +31,25 @@ def close(session: Session, event: Event, reason: CloseReason) -> Step:
         stop_waiting(session, event.at),
         phase=Phase.CLOSED,
         offer=None,
-        legs=_all_ended(session),
+        legs=ended(session.legs),
         closed_at=event.at,
         close_reason=reason,
     )
-    return closed, (*_letting_go(session), EndSession(reason))
-
-
-def owe(session: Session, event: Event, rules: Rules) -> Step:
-    """We lost the citizen, not they us: a call back is owed, and their own return cancels it."""
-    owed = replace(
-        stop_waiting(session, event.at),
-        phase=Phase.CALLBACK_PENDING,
-        offer=None,
-        prefer=session.assignee or session.prefer,
-        assignee=None,
-        assignee_kind=None,
-        legs=_all_ended(session),
-    )
-    timers = (ClearTimer(ANNOUNCE), ClearTimer(MEDIA), ClearTimer(ASSIGNEE), ClearTimer(IDLE))
-    return owed, (*_letting_go(session), *timers, SetTimer(CALLBACK, rules.callback_s))
+    broken = () if session.debt is None else (Settle(DebtEnd.UNREACHED),)
+    return closed, (*letting_go(session), *broken, EndSession(reason))
 
 
 def wrap(session: Session, event: Event, rules: Rules) -> Step:
     """The contact is over; the assignee writes it up. A bot has nothing to write."""
     if session.assignee is None or session.assignee_kind is AssigneeKind.BOT:
         return close(session, event, CloseReason.RESOLVED_BY_BOT)
-    wrapping = replace(session, phase=Phase.WRAPPING, legs=_all_ended(session))
-    timers = (ClearTimer(MEDIA), ClearTimer(ASSIGNEE), ClearTimer(IDLE), SetTimer(WRAP, rules.wrap_s))
-    return wrapping, (*_closing_legs(session), Wrap(session.assignee), LetCitizenGo(), *timers)
+    wrapping = replace(session, phase=Phase.WRAPPING, legs=ended(session.legs))
+    timers = (ClearTimer(MEDIA), ClearTimer(ASSIGNEE), ClearTimer(IDLE), *no_call_awaited(session))
+    going = (*_closing_legs(session), Wrap(session.assignee), LetCitizenGo())
+    return wrapping, (*going, *timers, SetTimer(WRAP, rules.wrap_s))
 
 
-def _letting_go(session: Session) -> tuple[Effect, ...]:
+def letting_go(session: Session) -> tuple[Effect, ...]:
     """Out of line, silent, charged to nobody, every leg closed."""
     effects: list[Effect] = []
     if session.phase in (Phase.QUEUED, Phase.OFFERED):
@@ -66,5 +65,6 @@ def _closing_legs(session: Session) -> tuple[Effect, ...]:
     return tuple(CloseLeg(leg.id, LegEnd.CLOSED) for leg in session.legs if leg.state is not LegState.ENDED)
 
 
-def _all_ended(session: Session) -> tuple[Leg, ...]:
-    return tuple(replace(leg, state=LegState.ENDED) for leg in session.legs)
+def ended(legs: Iterable[Leg]) -> tuple[Leg, ...]:
+    """These legs, over."""
+    return tuple(replace(leg, state=LegState.ENDED) for leg in legs)

@@ -12,8 +12,8 @@ from typing import ClassVar
 
 from session.address import Address
 from session.identity import Proof
-from session.ids import AssigneeId, FileId, LegId, LinkId, MessageId, NodeId, RecordingId
-from session.state import AssigneeKind, Demand, Failure, Leg, LegEnd, Mark, Medium, Party
+from session.ids import AssigneeId, FileId, LegId, LinkId, MessageId, NodeId, RecordingId, SessionId
+from session.state import AssigneeKind, Demand, DialFailure, Failure, Leg, LegEnd, Mark, Medium, Party
 from session.switch import Purpose
 
 FARTHEST_M = 20_100_000.0
@@ -302,6 +302,64 @@ class DigitsRequested(Event):
 
     by: AssigneeId
     digits: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequested(Event):
+    """The session is to go on by a call that we make: asked for by its agent, or by the citizen (`by` is None).
+
+    The gateway has made sure that `address` is the citizen's own.
+    """
+
+    by: AssigneeId | None
+    leg: LegId
+    """Of the call that is to come."""
+    channel: str
+    """Which makes it."""
+    address: Address
+    anyone: bool = False
+    """The citizen would rather speak with another agent than wait for theirs."""
+    vital: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialStarted(Event):
+    """A citizen's number is about to be dialled. Noted before it is done: no attempt is ever made twice."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialFailed(Event):
+    """The call that we made came to nothing."""
+
+    leg: LegId
+    reason: DialFailure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotGranted(Event):
+    """The queue charges the assignee for `medium` now; their telephone may be rung for what they have by `token`."""
+
+    assignee: AssigneeId
+    medium: Medium
+    token: int
+    lease_until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotRefused(Event):
+    """The assignee has no room for `medium` now."""
+
+    assignee: AssigneeId
+    medium: Medium
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebtMerged(Event):
+    """Another session of the same citizen, `into`, is owed a call already: that one answers both."""
+
+    into: SessionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from session import dialling
 from session import events as ev
 from session.audio import Announcement
 from session.effects import (
@@ -22,12 +23,13 @@ from session.effects import (
     SendLink,
     SetTimer,
 )
-from session.ending import close, owe, wrap
+from session.ending import close, wrap
+from session.owing import can_be_called, held, is_owed, owe
 from session.rules import Rules
 from session.state import CloseReason, Leg, LegEnd, LegState, Medium, Party, Phase, Session
 from session.step import Step
 from session.switch import Purpose, notices_of
-from session.timers import ANNOUNCE, IDLE, MEDIA, grace
+from session.timers import ANNOUNCE, MEDIA, grace
 from session.waiting import back_in_line, comfort, keep_place, stop_ringing
 
 _IN_LINE = (Phase.QUEUED, Phase.OFFERED)
@@ -60,7 +62,10 @@ def leg_closed(session: Session, event: ev.Event, rules: Rules) -> Step:
     if _is_away_already(leg, event):
         return session, ()
     if _may_be_dialled_again(session, leg, event):
-        return _dropped(session, leg, rules)
+        we_call = session.kept and session.phase in _IN_LINE and can_be_called(session, rules)
+        return _kept_without_them(session, leg, event, rules) if we_call else _dropped(session, leg, rules)
+    if leg is session.dial:
+        return dialling.failed(session, event, rules) if session.phase is Phase.ACTIVE else (session, ())
     less = session.with_leg(replace(leg, state=LegState.ENDED))
     if leg.party is Party.ASSIGNEE:
         return _assignee_hung_up(less, event, rules)
@@ -107,6 +112,12 @@ def picture_wanted(session: Session, event: ev.Event, rules: Rules) -> Step:
 
 def citizen_joined(session: Session, grown: Session, event: ev.LegOpened, rules: Rules) -> Step:
     """The citizen of a session in line, or with an agent, is on one more channel, or back on the telephone."""
+    here, spared = dialling.came_by_themselves(session, grown, event)
+    after, effects = _joined_by(session, here, event, rules)
+    return after, (*spared, *effects)
+
+
+def _joined_by(session: Session, grown: Session, event: ev.LegOpened, rules: Rules) -> Step:
     dropped = session.dropped_call
     if dropped is None:
         return _on_one_more(session, grown, event, rules)
@@ -156,6 +167,13 @@ def _may_be_dialled_again(session: Session, leg: Leg, event: ev.LegClosed) -> bo
     return session.phase in _IN_LINE and (event.reason in (LegEnd.HANGUP, LegEnd.LOST) or kept)
 
 
+def _kept_without_them(session: Session, leg: Leg, event: ev.LegClosed, rules: Rules) -> Step:
+    """They keep the place and have hung up: its turn comes all the same, and we call."""
+    gone, promise = held(session.with_leg(replace(leg, state=LegState.ENDED)), event, rules)
+    waiting, effects = keep_place(session, gone, event, moved=session.phase is Phase.OFFERED)
+    return waiting, (ClearTimer(ANNOUNCE), *effects, *promise)
+
+
 def _dropped(session: Session, leg: Leg, rules: Rules) -> Step:
     away, timer = _away(session, leg, rules)
     if session.phase is Phase.ACTIVE:
@@ -180,12 +198,26 @@ def _citizen_left(less: Session, leg: Leg, event: ev.LegClosed, rules: Rules) ->
     if promised or (event.reason is LegEnd.NODE_LOST and less.phase is not Phase.WRAPPING):
         return owe(less, event, rules)
     if less.phase in _IN_LINE:
-        return close(less, event, CloseReason.ABANDONED)
+        return owe(less, event, rules) if _is_missed(less, leg, event, rules) else _abandoned(less, event)
     if less.phase is Phase.BOT:
         return close(less, event, CloseReason.RESOLVED_BY_BOT)
     if less.phase is Phase.ACTIVE:
-        return wrap(less, event, rules)
+        return contact_over(less, event, rules)
     return less, ()
+
+
+def contact_over(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """What follows is wrap-up; but one who is owed a call, and was not reached, is owed it still."""
+    return wrap(session, event, rules) if session.debt is None else owe(session, event, rules, tried=True)
+
+
+def _is_missed(less: Session, leg: Leg, event: ev.LegClosed, rules: Rules) -> bool:
+    grace_s = _grace_s(leg, rules) if event.reason is LegEnd.LEFT else 0.0
+    return leg.medium is Medium.VOICE and is_owed(less, event.at - grace_s, rules)
+
+
+def _abandoned(less: Session, event: ev.Event) -> Step:
+    return close(less, event, CloseReason.ABANDONED)
 
 
 def _goes_on_elsewhere(less: Session, leg: Leg, event: ev.LegClosed, rules: Rules) -> Step:
@@ -194,24 +226,31 @@ def _goes_on_elsewhere(less: Session, leg: Leg, event: ev.LegClosed, rules: Rule
         return keep_place(less.with_leg(leg), less, event)
     if less.phase is not Phase.ACTIVE or leg.medium is not Medium.VOICE:
         return less, ()
-    quiet, hang_up = _without_assignees_calls(less, LegEnd.CLOSED)
-    return quiet, (*hang_up, ClearTimer(MEDIA), SetTimer(IDLE, rules.chat_idle_s))
+    return dialling.written_on(less, less.with_leg(leg), rules)
 
 
 def _assignee_hung_up(less: Session, event: ev.LegClosed, rules: Rules) -> Step:
-    if less.phase is not Phase.ACTIVE or less.voice_leg(Party.CITIZEN) is None:
+    if less.phase is not Phase.ACTIVE:
         return less, ()
-    if event.reason in (LegEnd.HANGUP, LegEnd.CLOSED):
-        return wrap(less, event, rules)
-    return back_in_line(less, event, rules)
+    if less.dial is not None:
+        return dialling.failed(less, event, rules)
+    call = less.voice_leg(Party.CITIZEN)
+    if call is None:
+        return less, ()
+    if event.reason not in (LegEnd.HANGUP, LegEnd.CLOSED):
+        return back_in_line(less, event, rules)
+    if len(less.live_legs(Party.CITIZEN)) == 1:
+        return contact_over(less, event, rules)
+    writing, effects = dialling.written_on(less.with_leg(replace(call, state=LegState.ENDED)), less, rules)
+    return writing, (CloseLeg(call.id, LegEnd.CLOSED), *effects)
 
 
 def _on_one_more(session: Session, grown: Session, event: ev.LegOpened, rules: Rules) -> Step:
     if event.leg.medium is not Medium.VOICE:
         return keep_place(session, grown, event) if session.phase in _IN_LINE else (grown, ())
     if session.phase not in _IN_LINE:
-        return grown, (Play(event.leg.id, ()),)
-    waiting, effects = keep_place(session, replace(grown, bot_queue=""), event)
+        return dialling.their_own_call(session, grown, event, rules)
+    waiting, effects = keep_place(session, replace(grown, bot_queue=""), event, moved=session.dial is not None)
     return waiting, (*effects, *comfort(waiting, rules))
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from session import dialling, handling, owing
 from session import events as ev
-from session import handling
 from session.audio import Announcement
 from session.effects import (
     AnnouncePlace,
@@ -19,18 +19,18 @@ from session.effects import (
     CloseLeg,
     Deliver,
     Effect,
-    Join,
     Play,
     Release,
     Ring,
     SetTimer,
     Withdraw,
 )
-from session.ending import close, wrap
+from session.ending import close
 from session.errors import YihaoError
-from session.ids import RecordingId, SessionId
+from session.ids import SessionId
 from session.leaving import (
     citizen_joined,
+    contact_over,
     leg_away,
     leg_back,
     leg_closed,
@@ -45,6 +45,7 @@ from session.rules import Rules
 from session.state import (
     AssigneeKind,
     CloseReason,
+    DebtEnd,
     LegEnd,
     LegState,
     Medium,
@@ -54,7 +55,7 @@ from session.state import (
     Session,
 )
 from session.step import Rule, Step
-from session.timers import ANNOUNCE, ASSIGNEE, CALLBACK, IDLE, MEDIA, PARK, WRAP, grace
+from session.timers import ANNOUNCE, ASSIGNEE, CALLBACK, DIAL, IDLE, MEDIA, PARK, RETRY, SLOT, WRAP, grace
 from session.transfer import transferred
 from session.waiting import back_in_line, comfort, stand, stop_ringing, stop_waiting, wait
 
@@ -136,18 +137,19 @@ def _another_leg(session: Session, event: ev.Event, rules: Rules) -> Step:
     """The citizen comes on one more channel, or the assignee's own call is up."""
     assert isinstance(event, ev.LegOpened)
     if session.leg(event.leg.id) is not None:
-        return session, ()  # said twice; a leg that has ended stays ended
+        return dialling.answered(session, event)  # or said twice
     grown = session.with_leg(event.leg)
     if event.leg.party is Party.CITIZEN:
         if session.phase is Phase.BOT and event.leg.medium is Medium.VOICE:
             return _human_wanted(grown, event, rules)
         return citizen_joined(session, grown, event, rules)
-    citizen = grown.voice_leg(Party.CITIZEN)
+    citizen = grown.call
     if session.phase is not Phase.ACTIVE or citizen is None or session.live_legs(Party.ASSIGNEE):
         ended = grown.with_leg(replace(event.leg, state=LegState.ENDED))
         return ended, (CloseLeg(event.leg.id, LegEnd.CLOSED),)
-    recording = RecordingId(f"{session.id}-{session.version + 1}")
-    return replace(grown, recorded=True), (Join(citizen.id, event.leg.id, recording), ClearTimer(MEDIA))
+    if citizen.state is LegState.LIVE:
+        return dialling.joined(grown, citizen, event.leg)
+    return dialling.agent_up(grown, citizen, event, rules)
 
 
 # --- rules: words --------------------------------------------------------------------------------------------------
@@ -197,7 +199,7 @@ def _offered(session: Session, event: ev.Event, rules: Rules) -> Step:
     assert isinstance(event, ev.OfferMade)
     offer = Offer(event.token, event.assignee, event.kind, event.medium, event.lease_until)
     offered = replace(session, phase=Phase.OFFERED, offer=offer)
-    leg = session.voice_leg(Party.CITIZEN)
+    leg = session.call
     if leg is None or event.medium is not Medium.VOICE or event.kind is not AssigneeKind.AGENT:
         return offered, ()
     return offered, (Ring(leg.id, event.assignee, event.token, event.lease_until),)
@@ -217,9 +219,12 @@ def _accepted(session: Session, event: ev.Event, rules: Rules) -> Step:
         kept=False,
         granted=event.token,
     )
+    paid: tuple[Effect, ...] = ()
+    if any(leg is not session.dial for leg in session.live_legs(Party.CITIZEN)):
+        answered, paid = owing.settled(answered, DebtEnd.RETURNED)
     by_voice = session.offer.medium is Medium.VOICE and event.kind is AssigneeKind.AGENT
     last = SetTimer(MEDIA, rules.media_up_s) if by_voice else SetTimer(IDLE, rules.chat_idle_s)
-    return answered, (ClearTimer(ANNOUNCE), last, *settled(answered, rules))
+    return answered, (ClearTimer(ANNOUNCE), last, *paid, *settled(answered, rules))
 
 
 def _not_taken(session: Session, event: ev.Event, rules: Rules) -> Step:
@@ -235,7 +240,7 @@ def _not_taken(session: Session, event: ev.Event, rules: Rules) -> Step:
 
 def _parked(session: Session, event: ev.Event, rules: Rules) -> Step:
     assert isinstance(event, ev.SessionParked)
-    if session.assignee != event.by or session.voice_leg(Party.CITIZEN) is not None:
+    if session.assignee != event.by or session.call is not None:
         return session, ()
     parked = replace(session, phase=Phase.PARKED, prefer=event.by, assignee=None, assignee_kind=None)
     return parked, (Release(event.by), ClearTimer(IDLE), ClearTimer(ASSIGNEE), SetTimer(PARK, rules.park_s))
@@ -251,7 +256,7 @@ def _finished(session: Session, event: ev.Event, rules: Rules) -> Step:
     assert isinstance(event, ev.ContactFinished)
     if session.assignee != event.by:
         return session, ()
-    return wrap(session, event, rules)
+    return contact_over(session, event, rules)
 
 
 def _wrapped(session: Session, event: ev.Event, rules: Rules) -> Step:
@@ -303,7 +308,18 @@ def _place_due(session: Session, event: ev.Event, rules: Rules) -> Step:
 def _media_never_came(session: Session, event: ev.Event, rules: Rules) -> Step:
     if session.live_legs(Party.ASSIGNEE):
         return session, ()
+    if session.dial is not None and any(leg is not session.dial for leg in session.live_legs(Party.CITIZEN)):
+        return dialling.failed(session, event, rules)
     return back_in_line(session, event, rules)
+
+
+def _asked_elsewhere(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """A call is asked for where no agent has the session: it stands in the humans' line for it."""
+    assert isinstance(event, ev.CallRequested)
+    owed, promise = owing.promised(dialling.asked_for(session, event), event, rules)
+    rule = _human_wanted if session.phase is Phase.BOT else _citizen_writes_again
+    queued, effects = rule(owed, event, rules)
+    return queued, (*effects, *promise)
 
 
 def _closing(reason: CloseReason) -> Rule:
@@ -315,15 +331,21 @@ def _closing(reason: CloseReason) -> Rule:
 
 _ON_TIME: Mapping[tuple[Phase, str], Rule] = {
     (Phase.QUEUED, ANNOUNCE): _place_due,
+    (Phase.QUEUED, CALLBACK): owing.too_late,
     (Phase.OFFERED, ANNOUNCE): _place_due,
+    (Phase.OFFERED, CALLBACK): owing.too_late,
     (Phase.ACTIVE, MEDIA): _media_never_came,
     (Phase.ACTIVE, ASSIGNEE): back_in_line,
-    (Phase.ACTIVE, IDLE): wrap,
+    (Phase.ACTIVE, IDLE): contact_over,
+    (Phase.ACTIVE, DIAL): dialling.out_of_time,
+    (Phase.ACTIVE, SLOT): dialling.slot_due,
+    (Phase.ACTIVE, CALLBACK): owing.being_kept,
     (Phase.BOT, ASSIGNEE): _human_wanted,
     (Phase.BOT, IDLE): _closing(CloseReason.RESOLVED_BY_BOT),
     (Phase.PARKED, PARK): _closing(CloseReason.EXPIRED),
     (Phase.WRAPPING, WRAP): _closing(CloseReason.COMPLETED),
     (Phase.CALLBACK_PENDING, CALLBACK): _closing(CloseReason.UNREACHED),
+    (Phase.CALLBACK_PENDING, RETRY): owing.call_back,
 }
 
 
@@ -332,9 +354,9 @@ def _citizen_returned(session: Session, event: ev.Event, rules: Rules) -> Step:
     assert isinstance(event, ev.LegOpened)
     if event.leg.party is Party.ASSIGNEE:
         return _opened_too_late(session, event, rules)
-    met = session.with_leg(event.leg)
+    met, paid = owing.settled(session.with_leg(event.leg), DebtEnd.RETURNED)
     queued, effects = wait(met, event)
-    return queued, (ClearTimer(CALLBACK), ClearTimer(PARK), *effects, *comfort(queued, rules))
+    return queued, (ClearTimer(PARK), *paid, *effects, *comfort(queued, rules))
 
 
 def _opened_too_late(session: Session, event: ev.Event, rules: Rules) -> Step:
@@ -380,6 +402,7 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.BOT, ev.LocationReceived): Cell(_heard, (Phase.BOT,)),
     (Phase.BOT, ev.TextSent): Cell(_deliver, (Phase.BOT,)),
     (Phase.BOT, ev.FileSent): Cell(_deliver, (Phase.BOT,)),
+    (Phase.BOT, ev.CallRequested): Cell(_asked_elsewhere, (Phase.QUEUED,)),
     (Phase.BOT, ev.HumanRequested): Cell(_human_wanted, (Phase.QUEUED,)),
     (Phase.BOT, ev.ContactFinished): Cell(_finished, (Phase.BOT, Phase.CLOSED)),
     (Phase.BOT, ev.AssigneeAway): Cell(_assignee_away, (Phase.BOT,)),
@@ -396,6 +419,7 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.QUEUED, ev.MessageFailed): Cell(message_failed, (Phase.QUEUED,)),
     (Phase.QUEUED, ev.TextSent): Cell(_deliver, (Phase.QUEUED,)),
     (Phase.QUEUED, ev.HumanRequested): Cell(_human_wanted_in_line, (Phase.QUEUED,)),
+    (Phase.QUEUED, ev.CallRequested): Cell(dialling.asked_in_line, (Phase.QUEUED,)),
     (Phase.QUEUED, ev.OfferMade): Cell(_offered, (Phase.OFFERED,)),
     (Phase.QUEUED, ev.TimerFired): Cell(_time, (Phase.QUEUED, Phase.CLOSED, Phase.CALLBACK_PENDING)),
     # Before one assignee.
@@ -411,18 +435,23 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.OFFERED, ev.MessageFailed): Cell(message_failed, (Phase.OFFERED,)),
     (Phase.OFFERED, ev.TextSent): Cell(_deliver, (Phase.OFFERED,)),
     (Phase.OFFERED, ev.HumanRequested): Cell(_human_wanted_in_line, (Phase.OFFERED, Phase.QUEUED)),
+    (Phase.OFFERED, ev.CallRequested): Cell(dialling.asked_in_line, (Phase.QUEUED, Phase.OFFERED)),
     (Phase.OFFERED, ev.OfferAccepted): Cell(_accepted, (Phase.ACTIVE, Phase.BOT, Phase.OFFERED)),
     (Phase.OFFERED, ev.OfferDeclined): Cell(_not_taken, (Phase.QUEUED, Phase.OFFERED)),
     (Phase.OFFERED, ev.OfferExpired): Cell(_not_taken, (Phase.QUEUED, Phase.OFFERED)),
     (Phase.OFFERED, ev.OfferRescinded): Cell(_not_taken, (Phase.QUEUED, Phase.OFFERED)),
     (Phase.OFFERED, ev.TimerFired): Cell(_time, (Phase.OFFERED, Phase.QUEUED, Phase.CLOSED, Phase.CALLBACK_PENDING)),
     # An agent has the session.
-    (Phase.ACTIVE, ev.LegOpened): Cell(_another_leg, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.LegOpened): Cell(_another_leg, (Phase.ACTIVE, Phase.QUEUED)),
     (Phase.ACTIVE, ev.LegAway): Cell(leg_away, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.LegBack): Cell(leg_back, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.LegClosed): Cell(
-        leg_closed, (Phase.ACTIVE, Phase.WRAPPING, Phase.QUEUED, Phase.CALLBACK_PENDING)
+        leg_closed, (Phase.ACTIVE, Phase.WRAPPING, Phase.QUEUED, Phase.CALLBACK_PENDING, Phase.CLOSED)
     ),
+    (Phase.ACTIVE, ev.CallRequested): Cell(dialling.asked_of_agent, (Phase.ACTIVE, Phase.QUEUED)),
+    (Phase.ACTIVE, ev.SlotGranted): Cell(dialling.slot_granted, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.SlotRefused): Cell(dialling.slot_refused, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.DialFailed): Cell(dialling.failed, (Phase.ACTIVE, Phase.CALLBACK_PENDING, Phase.CLOSED)),
     (Phase.ACTIVE, ev.TextReceived): Cell(_heard, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.FileReceived): Cell(_heard, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.LocationReceived): Cell(_heard, (Phase.ACTIVE,)),
@@ -434,10 +463,14 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.ACTIVE, ev.DigitsRequested): Cell(handling.press, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.SessionParked): Cell(_parked, (Phase.PARKED, Phase.ACTIVE)),
     (Phase.ACTIVE, ev.SessionTransferred): Cell(transferred, (Phase.QUEUED, Phase.ACTIVE)),
-    (Phase.ACTIVE, ev.ContactFinished): Cell(_finished, (Phase.WRAPPING, Phase.ACTIVE)),
+    (Phase.ACTIVE, ev.ContactFinished): Cell(
+        _finished, (Phase.WRAPPING, Phase.ACTIVE, Phase.CALLBACK_PENDING, Phase.CLOSED)
+    ),
     (Phase.ACTIVE, ev.AssigneeAway): Cell(_assignee_away, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.AssigneeBack): Cell(_assignee_back, (Phase.ACTIVE,)),
-    (Phase.ACTIVE, ev.TimerFired): Cell(_time, (Phase.ACTIVE, Phase.QUEUED, Phase.WRAPPING)),
+    (Phase.ACTIVE, ev.TimerFired): Cell(
+        _time, (Phase.ACTIVE, Phase.QUEUED, Phase.WRAPPING, Phase.CALLBACK_PENDING, Phase.CLOSED)
+    ),
     # Set aside until the citizen writes.
     (Phase.PARKED, ev.LegOpened): Cell(_citizen_returned, (Phase.QUEUED, Phase.PARKED)),
     (Phase.PARKED, ev.LegAway): Cell(leg_away, (Phase.PARKED,)),
@@ -447,6 +480,7 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.PARKED, ev.FileReceived): Cell(_citizen_writes_again, (Phase.QUEUED,)),
     (Phase.PARKED, ev.LocationReceived): Cell(_citizen_writes_again, (Phase.QUEUED,)),
     (Phase.PARKED, ev.HumanRequested): Cell(_citizen_writes_again, (Phase.QUEUED,)),
+    (Phase.PARKED, ev.CallRequested): Cell(_asked_elsewhere, (Phase.QUEUED,)),
     (Phase.PARKED, ev.SessionResumed): Cell(_resumed, (Phase.QUEUED,)),
     (Phase.PARKED, ev.TimerFired): Cell(_time, (Phase.PARKED, Phase.CLOSED)),
     # The assignee writes it up.
@@ -459,5 +493,6 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.WRAPPING, ev.TimerFired): Cell(_time, (Phase.WRAPPING, Phase.CLOSED)),
     # A call back is owed.
     (Phase.CALLBACK_PENDING, ev.LegOpened): Cell(_citizen_returned, (Phase.QUEUED, Phase.CALLBACK_PENDING)),
-    (Phase.CALLBACK_PENDING, ev.TimerFired): Cell(_time, (Phase.CALLBACK_PENDING, Phase.CLOSED)),
+    (Phase.CALLBACK_PENDING, ev.DebtMerged): Cell(_closing(CloseReason.MERGED), (Phase.CLOSED,)),
+    (Phase.CALLBACK_PENDING, ev.TimerFired): Cell(_time, (Phase.CALLBACK_PENDING, Phase.QUEUED, Phase.CLOSED)),
 }

@@ -29,6 +29,21 @@ class Rules:
     """The longest that a session may stay parked."""
     callback_s: float = 24 * 3600.0
     """A debt to a citizen is to be paid within this time."""
+    missed_after_s: float = 15.0
+    """A caller who waited longer than this and left is owed a call back (漏接回拨)."""
+    callback_pauses_s: tuple[float, ...] = (60.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
+    """Pauses before a citizen who is owed a call is called: as many attempts as pauses. None where we cannot call."""
+    callback_from_s: float = 8 * 3600.0
+    callback_until_s: float = 21 * 3600.0
+    """Attempts but the first are made between these times of the day, in seconds after the hotline's midnight."""
+    callback_claims: bool = False
+    """Whether a number is called back for which only the caller's own telephone vouched."""
+    dial_ring_s: float = 45.0
+    """How long a citizen's telephone may ring."""
+    slot_wait_s: float = 120.0
+    """How long a call waits for the agent who has the session, before it goes to another."""
+    slot_retry_s: float = 2.0
+    """The pause between two looks whether they have room."""
     announce_s: tuple[float, ...] = (12.0, 30.0, 45.0, 60.0)
     """Pauses before the place in line is said again; the last one repeats."""
     chat_idle_s: float = 24 * 3600.0

@@ -47,6 +47,10 @@ class LegState(StrEnum):
     dialled again.
     """
 
+    PLANNED = "planned"
+    """A call that we are to make once an agent is there for it; nobody is dialled yet."""
+    CALLING = "calling"
+    """The agent is there and the citizen's number is being dialled."""
     LIVE = "live"
     AWAY = "away"
     ENDED = "ended"
@@ -106,6 +110,34 @@ class Failure(StrEnum):
     """An attempt broke off: perhaps they have it."""
 
 
+class DialFailure(StrEnum):
+    """Why a call that we made came to nothing."""
+
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    DECLINED = "declined"
+    """The citizen refused it."""
+    UNREACHABLE = "unreachable"
+    """Switched off, out of coverage, no such number, or no way there."""
+    REFUSED = "refused"
+    """Our own rule forbids it (toll fraud); nobody was dialled."""
+    NO_AGENT = "no_agent"
+    """The agent's telephone was not picked up, or was put down before the citizen answered."""
+    UNKNOWN = "unknown"
+    """The gateway process that dialled died: it is never dialled again by itself."""
+
+
+class DebtEnd(StrEnum):
+    """How a call that is owed is owed no more. A failed attempt is none of these."""
+
+    KEPT = "kept"
+    """We called and they spoke with somebody."""
+    RETURNED = "returned"
+    """They came back by themselves."""
+    UNREACHED = "unreached"
+    """The bound of attempts or of time was reached."""
+
+
 class CloseReason(StrEnum):
     """Why a session ended."""
 
@@ -117,6 +149,8 @@ class CloseReason(StrEnum):
     """Owed a call back, and not reached before the debt's deadline."""
     EXPIRED = "expired"
     """Parked for longer than allowed."""
+    MERGED = "merged"
+    """The same number is owed a call by another session already; one call answers both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +188,16 @@ class Offer:
     medium: Medium
     lease_until: float
     """Seconds since 1970 by the store's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """A call that we owe the citizen (漏接回拨): a missed call, or one that we lost."""
+
+    since: float
+    due_at: float
+    attempts: int = 0
+    """Calls made in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,13 +243,15 @@ class Session:
     """The citizen asked to keep the place in line and go on elsewhere."""
     granted: int = later(0)
     """The token of the offer that its assignee accepted last."""
+    debt: Debt | None = later(None)  # noqa: RUF009 - a frozen value
+    """The call that the citizen is owed; None once they have spoken with somebody."""
 
     def leg(self, leg_id: LegId) -> Leg | None:
         """The leg of that id, ended or not."""
         return next((leg for leg in self.legs if leg.id == leg_id), None)
 
     def live_legs(self, party: Party) -> tuple[Leg, ...]:
-        """That party's legs which are not ended; one that is away counts."""
+        """That party's legs which are not ended; one that is away, or a call that is to be made, counts."""
         return tuple(leg for leg in self.legs if leg.party is party and leg.state is not LegState.ENDED)
 
     def voice_leg(self, party: Party) -> Leg | None:
@@ -216,6 +262,16 @@ class Session:
     def dropped_call(self) -> Leg | None:
         """The citizen's call that is gone and may be dialled again."""
         return self._call(Party.CITIZEN, LegState.AWAY)
+
+    @property
+    def dial(self) -> Leg | None:
+        """The call to the citizen that we are to make, or are making."""
+        return self._call(Party.CITIZEN, LegState.PLANNED) or self._call(Party.CITIZEN, LegState.CALLING)
+
+    @property
+    def call(self) -> Leg | None:
+        """The citizen's call that an assignee is wanted for: running, or to be made."""
+        return self.voice_leg(Party.CITIZEN) or self.dial
 
     def _call(self, party: Party, state: LegState) -> Leg | None:
         calls = (leg for leg in self.legs if leg.medium is Medium.VOICE)

@@ -5,9 +5,12 @@ from __future__ import annotations
 ANNOUNCE = "announce"
 ASSIGNEE = "assignee"
 CALLBACK = "callback"
+DIAL = "dial"
 IDLE = "idle"
 MEDIA = "media"
 PARK = "park"
+RETRY = "retry"
+SLOT = "slot"
 WRAP = "wrap"
 
 

@@ -7,15 +7,19 @@ from dataclasses import replace
 from session import events as ev
 from session.effects import Effect, Enqueue
 from session.rules import Rules
-from session.state import Session
+from session.state import LegState, Session
 from session.step import Step
 from session.waiting import back_in_line
 
 
 def transferred(session: Session, event: ev.Event, rules: Rules) -> Step:
-    """Back in line with its accrued wait: who is named is asked first, and not at once again whoever handed it on."""
+    """Back in line with its accrued wait: who is named is asked first, and not at once again whoever handed it on.
+
+    Not while the citizen's telephone rings for the agent who is on the line: nobody would be there when they answer.
+    """
     assert isinstance(event, ev.SessionTransferred)
-    if session.assignee != event.by or event.to == event.by:
+    is_dialling = session.dial is not None and session.dial.state is LegState.CALLING
+    if session.assignee != event.by or event.to == event.by or is_dialling:
         return session, ()
     queued, effects = back_in_line(session, event, rules)
     demand = event.demand or session.demand

@@ -20,7 +20,7 @@ from session.events import Event
 from session.rules import Rules
 from session.state import AssigneeKind, Demand, LegEnd, LegState, Medium, Offer, Party, Phase, Session
 from session.step import Step
-from session.timers import ANNOUNCE, ASSIGNEE, IDLE, MEDIA, grace
+from session.timers import ANNOUNCE, ASSIGNEE, DIAL, IDLE, MEDIA, SLOT, grace
 
 
 def wait(session: Session, event: Event) -> Step:
@@ -66,25 +66,39 @@ def comfort(session: Session, rules: Rules) -> tuple[Effect, ...]:
     return Play(leg.id, ()), SetTimer(ANNOUNCE, rules.announce_s[0])
 
 
-def back_in_line(session: Session, event: Event, rules: Rules) -> Step:
-    """An assignee is lost to a running session: it waits again, with all it has waited, and asks for them first."""
+def back_in_line(session: Session, event: Event, rules: Rules, *, same: bool = True) -> Step:
+    """An assignee is lost to a running session: it waits again, with all it has waited, and asks for them first.
+
+    Not for the `same` one where the citizen would rather have another.
+    """
     effects: list[Effect] = []
     if session.assignee is not None:
         effects.append(Release(session.assignee))
     effects += [CloseLeg(leg.id, LegEnd.CLOSED) for leg in session.live_legs(Party.ASSIGNEE)]
     legs = tuple(replace(leg, state=LegState.ENDED) if leg.party is Party.ASSIGNEE else leg for leg in session.legs)
-    freed = replace(session, legs=legs, prefer=session.assignee or session.prefer)
+    freed = replace(session, legs=legs, prefer=(session.assignee or session.prefer) if same else None)
     queued, enqueue = wait(freed, event)
-    return queued, (*effects, *enqueue, ClearTimer(MEDIA), ClearTimer(ASSIGNEE), *comfort(queued, rules))
+    timers = (ClearTimer(MEDIA), ClearTimer(ASSIGNEE), *no_call_awaited(session))
+    return queued, (*effects, *enqueue, *timers, *comfort(queued, rules))
 
 
-def keep_place(before: Session, after: Session, event: Event) -> Step:
-    """A waiting session whose heaviest medium changed waits on, at the same place, for an agent who can take that."""
-    if before.medium is after.medium:
+def no_call_awaited(session: Session) -> tuple[ClearTimer, ...]:
+    """No call waits for its agent, or its citizen, any more."""
+    if session.call is None or session.live_legs(Party.ASSIGNEE):
+        return ()
+    return ClearTimer(DIAL), ClearTimer(SLOT)
+
+
+def keep_place(before: Session, after: Session, event: Event, *, moved: bool = False) -> Step:
+    """A waiting session whose heaviest medium changed waits on, at the same place, for an agent who can take that.
+
+    So does one that has `moved` otherwise, and must be offered anew.
+    """
+    if before.medium is after.medium and not moved:
         return after, ()
     gone: list[Effect] = [Withdraw()]
-    if after.offer is not None:
-        gone += stop_ringing(after, after.offer)
+    if before.offer is not None:
+        gone += stop_ringing(before, before.offer)
     queued, enqueue = stand(stop_waiting(after, event.at), event)
     return queued, (*gone, *enqueue)
 

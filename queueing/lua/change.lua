@@ -63,6 +63,24 @@ local APPLY = {
   wrap = function(session, want)
     charge.move(want.assignee, session, 'wrapping')
   end,
+  raise = function(session, want)
+    local who, medium = want.assignee, want.medium
+    local reach = fields(assignee.key(who), 'kind', 'reach')
+    if assignee.reaches(reach, medium) and charge.weigh(who, session, medium) then
+      journal.decide(session, 'slot.granted', {
+        assignee = who, medium = medium, token = tonumber(redis.call('HGET', journal.session_key(session), 'token')),
+        lease_until = (NOW + SETTINGS.lease) / 1000,
+      })
+    else
+      journal.decide(session, 'slot.refused', { assignee = who, medium = medium })
+    end
+  end,
+  owe = function(session, want)
+    debt.owe(session, want.due)
+  end,
+  settle = function(session, want)
+    debt.settle(session, want['end'])
+  end,
   release = function(session, want)
     release(session, want.assignee)
   end,

@@ -53,17 +53,20 @@ function charge.drop(who, session)
   end
 end
 
--- The session's heaviest medium has changed while somebody has it: charge that, where there is room for it.
+-- The session's heaviest medium has changed while somebody has it: charge that, where there is room for it. Whether it
+-- is charged for that now.
 function charge.weigh(who, session, medium)
   local old_medium, state = read(who, session)
   if not old_medium or old_medium == medium or state == 'offered' then
-    return
+    return old_medium == medium
   end
   local a = fields(assignee.key(who), 'kind', 'cap:' .. medium, 'has:' .. medium, 'has:voice')
   if old_medium == 'voice' then
     a['has:voice'] = a['has:voice'] - 1
   end
-  if assignee.has_room(a, medium) then
-    charge.put(who, session, medium, state)
+  if not assignee.has_room(a, medium) then
+    return false
   end
+  charge.put(who, session, medium, state)
+  return true
 end

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from queueing.contract import AssigneeView, Charge, Presence, Profile, QueueView, Swept
+from queueing.contract import AssigneeView, Charge, Presence, Profile, Promises, QueueView, Swept
 from queueing.errors import TooLarge, UnknownAssignee
 from queueing.line import SETTLE_STEP_S, UNSETTLED, check_name, check_profile
 from queueing.memory.world import Kept, Worker, World, media_of
@@ -162,6 +162,13 @@ class MemoryQueue:
             return False
         self._world.decline(kept, reason)
         return True
+
+    async def promises(self) -> Promises:
+        world = self._world
+        overdue = sum(due < world.now for due in world.debts.values())
+        next_due = min(world.debts.values(), default=None)
+        ends = (world.promises[name] for name in ("kept", "returned", "late", "unreached"))
+        return Promises(len(world.debts), overdue, None if next_due is None else next_due / 1000, *ends)
 
     async def match(self, limit: int = 100) -> int:
         made = 0

@@ -17,14 +17,18 @@ from session.effects import (
     Enqueue,
     LegEffect,
     LetCitizenGo,
+    Owe,
     PauseOffers,
     QueueChange,
+    Raise,
     Release,
     ResumeOffers,
     SetTimer,
+    Settle,
     Withdraw,
     Wrap,
 )
+from session.events import SlotGranted, SlotRefused
 from session.ids import AssigneeId, NodeId, SessionId
 from session.state import Medium, Party
 
@@ -95,17 +99,16 @@ class MemoryMailboxes:
             case Withdraw():
                 world.take_back(kept, "cancelled")
                 kept.waiting = None
-            case PauseOffers():
-                world.take_back(kept, "cancelled")
-                world.pause(kept, paused=True)
-            case ResumeOffers():
-                world.pause(kept, paused=False)
+            case PauseOffers() | ResumeOffers():
+                self._pause(kept, paused=isinstance(change, PauseOffers))
             case Wrap(assignee):
                 worker = world.workers.get(assignee)
                 if worker and kept.id in worker.charges:
                     world.charge(assignee, kept.id, worker.charges[kept.id][0], "wrapping")
             case Release(assignee):
                 self._release(kept, assignee)
+            case Raise() | Owe() | Settle():
+                self._about_a_call(kept, change)
             case SetTimer(name, after_s):
                 kept.timers[name] = world.now + policy.milliseconds(after_s)
             case ClearTimer(name):
@@ -114,6 +117,20 @@ class MemoryMailboxes:
                 kept.findable = False
             case EndSession():
                 self._finish(kept)
+
+    def _pause(self, kept: Kept, *, paused: bool) -> None:
+        if paused:
+            self._world.take_back(kept, "cancelled")
+        self._world.pause(kept, paused=paused)
+
+    def _about_a_call(self, kept: Kept, change: Raise | Owe | Settle) -> None:
+        match change:
+            case Raise(assignee, medium):
+                self._raise(kept, assignee, medium)
+            case Owe(due_at):
+                self._world.owe(kept, policy.milliseconds(due_at))
+            case Settle(end):
+                self._world.settle(kept, end)
 
     def _enqueue(self, kept: Kept, change: Enqueue, commit: Commit) -> None:
         world = self._world
@@ -140,11 +157,26 @@ class MemoryMailboxes:
         kept.declined = []
         kept.findable, kept.closed_at = False, self._world.now
 
-    def _weigh(self, kept: Kept, holder: AssigneeId, medium: Medium) -> None:
+    def _weigh(self, kept: Kept, holder: AssigneeId, medium: Medium) -> bool:
+        """Whether it is charged for that now."""
         worker = self._world.workers.get(holder)
         held = worker.charges.get(kept.id) if worker else None
-        if worker and held and held[0] is not medium and capacity_left(worker, kept.id, medium):
-            self._world.charge(holder, kept.id, medium, held[1])
+        if worker is None or held is None or held[0] is medium:
+            return held is not None
+        if held[1] == "offered" or not capacity_left(worker, kept.id, medium):
+            return False
+        self._world.charge(holder, kept.id, medium, held[1])
+        return True
+
+    def _raise(self, kept: Kept, who: AssigneeId, medium: Medium) -> None:
+        world, at = self._world, self._world.now / 1000
+        worker = world.workers.get(who)
+        if worker is not None and policy.reaches(worker.standing, medium) and self._weigh(kept, who, medium):
+            until = (world.now + policy.milliseconds(world.settings.lease_s)) / 1000
+            granted = SlotGranted(at=at, assignee=who, medium=medium, token=kept.token, lease_until=until)
+            world.write(kept, granted)
+        else:
+            world.write(kept, SlotRefused(at=at, assignee=who, medium=medium))
 
     async def performed(self, session: SessionId, fence: int, names: Sequence[str]) -> None:
         kept = self._world.sessions.get(session)

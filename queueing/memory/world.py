@@ -16,7 +16,7 @@ from session import events as ev
 from session.effects import LegEffect
 from session.ids import AssigneeId, NodeId, SessionId
 from session.ports import Entry
-from session.state import AssigneeKind, Medium, Session
+from session.state import AssigneeKind, DebtEnd, Medium, Session
 
 IDLE_AGAIN = (Routing.OFF, Routing.UNREACHABLE, Routing.NOT_RESPONDING)
 
@@ -123,6 +123,9 @@ class World:
         self.service: dict[str, tuple[Service, int, int]] = {}
         """By queue: what was measured, the last departure, and when the line began."""
         self.queues: set[str] = set()
+        self.debts: dict[SessionId, int] = {}
+        """When each is due, in ms."""
+        self.promises: Counter[str] = Counter()
         self._grown = asyncio.Event()
 
     def grow(self) -> None:
@@ -243,6 +246,23 @@ class World:
                 worker = self.workers[who]
                 found.append((who, policy.assignee_key(worker.idle, len(worker.charges), counts, self.settings)))
         return sorted(found, key=lambda one: (one[1], one[0]))
+
+    # --- debts ----------------------------------------------------------------------------------------------------
+
+    def owe(self, kept: Kept, due: int) -> None:
+        """A call to this citizen, unless another session owes it already."""
+        other = next((one for one in self.debts if self.sessions[one].citizen == kept.citizen), None)
+        if other is not None and other != kept.id:
+            self.write(kept, ev.DebtMerged(at=self.now / 1000, into=other))
+        else:
+            self.debts[kept.id] = due
+
+    def settle(self, kept: Kept, end: DebtEnd) -> None:
+        """It is owed no more; one that was merged never was."""
+        due = self.debts.pop(kept.id, None)
+        if due is not None:
+            is_late = end is not DebtEnd.UNREACHED and self.now > due
+            self.promises["late" if is_late else end.value] += 1
 
     # --- offers ----------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from queueing.contract import AssigneeView, Commit, Mailbox, Presence, Profile, QueueView, Store
+from queueing.contract import AssigneeView, Commit, Mailbox, Presence, Profile, Promises, QueueView, Store
 from queueing.errors import QueueingError
 from queueing.library import Library, source
 from queueing.memory import MemoryStore
@@ -117,6 +117,7 @@ class Sight:
     unabsorbed: dict[str, list[SessionId]]
     orphans: list[tuple[SessionId, NodeId]]
     dead: frozenset[NodeId]
+    promises: Promises
 
     def view(self, who: str) -> AssigneeView | None:
         return next((view for view in self.roster if view.profile.assignee == who), None)
@@ -290,6 +291,7 @@ class House:
             {node: sorted(held) for node, held in zip(nodes, unabsorbed, strict=True)},
             sorted(orphans),
             dead,
+            await store.queue.promises(),
         )
 
 

@@ -13,9 +13,21 @@ from queueing.store import RedisStore
 from session import events as ev
 from session.errors import YihaoError
 from session.ids import AssigneeId, LegId, MessageId, NodeId, SessionId
-from session.state import AssigneeKind, Demand, LegEnd, Medium, Party, Phase, Skill
+from session.state import (
+    AssigneeKind,
+    Demand,
+    DialFailure,
+    Leg,
+    LegEnd,
+    LegState,
+    Medium,
+    Party,
+    Phase,
+    Session,
+    Skill,
+)
 from tests.queueing import laws
-from tests.queueing.house import CHAT, PREFIX, Clock, House, Sight, agent, memory_store, redis_store
+from tests.queueing.house import CHAT, PREFIX, VOICE, Clock, House, Sight, agent, memory_store, redis_store
 
 SETTINGS = QueueSettings(settle_s=0.0, lease_s=20.0, decline_pause_s=5.0)
 NODES = (NodeId("n1"), NodeId("n2"))
@@ -126,7 +138,16 @@ class Twins:
             ev.AssigneeAway(assignee=by),
             ev.AssigneeBack(assignee=by),
             ev.RatingGiven(score=4),
+            self._wants_call(session, by),
+            self._wants_call(session, None),
         ]
+        if (dial := session.dial) is not None:
+            events += (
+                ev.DialFailed(leg=dial.id, reason=DialFailure.BUSY),
+                ev.LegOpened(leg=replace(dial, owner=NODES[0], state=LegState.LIVE)),
+            )
+            telephone = Leg(LegId(f"agent-{session.version}"), "phone", VOICE, Party.ASSIGNEE, NODES[0])
+            events.append(ev.LegOpened(leg=telephone))
         for leg in legs:
             events += (
                 ev.LegClosed(leg=leg.id, reason=LegEnd.HANGUP),
@@ -138,6 +159,10 @@ class Twins:
         await self.both(lambda house: house.post(name, event))
         if pick(2):
             await self.absorb(lambda limit: 0 if limit == 2 else self._index(name))
+
+    def _wants_call(self, session: Session, by: AssigneeId | None) -> ev.Event:
+        leg = LegId(f"asked-{session.id}-{session.version}")
+        return ev.CallRequested(by=by, leg=leg, channel="phone", address=session.citizen, anyone=by is None)
 
     async def absorb(self, pick: Pick) -> None:
         if (name := self._some(pick)) is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from session import effects as ef
 from session.audio import Announcement
 from session.codec import EFFECTS, EVENTS, SNAPSHOT, encode_effect, encode_event, encode_session
-from session.ids import MessageId, RecordingId
+from session.ids import LegId, MessageId, RecordingId
 from session.machine import replay
 from session.state import LegEnd
 from session.switch import Purpose
@@ -26,6 +26,7 @@ EFFECT_SAMPLES: Mapping[type[ef.LegEffect], ef.LegEffect] = {
         ef.AnnouncePlace(CALL),
         ef.Ring(CALL, WANG, 1, START + 20),
         ef.StopRinging(CALL, WANG, 1),
+        ef.Dial(LegId("dial-1"), WANG, 45.0),
         ef.Join(CALL, AGENT_CALL, RecordingId("01J0-6")),
         ef.Hold(CALL, held=True),
         ef.Mute(CALL, muted=True),

@@ -7,7 +7,7 @@ from session import events as ev
 from session.address import Address
 from session.identity import Proof
 from session.ids import AssigneeId, FileId, LegId, LinkId, MessageId, NodeId, RecordingId, SessionId
-from session.state import AssigneeKind, Demand, Failure, Leg, LegEnd, Mark, Medium, Party
+from session.state import AssigneeKind, Demand, DialFailure, Failure, Leg, LegEnd, Mark, Medium, Party
 from session.switch import Purpose
 
 CITIZEN = Address("tel", "+8613800138000")
@@ -16,6 +16,7 @@ WANG, LI = AssigneeId("8001"), AssigneeId("8002")
 GUIDE = AssigneeId("guide")
 CALL, CHAT, AGENT_CALL, AGENT_CALL_2 = LegId("call"), LegId("chat"), LegId("agent"), LegId("agent-2")
 CALL_AGAIN = LegId("call-again")
+ASKED = LegId("asked")
 NODE, OTHER_NODE = NodeId("n1"), NodeId("n2")
 LINK = LinkId("01J0000000000000000000000L")
 SESSION = SessionId("01J00000000000000000000000")
@@ -60,6 +61,42 @@ def wrote(text: str = "路灯坏了", message: str = "m1", leg: LegId = CHAT) ->
 def said(text: str = "您好", message: str = "m2", by: AssigneeId = WANG) -> ev.TextSent:
     kind = AssigneeKind.BOT if by == GUIDE else AssigneeKind.AGENT
     return ev.TextSent(by=by, kind=kind, message=MessageId(message), text=text)
+
+
+def dialled(leg: LegId, owner: NodeId = NODE) -> ev.LegOpened:
+    """The citizen has picked up the call that we made."""
+    return ev.LegOpened(leg=Leg(leg, "phone", Medium.VOICE, Party.CITIZEN, owner, CITIZEN, asserted=True))
+
+
+def wants_call(by: AssigneeId | None = WANG, leg: LegId = ASKED, *, anyone: bool = False) -> ev.CallRequested:
+    return ev.CallRequested(by=by, leg=leg, channel="phone", address=CITIZEN, anyone=anyone)
+
+
+def room(token: int, assignee: AssigneeId = WANG) -> ev.SlotGranted:
+    return ev.SlotGranted(assignee=assignee, medium=Medium.VOICE, token=token, lease_until=START + 20)
+
+
+def no_room(assignee: AssigneeId = WANG) -> ev.SlotRefused:
+    return ev.SlotRefused(assignee=assignee, medium=Medium.VOICE)
+
+
+def attempt(version: int) -> LegId:
+    """The call back that became due with the event of that version."""
+    return LegId(f"dial-{SESSION}-{version}")
+
+
+def in_vain(token: int, version: int, telephone_leg: LegId) -> tuple[ev.Event, ...]:
+    """One attempt that comes to nothing; seven events."""
+    leg = attempt(version)
+    return (
+        timer("retry"),
+        offer(token, medium=Medium.VOICE),
+        accept(token),
+        telephone(telephone_leg),
+        ev.DialStarted(leg=leg),
+        ev.DialFailed(leg=leg, reason=DialFailure.BUSY),
+        hangs_up(telephone_leg, LegEnd.CLOSED),
+    )
 
 
 def hangs_up(leg: LegId = CALL, reason: LegEnd = LegEnd.HANGUP) -> ev.LegClosed:
@@ -167,6 +204,79 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         timer("grace:call-2"),
     ),
     "owed and never reached": (OPENED_BY_CALL, call(), hangs_up(reason=LegEnd.NODE_LOST), timer("callback")),
+    "lost, called back and reached": (
+        OPENED_BY_CALL,
+        call(),
+        hangs_up(reason=LegEnd.NODE_LOST),
+        timer("retry"),
+        offer(1, medium=Medium.VOICE),
+        accept(1),
+        telephone(),
+        ev.DialStarted(leg=attempt(4)),
+        dialled(attempt(4)),
+        ev.LegsJoined(citizen_leg=attempt(4), assignee_leg=AGENT_CALL),
+        hangs_up(attempt(4)),
+        timer("wrap"),
+    ),
+    "called back in vain, four times": (
+        OPENED_BY_CALL,
+        call(),
+        hangs_up(reason=LegEnd.NODE_LOST),
+        *in_vain(1, 4, LegId("agent-a")),
+        *in_vain(2, 11, LegId("agent-b")),
+        *in_vain(3, 18, LegId("agent-c")),
+        *in_vain(4, 25, AGENT_CALL),
+    ),
+    "owed by another session already": (
+        OPENED_BY_CALL,
+        call(),
+        hangs_up(reason=LegEnd.NODE_LOST),
+        ev.DebtMerged(into=SessionId("01J00000000000000000000001")),
+    ),
+    "they write, and then they talk": (
+        OPENED_BY_CHAT,
+        chat(),
+        wrote(),
+        offer(1),
+        accept(1),
+        wants_call(),
+        no_room(),
+        timer("slot"),
+        room(1),
+        telephone(),
+        ev.DialStarted(leg=ASKED),
+        dialled(ASKED),
+        hangs_up(AGENT_CALL),
+        wants_call(by=None, leg=LegId("asked-2")),
+        room(1),
+        ev.DialFailed(leg=LegId("asked-2"), reason=DialFailure.NO_AGENT),
+        ev.ContactFinished(by=WANG),
+    ),
+    "the agent has no room for a call, another has": (
+        OPENED_BY_CHAT,
+        chat(),
+        offer(1),
+        accept(1),
+        wants_call(by=None),
+        no_room(),
+        wants_call(by=None, anyone=True),
+        offer(2, LI, Medium.VOICE),
+        accept(2, LI),
+        telephone(),
+        dialled(ASKED),
+        hangs_up(ASKED),
+        hangs_up(CHAT, LegEnd.LEFT),
+    ),
+    "a call is asked for in line": (
+        OPENED_BY_CHAT,
+        chat(),
+        wants_call(by=None),
+        hangs_up(CHAT, LegEnd.LEFT),
+        offer(1, medium=Medium.VOICE),
+        accept(1),
+        telephone(),
+        call(),
+    ),
     "from the bot to a human": (
         OPENED_OUT_OF_HOURS,
         chat(),

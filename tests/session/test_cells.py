@@ -40,7 +40,19 @@ EVENTS_OF_ALL_SORTS = [
     ),
     *(
         ev.TimerFired(name=name)
-        for name in ("announce", "assignee", "callback", "idle", "media", "park", "wrap", "none")
+        for name in (
+            "announce",
+            "assignee",
+            "callback",
+            "dial",
+            "idle",
+            "media",
+            "park",
+            "retry",
+            "slot",
+            "wrap",
+            "none",
+        )
     ),
     *(ev.TimerFired(name=f"grace:{leg}") for leg in (stories.CALL, stories.CHAT, "none")),
     AGENTS_LEG,

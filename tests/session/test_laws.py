@@ -15,22 +15,26 @@ from session.codec import decode_event, decode_session, encode_event, encode_ses
 from session.effects import (
     ClearTimer,
     CloseLeg,
+    Dial,
     Effect,
     EndSession,
     Enqueue,
     Join,
+    Owe,
     PauseOffers,
+    Raise,
     Release,
     ResumeOffers,
     Ring,
     SetTimer,
+    Settle,
     StopRinging,
     Withdraw,
     Wrap,
 )
 from session.ids import AssigneeId, LegId
 from session.machine import advance, begin, replay
-from session.state import LegEnd, LegState, Medium, Party, Phase
+from session.state import DialFailure, LegEnd, LegState, Medium, Party, Phase
 from session.switch import Purpose
 from tests.session import stories
 from tests.session.stories import GUIDE, LI, OTHER_NODE, SESSION, START, WANG
@@ -53,6 +57,10 @@ class Books:
     ringing: set[int] = field(default_factory=set)
     closing: set[LegId] = field(default_factory=set)
     joined: set[LegId] = field(default_factory=set)
+    owed: bool = False
+    slot: AssigneeId | None = None
+    """Whom the queue has been asked to charge for a call."""
+    dialled: list[LegId] = field(default_factory=list)
     ended: bool = False
     legs: int = 0
     log: list[ev.Event] = field(default_factory=list)
@@ -122,6 +130,20 @@ class Books:
                 self.timers.add(name)
             case ClearTimer(name=name):
                 self.timers.discard(name)
+            case Raise(assignee=who):
+                assert self.charged == who, "raised for whom it does not charge"
+                self.slot = who
+            case Owe(due_at=due_at):
+                assert not self.owed, "one debt a session"
+                assert due_at > self.now
+                self.owed = True
+            case Settle():
+                assert self.owed
+                self.owed = False
+            case Dial(leg=leg, assignee=who):
+                assert leg not in self.dialled, "nobody is dialled twice for one attempt"
+                assert self.charged == who, "nobody is called whom no agent awaits"
+                self.dialled.append(leg)
             case Ring(token=token):
                 self.ringing.add(token)
             case StopRinging(token=token):
@@ -162,6 +184,11 @@ class Books:
         assert not (self.paused and self.offered)
         self._look_at_assignee()
         self._look_at_deadlines()
+        assert self.owed == (session.debt is not None and not self.ended)
+        for leg in session.legs:
+            if leg.state is LegState.CALLING:
+                assert session.phase is Phase.ACTIVE, "a citizen is called for an agent who is there"
+                assert session.voice_leg(Party.ASSIGNEE)
         if self.ended:
             assert all(leg.state is LegState.ENDED for leg in session.legs)
         if session.phase is not Phase.ACTIVE:
@@ -192,8 +219,12 @@ class Books:
                 talking = session.voice_leg(Party.CITIZEN) and session.voice_leg(Party.ASSIGNEE)
                 dropped = session.dropped_call
                 assert (
-                    talking or timers & {"idle", "media", "assignee"} or (dropped and f"grace:{dropped.id}" in timers)
+                    talking
+                    or timers & {"idle", "media", "assignee", "dial"}
+                    or (dropped and f"grace:{dropped.id}" in timers)
                 )
+                if session.dial is not None:
+                    assert timers & {"dial", "media"}
             case Phase.BOT:
                 assert "idle" in timers
             case Phase.PARKED:
@@ -204,6 +235,8 @@ class Books:
                 assert "callback" in timers
             case Phase.QUEUED if session.voice_leg(Party.CITIZEN):
                 assert "announce" in timers
+        if session.debt is not None and not self.ended:
+            assert "callback" in timers
 
     # --- what may happen next
 
@@ -220,6 +253,12 @@ class Books:
             moves += [self.offer_ends, self.offer_ends]
         if self.charged is not None:
             moves += [self.assignee_acts, self.telephone_comes_up]
+        if not self.for_bots or not self.in_line:
+            moves.append(self.asks_for_a_call)
+        if self.slot is not None:
+            moves += [self.queue_answers, self.queue_answers]
+        if self.dialled:
+            moves += [self.dial_ends, self.dial_ends]
         if self.session.phase is Phase.PARKED:
             moves.append(self.resumes)
         if self.timers:
@@ -238,6 +277,23 @@ class Books:
             leg = data.draw(st.sampled_from(self.session.legs))
             if leg.party is Party.CITIZEN and leg.medium is not Medium.VOICE:
                 self.take(stories.wrote(leg=leg.id, message=f"m{len(self.log)}"))
+
+    def asks_for_a_call(self, data: st.DataObject) -> None:
+        self.legs += 1
+        by = data.draw(st.sampled_from([None, WANG, LI]))
+        leg = LegId(f"asked-{self.legs}")
+        self.take(stories.wants_call(by, leg, anyone=data.draw(st.booleans())))
+
+    def queue_answers(self, data: st.DataObject) -> None:
+        assert self.slot is not None
+        who, self.slot = self.slot, None
+        self.take(data.draw(st.sampled_from([stories.room(self.token, who), stories.no_room(who)])))
+
+    def dial_ends(self, data: st.DataObject) -> None:
+        """Answered or not, it is told once; what was hung up meanwhile may still tell that it was answered."""
+        leg = data.draw(st.sampled_from(self.dialled))
+        failed = ev.DialFailed(leg=leg, reason=data.draw(st.sampled_from(DialFailure)))
+        self.take(data.draw(st.sampled_from([stories.dialled(leg), failed])))
 
     def asks_for_a_human(self, data: st.DataObject) -> None:
         self.take(ev.HumanRequested())

@@ -48,7 +48,8 @@ from tests.session.stories import (
 )
 
 VOICE = Medium.VOICE
-RULES = Rules(call_grace_s=60.0, chat_grace_s=120.0, kept_place_s=1800.0, reconnect_s=20.0)
+RULES = Rules(call_grace_s=60.0, chat_grace_s=120.0, kept_place_s=1800.0, reconnect_s=20.0, callback_pauses_s=())
+"""Of a hotline that cannot call; what becomes of a kept place where it can is test_calling.py's."""
 WAITING = (OPENED_BY_CALL, call())
 TALKING = (*WAITING, offer(1, medium=VOICE), accept(1), telephone())
 KEPT = (*WAITING, ev.PlaceKept(leg=CALL))

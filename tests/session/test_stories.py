@@ -17,11 +17,13 @@ from session.effects import (
     Enqueue,
     Join,
     LetCitizenGo,
+    Owe,
     PauseOffers,
     Play,
     Release,
     Ring,
     SetTimer,
+    Settle,
     StopRinging,
     Withdraw,
     Wrap,
@@ -29,7 +31,7 @@ from session.effects import (
 from session.ids import LegId, MessageId, RecordingId
 from session.machine import advance, begin
 from session.rules import Rules
-from session.state import AssigneeKind, CloseReason, Demand, LegEnd, LegState, Medium, Party, Phase, Session
+from session.state import AssigneeKind, CloseReason, DebtEnd, Demand, LegEnd, LegState, Medium, Party, Phase, Session
 from tests.session.stories import (
     AGENT_CALL,
     AGENT_CALL_2,
@@ -229,12 +231,23 @@ def test_a_lost_node_leaves_a_debt_that_the_citizens_return_pays() -> None:
     session, effects = after(*script)
     assert (session.phase, session.accrued_wait_s) == (Phase.CALLBACK_PENDING, 1.0)
     assert effects[0] == Withdraw()
-    assert effects[-1] == SetTimer("callback", RULES.callback_s)
+    assert effects[-3:] == (
+        Owe(session.opened_at + 2 + RULES.callback_s),
+        SetTimer("callback", RULES.callback_s),
+        SetTimer("retry", RULES.callback_pauses_s[0]),
+    )
     session, effects = after(*script, call(LegId("call-2"), OTHER_NODE))
     assert session.phase is Phase.QUEUED
-    assert effects[:3] == (ClearTimer("callback"), ClearTimer("park"), Enqueue(CALLS, VOICE, 1.0))
+    assert effects[:4] == (
+        ClearTimer("park"),
+        Settle(DebtEnd.RETURNED),
+        ClearTimer("callback"),
+        ClearTimer("retry"),
+    )
+    assert effects[4] == Enqueue(CALLS, VOICE, 1.0)
     session, effects = after(*script, timer("callback"))
-    assert (session.close_reason, effects) == (CloseReason.UNREACHED, (EndSession(CloseReason.UNREACHED),))
+    assert session.close_reason is CloseReason.UNREACHED
+    assert effects == (Settle(DebtEnd.UNREACHED), EndSession(CloseReason.UNREACHED))
 
 
 def test_a_call_lost_while_it_is_answered_is_owed_by_the_same_agent_first() -> None:

@@ -318,7 +318,7 @@ export namespace Desk {
     channel: string;
     medium: "voice" | "chat" | "message";
     party: "citizen" | "assignee";
-    state: "live" | "away" | "ended";
+    state: "planned" | "calling" | "live" | "away" | "ended";
   }
 
   /** Whose doing an entry is. `name` is empty for the citizen and the system; the desk has its own words for them. */
