@@ -195,6 +195,26 @@ class FollowsTimeline(Protocol):
 
 
 @runtime_checkable
+class Dials(Protocol):
+    """A channel that carries audio and calls citizens by itself: the agent's end comes first, then theirs."""
+
+    async def reserve(self, session: SessionId, leg: LegId, contact: Address, number: str, *, is_taken: bool) -> None:
+        """Make ready for a call to `contact`, from our `number`: devices can be rung for it by `CarriesAudio.ring`.
+
+        `is_taken`: an agent has the session already. Where they do not pick up it posts `DialFailed`, since no offer
+        runs out. Idempotent; where no device is picked up, all is as if it had never been.
+        """
+        ...
+
+    async def dial(self, leg: LegId, ring_s: float) -> None:
+        """Call them, at most once: posts `DialStarted` before, and then `LegOpened` or `DialFailed`. Returns at once.
+
+        Raises `LegUnknown` where no device of an agent is up for it here.
+        """
+        ...
+
+
+@runtime_checkable
 class CarriesAudio(Protocol):
     """A channel whose legs are calls."""
 

@@ -16,6 +16,7 @@ _SEPARATORS = re.compile(r"[\s\-.()]")
 _MOBILE = re.compile(r"1[3-9][0-9]{9}")
 # An area code without its 0 (10, 2x, or three digits from 3 to 9) and a subscriber's seven or eight digits.
 _LANDLINE = re.compile(r"10[0-9]{8}|2[0-9]{9}|[3-9][0-9]{9,10}")
+_PERSONS_LANDLINE = re.compile(r"(?:10|2[0-9])[2-8][0-9]{7}|[3-9][0-9]{2}[2-8][0-9]{6,7}")
 _LOCAL = re.compile(r"[2-8][0-9]{6,7}")
 
 
@@ -73,3 +74,22 @@ def _international(digits: str) -> str | None:
 
 def _is_subscriber(digits: str) -> bool:
     return _MOBILE.fullmatch(digits) is not None or _LANDLINE.fullmatch(digits) is not None
+
+
+def dialled_at_home(number: str) -> str:
+    """An E.164 number as one dials it within the mainland: a landline's area code with its 0, abroad behind 00."""
+    digits = national(number)
+    if not number.startswith(f"+{COUNTRY}"):
+        return f"00{digits}"
+    return digits if _MOBILE.fullmatch(digits) else f"0{digits}"
+
+
+def is_persons(number: str) -> bool:
+    """Whether an E.164 number is a mainland subscriber's: a mobile or a landline, and no service that charges callers.
+
+    Landlines begin with 2 to 8 behind the area code; 1 (160, 168: 声讯台) and 9 (95…, 96…) are services.
+    """
+    digits = national(number)
+    if not number.startswith(f"+{COUNTRY}"):
+        return False
+    return _MOBILE.fullmatch(digits) is not None or _PERSONS_LANDLINE.fullmatch(digits) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -20,8 +21,10 @@ from channels.phone.endpoint import Endpoint, Reply
 from channels.phone.flow import Flow, SocketAddress
 from channels.phone.guard import Guard
 from channels.phone.incoming import IncomingCall
+from channels.phone.incoming_bridge import IncomingBridge
 from channels.phone.load import CallLimits, Seat
 from channels.phone.number import SCHEMES, caller_of, dialled
+from channels.phone.outgoing_bridge import OutgoingBridge
 from channels.phone.registrar import Registrar, RegistrarSettings
 from channels.phone.relay import Relay
 from channels.phone.settings import PhoneSettings
@@ -30,12 +33,16 @@ from channels.phone.sip.message import Request
 from channels.phone.sip.session_timer import SessionTiming
 from channels.phone.sip.timing import Timing
 from channels.phone.transport import TransportSettings
+from channels.phone.trunk import Trunk
 from channels.phone.waiting import WaitingRoom
+from session.address import Address
 from session.audio import Announcement, Audio
 from session.errors import YihaoError
 from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
 from session.ports import Contact, Inbox, NodeMail, Reachability, SharedState, StoreUnavailable, Telephones
 from session.state import LegEnd, Medium
+
+log = logging.getLogger(__name__)
 
 _SWEEP_S = 1.0
 _BUSY = (("Retry-After", "5"),)
@@ -132,7 +139,10 @@ class PhoneChannel:
             recording_path=recording_path,
             vigilance=settings.vigilance,
         )
+        self._trunk = Trunk(settings.outbound)
         self._bridges: dict[LegId, Bridge] = {}
+        self._made: set[asyncio.Task[None]] = set()
+        """Calls that we make."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_draining = False
@@ -216,6 +226,28 @@ class PhoneChannel:
             other.spare(assignee)
         self._bridge(citizen_leg).ring(session, assignee, token, lease_until)
 
+    async def reserve(self, session: SessionId, leg: LegId, contact: Address, number: str, *, is_taken: bool) -> None:
+        """A call that is to be made: the agent is rung for it first."""
+        standing = self._bridges.get(leg)
+        if standing is not None and not standing.is_over:
+            return
+        audio = await self._audio.open(leg)
+        called = Contact(leg, self.name, Medium.VOICE, contact, number, asserted=True)
+        bridge = OutgoingBridge(self._ports, called, audio, self._trunk, is_taken=is_taken)
+        bridge.session = session
+        self._bridges[leg] = bridge
+        self._idle.clear()
+        task = asyncio.create_task(self._see_through(bridge), name=f"call {leg}")
+        self._made.add(task)
+        task.add_done_callback(self._made.discard)
+
+    async def dial(self, leg: LegId, ring_s: float) -> None:
+        """Call the citizen for whom an agent is on the line."""
+        bridge = self._bridge(leg)
+        if not isinstance(bridge, OutgoingBridge) or bridge.is_over:
+            raise LegUnknown(leg)
+        bridge.dial(ring_s)
+
     async def stop_ringing(self, citizen_leg: LegId, assignee: AssigneeId, token: int) -> None:
         """Cancel what rings for that offer."""
         bridge = self._bridges.get(citizen_leg)
@@ -283,15 +315,28 @@ class PhoneChannel:
         except YihaoError:
             call.refuse(503, _BUSY)
             return
-        bridge = Bridge(self._ports, call, contact, audio, seat)
+        bridge = IncomingBridge(self._ports, call, contact, audio, seat)
         self._bridges[contact.leg] = bridge
         self._idle.clear()
         try:
             await bridge.serve(self._room)
         finally:
-            del self._bridges[contact.leg]
-            if not self._bridges:
-                self._idle.set()
+            self._forget(bridge)
+
+    async def _see_through(self, bridge: OutgoingBridge) -> None:
+        try:
+            await bridge.serve()
+        except Exception:  # a task's top: the session's own deadline brings it on
+            log.exception("a call to a citizen could not be seen through")
+        finally:
+            self._forget(bridge)
+
+    def _forget(self, bridge: Bridge) -> None:
+        """Unless another stands in its place: a call may be reserved anew while the last one is being told of."""
+        if self._bridges.get(bridge.contact.leg) is bridge:
+            del self._bridges[bridge.contact.leg]
+        if not self._bridges:
+            self._idle.set()
 
     async def _admit(self, call: IncomingCall) -> Contact | None:
         """Who calls and whom; None once the call has been refused. The number is looked at last: a stranger's
@@ -315,6 +360,7 @@ class PhoneChannel:
             return None
         leg = LegId(f"call-{secrets.token_hex(12)}")
         caller = caller_of(request, is_trunk=is_trunk, registered=registered, unique=leg, area=settings.area)
+        self._trunk.remember(caller.address, call)
         return Contact(
             leg=leg,
             channel=self.name,
@@ -343,6 +389,8 @@ class PhoneChannel:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._settings.store_patience_s):
                 await self._idle.wait()
+        for task in tuple(self._made):
+            await _cancel(task)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

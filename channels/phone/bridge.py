@@ -1,4 +1,4 @@
-"""One citizen's call from answer to end: what they hear, whom it rings, and to whom it is joined.
+"""One citizen's call and its agent's: what they hear, whom it rings, and to whom it is joined.
 
 Two dialogs stand back to back; the audio session between them has a slot for each. The core decides by its
 effects; here is what happens meanwhile on the wire.
@@ -9,17 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from channels.phone.call import Call, Confirmed, EndCause, Ended, RefreshDue, Reoffered
 from channels.phone.endpoint import Endpoint
-from channels.phone.incoming import IncomingCall
-from channels.phone.load import Seat
 from channels.phone.number import ANONYMOUS
 from channels.phone.outbox import Outbox
 from channels.phone.outgoing import OutgoingCall
@@ -31,7 +28,6 @@ from channels.phone.sip.sdp import asks_hold
 from channels.phone.sip.uri import Uri
 from channels.phone.taping import Taping
 from channels.phone.vigil import Vigilance, keep_vigil
-from channels.phone.waiting import Kept, WaitingRoom
 from session.audio import (
     CITIZEN_DROPPED,
     KEEP_PLACE,
@@ -54,7 +50,6 @@ log = logging.getLogger(__name__)
 MUSIC = (Announcement("hold_music"),)
 _LEASE_GRACE_S = 1.0
 _SAME_PRESS_S = 1.0
-_APOLOGY_S = 15.0
 _DROPPED_S = 8.0
 _KEEP_PLACE_KEY = "1"
 
@@ -75,7 +70,7 @@ class BridgePorts:
 
 
 @dataclass(eq=False)
-class _AgentEnd:
+class AgentEnd:
     """The agent's side of a bridge."""
 
     leg: LegId
@@ -83,22 +78,20 @@ class _AgentEnd:
 
 
 class Bridge:
-    """One citizen's call. `serve` lasts as long as the call and until everything about it has been told."""
+    """One citizen's call, whoever has made it (`channels.phone.incoming`, `channels.phone.outgoing`)."""
 
-    def __init__(
-        self, ports: BridgePorts, call: IncomingCall, contact: Contact, audio: AudioSession, seat: Seat
-    ) -> None:
+    def __init__(self, ports: BridgePorts, contact: Contact, audio: AudioSession, call: Call | None = None) -> None:
         self.contact = contact
         self.call = call
+        """The citizen's; None while they are yet to be called."""
         self.session: SessionId | None = None
         self.is_joined = False
         self._ports = ports
-        self._seat = seat
         self._audio = audio
         self._audio_turn = asyncio.Lock()
         self._outbox = Outbox(ports.inbox)
         self._taping = Taping(audio, self._audio_turn, self._outbox, contact.leg, ports.recording_path)
-        self._agent: _AgentEnd | None = None
+        self._agent: AgentEnd | None = None
         self._ringing: Ringing | None = None
         self._ring_turn = asyncio.Lock()
         self._ring_tasks: set[asyncio.Task[None]] = set()
@@ -114,33 +107,15 @@ class Bridge:
         self._pressed_turn = 0
         self._last_press = ("", "", 0.0)
         self._end = LegEnd.HANGUP
-        # Only where the store could not stamp the arrival is the node's own clock taken (law 11).
-        self._arrived_at = time.time()
 
     # -- the citizen's end -------------------------------------------------------------------------------------
 
-    async def serve(self, room: WaitingRoom) -> None:
-        """Answer the call once the core has it, or once it is known that the store is away; then see it through."""
+    @asynccontextmanager
+    async def _living(self) -> AsyncIterator[list[asyncio.Task[None]]]:
+        """Tell the core and hear the sound while the block lasts, and until all has been told. Gives those tasks."""
         background = [asyncio.create_task(self._outbox.run()), asyncio.create_task(self._hear_audio())]
-        keeping: asyncio.Task[None] | None = None
         try:
-            body = await self._answer_offer()
-            if body is None:
-                return
-            self.session = await room.admit(self.contact)
-            if not self.call.is_over:
-                self.call.answer(body)
-            if self.session is None:
-                kept = room.enter(replace(self.contact, arrived_at=self._arrived_at))
-                keeping = asyncio.create_task(self._be_kept(room, kept))
-                background.append(keeping)
-            ended = await self._hear_watched(self.call, Slot.CITIZEN, self.contact.leg)
-            if ended.cause is EndCause.LOST:
-                self._end = LegEnd.LOST
-            self._played.set()
-            await room.leave(self.contact.leg, owed=self._end is LegEnd.NODE_LOST)
-            if keeping is not None:
-                await keeping
+            yield background
         finally:
             try:
                 await self._leave()
@@ -150,15 +125,20 @@ class Bridge:
                     task.cancel()
                 await asyncio.gather(*background, return_exceptions=True)
 
+    @property
+    def is_over(self) -> bool:
+        """The citizen's end is gone."""
+        return self.call is not None and self.call.is_over
+
     def hang_up(self, reason: LegEnd) -> None:
         """End the citizen's call from our side."""
-        if not self.call.is_over:
+        if self.call is not None and not self.is_over:
             self._end = reason
             self.call.hang_up()
 
     async def play(self, items: Sequence[Announcement], *, music: bool) -> None:
         """Let the citizen hear announcements, then music where `music`; ignored once joined."""
-        if self.is_joined or self.call.is_over:
+        if self.is_joined or self.is_over:
             return
         self._may_keep_place = self._may_keep_place or KEEP_PLACE in items
         self._music_next = music and bool(items)
@@ -171,37 +151,11 @@ class Bridge:
             else:
                 await self._audio.stop(Slot.CITIZEN)
 
-    async def _answer_offer(self) -> bytes | None:
-        """Our SDP for the 200; None when nothing can be agreed on, which the caller is told."""
-        try:
-            async with self._audio_turn:
-                if self.call.offer is None:
-                    return await self._audio.offer(Slot.CITIZEN)
-                return await self._audio.answer(Slot.CITIZEN, self.call.offer)
-        except YihaoError as refused:
-            if refused.retryable:
-                self.call.refuse(503, (("Retry-After", str(int(refused.retry_after_s or 1))),))
-            else:
-                self.call.refuse(488, (("Warning", '305 yihao "Incompatible media format"'),))
-            return None
-
-    async def _be_kept(self, room: WaitingRoom, kept: Kept) -> None:
-        """The store is away: say so, wait with the caller, and let them go with an apology if it stays away."""
-        await self.play((Announcement("store_down"),), music=True)
-        self.session = await room.wait(kept)
-        if self.session is None and not self.call.is_over:
-            await self.play((Announcement("apology"),), music=False)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_APOLOGY_S):
-                    await self._played.wait()
-            self.hang_up(LegEnd.CLOSED)
-
     async def _leave(self) -> None:
         """The citizen is gone: nothing rings, nobody is left talking to silence, and the core is told."""
-        self.call.hang_up()
-        if self.session is not None:
-            leg = self.contact.leg
-            self._outbox.put(self.session, LegClosed(leg=leg, reason=self._end), f"closed:{leg}")
+        if self.call is not None:
+            self.call.hang_up()
+        self._tell_end()
         if self._end is LegEnd.LOST and self.is_joined:
             await self._tell_dropped()
         for task in tuple(self._ring_tasks):
@@ -211,6 +165,11 @@ class Bridge:
         if agent is not None:
             await self._agent_gone(agent, LegEnd.CLOSED)
         await self._audio.close()
+
+    def _tell_end(self) -> None:
+        if self.session is not None:
+            leg = self.contact.leg
+            self._outbox.put(self.session, LegClosed(leg=leg, reason=self._end), f"closed:{leg}")
 
     async def _tell_dropped(self) -> None:
         """The agent hears why it is quiet, unless they hang up or their telephone is needed."""
@@ -228,7 +187,7 @@ class Bridge:
     def ring(self, session: SessionId, assignee: AssigneeId, token: int, lease_until: float) -> None:
         """Call an assignee's devices for an offer; the same offer rings once."""
         self.session = session
-        if self.call.is_over or (self._ringing is not None and token <= self._ringing.token):
+        if self.is_over or (self._ringing is not None and token <= self._ringing.token):
             return
         if self._ringing is not None:
             self._ringing.stop()
@@ -314,7 +273,7 @@ class Bridge:
             except Exception:  # the task's top: the lease brings the session on
                 log.exception("an agent's devices could not be rung")
             finally:
-                if not self.call.is_over:
+                if not self.is_over:
                     async with self._audio_turn:
                         await self._audio.drop(Slot.AGENT)
 
@@ -334,7 +293,7 @@ class Bridge:
 
     async def _picked_up(self, session: SessionId, ringing: Ringing, picked: PickedUp, lease_until: float) -> None:
         """Picking up is accepting. The 200 has been acknowledged; only a granted accept lets sound through."""
-        agent = _AgentEnd(LegId(f"agent-{secrets.token_hex(12)}"), picked.call)
+        agent = AgentEnd(LegId(f"agent-{secrets.token_hex(12)}"), picked.call)
         try:
             verdict = await self._accept(session, ringing, lease_until)
             if not verdict.granted:
@@ -375,7 +334,7 @@ class Bridge:
         with suppress(StoreUnavailable):
             await self._ports.inbox.decline(session, ringing.assignee, ringing.token, why)
 
-    async def _agent_gone(self, agent: _AgentEnd, reason: LegEnd) -> None:
+    async def _agent_gone(self, agent: AgentEnd, reason: LegEnd) -> None:
         if self._agent is not agent:
             return
         self._agent = None
@@ -387,7 +346,7 @@ class Bridge:
         await self._taping.finish()
         if self.session is not None:
             self._outbox.put(self.session, LegClosed(leg=agent.leg, reason=reason), f"closed:{agent.leg}")
-        if not self.call.is_over:
+        if not self.is_over:
             async with self._audio_turn:
                 await self._audio.part()
             await self.play((), music=True)
@@ -418,8 +377,7 @@ class Bridge:
                 case RefreshDue():
                     await self._refresh(call, slot)
                 case Confirmed(body=body):
-                    if call is self.call:
-                        self._seat.confirm()
+                    self._acknowledged(call)
                     if body:
                         await self._confirmed(call, slot, body)
                 case InfoDigit(digit=digit):
@@ -485,6 +443,9 @@ class Bridge:
                     self._fell_silent(slot)
                 case _:
                     pass
+
+    def _acknowledged(self, call: Call) -> None:
+        """A far end has acknowledged an answer of ours."""
 
     def _pressed(self, leg: LegId, digit: str, way: str) -> None:
         """Tell of a digit once, although a phone may send it both as telephone-event and as INFO."""

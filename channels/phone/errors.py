@@ -4,6 +4,7 @@ PhoneError
 ├── MalformedMessage     what came in breaks the grammar or the rules of a request; carries the status to answer
 ├── CallOver             a call was asked for something that its state no longer allows
 ├── ReofferRefused       the far end keeps the session as it was
+├── TrunkUnreachable     there is no way to a citizen's telephone (trunk.py)
 └── NotBound             the endpoint was used before it was opened
 """
 

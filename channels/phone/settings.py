@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from channels.phone.guard import GuardSettings, Network
+from channels.phone.trunk import TrunkSettings
 from channels.phone.vigil import Vigilance
 
 
@@ -49,6 +50,8 @@ class PhoneSettings:
     """How long a caller may hear nothing while the store does not answer."""
     debts: Path = Path("data/debts")
     """The folder where calls are noted that the store could not be told of yet; several processes may share it."""
+    outbound: TrunkSettings = field(default_factory=TrunkSettings)
+    """By which citizens are called."""
     vigilance: Vigilance = field(default_factory=Vigilance)
     authenticate: bool = True
     """False takes every registration, caller and number: for the conformance tests of SIP only."""

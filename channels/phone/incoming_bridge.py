@@ -1,0 +1,84 @@
+"""A call that a citizen has made: answered once the core has it, or kept while the store is away (law 12)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+from channels.phone.bridge import Bridge, BridgePorts
+from channels.phone.call import Call, EndCause
+from channels.phone.incoming import IncomingCall
+from channels.phone.load import Seat
+from channels.phone.waiting import Kept, WaitingRoom
+from session.audio import Announcement, AudioSession, Slot
+from session.errors import YihaoError
+from session.ports import Contact
+from session.state import LegEnd
+
+_APOLOGY_S = 15.0
+
+
+class IncomingBridge(Bridge):
+    """`serve` lasts as long as the call, and until everything about it has been told."""
+
+    def __init__(
+        self, ports: BridgePorts, call: IncomingCall, contact: Contact, audio: AudioSession, seat: Seat
+    ) -> None:
+        super().__init__(ports, contact, audio, call)
+        self._incoming = call
+        self._seat = seat
+        # Only where the store could not stamp the arrival is the node's own clock taken (law 11).
+        self._arrived_at = time.time()
+
+    async def serve(self, room: WaitingRoom) -> None:
+        """Answer the call once the core has it, or once it is known that the store is away; then see it through."""
+        keeping: asyncio.Task[None] | None = None
+        async with self._living() as background:
+            body = await self._answer_offer()
+            if body is None:
+                return
+            self.session = await room.admit(self.contact)
+            if not self.is_over:
+                self._incoming.answer(body)
+            if self.session is None:
+                kept = room.enter(replace(self.contact, arrived_at=self._arrived_at))
+                keeping = asyncio.create_task(self._be_kept(room, kept))
+                background.append(keeping)
+            ended = await self._hear_watched(self._incoming, Slot.CITIZEN, self.contact.leg)
+            if ended.cause is EndCause.LOST:
+                self._end = LegEnd.LOST
+            self._played.set()
+            await room.leave(self.contact.leg, owed=self._end is LegEnd.NODE_LOST)
+            if keeping is not None:
+                await keeping
+
+    async def _answer_offer(self) -> bytes | None:
+        """Our SDP for the 200; None when nothing can be agreed on, which the caller is told."""
+        try:
+            async with self._audio_turn:
+                if self._incoming.offer is None:
+                    return await self._audio.offer(Slot.CITIZEN)
+                return await self._audio.answer(Slot.CITIZEN, self._incoming.offer)
+        except YihaoError as refused:
+            if refused.retryable:
+                self._incoming.refuse(503, (("Retry-After", str(int(refused.retry_after_s or 1))),))
+            else:
+                self._incoming.refuse(488, (("Warning", '305 yihao "Incompatible media format"'),))
+            return None
+
+    async def _be_kept(self, room: WaitingRoom, kept: Kept) -> None:
+        """The store is away: say so, wait with the caller, and let them go with an apology if it stays away."""
+        await self.play((Announcement("store_down"),), music=True)
+        self.session = await room.wait(kept)
+        if self.session is None and not self.is_over:
+            await self.play((Announcement("apology"),), music=False)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_APOLOGY_S):
+                    await self._played.wait()
+            self.hang_up(LegEnd.CLOSED)
+
+    def _acknowledged(self, call: Call) -> None:
+        if call is self.call:
+            self._seat.confirm()
