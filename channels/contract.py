@@ -198,6 +198,11 @@ class FollowsTimeline(Protocol):
 class Dials(Protocol):
     """A channel that carries audio and calls citizens by itself: the agent's end comes first, then theirs."""
 
+    @property
+    def calls_out(self) -> bool:
+        """Whether it has a way to anybody, as it is configured."""
+        ...
+
     async def reserve(self, session: SessionId, leg: LegId, contact: Address, number: str, *, is_taken: bool) -> None:
         """Make ready for a call to `contact`, from our `number`: devices can be rung for it by `CarriesAudio.ring`.
 

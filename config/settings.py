@@ -102,6 +102,26 @@ class Sip:
 
 
 @dataclass(frozen=True, slots=True)
+class Outbound:
+    """Calls that we make to citizens."""
+
+    trunk: str
+    port: Port
+    transport: Literal["udp", "tcp", "tls"]
+    caller: Annotated[str, Matching(r"|\+?[0-9]{2,15}", "empty, or a telephone number, digits only")]
+    form: Literal["e164", "national"]
+    returns: bool
+    allow: tuple[Annotated[str, Matching(r"\+[0-9]{1,15}", "how an E.164 number begins, as +86")], ...]
+    per_agent_a_day: Count
+    a_day: Count
+
+    @property
+    def leads_anywhere(self) -> bool:
+        """Whether anybody can be called."""
+        return bool(self.trunk) or self.returns
+
+
+@dataclass(frozen=True, slots=True)
 class Media:
     """Sound."""
 
@@ -360,6 +380,7 @@ class Settings:
     http: Http
     tls: Tls
     sip: Sip
+    outbound: Outbound
     media: Media
     store: Store
     storage: Storage

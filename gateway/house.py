@@ -29,6 +29,7 @@ from channels.contract import Channel, FollowsTimeline
 from channels.door import Ports
 from channels.phone.adapter import PhoneChannel
 from channels.phone.settings import PhoneSettings
+from channels.phone.trunk import TrunkSettings
 from channels.webchat.adapter import WebChatChannel
 from channels.webchat.settings import WebChatSettings
 from config.secrets import machine_secrets
@@ -50,6 +51,7 @@ from gateway.measures import Measures
 from gateway.metrics import Metrics
 from gateway.node import Node
 from gateway.notices import Notices
+from gateway.outgoing import Outgoing, OutgoingRule
 from gateway.performer import Performer
 from gateway.persons import Persons
 from gateway.proxies import believing
@@ -80,6 +82,7 @@ from session.errors import YihaoError
 from session.events import RecordingFinished
 from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
 from session.ports import Contact, Entry, SessionGone, StoreUnavailable
+from session.rules import Rules
 from session.state import AssigneeKind, Medium
 from storage.archiver import Archiver
 from storage.database import Database, sqlite_url
@@ -268,12 +271,32 @@ class _Builder:
         return await seed_demo(self._roster, self._settings.data, self._rulebook.routing.queues)
 
     def _core(self) -> tuple[Node, Mailboxes, StoreInbox]:
-        mailboxes = Mailboxes(self._store, self._node, self._settings.session)
+        mailboxes = Mailboxes(self._store, self._node, self._rules)
         inbox = StoreInbox(self._store, self._node, self._route, mailboxes.wake)
         self._links = self._make_links(inbox)
-        performer = Performer(self._store, self._node, self._channels, inbox, self._metrics, self._links)
+        self._outgoing = self._make_outgoing()
+        performer = Performer(
+            self._store, self._node, self._channels, inbox, self._metrics, self._links, self._outgoing
+        )
         mailboxes.perform = performer.perform
         return Node(self._store, self._node, mailboxes, performer, self._channels, self._metrics), mailboxes, inbox
+
+    @property
+    def _rules(self) -> Rules:
+        """Nobody is promised a call where we cannot call."""
+        rules = self._settings.session
+        return rules if self._settings.outbound.leads_anywhere else replace(rules, callback_pauses_s=())
+
+    def _make_outgoing(self) -> Outgoing:
+        settings = self._settings
+        rule = OutgoingRule(
+            allow=settings.outbound.allow,
+            per_agent_a_day=settings.outbound.per_agent_a_day,
+            a_day=settings.outbound.a_day,
+            believes_claims=settings.session.callback_claims,
+        )
+        queue, shared = self._store.queue, self._store.shared
+        return Outgoing(rule, self._channels, queue=queue, shared=shared, metrics=self._metrics)
 
     def _make_links(self, inbox: StoreInbox) -> Links:
         return Links(
@@ -283,7 +306,7 @@ class _Builder:
             shared=self._store.shared,
             inbox=inbox,
             key=self._keys.resume_key.reveal().encode(),
-            rules=self._settings.session,
+            rules=self._rules,
             page=lambda: self._public,
         )
 
@@ -315,7 +338,7 @@ class _Builder:
             inbox,
             self._files,
             self._staff,
-            self._settings.session,
+            self._rules,
             self._settings.agents.rescind_after_s,
             Reach(self._channels, self._notices),
         )
@@ -426,6 +449,14 @@ class _Builder:
                 session_expires_s=settings.sip.session_expires_s,
                 session_least_s=settings.sip.session_least_s,
                 kept_call_s=settings.sip.kept_call_s,
+                outbound=TrunkSettings(
+                    host=settings.outbound.trunk,
+                    port=settings.outbound.port,
+                    transport=settings.outbound.transport,
+                    caller=settings.outbound.caller,
+                    form=settings.outbound.form,
+                    returns=settings.outbound.returns,
+                ),
                 debts=settings.data / "debts",
             ),
             node=self._node,

@@ -26,6 +26,14 @@ class Metrics:
         self.effects_failed = Counter(
             "yihao_effects_failed", "Effects that a channel could not do", ["effect"], registry=registry
         )
+        self.dials = Counter("yihao_dials", "Calls to citizens by how far they came", ["outcome"], registry=registry)
+        self.dials_refused = Counter(
+            "yihao_dials_refused", "Calls to citizens that a rule forbade", ["why"], registry=registry
+        )
+        self.promises = Gauge("yihao_calls_owed", "Calls that citizens are owed", ["state"], registry=registry)
+        self.promises_ended = Gauge(
+            "yihao_calls_owed_ended", "Calls that were owed, by how that ended", ["end"], registry=registry
+        )
         self.loop_lag_s = Histogram(
             "yihao_loop_lag_seconds", "How late the event loop runs", buckets=LAG_BUCKETS, registry=registry
         )

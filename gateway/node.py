@@ -16,10 +16,10 @@ from queueing.contract import Store
 from queueing.errors import QueueingError
 from session.effects import LegEffect
 from session.errors import YihaoError
-from session.events import AssigneeAway, AssigneeBack, Event, LegAway, LegClosed, OfferAccepted
+from session.events import AssigneeAway, AssigneeBack, DialFailed, Event, LegAway, LegClosed, OfferAccepted
 from session.ids import AssigneeId, NodeId, SessionId
 from session.ports import Entry, SessionGone, StoreUnavailable
-from session.state import Leg, LegEnd, LegState, Medium, Session
+from session.state import DialFailure, Leg, LegEnd, LegState, Medium, Session
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +119,9 @@ class Node:
             for leg in session.legs:
                 if leg.owner in dead and leg.state is LegState.LIVE:
                     await self._mourn(session, leg)
+                elif leg.owner in dead and leg.state is LegState.CALLING:
+                    unknown = DialFailed(leg=leg.id, reason=DialFailure.UNKNOWN)
+                    await self._post(session.id, unknown, f"dialled:{leg.id}")
 
     async def _mourn(self, session: Session, leg: Leg) -> None:
         channel = self._channels.get(leg.channel)

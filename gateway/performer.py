@@ -10,15 +10,27 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
 
-from channels.contract import CarriesAudio, Channel, ChannelError, Content, FileLink, HandlesCalls, Text, failed
+from channels.contract import (
+    CarriesAudio,
+    Channel,
+    ChannelError,
+    Content,
+    Dials,
+    FileLink,
+    HandlesCalls,
+    Text,
+    failed,
+)
 from gateway.links import Links
 from gateway.metrics import Metrics
+from gateway.outgoing import CallRefused, Outgoing
 from queueing.contract import Store
 from session.audio import KEEP_PLACE, Announcement
 from session.effects import (
     AnnouncePlace,
     CloseLeg,
     Deliver,
+    Dial,
     Hold,
     Join,
     LegEffect,
@@ -30,10 +42,11 @@ from session.effects import (
     StopRinging,
 )
 from session.errors import YihaoError
-from session.events import Event, FileSent, PlaceAnnounced, TextSent
+from session.events import DialFailed, Event, FileSent, PlaceAnnounced, TextSent
 from session.ids import LegId, NodeId, SessionId
+from session.owing import HELD_NOWHERE
 from session.ports import Inbox, Place
-from session.state import Leg, Session
+from session.state import DialFailure, Leg, LegState, Phase, Session
 from session.switch import Purpose
 
 log = logging.getLogger(__name__)
@@ -53,9 +66,11 @@ class Performer:
         inbox: Inbox,
         metrics: Metrics,
         links: Links,
+        outgoing: Outgoing,
     ) -> None:
         self._store, self._node, self._channels = store, node, channels
         self._inbox, self._metrics, self._links = inbox, metrics, links
+        self._outgoing = outgoing
 
     async def perform(self, session: Session, name: str, effect: LegEffect) -> None:
         """Perform here, or pass on to the node that owns the leg."""
@@ -65,7 +80,7 @@ class Performer:
         leg = session.leg(_leg_of(effect))
         if leg is None:
             return
-        if leg.owner != self._node and not self._is_letters(leg):
+        if leg.owner not in (self._node, HELD_NOWHERE) and not self._is_letters(leg):
             await self._store.mailboxes.send(leg.owner, (session.id, name, effect))
             return
         await self._perform_here(session, name, effect, leg)
@@ -107,6 +122,8 @@ class Performer:
                 await self._deliver(session, name, effect, channel)
             case CloseLeg():
                 await channel.close_leg(session.id, effect.leg, effect.reason)
+            case Dial():
+                await self._dial(session, effect, channel)
             case Hold() | Mute() | Press():
                 if not isinstance(channel, HandlesCalls):
                     raise CannotCarryAudio(channel.name)
@@ -123,11 +140,27 @@ class Performer:
             case AnnouncePlace():
                 await self._announce_place(session, effect.leg, channel)
             case Ring():
+                await _reserved(session, effect.citizen_leg, channel)
                 await channel.ring(session.id, effect.citizen_leg, effect.assignee, effect.token, effect.lease_until)
             case StopRinging():
                 await channel.stop_ringing(effect.citizen_leg, effect.assignee, effect.token)
             case Join():
                 await channel.join(session.id, effect.citizen_leg, effect.assignee_leg, effect.recording)
+
+    async def _dial(self, session: Session, effect: Dial, channel: Channel) -> None:
+        """Call the citizen, if the rules let us; and say so in the session if not."""
+        leg = session.leg(effect.leg)
+        if leg is None or leg.state is not LegState.CALLING:
+            return
+        if not isinstance(channel, Dials):
+            raise CannotCarryAudio(channel.name)
+        try:
+            await self._outgoing.permit(session, leg, effect.assignee)
+        except CallRefused:
+            refused = DialFailed(leg=leg.id, reason=DialFailure.REFUSED)
+            await self._inbox.post(session.id, refused, dedupe=f"dialled:{leg.id}")
+            return
+        await channel.dial(leg.id, effect.ring_s)
 
     async def _announce_place(self, session: Session, leg: LegId, channel: CarriesAudio) -> None:
         place = await self._store.queue.place(session.id)
@@ -177,6 +210,15 @@ def _content(event: Event) -> Content | None:
         case FileSent():
             return FileLink(event.message, event.file, event.name, event.content_type, event.size_bytes)
     return None
+
+
+async def _reserved(session: Session, leg_id: LegId, channel: CarriesAudio) -> None:
+    """A call that is yet to be made has a place at which its agent can be rung."""
+    leg = session.leg(leg_id)
+    if leg is None or leg.state is not LegState.PLANNED or leg.address is None or not isinstance(channel, Dials):
+        return
+    is_taken = session.phase is Phase.ACTIVE
+    await channel.reserve(session.id, leg.id, leg.address, session.number, is_taken=is_taken)
 
 
 class CannotCarryAudio(ChannelError):

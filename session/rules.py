@@ -31,7 +31,7 @@ class Rules:
     """A debt to a citizen is to be paid within this time."""
     missed_after_s: float = 15.0
     """A caller who waited longer than this and left is owed a call back (漏接回拨)."""
-    callback_pauses_s: tuple[float, ...] = (60.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
+    callback_pauses_s: tuple[float, ...] = (10.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
     """Pauses before a citizen who is owed a call is called: as many attempts as pauses. None where we cannot call."""
     callback_from_s: float = 8 * 3600.0
     callback_until_s: float = 21 * 3600.0

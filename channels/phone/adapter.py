@@ -180,6 +180,11 @@ class PhoneChannel:
         """Citizens' calls that run."""
         return len(self._bridges)
 
+    @property
+    def calls_out(self) -> bool:
+        """Whether there is a trunk to call citizens by."""
+        return self._settings.outbound.leads_anywhere
+
     # -- the channel's contract --------------------------------------------------------------------------------
 
     def routes(self) -> Sequence[web.RouteDef]:

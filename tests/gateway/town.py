@@ -17,6 +17,7 @@ from gateway.mailboxes import Mailboxes
 from gateway.metrics import Metrics
 from gateway.node import Node
 from gateway.notices import Notices
+from gateway.outgoing import Outgoing, OutgoingRule
 from gateway.performer import Performer
 from gateway.routing import Routing
 from gateway.ulid import new_ulid
@@ -98,6 +99,16 @@ class Telephone(Device):
     async def stop_ringing(self, citizen_leg: LegId, assignee: AssigneeId, token: int) -> None:
         await self._note("stop_ringing", citizen_leg, assignee, token)
 
+    @property
+    def calls_out(self) -> bool:
+        return True
+
+    async def reserve(self, session: SessionId, leg: LegId, contact: Address, number: str, *, is_taken: bool) -> None:
+        await self._note("reserve", leg, contact, is_taken)
+
+    async def dial(self, leg: LegId, ring_s: float) -> None:
+        await self._note("dial", leg)
+
     async def join(self, session: SessionId, citizen_leg: LegId, assignee_leg: LegId, recording: RecordingId) -> None:
         await self._note("join", citizen_leg, assignee_leg, recording)
 
@@ -170,10 +181,17 @@ def post_on(store: Store, name: str, rules: Rules = PATIENT) -> Post:
     chat = Device(CHATS, Medium.CHAT, survives_node=True, follows_timeline=True)
     letters = Device(LETTERS, Medium.MESSAGE)
     channels: Mapping[str, Channel] = {CALLS: telephone, CHATS: chat, LETTERS: letters}
-    performer = Performer(store, node_id, channels, inbox, metrics, links_on(store, channels, inbox, rules))
+    links = links_on(store, channels, inbox, rules)
+    outgoing = outgoing_on(store, channels, metrics)
+    performer = Performer(store, node_id, channels, inbox, metrics, links, outgoing)
     mailboxes.perform = performer.perform
     node = Node(store, node_id, mailboxes, performer, channels, metrics)
     return Post(node_id, store, node, mailboxes, inbox, performer, metrics, telephone, chat, letters)
+
+
+def outgoing_on(store: Store, channels: Mapping[str, Channel], metrics: Metrics) -> Outgoing:
+    """The rules that the product ships with."""
+    return Outgoing(OutgoingRule(), channels, queue=store.queue, shared=store.shared, metrics=metrics)
 
 
 def links_on(store: Store, channels: Mapping[str, Channel], inbox: StoreInbox, rules: Rules = PATIENT) -> Links:

@@ -32,7 +32,7 @@ from session.ports import Admission, Contact, Entry, SharedState, StoreUnavailab
 from session.rules import Rules
 from session.state import AssigneeKind, Demand, Medium, Phase
 from storage.files import FileStore
-from tests.gateway.town import links_on
+from tests.gateway.town import links_on, outgoing_on
 from tests.peers.wechat import WeChatApi, serving
 
 APPID, SECRET, TOKEN = "wxba5fad812f8e6fb9", "an app secret", "tokentokentoken"
@@ -294,7 +294,9 @@ async def node(
     inbox = StoreInbox(world.store, here, world.route, wake)
     channels: dict[str, Channel] = {}
     links = links_on(world.store, channels, inbox)
-    mailboxes.perform = Performer(world.store, here, channels, inbox, Metrics(), links).perform
+    metrics = Metrics()
+    outgoing = outgoing_on(world.store, channels, metrics)
+    mailboxes.perform = Performer(world.store, here, channels, inbox, metrics, links, outgoing).perform
     await world.store.mailboxes.beat(here, ttl_s=3600.0)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(mailboxes.stop)

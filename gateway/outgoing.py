@@ -1,0 +1,160 @@
+"""Whom the gateway may call: by rule only. One that calls whom it is told to pays for a stranger's fraud.
+
+A number is called where it is the citizen's own, by what the network or a proof says and never by what somebody wrote;
+where it lies within the numbers that the operator allows; and within bounds for each agent and for the day, which all
+nodes share. A refusal is told to the log by session and agent, never with the number.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from channels.contract import Channel, Dials
+from gateway.metrics import Metrics
+from gateway.ulid import new_ulid
+from queueing.contract import Queue
+from session.address import Address
+from session.errors import YihaoError
+from session.events import CallRequested
+from session.identity import Person, Proof
+from session.ids import AssigneeId, LegId
+from session.number import COUNTRY, SCHEME, is_persons
+from session.ports import SharedState
+from session.state import Leg, LegState, Medium, Party, Session
+
+log = logging.getLogger(__name__)
+
+SUREST = 0.9
+"""The least confidence of a proof by which a number may be called."""
+_NEVER_REFILLED_PER_S = 1e-9
+_DAY_S = 24 * 3600
+_HOTLINE_UTC_S = 8 * 3600
+
+Known = Callable[[Address], Awaitable[Person | None]]
+"""Who is behind an address, as far as it is proven."""
+
+
+async def known_to_nobody(address: Address) -> Person | None:
+    """Where nobody keeps who is who."""
+    del address
+    return None
+
+
+class Why(StrEnum):
+    """Why a call may not be made. Stands in frames, in the log and in figures."""
+
+    NO_WAY = "no_way_to_call"
+    """No channel here calls anybody."""
+    UNPROVEN = "number_unproven"
+    """No number of theirs is known for sure."""
+    NOT_ALLOWED = "number_not_allowed"
+    """Abroad, a service that charges, or not among what the operator allows."""
+    NO_SLOT = "no_slot"
+    """The agent is not charged for this call, or for another."""
+    AGENT_BOUND = "agent_bound"
+    DAY_BOUND = "day_bound"
+
+
+class CallRefused(YihaoError):
+    """A call that must not be made."""
+
+    def __init__(self, why: Why) -> None:
+        self.why = why
+        super().__init__(f"the gateway does not call: {why}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingRule:
+    """The operator's bounds."""
+
+    allow: tuple[str, ...] = (f"+{COUNTRY}",)
+    """How a number that may be called begins. Of the mainland's, only subscribers' are, whatever stands here."""
+    per_agent_a_day: int = 200
+    a_day: int = 5_000
+    believes_claims: bool = False
+    """Call back also those numbers for which only the caller's own telephone vouched."""
+
+
+class Outgoing:
+    """Asked before a call is offered to anybody, and once more before it is made."""
+
+    def __init__(
+        self,
+        rule: OutgoingRule,
+        channels: Mapping[str, Channel],
+        *,
+        queue: Queue,
+        shared: SharedState,
+        metrics: Metrics,
+        known: Known = known_to_nobody,
+    ) -> None:
+        self._rule, self._channels = rule, channels
+        self._queue, self._shared, self._metrics = queue, shared, metrics
+        self.known = known
+        """Set where somebody keeps who is who."""
+
+    async def wish(self, session: Session, by: AssigneeId | None, *, anyone: bool = False) -> CallRequested:
+        """The event that asks for a call to the citizen of a session. Raises `CallRefused`."""
+        channel = next((name for name, one in self._channels.items() if isinstance(one, Dials) and one.calls_out), None)
+        if channel is None:
+            raise CallRefused(Why.NO_WAY)
+        numbers = await self._numbers(session)
+        allowed = [number for number in numbers if self._allows(number)]
+        if not allowed:
+            raise CallRefused(Why.NOT_ALLOWED if numbers else Why.UNPROVEN)
+        return CallRequested(by=by, leg=LegId(f"dial-{new_ulid()}"), channel=channel, address=allowed[0], anyone=anyone)
+
+    async def permit(self, session: Session, leg: Leg, agent: AssigneeId) -> None:
+        """Before a number is dialled. Raises `CallRefused`, `StoreUnavailable`."""
+        try:
+            await self._permit(session, leg, agent)
+        except CallRefused as refused:
+            self._metrics.dials_refused.labels(why=refused.why.value).inc()
+            audit = {"session": session.id, "leg": leg.id, "agent": agent, "why": refused.why.value}
+            log.warning("outgoing call refused", extra=audit)
+            raise
+
+    async def _permit(self, session: Session, leg: Leg, agent: AssigneeId) -> None:
+        number = leg.address
+        if number is None or not self._allows(number):
+            raise CallRefused(Why.NOT_ALLOWED)
+        if number not in await self._numbers(session):
+            raise CallRefused(Why.UNPROVEN)
+        calls = [one for one in (await self._queue.view(agent)).charges if one.medium is Medium.VOICE]
+        if [one.session for one in calls] != [session.id]:
+            raise CallRefused(Why.NO_SLOT)
+        day = int((await self._shared.now() + _HOTLINE_UTC_S) // _DAY_S)
+        if not await self._take(f"dial:{day}:{agent}", self._rule.per_agent_a_day):
+            raise CallRefused(Why.AGENT_BOUND)
+        if not await self._take(f"dial:{day}", self._rule.a_day):
+            raise CallRefused(Why.DAY_BOUND)
+
+    async def _take(self, bucket: str, most: int) -> bool:
+        """One of so many; the day's name in the bucket's begins it anew."""
+        return await self._shared.take(bucket, rate_per_s=_NEVER_REFILLED_PER_S, burst=most)
+
+    def _allows(self, number: Address) -> bool:
+        if number.scheme != SCHEME or not number.identifier.startswith(self._rule.allow):
+            return False
+        return is_persons(number.identifier) or not number.identifier.startswith(f"+{COUNTRY}")
+
+    async def _numbers(self, session: Session) -> list[Address]:
+        """The citizen's own, the surest first: they called or wrote from it, or proved it for another address."""
+        own = [
+            leg.address
+            for leg in reversed(session.legs)
+            if leg.party is Party.CITIZEN
+            and leg.state not in (LegState.PLANNED, LegState.CALLING)
+            and (leg.asserted or self._rule.believes_claims)
+            and leg.address is not None
+        ]
+        person = await self.known(session.citizen)
+        proven = [
+            link.key
+            for link in (person.links if person is not None else ())
+            if link.proof.confidence >= SUREST and link.proof is not Proof.AGENT_WORD
+        ]
+        return list(dict.fromkeys(one for one in (*own, *proven) if one.scheme == SCHEME))

@@ -1,0 +1,282 @@
+"""Calls to citizens: who may be called at all, how often, and what becomes of the others."""
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from gateway.metrics import Metrics
+from gateway.outgoing import CallRefused, Outgoing, OutgoingRule, Why
+from queueing.memory import MemoryStore
+from session.address import Address
+from session.events import CallRequested, DialFailed, LegClosed, LegOpened, SlotGranted
+from session.identity import AddressesLinked, Person, Proof
+from session.ids import AssigneeId, LegId, LinkId, PersonId, SessionId
+from session.state import DialFailure, Leg, LegEnd, LegState, Medium, Party, Phase, Session
+from tests.conftest import Eventually
+from tests.gateway.town import CALLS, PATIENT, Post, a_call, a_chat, agents_leg, hire, open_post, outgoing_on
+
+MOBILE = Address("tel", "+8613800138000")
+VISITOR = Address("web", "visitor-1")
+SOON = replace(PATIENT, callback_pauses_s=(0.05, 3600.0))
+
+
+@dataclass
+class Town:
+    """One node with an agent who has a telephone."""
+
+    post: Post
+    agent: AssigneeId
+    outgoing: Outgoing
+
+    async def session(self, session: SessionId) -> Session:
+        return await self.post.session(session)
+
+
+@pytest.fixture
+async def town(memory: MemoryStore) -> AsyncIterator[Town]:
+    async with open_post(memory, "n1", SOON) as post:
+        agent = await hire(memory, "8001")
+        yield Town(post, agent, outgoing_on(memory, {CALLS: post.telephone}, post.metrics))
+
+
+def leg(**changes: object) -> Leg:
+    made = Leg(LegId("call-1"), CALLS, Medium.VOICE, Party.CITIZEN, "n1", MOBILE, asserted=True)  # type: ignore[arg-type]
+    return replace(made, **changes)  # type: ignore[arg-type]  # whatever a test says
+
+
+def a_session(*legs: Leg, citizen: Address = MOBILE) -> Session:
+    return Session(SessionId("s1"), citizen, "12345", 0.0, phase=Phase.ACTIVE, legs=legs)
+
+
+# --- whose number it is
+
+
+async def test_a_number_that_called_us_may_be_called(town: Town) -> None:
+    wish = await town.outgoing.wish(a_session(leg()), town.agent)
+    assert (wish.address, wish.channel, wish.by) == (MOBILE, CALLS, town.agent)
+
+
+@pytest.mark.parametrize("changes", [{"asserted": False}, {"address": None}, {"party": Party.ASSIGNEE}])
+async def test_a_number_that_somebody_only_says_is_theirs_may_not(town: Town, changes: dict[str, object]) -> None:
+    with pytest.raises(CallRefused) as refused:
+        await town.outgoing.wish(a_session(leg(**changes)), town.agent)
+    assert refused.value.why is Why.UNPROVEN
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "+861259012345678",
+        "+8657116812345",  # 声讯台
+        "+865719601234",
+        "+8610110",
+        "+12025550123",
+        "+882123456789",
+        "110",
+    ],
+)
+async def test_services_and_foreign_numbers_are_never_called(town: Town, number: str) -> None:
+    with pytest.raises(CallRefused) as refused:
+        await town.outgoing.wish(a_session(leg(address=Address("tel", number))), town.agent)
+    assert refused.value.why is Why.NOT_ALLOWED
+
+
+@pytest.mark.parametrize("number", ["+8613800138000", "+861065123467", "+8657187654321"])
+async def test_people_at_home_and_on_the_move_are(town: Town, number: str) -> None:
+    wish = await town.outgoing.wish(a_session(leg(address=Address("tel", number))), None)
+    assert wish.address.identifier == number
+
+
+async def test_a_number_proven_at_another_address_is_theirs(town: Town) -> None:
+    """One who wrote from the page, and typed in the code that was sent to the number."""
+    chat = leg(medium=Medium.CHAT, address=VISITOR, asserted=False)
+
+    def person(proof: Proof) -> Person:
+        link = AddressesLinked(link=LinkId("l1"), key=MOBILE, holder=VISITOR, proof=proof, at=1.0)
+        return Person(PersonId("p1"), (MOBILE, VISITOR), (link,))
+
+    async def known(address: Address, proof: Proof = Proof.SMS_CODE) -> Person | None:
+        return person(proof) if address == VISITOR else None
+
+    town.outgoing.known = known
+    assert (await town.outgoing.wish(a_session(chat, citizen=VISITOR), None)).address == MOBILE
+
+    async def by_word(address: Address) -> Person | None:
+        return await known(address, Proof.AGENT_WORD)
+
+    town.outgoing.known = by_word
+    with pytest.raises(CallRefused):
+        await town.outgoing.wish(a_session(chat, citizen=VISITOR), None)
+
+
+async def test_where_no_channel_calls_nobody_is_called(memory: MemoryStore) -> None:
+    with pytest.raises(CallRefused) as refused:
+        await outgoing_on(memory, {}, Metrics()).wish(a_session(leg()), None)
+    assert refused.value.why is Why.NO_WAY
+
+
+# --- how often
+
+
+async def test_an_agent_and_a_day_have_their_bounds(
+    town: Town, memory: MemoryStore, eventually: Eventually, caplog: pytest.LogCaptureFixture
+) -> None:
+    rule = OutgoingRule(per_agent_a_day=2, a_day=3)
+    bound = Outgoing(
+        rule, {CALLS: town.post.telephone}, queue=memory.queue, shared=memory.shared, metrics=town.post.metrics
+    )
+    session = await _talking(town, eventually)
+    state = await town.session(session)
+    call = state.legs[0]
+    for _ in range(2):
+        await bound.permit(state, call, town.agent)
+    with caplog.at_level(logging.WARNING), pytest.raises(CallRefused) as refused:
+        await bound.permit(state, call, town.agent)
+    assert refused.value.why is Why.AGENT_BOUND
+    (line,) = [one for one in caplog.records if one.getMessage() == "outgoing call refused"]
+    assert "1380013" not in repr(vars(line)), "no number in the log"
+    assert (line.session, line.agent, line.why) == (session, town.agent, "agent_bound")  # type: ignore[attr-defined]
+    assert b'yihao_dials_refused_total{why="agent_bound"} 1.0' in town.post.metrics.exposition()
+
+
+async def test_nobody_is_called_for_an_agent_who_is_not_charged_for_it(
+    town: Town, eventually: Eventually, memory: MemoryStore
+) -> None:
+    """So that no agent has two calls out at once, however they came to be (law 4)."""
+    session = await _talking(town, eventually)
+    state = await town.session(session)
+    other = await hire(memory, "8002")
+    with pytest.raises(CallRefused) as refused:
+        await town.outgoing.permit(state, state.legs[0], other)
+    assert refused.value.why is Why.NO_SLOT
+
+
+async def _offered(town: Town, session: SessionId, eventually: Eventually) -> int:
+    offer = await eventually(lambda: town.post.offer(session))
+    assert offer is not None
+    assert offer.assignee == town.agent
+    return offer.token
+
+
+async def _talking(town: Town, eventually: Eventually) -> SessionId:
+    """A call that the agent has."""
+    admission = await town.post.inbox.open(a_call())
+    token = await _offered(town, admission.session, eventually)
+    assert (await town.post.inbox.accept(admission.session, town.agent, token)).granted
+    await town.post.inbox.post(admission.session, agents_leg(town.post.id))
+    await eventually(lambda: town.post.absorbed(admission.session))
+    return admission.session
+
+
+# --- a debt, from the node that died to the call back
+
+
+async def test_a_lost_call_is_offered_to_an_agent_who_is_rung_first_and_then_dialled(
+    town: Town, eventually: Eventually
+) -> None:
+    post = town.post
+    admission = await post.inbox.open(a_call())
+    session = admission.session
+    await eventually(lambda: post.offer(session))
+    await post.store.log.append(session, _lost(admission.leg))
+    post.mailboxes.wake(session)
+    await eventually(lambda: post.telephone.of("reserve"), deadline_s=10)
+    (reserved,) = post.telephone.of("reserve")
+    dialled, address, is_taken = reserved[1:]
+    assert (address, is_taken) == (MOBILE, False)
+    assert post.telephone.of("ring")[-1][1] == dialled, "the agent is rung for the call that is to be made"
+    assert not post.telephone.of("dial")
+    token = await _offered(town, session, eventually)
+    assert (await post.inbox.accept(session, town.agent, token)).granted
+    await post.inbox.post(session, agents_leg(post.id))
+    await eventually(lambda: post.telephone.of("dial"))
+    assert post.telephone.of("dial") == [("dial", dialled)]
+    assert (await post.store.queue.promises()).owed == 1
+    up = leg(id=dialled, owner=post.id)
+    await post.inbox.post(session, LegOpened(leg=up))
+    await eventually(lambda: post.telephone.of("join"))
+    promises = await post.store.queue.promises()
+    assert (promises.owed, promises.kept) == (0, 1)
+
+
+def _lost(leg_id: LegId) -> LegClosed:
+    return LegClosed(leg=leg_id, reason=LegEnd.NODE_LOST)
+
+
+async def test_what_the_rules_forbid_is_not_dialled_and_said_in_the_session(town: Town, eventually: Eventually) -> None:
+    """A number that was allowed when the call was owed, and is not any more."""
+    post = town.post
+    admission = await post.inbox.open(a_call("+8657116812345"))
+    session = admission.session
+    await eventually(lambda: post.offer(session))
+    await post.store.log.append(session, _lost(admission.leg))
+    post.mailboxes.wake(session)
+    await eventually(lambda: post.telephone.of("reserve"), deadline_s=10)
+    token = await _offered(town, session, eventually)
+    assert (await post.inbox.accept(session, town.agent, token)).granted
+    await post.inbox.post(session, agents_leg(post.id))
+    (failed,) = await eventually(lambda: post.said(session, DialFailed))
+    assert isinstance(failed, DialFailed)
+    assert failed.reason is DialFailure.REFUSED
+    assert not post.telephone.of("dial")
+    await eventually(lambda: _is(post, session, Phase.CALLBACK_PENDING))
+
+
+async def _is(post: Post, session: SessionId, phase: Phase) -> bool:
+    return await post.phase(session) is phase
+
+
+# --- a chat becomes a call
+
+
+async def test_the_agent_who_writes_is_rung_by_what_they_have_accepted(town: Town, eventually: Eventually) -> None:
+    post = town.post
+    admission = await post.inbox.open(a_chat())
+    session = admission.session
+    token = await _offered(town, session, eventually)
+    assert (await post.inbox.accept(session, town.agent, token)).granted
+    await eventually(lambda: post.absorbed(session))
+    wish = CallRequested(by=town.agent, leg=LegId("dial-1"), channel=CALLS, address=MOBILE)
+    await post.inbox.post(session, wish)
+    await eventually(lambda: post.telephone.of("ring"))
+    assert post.telephone.of("reserve") == [("reserve", "dial-1", MOBILE, True)]
+    assert post.telephone.of("ring") == [("ring", "dial-1", town.agent, token)]
+    (granted,) = await post.said(session, SlotGranted)
+    assert isinstance(granted, SlotGranted)
+    assert (await post.inbox.accept(session, town.agent, token)).value == "already_yours"
+    charges = (await post.store.queue.view(town.agent)).charges
+    assert [(one.session, one.medium) for one in charges] == [(session, Medium.VOICE)]
+
+
+# --- a node dies while it dials
+
+
+async def test_an_attempt_of_a_dead_node_is_unknown_and_never_made_again(
+    memory: MemoryStore, eventually: Eventually
+) -> None:
+    rules = replace(SOON, callback_pauses_s=(0.05, 0.05))
+    async with open_post(memory, "lives", rules) as alive:
+        async with open_post(memory, "dies", rules) as dying:
+            agent = await hire(memory, "8001")
+            admission = await dying.inbox.open(a_call())
+            session = admission.session
+            await memory.log.append(session, _lost(admission.leg))
+            dying.mailboxes.wake(session)
+            await eventually(lambda: dying.telephone.of("ring"), deadline_s=10)
+            offer = await eventually(lambda: dying.offer(session))
+            assert offer is not None
+            assert (await dying.inbox.accept(session, agent, offer.token)).granted
+            await dying.inbox.post(session, agents_leg(dying.id))
+            await eventually(lambda: dying.telephone.of("dial"))
+            first = dying.telephone.of("dial")[0][1]
+            await dying.die()
+            await memory.mailboxes.leave(dying.id)
+        await eventually(lambda: alive.telephone.of("reserve"), deadline_s=15)
+        assert alive.telephone.of("reserve")[0][1] != first, "another attempt, not the same one again"
+        assert not alive.telephone.of("dial"), "and nobody is called before an agent is there"
+        state = await alive.session(session)
+        assert [one.state for one in state.legs if one.id == first] == [LegState.ENDED]
+        assert state.debt is not None
+        assert state.debt.attempts == 1
