@@ -43,7 +43,7 @@ class TrunkSettings:
     """The number that citizens see; empty shows the one that they had reached."""
     form: Form = "e164"
     returns: bool = False
-    """Call a telephone where it called from: for a demonstration without a trunk, on one machine."""
+    """Without a trunk, call a telephone where it called from: for a demonstration on one machine."""
 
     @property
     def leads_anywhere(self) -> bool:
@@ -68,7 +68,7 @@ class Trunk:
 
     def remember(self, address: Address, call: IncomingCall) -> None:
         """That number has called."""
-        if not self._settings.returns or not call.request.contacts:
+        if self._settings.host or not self._settings.returns or not call.request.contacts:
             return
         self._came[address] = Way(call.flow, call.request.contacts[0].uri)
         self._came.move_to_end(address)
@@ -77,15 +77,19 @@ class Trunk:
 
     async def way_to(self, address: Address) -> Way:
         """The way to a number. Raises `TrunkUnreachable`."""
-        if (came := self._came.get(address)) is not None:
-            return came
         settings = self._settings
         if not settings.host:
-            raise TrunkUnreachable("no trunk is configured")
+            return self._way_back(address)
         remote = await _resolved(settings.host, settings.port)
         user = address.identifier if settings.form == "e164" else dialled_at_home(address.identifier)
         target = Uri("sip", settings.host, user, port=settings.port, params=(("user", "phone"),))
         return Way(Flow(Protocol3261(settings.transport), remote, name=settings.host), target)
+
+    def _way_back(self, address: Address) -> Way:
+        came = self._came.get(address)
+        if came is None:
+            raise TrunkUnreachable("no trunk is configured")
+        return came
 
     def caller(self, number: str, bound: SocketAddress) -> NameAddress:
         """What the citizen's telephone shows: a number of ours, which they can call back."""
