@@ -16,6 +16,7 @@ from channels.phone.sip.message import Message, Response
 from session.address import Address
 from session.events import DigitPressed, LegHeld, LegOpened
 from session.ids import AssigneeId, RecordingId, SessionId
+from session.state import LegEnd
 from tests.channels.phone.conftest import OpenPhone
 from tests.channels.phone.core import PASSWORD, Core
 from tests.channels.phone.pages import PagePhone, web_server
@@ -123,7 +124,7 @@ async def upper_case_transport(scene: Scene) -> None:
     scene.send(f":{scene.caller.port}>\r\nC", f":{scene.caller.port};TRANSPORT=UDP>\r\nC", "INVITE")
     answer = await scene.caller.response("INVITE")
     Dialled(scene.caller, answer.call_id, "12345", answer).ack()
-    scene.phone._bridges[scene.core.contacts[-1].leg].call.hang_up()
+    scene.phone._bridges[scene.core.contacts[-1].leg].hang_up(LegEnd.CLOSED)
     scene.caller.reply(await scene.caller.request("BYE"), 200)
 
 
