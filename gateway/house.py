@@ -28,8 +28,6 @@ from bots.runner import BotRunner
 from channels.contract import Channel, FollowsTimeline
 from channels.door import Ports
 from channels.phone.adapter import PhoneChannel
-from channels.phone.settings import PhoneSettings
-from channels.phone.trunk import TrunkSettings
 from channels.webchat.adapter import WebChatChannel
 from channels.webchat.settings import WebChatSettings
 from config.secrets import machine_secrets
@@ -51,7 +49,7 @@ from gateway.measures import Measures
 from gateway.metrics import Metrics
 from gateway.node import Node
 from gateway.notices import Notices
-from gateway.outgoing import Outgoing, OutgoingRule
+from gateway.outgoing import Outgoing
 from gateway.performer import Performer
 from gateway.persons import Persons
 from gateway.proxies import believing
@@ -61,6 +59,7 @@ from gateway.rulebook import Rulebook
 from gateway.sight import Sight
 from gateway.staff import Staff
 from gateway.telephones import TelephonesReach
+from gateway.telephony import outgoing_rule, phone_settings
 from gateway.ulid import new_ulid
 from gateway.verification import Verification
 from gateway.wallboard import Alarms, Wallboard
@@ -192,6 +191,7 @@ class _Builder:
         self._inbox = inbox
         await node.start()
         self._persons, self._verification = self._identity(database, mailboxes, inbox)
+        self._outgoing.known = self._persons.person
         webchat, desks = self._sockets(inbox)
         bots = self._bots(inbox)
         await self._enlist(bots)
@@ -288,14 +288,8 @@ class _Builder:
         return rules if self._settings.outbound.leads_anywhere else replace(rules, callback_pauses_s=())
 
     def _make_outgoing(self) -> Outgoing:
-        settings = self._settings
-        rule = OutgoingRule(
-            allow=settings.outbound.allow,
-            per_agent_a_day=settings.outbound.per_agent_a_day,
-            a_day=settings.outbound.a_day,
-            believes_claims=settings.session.callback_claims,
-        )
         queue, shared = self._store.queue, self._store.shared
+        rule = outgoing_rule(self._settings)
         return Outgoing(rule, self._channels, queue=queue, shared=shared, metrics=self._metrics)
 
     def _make_links(self, inbox: StoreInbox) -> Links:
@@ -427,38 +421,7 @@ class _Builder:
             ttl_s=settings.sip.register_max_s + 60.0,
         )
         return PhoneChannel(
-            PhoneSettings(
-                host=settings.sip.host,
-                host6=settings.sip.host6,
-                port=settings.sip.port,
-                tls=self._certificate.serving,
-                tls_port=settings.sip.tls_port,
-                verifying=self._certificate.verifying,
-                origins=settings.http.origins,
-                advertised_host=settings.sip.advertised_host,
-                numbers=settings.sip.number,
-                realm=settings.sip.realm,
-                trunks=settings.sip.trunks,
-                md5=settings.sip.md5,
-                authenticate=settings.sip.authenticate,
-                area=settings.sip.area,
-                max_calls=settings.sip.max_calls,
-                max_calls_per_s=settings.sip.max_calls_per_s,
-                register_min_s=settings.sip.register_min_s,
-                register_max_s=settings.sip.register_max_s,
-                session_expires_s=settings.sip.session_expires_s,
-                session_least_s=settings.sip.session_least_s,
-                kept_call_s=settings.sip.kept_call_s,
-                outbound=TrunkSettings(
-                    host=settings.outbound.trunk,
-                    port=settings.outbound.port,
-                    transport=settings.outbound.transport,
-                    caller=settings.outbound.caller,
-                    form=settings.outbound.form,
-                    returns=settings.outbound.returns,
-                ),
-                debts=settings.data / "debts",
-            ),
+            phone_settings(settings, self._certificate),
             node=self._node,
             inbox=inbox,
             audio=audio,
