@@ -521,6 +521,8 @@ class _Builder:
             with _listening("http", http.host, port):
                 await web.TCPSite(runner, http.host, port, ssl_context=context).start()
         plain, *secure = (Address(http.host, address[1]) for address in runner.addresses)
+        if self._settings.demo and not self._public:
+            self._public = f"http://{plain}"
         return plain, secure[0] if secure else None
 
     def _run(self, work: Coroutine[None, None, None]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from queueing.contract import AssigneeView, Presence, Profile, Promises, QueueView, Swept
 from queueing.errors import TooLarge, UnfitName, UnknownAssignee
 from queueing.library import MOST
+from queueing.log import SETTLE_STEP_S
 from queueing.policy import Class, Service, bonus, milliseconds
 from queueing.server import Server
 from queueing.settings import QueueSettings
@@ -21,7 +22,6 @@ from session.state import Medium
 CHUNK = 200
 """Assignees that one script puts into a new class."""
 LONGEST_NAME = 256
-SETTLE_STEP_S = 0.02
 
 
 class RedisQueue:

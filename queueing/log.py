@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from queueing.errors import TooLarge
@@ -16,13 +17,15 @@ from session.ports import Entry, SessionGone
 from session.state import Medium, Session
 
 FEED_BATCH = 1000
+SETTLE_STEP_S = 0.02
 
 
 class RedisLog:
     """One stream a session, whose ids are the versions, and one feed of all."""
 
-    def __init__(self, server: Server, prefix: str, blinding: Blinding) -> None:
-        self._server, self._prefix, self._blinding = server, prefix, blinding
+    def __init__(self, server: Server, prefix: str, blinding: Blinding, settle_s: float) -> None:
+        """`settle_s` is how long a caller waits to be told whether the call before theirs has ended."""
+        self._server, self._prefix, self._blinding, self._settle_s = server, prefix, blinding, settle_s
 
     async def open(
         self,
@@ -36,8 +39,7 @@ class RedisLog:
         word_dedupe: str | None = None,
         at: float | None = None,
     ) -> tuple[SessionId, bool]:
-        (outcome,) = await self._server.call(
-            "open",
+        asked = (
             session,
             node,
             self._blinding.citizen(opened.citizen),
@@ -50,8 +52,14 @@ class RedisLog:
             "" if at is None else round(at * 1000),
             int(first_leg.leg.asserted),
         )
-        known, _, fresh = _written(outcome)
-        return known, fresh
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._settle_s
+        while True:
+            (outcome,) = await self._server.call("open", *asked, int(loop.time() >= give_up_at))
+            if outcome != b"unsettled":
+                known, _, fresh = _written(outcome)
+                return known, fresh
+            await asyncio.sleep(SETTLE_STEP_S)
 
     async def append(self, session: SessionId, event: Event, *, dedupe: str | None = None) -> int:
         word = self._blinding.word(dedupe)

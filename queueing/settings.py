@@ -22,7 +22,7 @@ class QueueSettings:
     forget_s: float = 3600.0
     """A closed session stays readable in the store for at least this long."""
     settle_s: float = 1.0
-    """How long an accept waits for the citizen's last act to be absorbed."""
+    """How long an accept, or a caller who dials again, waits for the citizen's last act to be absorbed."""
     connections: int = 32
     accept_unsafe: bool = False
     """Serve on a store whose settings can lose what was acknowledged."""

@@ -31,7 +31,7 @@ class RedisStore:
     def __init__(self, server: Server, prefix: str, pepper: bytes, settings: QueueSettings) -> None:
         self.server, self._settings = server, settings
         blinding = Blinding(pepper)
-        self.log = RedisLog(server, prefix, blinding)
+        self.log = RedisLog(server, prefix, blinding, settings.settle_s)
         self.kin = RedisKin(server, blinding)
         self.queue = RedisQueue(server, prefix, settings)
         self.mailboxes = RedisMailboxes(server, prefix, self.log, self.queue)

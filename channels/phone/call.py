@@ -19,6 +19,7 @@ from channels.phone.sip.dialog import Dialog
 from channels.phone.sip.digits import InfoDigit, read_digit
 from channels.phone.sip.message import Request, Response, respond
 from channels.phone.sip.reading import ALLOW, SUPPORTED
+from channels.phone.sip.reason import broke_off
 from channels.phone.sip.server import Acceptance
 from channels.phone.sip.session_timer import SessionTimer, least_of
 from channels.phone.sip.timing import Timer
@@ -44,7 +45,7 @@ class EndCause(StrEnum):
     OURS = "ours"
     REFUSED = "refused"
     LOST = "lost"
-    """No answer to what must be answered: no ACK, no final response, no connection."""
+    """No answer to what must be answered: no ACK, no final response, no connection. Or the network says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,7 +383,7 @@ class Call:
         if self._reoffer is not None:
             self._endpoint.respond(self._reoffer, respond(self._reoffer.request, 487))
             self._reoffer = None
-        self.end(Ended(EndCause.FAR_END))
+        self.end(Ended(EndCause.LOST if broke_off(served.request) else EndCause.FAR_END))
 
     def _refresh_came(self, served: Served) -> None:
         """A re-INVITE or UPDATE (section 14.2; RFC 3311, section 5.2): in each state of ours its own answer."""

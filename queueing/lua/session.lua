@@ -17,15 +17,21 @@ function matter.vital(id, version, kind)
 end
 
 -- The citizen's newest open session that this contact belongs to, whatever address of theirs it was begun by. Two
--- calls at once are two people.
+-- calls at once are two people; whether the other call has just ended is not known before that is absorbed (second
+-- value).
 local function open_session(addresses, is_call)
   local newest, began
+  local unsettled = false
   for _, address in ipairs(addresses) do
     local theirs = redis.call('ZREVRANGE', P .. 'citizen:' .. address, 0, 7, 'WITHSCORES')
     for i = 1, #theirs, 2 do
       local id, since = theirs[i], tonumber(theirs[i + 1])
-      local held = fields(journal.session_key(id), 'open', 'call')
-      if held.open and not (is_call == '1' and held.call == '1') then
+      local held = fields(journal.session_key(id), 'open', 'call', 'vital', 'vital_kind', 'snap')
+      local is_another = is_call == '1' and held.call == '1'
+      if held.open and is_another and held.vital_kind == 'gone' and tonumber(held.vital) > tonumber(held.snap) then
+        unsettled = true
+      end
+      if held.open and not is_another then
         if not newest or since > began or (since == began and id > newest) then
           newest, began = id, since
         end
@@ -33,7 +39,7 @@ local function open_session(addresses, is_call)
       end
     end
   end
-  return newest
+  return newest, unsettled
 end
 
 -- What a word became that any address of the citizen's has brought (law 8), or false.
@@ -59,17 +65,20 @@ function matter.unindex(id)
 end
 
 -- id, node, citizen, contact's word, first word's word, opened, leg, is it a call, first event, at ('' for now), does
--- the network vouch for the address ('1': only then is it taken for one of its citizen's others)
--- -> { "id#version#fresh" }
+-- the network vouch for the address ('1': only then is it taken for one of its citizen's others), insist ('1')
+-- -> { "id#version#fresh" } | { 'unsettled' }, unless insisted upon
 entry('open', function(args)
-  local id, name, citizen, contact, word, opened, leg, is_call, first, at, vouched = unpack(args)
+  local id, name, citizen, contact, word, opened, leg, is_call, first, at, vouched, insist = unpack(args)
   local known = journal.known(citizen, contact)
   if known then
     return { known }
   end
   at = at == '' and NOW or math.min(tonumber(at), NOW)
   local addresses = vouched == '1' and kin.of(citizen) or { citizen }
-  local found = open_session(addresses, is_call)
+  local found, unsettled = open_session(addresses, is_call)
+  if unsettled and insist ~= '1' then
+    return { 'unsettled' }
+  end
   local fresh = not found
   if fresh then
     redis.call('HSET', journal.session_key(id), 'open', 1, 'log', 0, 'snap', 0, 'vital', 0, 'fence', 1, 'token', 0,

@@ -6,7 +6,8 @@ import asyncio
 
 from queueing.contract import AssigneeView, Charge, Presence, Profile, Promises, QueueView, Swept
 from queueing.errors import TooLarge, UnknownAssignee
-from queueing.line import SETTLE_STEP_S, UNSETTLED, check_name, check_profile
+from queueing.line import UNSETTLED, check_name, check_profile
+from queueing.log import SETTLE_STEP_S
 from queueing.memory.world import Kept, Worker, World, media_of
 from queueing.policy import Service, exclusion, milliseconds, routing
 from session.events import TimerFired

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from queueing.errors import TooLarge
-from queueing.log import vital_kind
+from queueing.log import SETTLE_STEP_S, vital_kind
 from queueing.memory.world import Kept, World
 from session import codec
 from session.events import Event, LegOpened, SessionOpened
@@ -42,6 +43,7 @@ class MemoryLog:
         stamp = world.now / 1000 if at is None else min(at, world.now / 1000)
         is_call = first_leg.leg.medium is Medium.VOICE
         addresses = world.kin.get(citizen, (citizen,)) if first_leg.leg.asserted else (citizen,)
+        await self._settled(addresses, is_call=is_call)
         kept = self._open_session(addresses, is_call=is_call)
         fresh = kept is None
         if kept is None:
@@ -57,9 +59,23 @@ class MemoryLog:
                 world.remember(one, word_dedupe, kept.id, version, fresh=False)
         return kept.id, fresh
 
+    async def _settled(self, addresses: Sequence[str], *, is_call: bool) -> None:
+        """Whether another call of theirs has just ended is not known before that is absorbed."""
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._world.settings.settle_s
+        while is_call and any(self._is_unsettled(kept) for kept in self._theirs(addresses)):
+            if loop.time() >= give_up_at:
+                return
+            await asyncio.sleep(SETTLE_STEP_S)
+
+    def _is_unsettled(self, kept: Kept) -> bool:
+        return kept.open and kept.call and kept.vital_kind == "gone" and kept.vital > kept.absorbed
+
+    def _theirs(self, addresses: Sequence[str]) -> list[Kept]:
+        return [kept for kept in self._world.sessions.values() if kept.citizen in addresses and kept.findable]
+
     def _open_session(self, addresses: Sequence[str], *, is_call: bool) -> Kept | None:
-        mine = [kept for kept in self._world.sessions.values() if kept.citizen in addresses and kept.findable]
-        newest_first = sorted(mine, key=lambda kept: (kept.began, kept.id), reverse=True)
+        newest_first = sorted(self._theirs(addresses), key=lambda kept: (kept.began, kept.id), reverse=True)
         return next((kept for kept in newest_first if kept.open and not (is_call and kept.call)), None)
 
     async def append(self, session: SessionId, event: Event, *, dedupe: str | None = None) -> int:

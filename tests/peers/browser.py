@@ -7,7 +7,7 @@ here has another.
 import asyncio
 import shutil
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -89,9 +89,24 @@ class Window:
     async def evaluate(self, script: str) -> Any:
         return await self._do(self._page.evaluate(script))
 
-    async def picture(self, file: Path) -> None:
+    async def show(self, page: str) -> None:
+        """A page from its text."""
+        await self._do(self._page.set_content(page))
+
+    async def is_at(self, latitude: float, longitude: float, accuracy_m: float = 10.0) -> None:
+        """Where this browser is, and that its pages may know it."""
+        context = self._page.context
+        await self._do(context.grant_permissions(["geolocation"]))
+        place: Any = {"latitude": latitude, "longitude": longitude, "accuracy": accuracy_m}
+        await self._do(context.set_geolocation(place))
+
+    async def choose_files(self, into: str, files: Sequence[Path]) -> None:
+        await self._do(self._page.set_input_files(into, [str(file) for file in files]))
+
+    async def picture(self, file: Path, *, whole: bool = False) -> None:
+        """What is seen of the page; or all of it."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        await self._do(self._page.screenshot(path=str(file), animations="disabled"))
+        await self._do(self._page.screenshot(path=str(file), animations="disabled", full_page=whole))
 
     async def close(self) -> None:
         await self._do(self._page.context.close())

@@ -190,6 +190,25 @@ class Call:
             return await self.phones.request("BYE", self._request("BYE", branch, self._contact), branch)
         return await self.phones.request("CANCEL", self._request("CANCEL", self._branch), self._branch)
 
+    async def drop(self) -> None:
+        """The network has lost the caller, and says so for them (RFC 3326)."""
+        self._end("us")
+        self._cseq += 1
+        branch = f"z9hG4bK{secrets.token_hex(8)}"
+        bye = self._request("BYE", branch, self._contact).replace(
+            "Max-Forwards", 'Reason: Q.850;cause=41;text="Temporary failure"\r\nMax-Forwards', 1
+        )
+        assert await self.phones.request("BYE", bye, branch) == 200
+
+    async def press(self, digit: str) -> None:
+        """A key, as INFO brings it."""
+        self._cseq += 1
+        branch = f"z9hG4bK{secrets.token_hex(8)}"
+        body = f"Signal={digit}\r\nDuration=160\r\n"
+        info = self._request("INFO", branch, self._contact, body=body)
+        info = info.replace("application/sdp", "application/dtmf-relay", 1)
+        assert await self.phones.request("INFO", info, branch) == 200
+
     async def leave(self) -> None:
         """End without ceremony: the test is over."""
         if not self.over and self.answered_at:
@@ -258,7 +277,8 @@ class Call:
             f"{method} {uri or f'sip:{self.number}@{host}:{port}'} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP {self.phones.host}:{self.phones.port};branch={branch};rport\r\n"
             f"Max-Forwards: 70\r\n"
-            f"From: <sip:{self.caller}@{self.phones.host}>;tag={self._tag}\r\n"
+            + (f"P-Asserted-Identity: <tel:+86{self.caller}>\r\n" if self.vouched else "")
+            + f"From: <sip:{self.caller}@{self.phones.host}>;tag={self._tag}\r\n"
             f"To: <sip:{self.number}@{host}>{f';tag={tag}' if tag else ''}\r\n"
             f"Call-ID: {self._call_id}\r\n"
             f"CSeq: {1 if method in {'ACK', 'CANCEL'} else self._cseq} {method}\r\n"

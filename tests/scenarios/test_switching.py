@@ -1,0 +1,276 @@
+"""A citizen goes on elsewhere: the same session, the same place, the same agent. By a real caller, a carrier's gateway
+and a real Chromium; with `--long` the timelines' pictures in docs/timelines are drawn anew.
+"""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from channels.sms.coding import Coding, decode
+from session.switch import read
+from tests.conftest import Eventually
+from tests.peers.browser import MOBILE, Chromium, Window
+from tests.peers.caller import Call, Telephones
+from tests.peers.cmpp import ACCOUNT as SP_ID
+from tests.peers.cmpp import SECRET, Gateway, listening
+from tests.peers.pages import DeskPage
+from tests.peers.sound import speech
+from tests.peers.timeline import draw_timeline
+from tests.peers.yihao import HOUSE, Yihao
+from tests.scenarios.conftest import prompt
+from tests.scenarios.kinds import MakesGateway, MakesSoftphone, OpensDesk
+from tests.scenarios.test_browser import log_in, make_ready, photograph
+from tests.scenarios.test_phone import hears
+
+OpensWindow = Callable[..., Awaitable[Window]]
+Placed = list[dict[str, Any]]
+Draws = Callable[[str, str, Placed], Awaitable[None]]
+MOBILES = ("13800138001", "13800138002", "13800138003")
+WHERE = (39.90420, 116.40740)
+
+
+@pytest.fixture
+async def carrier() -> AsyncIterator[Gateway]:
+    async with listening(Gateway()) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def hotline(own_gateway: MakesGateway, carrier: Gateway) -> Yihao:
+    yihao = own_gateway(
+        sms__cmpp__host="127.0.0.1",
+        sms__cmpp__port=str(carrier.port),
+        sms__cmpp__account=SP_ID,
+        sms__cmpp__secret=SECRET,
+        sms__cmpp__source_id="12345",
+        session__announce_s="[0.5, 30]",
+        session__wrap_s="30",
+        agents__offer_lease_s="20",
+    )
+    await yihao.start()
+    return yihao
+
+
+@pytest.fixture
+async def window(chromium: Chromium) -> AsyncIterator[OpensWindow]:
+    async with AsyncExitStack() as stack:
+
+        async def make(address: str, **form: object) -> Window:
+            one = await chromium.window(**form)  # type: ignore[arg-type]  # size or language, as Chromium has them
+            stack.push_async_callback(one.close)
+            await one.open(address)
+            return one
+
+        yield make
+
+
+@pytest.fixture
+def album(tmp_path: Path, long_run: bool) -> Path:
+    return HOUSE / "docs" / "timelines" if long_run else tmp_path
+
+
+@pytest.fixture
+async def draws(chromium: Chromium, album: Path) -> Draws:
+    """Draws a session's timeline, as the gateway's history has it."""
+
+    async def draw(name: str, title: str, placed: Placed) -> None:
+        sheet = await chromium.window((1100, 600))
+        await draw_timeline(sheet, title, placed, album / name)
+        await sheet.close()
+
+    return draw
+
+
+def texts(carrier: Gateway) -> str:
+    """All that the carrier was given, as its subscribers read it."""
+    return "".join(
+        decode(one.content[6:] if one.content[:2] == b"\x05\x00" else one.content, Coding.UCS2)
+        for _, one in carrier.submits
+    )
+
+
+async def linked(carrier: Gateway, eventually: Eventually, seen: int = 0) -> str:
+    """The address in the newest text."""
+
+    def link() -> str:
+        said = texts(carrier)[seen:]
+        return said[said.index("http") :].split(" ")[0] if "http" in said and "请勿转发" in said else ""
+
+    return str(await eventually(link, deadline_s=15))
+
+
+async def three_in_line(phones: Telephones) -> list[Call]:
+    """Three callers, in their order."""
+    calls = []
+    for number in MOBILES:
+        call = await phones.call(caller=number, vouched=True)
+        await call.answered(5.0)
+        calls.append(call)
+    return calls
+
+
+async def history(agent: DeskPage, session: str) -> Placed:
+    """A session's timeline, as any agent may read it."""
+    given = json.loads(await agent.get(f"/api/sessions/{session}/timeline"))
+    return list(given["entries"] if isinstance(given, dict) else given)
+
+
+def entries(placed: Placed, kind: str) -> list[dict[str, Any]]:
+    """Those of one kind."""
+    return [one["entry"] for one in placed if one["entry"]["kind"] == kind]
+
+
+def legs(placed: Placed) -> list[str]:
+    """The citizen's legs as they came."""
+    opened = (one for one in entries(placed, "leg") if one["what"] == "opened")
+    return [one["channel"] for one in opened if one["who"]["kind"] == "citizen"]
+
+
+async def test_a_caller_keeps_the_place_and_goes_on_in_the_chat(
+    hotline: Yihao,
+    carrier: Gateway,
+    window: OpensWindow,
+    softphone: MakesSoftphone,
+    desk: OpensDesk,
+    draws: Draws,
+    eventually: Eventually,
+) -> None:
+    """Story 1: still third, then second; and the link is worth nothing to anybody else."""
+    async with Telephones(hotline.sip) as phones:
+        *_, third = await three_in_line(phones)
+        await hears(third.sound, prompt("keep_place")[:8000])
+        await third.press("1")
+        link = await linked(carrier, eventually)
+        await hears(third.sound, prompt("place_kept")[:8000])
+        assert await third.hang_up() == 200
+
+        page = await window(link, size=MOBILE)
+        await page.sees(".standing-waiting:has-text('前面还有 2 位')")
+        assert "#" not in await page.evaluate("location.href")
+        await page.reload()
+        await page.sees(".standing-waiting:has-text('前面还有 2 位')")
+        thief = await window(link, size=MOBILE)
+        await thief.sees(".refusal:has-text('已经在别的浏览器里打开过')")
+        phone = await softphone(hotline, "8001", answers=True)
+        await phone.saw("CALL_ESTABLISHED", 15)
+        await page.sees(".standing-waiting:has-text('前面还有 1 位')")
+
+        await page.write(".composer textarea", "我家楼下的路灯不亮。")
+        await page.click(".composer .send")
+        agent = await desk(hotline, "8002")
+        await agent.make_ready()
+        offer = await agent.offer(20)
+        await agent.accept(offer)
+        await page.sees(".standing-talking")
+        session = str(offer["session"])
+        await agent.command("msg.send", session=session, text="您好，请问在哪条路？")
+        await page.sees(".bubble-agent:has-text('请问在哪条路')")
+        placed = await history(agent, session)
+        assert legs(placed) == ["phone", "webchat"]
+        assert [one["what"] for one in entries(placed, "event")][:4] == ["opened", "place", "digit", "place_kept"]
+        assert [one["template"] for one in entries(placed, "notice")] == ["link"]
+        assert agent.texts(session) == ["我家楼下的路灯不亮。", "您好，请问在哪条路？"]
+        await draws("keep-my-place.png", "保留位置，改到网页继续 · keep my place", placed)
+
+
+async def test_pictures_and_the_place_come_into_a_running_call(
+    hotline: Yihao,
+    carrier: Gateway,
+    window: OpensWindow,
+    softphone: MakesSoftphone,
+    desk: OpensDesk,
+    draws: Draws,
+    eventually: Eventually,
+    tmp_path: Path,
+    album: Path,
+) -> None:
+    """Story 2: pressed at a real desk, sent from a real page, while both talk on."""
+    phone = await softphone(hotline, "8001", answers=True, says=speech(3, seed=12))
+    screen = await window(f"{hotline.http}/desk")
+    await log_in(screen, hotline.agent("8001"))
+    await make_ready(screen)
+    async with Telephones(hotline.sip) as phones:
+        call = await phones.call(caller=MOBILES[0], vouched=True)
+        await call.answered(5.0)
+        await phone.saw("CALL_ESTABLISHED", 15)
+        await screen.click(".call .ask")
+        link = await linked(carrier, eventually)
+        page = await window(link, size=MOBILE)
+        await page.is_at(*WHERE)
+        photos = [tmp_path / "路灯.png", tmp_path / "电箱.png"]
+        for place, photo in enumerate(photos):
+            photo.write_bytes(photograph(240, 180 + place))
+        await page.choose_files("#asked-pictures", photos)
+        await page.click(".asked-acts button:nth-child(2)")
+        await page.sees(".place:has-text('39.90420, 116.40740')")
+        await screen.sees(".timeline .message:has-text('39.90420, 116.40740')")
+        await eventually(lambda: screen.evaluate("document.querySelectorAll('.timeline .message img').length === 2"))
+        await screen.sees(".head .tag:has-text('电话')")
+        await screen.sees(".head .tag:has-text('网页')")
+        before = len(call.sound.heard())
+        await hears(call.sound, speech(3, seed=12), after=before)
+        await page.picture(album / "picture-page.png")
+        await screen.picture(album / "picture-desk.png")
+
+        watcher = await desk(hotline, "8002")
+        placed = await history(watcher, read(link.partition("#")[2]).session)
+        assert legs(placed) == ["phone", "webchat"]
+        assert len(entries(placed, "file")) == 2
+        await draws("pictures-in-a-call.png", "通话中发照片和位置 · pictures in a call", placed)
+        await call.hang_up()
+
+
+async def test_a_call_that_drops_is_back_with_its_agent(
+    hotline: Yihao, softphone: MakesSoftphone, desk: OpensDesk, draws: Draws, eventually: Eventually
+) -> None:
+    """Story 4: the network loses the caller; they dial again."""
+    phone = await softphone(hotline, "8001", says=speech(3, seed=12))
+    agent = await desk(hotline, "8001")
+    async with Telephones(hotline.sip) as phones:
+        call = await phones.call(caller=MOBILES[0], vouched=True)
+        await phone.saw("CALL_INCOMING", 15)
+        await softphone(hotline, "8002", answers=True)  # another is free, and is not asked
+        await phone.answer()
+        await phone.saw("CALL_ESTABLISHED")
+        await hears(call.sound, speech(3, seed=12))
+        session = str((await agent.offer())["session"])
+        await call.drop()
+        await agent.until(lambda one: one["t"] == "contact.state" and _states(one) == ["away"], what="a dropped call")
+        rung = len(phone.all("CALL_INCOMING"))
+        again = await phones.call(caller=MOBILES[0], vouched=True)
+        await again.answered(5.0)
+        await phone.saw("CALL_INCOMING", 15, times=rung + 1)
+        await phone.answer()
+        await hears(again.sound, speech(3, seed=12))
+        placed = await history(agent, session)
+        assert legs(placed) == ["phone", "phone"]
+        assert [one["what"] for one in entries(placed, "offer")].count("accepted") == 1, "one charge, one agent"
+        assert [one["what"] for one in entries(placed, "leg")].count("joined") == 2
+        await again.hang_up()
+        await agent.until(lambda one: one["t"] == "contact.state" and one["phase"] == "wrapping", what="wrap-up")
+        await draws("dropped-call.png", "通话中断，重拨后回到同一坐席 · a dropped call", await history(agent, session))
+
+
+def _states(state: dict[str, Any]) -> list[str]:
+    """How the citizen's calls of a contact stand."""
+    return [leg["state"] for leg in state["legs"] if leg["party"] == "citizen" and leg["medium"] == "voice"]
+
+
+async def test_who_is_cut_off_in_line_is_back_at_their_place(
+    hotline: Yihao,
+) -> None:
+    """Story 4, before anybody has answered: the second in line is cut off, and is the second again."""
+    async with Telephones(hotline.sip) as phones:
+        first, second, third = await three_in_line(phones)
+        await second.drop()
+        again = await phones.call(caller=MOBILES[1], vouched=True)
+        await again.answered(5.0)
+        place = ("position_head", "n2", "position_tail")
+        await hears(again.sound, np.concatenate([prompt(piece) for piece in place]))
+        for call in (first, again, third):
+            await call.hang_up()
