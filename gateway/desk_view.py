@@ -278,7 +278,7 @@ def contact_state(session: Session, wrap_until: float | None) -> frames.ContactS
     return frames.ContactState(
         session=session.id,
         phase=session.phase.value,
-        medium=heaviest_ever(session).value,
+        medium=drawn_as(session).value,
         channel=citizen.channel if citizen else "",
         queue=session.demand.queue,
         citizen=masked(session.citizen),
@@ -296,6 +296,11 @@ def contact_state(session: Session, wrap_until: float | None) -> frames.ContactS
         opened_at=session.opened_at,
         wrap_until=wrap_until,
     )
+
+
+def drawn_as(session: Session) -> Medium:
+    """What a contact is: the heaviest medium that its citizen is there by, and once they are gone, was."""
+    return session.medium if session.live_legs(Party.CITIZEN) else heaviest_ever(session)
 
 
 def heaviest_ever(session: Session) -> Medium:

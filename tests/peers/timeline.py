@@ -79,13 +79,19 @@ def lanes_of(entries: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def lane_of(entry: Mapping[str, Any], owners: Mapping[str, str], lanes: Sequence[str]) -> str:
     """Whose lane an entry stands in."""
-    channel = entry.get("channel") or owners.get(entry.get("leg", ""), "")
-    if entry["kind"] in ("text", "file", "location") and entry["who"]["kind"] == "citizen":
-        channel = next((one for one in reversed(lanes[:-1]) if one != "phone"), "")
-    if entry["kind"] == "event" and entry["what"] in ("place", "digit", "place_kept"):
-        channel = lanes[0]
-    if entry["kind"] == "event" and entry["what"] == "link_opened":
-        channel = next((one for one in lanes if one.startswith("we")), "")
+    is_citizens = entry["who"]["kind"] == "citizen"
+    written = next((one for one in reversed(lanes[:-1]) if one != "phone"), "")
+    match entry["kind"]:
+        case "leg":
+            channel = owners.get(entry["leg"], entry["channel"] if is_citizens else "")
+        case "text" | "file" | "location" if is_citizens:
+            channel = written
+        case "event" if entry["what"] == "link_opened":
+            channel = written
+        case "event" if entry["what"] in ("place", "digit", "place_kept"):
+            channel = lanes[0]
+        case _:
+            channel = entry.get("channel", "")
     return channel if channel in lanes else lanes[-1]
 
 
@@ -152,7 +158,7 @@ def words(entry: Mapping[str, Any]) -> str:
             where = entry["location"]
             return f"{by}<span class='entry message'>位置 {where['latitude']:.5f}, {where['longitude']:.5f}</span>"
         case "leg":
-            whose = "坐席话机 " if not entry["channel"] and who["kind"] == "agent" else ""
+            whose = "坐席话机 " if who["kind"] == "agent" else ""
             return f"<span class='entry'>{whose}{_LEG[entry['what']]}{_END.get(entry['reason'], '')}</span>"
         case "offer":
             style = "good" if entry["what"] == "accepted" else ""

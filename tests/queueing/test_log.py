@@ -222,6 +222,18 @@ async def test_a_session_is_forgotten_when_it_is_old_and_safe_elsewhere(house: H
     assert len(await house.store.log.read(SessionId("S2"))) == 2
 
 
+async def test_who_dials_again_waits_until_it_is_known_that_their_call_has_ended(house: House) -> None:
+    await house.waiting("S1", VOICE, citizen="+861")
+    await house.post("S1", ev.LegClosed(leg=LegId("S1-leg"), reason=LegEnd.HANGUP))
+    again = asyncio.create_task(house.open("S2", VOICE, citizen="+861", leg="again"))
+    await asyncio.sleep(0)
+    await house.absorb("S1")
+    assert await again == ("S1", False)
+    await house.absorb("S1")
+    await house.post("S1", ev.LegClosed(leg=LegId("again"), reason=LegEnd.HANGUP))
+    assert await house.open("S3", VOICE, citizen="+861", leg="third") == ("S3", True), "and not for ever"
+
+
 async def test_a_snapshot_is_there_from_the_first_moment(house: House) -> None:
     await house.open("S1")
     born = await house.store.log.open_session_of(S1)

@@ -98,6 +98,11 @@ export function endsOf(timeline: readonly Desk.Placed[]): Map<string, End> {
   return ends;
 }
 
+/** Whether the citizen is there by something that shows text. */
+export function readsToo(contact: Contact): boolean {
+  return contact.legs.some((leg) => leg.party === "citizen" && leg.medium !== "voice" && leg.state !== "ended");
+}
+
 /** `dropped`: it broke off, and the citizen may dial again. */
 export type CallState = "joining" | "live" | "held" | "dropped" | "ended";
 
