@@ -43,6 +43,18 @@ export const loader = {
   },
 };
 
+/** What a citizen's page fetches when somebody proves who they are: `proof.js`, apart, so that the page is no larger. */
+export const proof = {
+  ...shared,
+  root: here("../widget"),
+  build: {
+    outDir: STATIC,
+    emptyOutDir: false,
+    target: CITIZENS_TARGET,
+    lib: { entry: here("../widget/proof.ts"), formats: ["es"], fileName: () => "proof.js" },
+  },
+};
+
 /** The agent's desk: `desk/index.html`. */
 export const desk = {
   ...shared,

@@ -1,6 +1,6 @@
 /** The desk's plain HTTP questions. Each POST bears a header that no other site's form can set (CSRF). */
 import type { Desk } from "@shared/protocol";
-import type { Page } from "./history";
+import type { Page, Past } from "./history";
 import type { Board } from "./wallboard";
 
 export interface Agent {
@@ -22,6 +22,8 @@ export class Refused extends Error {
   constructor(
     readonly status: number,
     readonly retryAfter_s: number | null,
+    /** Why, by a name of the dictionary. */
+    readonly code = "",
   ) {
     super(`refused with ${status}`);
   }
@@ -33,7 +35,8 @@ async function ask(path: string, init: RequestInit = {}): Promise<unknown> {
   const isJson = response.headers.get("Content-Type")?.includes("json") ?? false;
   const body: unknown = isJson ? await response.json() : null;
   if (response.ok) return body;
-  throw new Refused(response.status, (body as { retry_after_s?: number } | null)?.retry_after_s ?? null);
+  const why = body as { retry_after_s?: number; error?: string } | null;
+  throw new Refused(response.status, why?.retry_after_s ?? null, why?.error ?? "");
 }
 
 const post = (path: string, given: object): Promise<unknown> =>
@@ -83,6 +86,51 @@ export interface Destinations {
 
 export async function destinations(): Promise<Destinations> {
   return (await ask("/api/desk/destinations")) as Destinations;
+}
+
+/** A proof that two addresses are one citizen's; `confidence` goes from 0 to 1. Times are seconds since 1970. */
+export interface Proof {
+  readonly link: string;
+  readonly with: string;
+  readonly proof: "sms_code" | "qr_scan" | "signed_web" | "switch_link" | "agent_word";
+  readonly confidence: number;
+  readonly at: number;
+  readonly by: string | null;
+}
+
+/** A session's citizen as they are known: what is proven, and what is only claimed. Addresses are masked. */
+export interface Person {
+  readonly person: string | null;
+  readonly addresses: readonly {
+    readonly address: string;
+    readonly here: boolean;
+    readonly vouched: boolean;
+    readonly links: readonly Proof[];
+  }[];
+  readonly claims: readonly { readonly address: string; readonly by: string; readonly at: number }[];
+  readonly sessions: readonly Past[];
+  readonly also_open: readonly string[];
+}
+
+const personAddress = (session: string) => `/api/sessions/${encodeURIComponent(session)}/person`;
+
+export async function personOf(session: string): Promise<Person> {
+  return (await ask(personAddress(session))) as Person;
+}
+
+/** All sessions of the session's citizen, as one timeline. */
+export async function personTimelineOf(session: string): Promise<Desk.ContactTimeline[]> {
+  return ((await ask(`${personAddress(session)}/timeline`)) as { entries: Desk.ContactTimeline[] }).entries;
+}
+
+export type PersonAct = "verify" | "prove" | "link" | "unlink" | "reveal";
+
+export async function actOnPerson(
+  session: string,
+  act: PersonAct,
+  given: Record<string, string>,
+): Promise<{ addresses?: string[] }> {
+  return (await post(`${personAddress(session)}/${act}`, given)) as { addresses?: string[] };
 }
 
 export async function upload(file: File): Promise<Uploaded> {

@@ -47,6 +47,7 @@ export function Chat({ conversation, say, language, asks }: Props) {
   return (
     <main class="chat">
       <Standing view={view} say={say} conversation={conversation} />
+      {!asks && view.known && <ProofDoor conversation={conversation} say={say} language={language} />}
       <LinkBanner view={view} say={say} onUseHere={() => conversation.useHere()} />
       <div class="scroll" ref={list} tabIndex={0} role="log" aria-live="polite" aria-label={say("title")}>
         {isEmpty && view.known && !asks && <Welcome say={say} onStart={start} />}
@@ -97,6 +98,25 @@ export function Chat({ conversation, say, language, asks }: Props) {
         onSent={toEnd}
       />
     </main>
+  );
+}
+
+type ProofPart = typeof import("./proof");
+/** A name that the build does not follow: a part of its own, see `build/pages.mjs`. */
+const PROOF = "/proof.js";
+
+/** What few need is fetched when it is opened. */
+function ProofDoor({ conversation, say, language }: Omit<Props, "asks">) {
+  const at = useRef<HTMLDivElement>(null);
+  const open = async () => {
+    const part = (await import(/* @vite-ignore */ PROOF)) as ProofPart;
+    if (at.current) part.showProof(at.current, conversation.prove, language);
+  };
+  return (
+    <details class="proof-door" onToggle={() => void open()}>
+      <summary>{say("proof")}</summary>
+      <div ref={at} />
+    </details>
   );
 }
 

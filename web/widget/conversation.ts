@@ -142,6 +142,9 @@ export class Conversation {
     return this.visitor.fetchFile(id);
   }
 
+  /** See `Visitor.prove`. */
+  readonly prove: Visitor["prove"] = (what, body) => this.visitor.prove(what, body);
+
   mentionTyping(): void {
     if (Date.now() - this.typedAt < TYPING_EVERY_MS) return;
     this.typedAt = Date.now();

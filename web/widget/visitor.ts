@@ -59,6 +59,20 @@ export class Visitor {
     return response.status === 413 ? "too_large" : response.status === 415 ? "kind" : "failed";
   }
 
+  /** Prove who this is, or ask for what it takes: see `channels/webchat/proofs.py`. */
+  async prove(what: "send" | "prove" | "scan", body: object): Promise<{ error?: string; svg?: string }> {
+    try {
+      const response = await fetch(`/api/webchat/verify/${what}`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "X-Visitor": this.token ?? "", "X-Yihao": "1" },
+        body: JSON.stringify(body),
+      });
+      return (await response.json()) as { error?: string; svg?: string };
+    } catch {
+      return { error: "failed" };
+    }
+  }
+
   /** Fetched with this visitor's name, which a plain address in an `<img>` could not carry. */
   async fetchFile(id: string): Promise<Blob> {
     const response = await fetch(`/api/webchat/files/${encodeURIComponent(id)}`, {

@@ -75,6 +75,7 @@ const zh = {
   link_elsewhere: "您在另一个窗口打开了这个对话。",
   use_here: "在这里继续",
 
+  proof: "核验身份（可选）",
   rate_title: "请为本次服务评分",
   rate_1: "很不满意",
   rate_2: "不满意",
@@ -189,6 +190,7 @@ const en: Record<Word, string> = {
   link_elsewhere: "This chat is open in another window.",
   use_here: "Go on here",
 
+  proof: "Verify who you are (optional)",
   rate_title: "How was our service?",
   rate_1: "Very poor",
   rate_2: "Poor",
