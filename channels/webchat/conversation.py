@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 
 from channels.webchat.ports import Ports
-from channels.webchat.transcript import Transcript
+from channels.webchat.transcript import Transcript, came_at
 from channels.webchat.translate import is_from
 from channels.webchat.visitor import address_of, key_of, leg_for
 from realtime import citizen
@@ -109,8 +109,8 @@ class Conversation:
             await self._adopt(self._recorded)
 
     def hear(self, entry: Entry) -> None:
-        """The next entry of the session that is shown, or one of a newer session."""
-        if self._is_newer(entry.session):
+        """The next entry of the session that is shown, or one of a session that the visitor has come to since."""
+        if self._is_newer(entry.session) or self._came_here_since(entry):
             self._take_up(entry.session)
         transcript = self.transcript
         if transcript is None or transcript.session_id != entry.session:
@@ -123,6 +123,15 @@ class Conversation:
     def _is_newer(self, session: SessionId) -> bool:
         """Session ids sort by birth; what is told late of an old one must not bring it back."""
         return self.transcript is None or session > self.transcript.session_id
+
+    def _came_here_since(self, entry: Entry) -> bool:
+        """The visitor's words go on with an older session: one that another address of theirs has begun."""
+        transcript = self.transcript
+        return (
+            transcript is not None
+            and entry.session != transcript.session_id
+            and (came_at(entry, self.address) > transcript.came_at)
+        )
 
     @property
     def _is_behind(self) -> bool:
@@ -137,9 +146,16 @@ class Conversation:
         self._watch(self, earlier.session_id if earlier is not None else None, session)
 
     async def _adopt(self, session: SessionId) -> None:
-        if self._is_newer(session):
+        if self._is_newer(session) or await self._was_come_to(session):
             self._take_up(session)
             await self._read()
+
+    async def _was_come_to(self, session: SessionId) -> bool:
+        """An older session may be where the visitor is now: their last leg says so."""
+        transcript = self.transcript
+        if transcript is None or session == transcript.session_id:
+            return False
+        return any(self._came_here_since(entry) for entry in await self._ports.timeline(session))
 
     async def _read(self) -> None:
         if self.transcript is not None:

@@ -38,6 +38,7 @@ class Transcript:
         "_rated",
         "_standing",
         "_versions",
+        "came_at",
         "leg",
         "messages",
         "session",
@@ -53,6 +54,8 @@ class Transcript:
         self.session: Session | None = None
         self.leg: Leg | None = None
         """The citizen's leg at this address that has not ended."""
+        self.came_at = 0.0
+        """When their last leg at this address was opened; 0 before any."""
         self._address = address
         self.messages: dict[str, Message] = {}
         """By id, oldest first; those of the citizen's `earlier` session stay above."""
@@ -101,6 +104,7 @@ class Transcript:
         """Take the entry at `version + 1`; gives the frames that show it."""
         event = entry.event
         self.version = entry.version
+        self.came_at = max(self.came_at, came_at(entry, self._address))
         frames = self._messages(event)
         if self._has_moved(entry.session, event):
             frames.extend(self._restated())
@@ -160,3 +164,9 @@ class Transcript:
             if message is not None and not is_from(message, reader) and is_further(state, message.state):
                 risen = self.messages[one] = replace(message, state=state)
         return [progress_frame(risen)] if risen is not None else []
+
+
+def came_at(entry: Entry, address: Address) -> float:
+    """When an entry brings a citizen's leg at that address; 0 for one that brings none."""
+    event = entry.event
+    return event.at if isinstance(event, ev.LegOpened) and event.leg.address == address else 0.0

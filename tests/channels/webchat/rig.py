@@ -90,7 +90,15 @@ class Inbox:
     async def open(self, contact: Contact) -> Admission:
         self._check()
         opened = ev.SessionOpened(citizen=contact.address, number=contact.number, demand=Demand("general"))
-        leg = Leg(contact.leg, contact.channel, contact.medium, Party.CITIZEN, self._node, contact.address)
+        leg = Leg(
+            contact.leg,
+            contact.channel,
+            contact.medium,
+            Party.CITIZEN,
+            self._node,
+            contact.address,
+            asserted=contact.asserted,
+        )
         session, fresh = await self._world.store.log.open(
             self._world.next_session(),
             self._node,

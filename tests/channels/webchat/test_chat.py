@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from session import events as ev
+from session.address import Address
 from session.ids import AssigneeId, LegId, MessageId, NodeId, SessionId
 from session.ports import Entry, Place
-from session.state import AssigneeKind, LegEnd, Party
+from session.state import AssigneeKind, Demand, Leg, LegEnd, Medium, Party
 from tests.channels.webchat.rig import (
     SETTINGS,
     ServingNode,
@@ -413,3 +414,31 @@ async def _shows_its_log(world: World, page: Client) -> bool:
             in_order = mine == [f"{index} up {number}" for number in range(40)]
             return in_order and [text for _, text in shown(page)] == expected
     return False
+
+
+async def test_the_page_goes_on_with_an_older_session_of_its_citizen(
+    world: World, here: ServingNode, eventually: Eventually
+) -> None:
+    """One that their text message has begun: the page shows it, though the one that it had is newer."""
+    number = Address("tel", "+8613800138000")
+    thread = Leg(LegId("thread"), "sms", Medium.MESSAGE, Party.CITIZEN, NodeId("n1"), number, asserted=True)
+    opened = ev.SessionOpened(citizen=number, number="12345", demand=Demand("general"))
+    older, _ = await world.store.log.open(
+        world.next_session(), NodeId("n1"), opened, ev.LegOpened(leg=thread), dedupe=thread.id
+    )
+    async with chatting(here) as page:
+        page.send("msg.send", text="one")
+        await eventually(lambda: not page.outbox)
+        (leg,) = await world.events(SECOND, ev.LegOpened)
+        assert isinstance(leg, ev.LegOpened)
+        assert leg.leg.address is not None
+        page.send("session.end")
+        await eventually(lambda: standing(page)["phase"] == "ended")
+        world.store.log._world.sessions[SECOND].findable = False
+        await world.store.kin.relate(0, 1, [[number, leg.leg.address]])
+        page.send("msg.send", text="two")
+        await eventually(lambda: standing(page)["phase"] == "waiting")
+        await world.write(older, "m1", "您好")
+        await eventually(lambda: shown(page) == [("citizen", "one"), ("citizen", "two"), ("agent", "您好")])
+        assert await world.texts(older) == ["two"]
+        assert await world.texts(SECOND) == ["one"]
