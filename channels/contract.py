@@ -173,7 +173,7 @@ class Allowance:
 
     left: int
     until: float | None
-    """When what is left lapses, by the store's clock; None where nothing is left to lapse."""
+    """When what is left lapses, about; None where nothing is left to lapse."""
 
 
 @runtime_checkable

@@ -163,7 +163,8 @@ class Log(Protocol):
         The citizen's open session is gone on with (the leg and the word are appended to it), whatever address of
         theirs began it (`Kin`) where the network vouches for this one; unless both it and the new leg are calls: then
         another person is calling from the same number. The same `dedupe` gives the same session. `at` in the past is
-        the true time of arrival of a call that was kept while the store was away.
+        the true time of arrival of a call that was kept while the store was away. A first word that is known already
+        begins nothing: it gives the session that it stands in, closed or not.
         """
         ...
 

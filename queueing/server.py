@@ -51,8 +51,8 @@ class Server:
     def __init__(self, url: str, prefix: str, library: Library, connections: int) -> None:
         self._prefix, self._library = prefix, library
         self._names: dict[str, str] = {}
-        self._pool = _pool(url, connections, COMMAND_S)
-        self._patient = _pool(url, connections, None)
+        self._pool = _pool(url, connections)
+        self._patient = _pool(url, connections)
         self._waiting: deque[_Sent] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
 
@@ -120,30 +120,41 @@ class Server:
     async def _run_lane(self) -> None:
         try:
             while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-                try:
-                    await self._exchange(batch)
-                except StoreUnavailable as error:
-                    for _, answer in batch:
-                        if not answer.done():
-                            answer.set_exception(error)
+                await self._empty()
         finally:
             # In the same turn in which nothing waited: a callback of the task's end would run later, and what came in
             # between would find all lanes taken, and none of them running.
             self._lanes = {lane for lane in self._lanes if lane is not asyncio.current_task()}
 
-    async def _exchange(self, batch: Sequence[_Sent]) -> None:
-        async with _Connection(self._pool) as connection:
-            await connection.send_packed_command(b"".join([packed for packed, _ in batch]))
+    async def _empty(self) -> None:
+        """Send what waits, on one connection for as long as there is more: to get one costs as much as a command."""
+        batch: list[_Sent] = []
+        try:
+            async with _Connection(self._pool) as connection:
+                while self._waiting:
+                    batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                    # One time limit for all of them: redis-py's own would be set and cleared for each reply.
+                    async with asyncio.timeout(COMMAND_S):
+                        await _exchange(connection, batch)
+        except StoreUnavailable as error:
+            if not batch:  # no connection: whoever waits has waited for nothing
+                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             for _, answer in batch:
-                try:
-                    reply = await connection.read_response()
-                except exceptions.ResponseError as error:
-                    if not answer.done():
-                        answer.set_exception(error)
-                else:
-                    if not answer.done():
-                        answer.set_result(reply)
+                if not answer.done():
+                    answer.set_exception(error)
+
+
+async def _exchange(connection: AbstractConnection, batch: Sequence[_Sent]) -> None:
+    await connection.send_packed_command(b"".join([packed for packed, _ in batch]))
+    for _, answer in batch:
+        try:
+            reply = await connection.read_response()
+        except exceptions.ResponseError as error:
+            if not answer.done():
+                answer.set_exception(error)
+        else:
+            if not answer.done():
+                answer.set_result(reply)
 
 
 class _Connection:
@@ -170,14 +181,14 @@ class _Connection:
             raise _unavailable(error) from error
 
 
-def _pool(url: str, connections: int, timeout_s: float | None) -> BlockingConnectionPool:
+def _pool(url: str, connections: int) -> BlockingConnectionPool:
     """A pool without redis-py's default of ten retries, which ran a script four times whose reply was lost."""
     return BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
         timeout=CONNECT_S,
         socket_connect_timeout=CONNECT_S,
-        socket_timeout=timeout_s,
+        socket_timeout=None,
         retry=Retry(NoBackoff(), 0),
         retry_on_error=[],
         protocol=2,

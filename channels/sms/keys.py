@@ -18,7 +18,7 @@ class Keys:
     def digest(self, *parts: str) -> str:
         """A name that says nothing of what it is made of."""
         whole = "\x1f".join(parts).encode("utf-8", "replace")
-        return hmac.new(self.pepper, whole, hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(self.pepper, whole, hashlib.sha256).hex()[:32]
 
     def word(self, carrier: str, message: str) -> str:
         """A citizen's text by its carrier's id: names the message, and its repetitions."""

@@ -81,7 +81,7 @@ class WeChatChannel:
         )
         identity = Identity(name, SCHEME, settings.appid, settings.number)
         threads = Threads(inbox, shared, keys, identity, ttl_s=settings.thread_ttl_s)
-        budget = Budget(shared, keys)
+        budget = Budget(shared, keys, clock)
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http, public_session() as elsewhere:
             api = Api(settings, http, shared)
             media = Media(settings, api, elsewhere, files)

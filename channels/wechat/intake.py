@@ -65,6 +65,9 @@ class Intake:
 
         Raises `StoreUnavailable`, `ThreadUnsettled`: then WeChat is to send it again.
         """
+        if isinstance(one.word, Said):
+            await self._take_text(one, one.word)
+            return ""
         key = self._keys.done(one.openid, one.id)
         # A file is fetched while earlier words of the same citizen are still being taken, so that several pictures
         # at once need no longer than one.
@@ -84,6 +87,17 @@ class Intake:
                 fetch.cancel()
                 await asyncio.gather(fetch, return_exceptions=True)
 
+    async def _take_text(self, one: Incoming, word: Said) -> None:
+        """By far the most of all, and nothing is told at once: the session knows it again by its id, so no mark of it
+        is read and set. What it allows is written in the turn of the loop in which the thread is read: one trip.
+        """
+        async with self._threads.turn(one.openid):
+            allowing = asyncio.ensure_future(self._allow(one))
+            try:
+                await self._say(one, wrote(word.text, one.id))
+            finally:
+                await allowing
+
     def _begin_fetch(self, word: Word) -> asyncio.Task[StoredFile] | None:
         if not isinstance(word, SentMedia):
             return None
@@ -96,8 +110,6 @@ class Intake:
     async def _do(self, one: Incoming, fetch: asyncio.Task[StoredFile] | None) -> str:
         reply: str | None = None
         match one.word:
-            case Said(text):
-                await self._say(one, wrote(text, one.id))
             case SentMedia() if fetch is not None:
                 await self._take_file(one, one.word, fetch)
             case Clicked(key) if key == self._settings.human_key:

@@ -124,8 +124,12 @@ class Threads:
         """The next leg, agreed upon by all nodes."""
         key = self._keys.successor(openid, ended.leg if ended is not None else None)
         leg = LegId(f"{self._identity.scheme}-{secrets.token_hex(16)}")
-        await self._shared.put(self._keys.leg(leg), openid.encode(), ttl_s=self._ttl_s)
-        if not await self._shared.put_new(key, leg.encode(), ttl_s=self._ttl_s):
+        known = asyncio.ensure_future(self._shared.put(self._keys.leg(leg), openid.encode(), ttl_s=self._ttl_s))
+        try:
+            is_next = await self._shared.put_new(key, leg.encode(), ttl_s=self._ttl_s)
+        finally:
+            await known
+        if not is_next:
             stored = await self._shared.get(key)
             leg = LegId(stored.decode()) if stored is not None else leg
         return Thread(leg)

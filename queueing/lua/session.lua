@@ -80,6 +80,10 @@ entry('open', function(args)
     return { 'unsettled' }
   end
   local fresh = not found
+  local again = fresh and first ~= '' and known_of(addresses, word)
+  if again then
+    return { again } -- a word that comes again, after the session that it was in has closed, begins nothing
+  end
   if fresh then
     redis.call('HSET', journal.session_key(id), 'open', 1, 'log', 0, 'snap', 0, 'vital', 0, 'fence', 1, 'token', 0,
       'node', name, 'citizen', citizen, 'began', at)

@@ -46,6 +46,9 @@ class MemoryLog:
         await self._settled(addresses, is_call=is_call)
         kept = self._open_session(addresses, is_call=is_call)
         fresh = kept is None
+        again = next((known for one in addresses if (known := world.known(one, word_dedupe))), None)
+        if fresh and first_word is not None and again is not None:
+            return again[0], again[2]
         if kept is None:
             kept = world.sessions[session] = Kept(session, node, citizen, round(stamp * 1000))
             self._hold(node)
@@ -53,7 +56,7 @@ class MemoryLog:
         kept.call = kept.call or is_call
         kept.vital, kept.vital_kind = world.write(kept, replace(first_leg, at=stamp)), "came"
         world.remember(citizen, contact, kept.id, kept.vital, fresh=fresh)
-        if first_word is not None and not any(world.known(one, word_dedupe) for one in addresses):
+        if first_word is not None and again is None:
             version = world.write(kept, replace(first_word, at=stamp))
             for one in {citizen, kept.citizen}:
                 world.remember(one, word_dedupe, kept.id, version, fresh=False)

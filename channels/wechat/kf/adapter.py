@@ -89,7 +89,7 @@ class KfChannel:
         account, keys = settings.account, Keys(settings.account.appid)
         identity = Identity(name, SCHEME, account.appid, account.number)
         threads = Threads(inbox, shared, keys, identity, ttl_s=account.thread_ttl_s)
-        budget = Budget(shared, keys)
+        budget = Budget(shared, keys, clock)
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http, public_session() as elsewhere:
             api = KfApi(settings, http, shared)
             media = Media(account, api, elsewhere, files)
