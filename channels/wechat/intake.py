@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from channels.wechat.budget import Budget, Cause
@@ -34,6 +35,9 @@ log = logging.getLogger(__name__)
 _DONE_S = 24 * 3600.0
 """So long is a push known again (law 8)."""
 
+_MOST_TEXTS = 20_000
+"""Remembered here; what is older is still known to its session."""
+
 ScanSeen = Callable[[Address, str], Awaitable[str | None]]
 """Told that a citizen has scanned a QR code with that scene; durable when it returns, since WeChat's next try is then
 taken for done. Told twice if the store fails in between. Gives what to tell the citizen at once; None for nothing.
@@ -59,6 +63,8 @@ class Intake:
         self._budget, self._media, self._owed = budget, media, owed
         self._on_scan, self._name = on_scan, name
         self._keys = Keys(settings.appid)
+        self._texts: OrderedDict[MessageId, None] = OrderedDict()
+        """The newest that this node has taken."""
 
     async def take(self, one: Incoming) -> str:
         """Take it; durable when this returns. Gives what to tell the citizen at once, or nothing.
@@ -90,13 +96,20 @@ class Intake:
     async def _take_text(self, one: Incoming, word: Said) -> None:
         """By far the most of all, and nothing is told at once: the session knows it again by its id, so no mark of it
         is read and set. What it allows is written in the turn of the loop in which the thread is read: one trip.
+
+        One that came again to this node asks nothing of the store; thousands of them would hold up the citizen's next.
         """
         async with self._threads.turn(one.openid):
+            if one.id in self._texts:
+                return
             allowing = asyncio.ensure_future(self._allow(one))
             try:
                 await self._say(one, wrote(word.text, one.id))
             finally:
                 await allowing
+            self._texts[one.id] = None
+            if len(self._texts) > _MOST_TEXTS:
+                self._texts.popitem(last=False)
 
     def _begin_fetch(self, word: Word) -> asyncio.Task[StoredFile] | None:
         if not isinstance(word, SentMedia):
