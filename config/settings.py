@@ -99,6 +99,8 @@ class Sip:
     session_expires_s: float
     session_least_s: float
     kept_call_s: float
+    ladder_days: Annotated[int, Between(0, 366)]
+    captures: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import uvloop
 from config.loading import load
 from config.printing import effective
 from config.settings import Settings
-from gateway import agents, doctor, figures, up
+from gateway import agents, calls, doctor, figures, up
 from gateway.demo import city
 from gateway.demo.pace import Pace
 from session.errors import YihaoError
@@ -62,6 +62,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     changing.add_argument("login")
     people.set_defaults(run=_agents)
+
+    tracing = commands.add_parser("calls", parents=[_common()], help="what happened in a call, message by message")
+    looks = tracing.add_subparsers(dest="act", required=True, metavar="list|show|capture")
+    looks.add_parser("list", parents=[_common("inner_sets")], help="the last calls of this machine")
+    showing = looks.add_parser("show", parents=[_common("inner_sets")], help="the ladder of a call, or of a session's")
+    showing.add_argument("call")
+    saving = looks.add_parser(
+        "capture", parents=[_common("inner_sets")], help="save a call's packets, where sip.captures was on"
+    )
+    saving.add_argument("call")
+    saving.add_argument("file", type=Path)
+    tracing.set_defaults(run=_calls)
 
     commands.add_parser("dial", add_help=False, help="call the number from this terminal")
     living = commands.add_parser("demo", parents=[_common()], help="bring a city alive around a running gateway")
@@ -118,6 +130,17 @@ def _agents(settings: Settings, arguments: argparse.Namespace) -> int:
         case _:
             password = getpass.getpass("new password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
             print(asyncio.run(agents.set_password(settings, arguments.login, password)))
+    return 0
+
+
+def _calls(settings: Settings, arguments: argparse.Namespace) -> int:
+    match arguments.act:
+        case "list":
+            print(calls.listed(settings))
+        case "show":
+            print(calls.shown(settings, arguments.call), end="")
+        case _:
+            print(calls.save_capture(settings, arguments.call, arguments.file))
     return 0
 
 

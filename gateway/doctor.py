@@ -170,6 +170,10 @@ def _tls(settings: Settings) -> Iterator[Finding]:
 def _sip(settings: Settings) -> Iterator[Finding]:
     if not settings.sip.authenticate:
         yield Finding(Grade.FAULT, "anybody may register and call as anyone", "sip.authenticate = true")
+    if settings.sip.captures:
+        yield Finding(
+            Grade.WARNING, "every call's messages are kept, with numbers and names", "sip.captures = false once found"
+        )
     networks = [ipaddress.ip_network(trunk, strict=False) for trunk in settings.sip.trunks]
     wide = [network for network in networks if network.num_addresses > 2**16 and not network.is_loopback]
     if not networks:

@@ -35,6 +35,7 @@ from config.settings import Settings
 from gateway import api, arrivals, pages
 from gateway.access import Access
 from gateway.bulletin import Bulletin
+from gateway.calls import Calls
 from gateway.certificate import Certificate
 from gateway.desk import Desks
 from gateway.destinations import Destinations
@@ -510,6 +511,7 @@ class _Builder:
                 *pages.routes(self._settings.http.origins),
             ]
         )
+        app.add_routes(Calls(self._settings).routes(access))
         for channel in self._channels.values():
             app.add_routes(channel.routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from channels.phone.settings import PhoneSettings
 from channels.phone.trunk import TrunkSettings
 from config.settings import Settings
+from gateway.calls import folder
 from gateway.certificate import Certificate
 from gateway.outgoing import OutgoingRule
 
@@ -30,6 +31,9 @@ def phone_settings(settings: Settings, certificate: Certificate) -> PhoneSetting
         max_calls_per_s=settings.sip.max_calls_per_s,
         register_min_s=settings.sip.register_min_s,
         register_max_s=settings.sip.register_max_s,
+        ladders=folder(settings),
+        ladder_days=settings.sip.ladder_days,
+        captures=settings.sip.captures,
         session_expires_s=settings.sip.session_expires_s,
         session_least_s=settings.sip.session_least_s,
         kept_call_s=settings.sip.kept_call_s,

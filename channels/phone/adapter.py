@@ -22,6 +22,7 @@ from channels.phone.flow import Flow, SocketAddress
 from channels.phone.guard import Guard
 from channels.phone.incoming import IncomingCall
 from channels.phone.incoming_bridge import IncomingBridge
+from channels.phone.ladders import Ladders
 from channels.phone.load import CallLimits, Seat
 from channels.phone.number import SCHEMES, caller_of, dialled
 from channels.phone.outgoing_bridge import OutgoingBridge
@@ -112,6 +113,11 @@ class PhoneChannel:
             tls_port=settings.tls_port,
             verifying=settings.verifying,
         )
+        self._ladders = (
+            None
+            if settings.ladders is None
+            else Ladders(settings.ladders, days=settings.ladder_days, captures=settings.captures)
+        )
         self._endpoint = Endpoint(
             self,
             guard,
@@ -119,6 +125,7 @@ class PhoneChannel:
             timing=timing,
             session=SessionTiming(int(settings.session_expires_s), int(settings.session_least_s)),
             relay=None if mail is None else Relay(mail, node),
+            ladders=self._ladders,
         )
         self._debts = Debts(settings.debts)
         self._room = WaitingRoom(
@@ -152,6 +159,8 @@ class PhoneChannel:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as undo:
             await undo.enter_async_context(self._debts)
+            if self._ladders is not None:
+                await undo.enter_async_context(self._ladders)
             await undo.enter_async_context(self._endpoint)
             undo.push_async_callback(self._hang_up_all)
             for work in (self._room.run(), self._sweep()):

@@ -84,6 +84,8 @@ class Bridge:
         self.contact = contact
         self.call = call
         """The citizen's; None while they are yet to be called."""
+        self.ladder = call.ladder if call is not None else ports.endpoint.tracer.begin()
+        self.ladder.named(contact.leg)
         self.session: SessionId | None = None
         self.is_joined = False
         self._ports = ports
@@ -155,6 +157,7 @@ class Bridge:
         """The citizen is gone: nothing rings, nobody is left talking to silence, and the core is told."""
         if self.call is not None:
             self.call.hang_up()
+        self._note_sound(Slot.CITIZEN)
         self._tell_end()
         if self._end is LegEnd.LOST and self.is_joined:
             await self._tell_dropped()
@@ -191,7 +194,7 @@ class Bridge:
             return
         if self._ringing is not None:
             self._ringing.stop()
-        self._ringing = Ringing(self._ports.endpoint, self._ports.node, assignee, token)
+        self._ringing = Ringing(self._ports.endpoint, self._ports.node, assignee, token, self.ladder)
         task = asyncio.create_task(self._ring(self._ringing, lease_until))
         self._ring_tasks.add(task)
         task.add_done_callback(self._ring_tasks.discard)
@@ -212,6 +215,7 @@ class Bridge:
         self._silent.clear()
         async with self._audio_turn:
             await self._audio.join()
+        self.ladder.note("joined")
         joined = LegsJoined(citizen_leg=self.contact.leg, assignee_leg=assignee_leg)
         self._outbox.put(self.session, joined, f"joined:{assignee_leg}")
         await self._taping.begin(self.session, recording)
@@ -310,6 +314,7 @@ class Bridge:
                 return
             self._outbox.put(session, LegOpened(leg=leg), f"leg:{agent.leg}")
             ended = await self._hear_watched(picked.call, Slot.AGENT, agent.leg)
+            self.ladder.note("agent over", who_ended(ended, "the agent", LegEnd.CLOSED))
             await self._agent_gone(agent, _leg_end(ended.cause))
         finally:
             picked.call.hang_up(ELSEWHERE)
@@ -460,11 +465,18 @@ class Bridge:
 
     def _fell_silent(self, slot: Slot) -> None:
         """End a joined call when nothing comes from either end. One silent end may only be a muted telephone."""
+        self.ladder.note("silence", peer=slot)
         self._silent[slot] = self._audio.stats(slot).packets_received
         still = [one for one, count in self._silent.items() if self._audio.stats(one).packets_received == count]
         if self.is_joined and len(still) == len(Slot):
             log.warning("a joined call fell silent at both ends", extra={"leg": self.contact.leg})
             self.hang_up(LegEnd.LOST)
+
+    def _note_sound(self, slot: Slot) -> None:
+        """How it arrived, onto the ladder."""
+        stats = self._audio.stats(slot)
+        figures = f"{stats.packets_received} packets, {stats.packets_lost} lost, jitter {stats.jitter_ms:.1f} ms"
+        self.ladder.note("sound heard", figures, slot)
 
     def _leg_of(self, slot: Slot) -> LegId | None:
         if slot is Slot.CITIZEN:
@@ -479,6 +491,19 @@ class Bridge:
             return NameAddress(Uri("sip", "anonymous.invalid", "anonymous"), "Anonymous")
         user = quote(address.identifier.partition("@")[0], safe="+")
         return NameAddress(Uri("sip", host, user, port=port))
+
+
+def who_ended(ended: Ended, whom: str, reason: LegEnd) -> str:
+    """In words for the ladder."""
+    match ended.cause:
+        case EndCause.FAR_END:
+            return f"{whom} hung up"
+        case EndCause.OURS:
+            return f"we hung up: {reason}"
+        case EndCause.REFUSED:
+            return f"refused with {ended.status}"
+        case EndCause.LOST:
+            return f"{whom} was lost: what must be answered was not"
 
 
 def _leg_end(cause: EndCause) -> LegEnd:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from channels.phone.errors import CallOver, MalformedMessage, ReofferRefused
+from channels.phone.ladder import Ladder
 from channels.phone.sip import glare
 from channels.phone.sip.dialog import Dialog
 from channels.phone.sip.digits import InfoDigit, read_digit
@@ -98,8 +99,10 @@ class Call:
 
     owns_call_id = False
 
-    def __init__(self, endpoint: Endpoint, flow: Flow) -> None:
+    def __init__(self, endpoint: Endpoint, flow: Flow, call_id: str) -> None:
         self.flow = flow
+        self.call_id = call_id
+        self.ladder = Ladder.unseen()
         self.dialog: Dialog | None = None
         self.is_over = False
         self.is_answered = False

@@ -23,6 +23,8 @@ from channels.phone.exchange import Asked, HasTimers, Served, Watched
 from channels.phone.flow import Flow, SocketAddress
 from channels.phone.guard import Guard
 from channels.phone.incoming import IncomingCall
+from channels.phone.ladder import Ladder, Way
+from channels.phone.ladders import Ladders
 from channels.phone.outgoing import OutgoingCall
 from channels.phone.relay import Relay
 from channels.phone.sip.address import NameAddress
@@ -51,6 +53,7 @@ from channels.phone.sip.session_timer import SessionTiming
 from channels.phone.sip.timing import Timing
 from channels.phone.sip.uri import Uri, write_host
 from channels.phone.sip.via import MAGIC_COOKIE, Via
+from channels.phone.tracing import Tracer
 from channels.phone.transport import Transport, TransportSettings
 from channels.phone.websocket import Pages
 from channels.phone.wheel import TimerWheel
@@ -100,8 +103,9 @@ class Endpoint:
         timing: Timing | None = None,
         session: SessionTiming | None = None,
         relay: Relay | None = None,
+        ladders: Ladders | None = None,
     ) -> None:
-        """Without a relay no connection of another node can be used."""
+        """Without a relay no connection of another node can be used; without ladders nobody sees a call's messages."""
         self.guard = guard
         self.timing = timing or Timing()
         self.session = session or SessionTiming()
@@ -109,6 +113,8 @@ class Endpoint:
         self._application = application
         self._transport = Transport(settings, guard, self)
         self._relay = relay
+        self._ladders = ladders
+        self.tracer = Tracer(ladders, self.timing.give_up_s)
         self._served: dict[TransactionKey, Served] = {}
         self._served_by_host: Counter[str] = Counter()
         self._merged: dict[tuple[str, ...], Served] = {}
@@ -123,6 +129,8 @@ class Endpoint:
             undo.callback(self._wheel.stop)
             undo.push_async_callback(self._transport.close)
             await self._transport.open()
+            if self._ladders is not None:
+                self._ladders.reached_by(self._transport.local)
             if self._relay is not None:
                 undo.push_async_callback(self._relay.close)
                 await self._relay.open(self)
@@ -160,8 +168,10 @@ class Endpoint:
         callee: NameAddress,
         body: bytes,
         extra: tuple[tuple[str, str], ...] = (),
+        ladder: Ladder | None = None,
+        peer: str = "callee",
     ) -> OutgoingCall:
-        """INVITE a device over a flow; what becomes of it are the call's events."""
+        """INVITE a device over a flow; what becomes of it are the call's events. `peer` names it on the ladder."""
         headers = (
             ("Via", self.via(flow)),
             ("Max-Forwards", "70"),
@@ -177,6 +187,8 @@ class Endpoint:
             *extra,
         )
         call = OutgoingCall(self, flow, Request(headers=Headers(headers), body=body, method="INVITE", uri=target))
+        call.ladder = ladder or self.tracer.begin()
+        self.tracer.trace(call.request.call_id, call.ladder, peer)
         call.begin()
         return call
 
@@ -222,6 +234,7 @@ class Endpoint:
 
     def transmit(self, message: Request | Response, flow: Flow) -> None:
         """Send outside any transaction: the ACK of a 2xx."""
+        self.tracer.saw(message, flow, Way.OUT)
         self._send(bytes(message), flow)
 
     def respond(self, served: Served, response: Response) -> None:
@@ -256,6 +269,7 @@ class Endpoint:
         """They find it no longer."""
         if call.dialog is not None:
             self.forget_dialog(call.dialog.id, call)
+        self.tracer.end(call.call_id)
 
     def remember_dialog(self, dialog: DialogId, call: Call) -> None:
         """As `remember`, for one dialog of a fork's."""
@@ -289,6 +303,7 @@ class Endpoint:
             if not is_response(frame) and method_of(frame) != "ACK":
                 self._refuse(frame, flow, fault)
             return
+        self.tracer.saw(message, flow, Way.IN)
         if isinstance(message, Response):
             self._response_came(message)
         else:
@@ -371,9 +386,12 @@ class Endpoint:
         except MalformedMessage as fault:
             self.respond(served, respond(served.request, fault.status, headers=fault.headers))
             return
-        self.respond(served, respond(served.request, 100))
-        served.call = IncomingCall(self, served)
-        self._start(self._invite(served.call))
+        served.call = call = IncomingCall(self, served)
+        call.ladder = self.tracer.begin()
+        self.tracer.trace(call.request.call_id, call.ladder, "caller")
+        self.tracer.saw(call.request, call.flow, Way.IN)
+        self.respond(served, respond(call.request, 100))
+        self._start(self._invite(call))
 
     async def _register(self, served: Served) -> None:
         try:

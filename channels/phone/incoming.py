@@ -22,7 +22,7 @@ class IncomingCall(Call):
     """A call that came to us. Until it is answered or refused it costs its INVITE transaction."""
 
     def __init__(self, endpoint: Endpoint, served: Served) -> None:
-        super().__init__(endpoint, served.flow)
+        super().__init__(endpoint, served.flow, served.request.call_id)
         self.request = served.request
         self.offer = served.request.body or None
         self.tag = secrets.token_hex(8)

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from channels.phone.bridge import Bridge, BridgePorts
+from channels.phone.bridge import Bridge, BridgePorts, who_ended
 from channels.phone.call import Call, EndCause
 from channels.phone.incoming import IncomingCall
 from channels.phone.load import Seat
@@ -40,6 +40,7 @@ class IncomingBridge(Bridge):
             if body is None:
                 return
             self.session = await room.admit(self.contact)
+            self.ladder.note("session", self.session or "kept: the store is away")
             if not self.is_over:
                 self._incoming.answer(body)
             if self.session is None:
@@ -49,6 +50,7 @@ class IncomingBridge(Bridge):
             ended = await self._hear_watched(self._incoming, Slot.CITIZEN, self.contact.leg)
             if ended.cause is EndCause.LOST:
                 self._end = LegEnd.LOST
+            self.ladder.note("over", who_ended(ended, "the caller", self._end))
             self._played.set()
             await room.leave(self.contact.leg, owed=self._end is LegEnd.NODE_LOST)
             if keeping is not None:

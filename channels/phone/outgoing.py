@@ -31,7 +31,7 @@ class OutgoingCall(Call):
     owns_call_id = True
 
     def __init__(self, endpoint: Endpoint, flow: Flow, request: Request) -> None:
-        super().__init__(endpoint, flow)
+        super().__init__(endpoint, flow, request.call_id)
         self.request = request
         self.transaction: ClientTransaction | None = None
         self._acks: dict[str, Request] = {}

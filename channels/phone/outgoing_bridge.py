@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from channels.phone.bridge import AgentEnd, Bridge, BridgePorts
+from channels.phone.bridge import AgentEnd, Bridge, BridgePorts, who_ended
 from channels.phone.call import Answered, EndCause, Ended
 from channels.phone.call import Ringing as Progress
 from channels.phone.outgoing import OutgoingCall
@@ -127,6 +127,8 @@ class OutgoingBridge(Bridge):
             callee=NameAddress(way.target.bare()),
             body=offer,
             extra=(("P-Asserted-Identity", str(caller)),),
+            ladder=self.ladder,
+            peer="citizen",
         )
 
     async def _follow(self, call: OutgoingCall) -> Answered | Ended:
@@ -179,6 +181,7 @@ class OutgoingBridge(Bridge):
         ended = await self._hear_watched(call, Slot.CITIZEN, contact.leg)
         if ended.cause is EndCause.LOST:
             self._end = LegEnd.LOST
+        self.ladder.note("over", who_ended(ended, "the citizen", self._end))
         return None
 
     async def _let_agent_hear(self, items: tuple[Announcement, ...]) -> None:
@@ -211,6 +214,7 @@ class OutgoingBridge(Bridge):
         is_awaited = self._dialling is not None or self._is_taken
         if self.session is not None and is_awaited and not self._has_failed and not self._is_up:
             self._has_failed = True
+            self.ladder.note("over", f"the citizen was not reached: {reason}")
             self._outbox.put(
                 self.session, DialFailed(leg=self.contact.leg, reason=reason), f"dialled:{self.contact.leg}"
             )

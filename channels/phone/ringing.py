@@ -10,6 +10,7 @@ from enum import StrEnum
 from channels.phone.call import Answered, Ended
 from channels.phone.endpoint import Endpoint
 from channels.phone.flow import Flow
+from channels.phone.ladder import Ladder
 from channels.phone.outgoing import OutgoingCall
 from channels.phone.sip.address import NameAddress
 from channels.phone.sip.uri import Uri
@@ -40,13 +41,16 @@ class PickedUp:
 class Ringing:
     """The devices of one assignee, called for one offer."""
 
-    def __init__(self, endpoint: Endpoint, node: NodeId, assignee: AssigneeId, token: int) -> None:
+    def __init__(
+        self, endpoint: Endpoint, node: NodeId, assignee: AssigneeId, token: int, ladder: Ladder | None = None
+    ) -> None:
         self.assignee = assignee
         self.token = token
         self.is_deciding = False
         """Picked up, and the core is being asked: only its verdict ends the ringing now."""
         self._endpoint = endpoint
         self._node = node
+        self._ladder = ladder
         self._calls: list[OutgoingCall] = []
         self._heard: asyncio.Queue[tuple[OutgoingCall, Answered | Ended] | None] = asyncio.Queue()
 
@@ -55,7 +59,7 @@ class Ringing:
         if not bindings:
             return NoAnswer.UNREACHABLE
         async with asyncio.TaskGroup() as group:
-            for binding in bindings:
+            for number, binding in enumerate(bindings, 1):
                 target = Uri.parse(binding.contact)
                 call = self._endpoint.call(
                     _way_to(binding, self._node),
@@ -64,6 +68,8 @@ class Ringing:
                     callee=NameAddress(target.bare()),
                     body=offer,
                     extra=tuple(("Route", proxy) for proxy in binding.path),
+                    ladder=self._ladder,
+                    peer=f"agent {self.token}" if len(bindings) == 1 else f"agent {self.token}.{number}",
                 )
                 self._calls.append(call)
                 group.create_task(self._follow(call))

@@ -52,6 +52,11 @@ class PhoneSettings:
     """The folder where calls are noted that the store could not be told of yet; several processes may share it."""
     outbound: TrunkSettings = field(default_factory=TrunkSettings)
     """By which citizens are called."""
+    ladders: Path | None = None
+    """The folder for what happened in each call; None keeps none."""
+    ladder_days: int = 7
+    captures: bool = False
+    """Whether whole messages are kept there too, for Wireshark: they hold numbers and names."""
     vigilance: Vigilance = field(default_factory=Vigilance)
     authenticate: bool = True
     """False takes every registration, caller and number: for the conformance tests of SIP only."""

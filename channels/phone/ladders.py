@@ -1,0 +1,175 @@
+"""The ladders of this node's calls on disk: one file a call, a folder a day, old days removed.
+
+Written behind the calls by one thread, many rows at once: a slow disk delays no call. Rows hold neither numbers nor
+names; captures do, hence mode 600, and hence they are off unless the setting says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import re
+import shutil
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from channels.phone.capture import HEADER, packet
+from channels.phone.flow import Flow, SocketAddress
+from channels.phone.ladder import Ladder, Row, Seen, Way
+
+log = logging.getLogger(__name__)
+
+_WRITTEN_S = 0.5
+_SWEPT_S = 3_600.0
+_WAITING = 20_000
+"""Rows not yet on disk; those beyond are lost, and that is logged."""
+_CAPTURE_BYTES = 512 * 1024
+"""Of one call."""
+_CALLS_COUNTED = 10_000
+_NAME = re.compile(r"[A-Za-z0-9-]{1,80}")
+_ROWS, _PACKETS = ".jsonl", ".pcap"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """One row on its way to the disk, with the message and the address of ours where it is captured."""
+
+    name: str
+    row: Row
+    seen: Seen | None
+    local: SocketAddress | None
+
+
+class Ladders:
+    """Opened by `async with`."""
+
+    def __init__(self, folder: Path, *, days: int, captures: bool) -> None:
+        """`days` of 0 keeps none."""
+        self._folder = folder
+        self._days = days
+        self._captures = captures and bool(days)
+        self._local: Callable[[Flow], SocketAddress] = lambda _: ("0.0.0.0", 0)  # noqa: S104 - before it is opened
+        self._unwritten: list[_Kept] = []
+        self._captured: OrderedDict[str, int] = OrderedDict()
+        self._thread = ThreadPoolExecutor(1, "ladders")
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._flush()
+        self._thread.shutdown()
+
+    def reached_by(self, local: Callable[[Flow], SocketAddress]) -> None:
+        """What address of ours a flow ends at, for captures."""
+        self._local = local
+
+    def begin(self) -> Ladder:
+        """A call begins."""
+        return Ladder(time.time, self._keep, captures=self._captures) if self._days else Ladder.unseen()
+
+    def _keep(self, name: str, row: Row, seen: Seen | None) -> None:
+        if len(self._unwritten) < _WAITING:
+            self._unwritten.append(_Kept(name, row, seen, self._local(seen.flow) if seen is not None else None))
+        elif len(self._unwritten) == _WAITING:
+            self._unwritten.append(_Kept(name, row, None, None))
+            log.warning("the disk is too slow: ladders of calls have gaps")
+
+    async def _run(self) -> None:
+        swept = -_SWEPT_S
+        loop = asyncio.get_running_loop()
+        while True:
+            if loop.time() - swept >= _SWEPT_S:
+                swept = loop.time()
+                await loop.run_in_executor(self._thread, self._sweep)
+            await asyncio.sleep(_WRITTEN_S)
+            await self._flush()
+
+    async def _flush(self) -> None:
+        if self._unwritten:
+            batch, self._unwritten = self._unwritten, []
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._write, batch)
+
+    # -- in the thread -----------------------------------------------------------------------------------------
+
+    def _write(self, batch: Sequence[_Kept]) -> None:
+        files: dict[tuple[str, str], list[bytes]] = defaultdict(list)
+        for kept in batch:
+            files[kept.name, _ROWS].append(kept.row.line())
+            if kept.seen is not None and kept.local is not None:
+                files[kept.name, _PACKETS].append(self._record(kept.name, kept.row, kept.seen, kept.local))
+        today = self._folder / f"{datetime.now(UTC):%Y-%m-%d}"
+        try:
+            today.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for (name, kind), parts in files.items():
+                # A call that lasts past midnight goes on in the file of its first day.
+                path = next(_files(self._folder, name, kind), today / f"{name}{kind}")
+                is_new = not path.exists()
+                with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as file:
+                    file.write((HEADER if is_new and kind == _PACKETS else b"") + b"".join(parts))
+        except OSError:
+            log.exception("ladders of calls cannot be written")
+
+    def _record(self, name: str, row: Row, seen: Seen, local: SocketAddress) -> bytes:
+        """A packet for the capture; nothing once that call's has its size."""
+        record = packet(row.at, seen.flow, local, seen.data, is_ours=row.way is Way.OUT)
+        taken = self._captured.pop(name, 0) + len(record)
+        self._captured[name] = taken
+        if len(self._captured) > _CALLS_COUNTED:
+            self._captured.popitem(last=False)
+        return record if taken <= _CAPTURE_BYTES else b""
+
+    def _sweep(self) -> None:
+        oldest = f"{datetime.now(UTC) - timedelta(days=self._days):%Y-%m-%d}"
+        with suppress(OSError):
+            for day in self._folder.iterdir():
+                if day.name < oldest:
+                    shutil.rmtree(day, ignore_errors=True)
+
+
+def read_ladder(folder: Path, name: str) -> list[Row] | None:
+    """The rows of a call, None for one that is not known here. Blocks on the disk."""
+    path = next(_files(folder, name, _ROWS), None)
+    if path is None:
+        return None
+    return [row for line in path.read_bytes().splitlines() if (row := Row.parse(line)) is not None]
+
+
+def find_capture(folder: Path, name: str) -> Path | None:
+    """The capture of a call, if one was made. Blocks on the disk."""
+    return next(_files(folder, name, _PACKETS), None)
+
+
+def find_session(folder: Path, session: str) -> list[str]:
+    """The calls of a session, the first one first. Reads the files of every day that is kept: for people who wait."""
+    mark = json.dumps(session).encode()
+    if not mark.strip(b'"'):
+        return []
+    found = [path for path in folder.glob(f"*/*{_ROWS}") if mark in path.read_bytes()]
+    return [path.stem for path in sorted(found, key=lambda path: path.stat().st_mtime)]
+
+
+def recent(folder: Path, most: int) -> list[str]:
+    """The calls that were written to last, the last one first. Blocks on the disk."""
+    files = sorted(folder.glob(f"*/*{_ROWS}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [path.stem for path in files[:most]]
+
+
+def _files(folder: Path, name: str, kind: str) -> Iterator[Path]:
+    if _NAME.fullmatch(name) is not None:
+        yield from folder.glob(f"*/{name}{kind}")
