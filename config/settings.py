@@ -5,7 +5,7 @@ A name that ends in `_s` is a time in seconds, and is never negative; the reader
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +20,7 @@ Origin = Annotated[str, Matching(r"https?://[^/\s]+", "an origin such as https:/
 PublicOrigin = Annotated[str, Matching(r"|https?://[^/\s]+", "empty, or an origin such as https://hotline.example.cn")]
 Number = Annotated[str, Matching(r"\+?[0-9]{2,15}", "a telephone number, digits only")]
 Ipv6 = Annotated[str, Matching(r"|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", "empty, or an IPv6 address such as ::")]
+HostName = Annotated[str, Matching(r"[A-Za-z0-9:._-]{1,255}", "a name or an address")]
 AreaCode = Annotated[str, Matching(r"|[1-9][0-9]{1,3}", "an area code without its 0, as 10 or 571")]
 Name = Annotated[str, Matching(r"[a-z][a-z0-9-]{0,31}", "a short name in a-z, 0-9 and -")]
 Hours = Annotated[
@@ -78,6 +79,29 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class Carrier:
+    """One carrier's trunk: an item of `[[sip.carriers]]`. What is left out is as here."""
+
+    name: Name
+    host: HostName
+    port: Port = 0
+    transport: Literal["", "udp", "tcp", "tls"] = ""
+    networks: Cidrs = ()
+    username: str = ""
+    password: Secret = field(default=Secret(""))
+    registers: bool = False
+    expires_s: float = 3600
+    identity: str = ""
+    domain: str = ""
+    caller: str = ""
+    form: Literal["e164", "national"] = "e164"
+    numbers: tuple[Annotated[str, Matching(r"\+[0-9]{1,15}", "the beginning of a number, such as +86571")], ...] = ()
+    codecs: tuple[Annotated[str, Matching(r"[A-Za-z0-9]{2,12}", "a codec's name, such as PCMA")], ...] = ()
+    calls: Count = 100
+    asked_s: float = 30
+
+
+@dataclass(frozen=True, slots=True)
 class Sip:
     """Telephone signalling."""
 
@@ -89,6 +113,8 @@ class Sip:
     number: tuple[Number, ...]
     realm: str
     trunks: Cidrs
+    carriers: tuple[Carrier, ...]
+    nameservers: tuple[str, ...]
     md5: bool
     authenticate: bool
     area: AreaCode

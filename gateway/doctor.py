@@ -174,16 +174,24 @@ def _sip(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             Grade.WARNING, "every call's messages are kept, with numbers and names", "sip.captures = false once found"
         )
-    networks = [ipaddress.ip_network(trunk, strict=False) for trunk in settings.sip.trunks]
+    named = (network for carrier in settings.sip.carriers for network in carrier.networks)
+    networks = [ipaddress.ip_network(trunk, strict=False) for trunk in (*settings.sip.trunks, *named)]
     wide = [network for network in networks if network.num_addresses > 2**16 and not network.is_loopback]
-    if not networks:
+    if not networks and not settings.sip.carriers:
         yield Finding(
-            Grade.WARNING, "no trunk: only registered phones can call", "set sip.trunks to the carrier's addresses"
+            Grade.WARNING,
+            "no trunk: only registered phones can call",
+            "name a carrier in sip.carriers",
         )
     elif wide:
         yield Finding(Grade.FAULT, f"trunk {wide[0]} lets half the world call", "name the carrier's own addresses")
     else:
-        yield Finding(Grade.OK, f"{len(networks)} trunk networks")
+        yield Finding(Grade.OK, f"{len(networks)} trunk networks, {len(settings.sip.carriers)} carriers by name")
+    for carrier in settings.sip.carriers:
+        if carrier.registers and not carrier.username:
+            yield Finding(Grade.FAULT, f"carrier {carrier.name} is registered with as nobody", "give its username")
+    if len({carrier.name for carrier in settings.sip.carriers}) < len(settings.sip.carriers):
+        yield Finding(Grade.FAULT, "two carriers have one name", "give each a name of its own")
 
 
 def _pages(_: Settings) -> Iterator[Finding]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
+
+from channels.phone.carriers import CarrierSettings
+from channels.phone.flow import Protocol3261
 from channels.phone.settings import PhoneSettings
+from channels.phone.sip.login import Login
 from channels.phone.trunk import TrunkSettings
-from config.settings import Settings
+from config.settings import Carrier, Settings
 from gateway.calls import folder
 from gateway.certificate import Certificate
 from gateway.outgoing import OutgoingRule
@@ -24,6 +29,8 @@ def phone_settings(settings: Settings, certificate: Certificate) -> PhoneSetting
         numbers=settings.sip.number,
         realm=settings.sip.realm,
         trunks=settings.sip.trunks,
+        carriers=tuple(map(carrier_of, settings.sip.carriers)),
+        nameservers=settings.sip.nameservers,
         md5=settings.sip.md5,
         authenticate=settings.sip.authenticate,
         area=settings.sip.area,
@@ -56,4 +63,26 @@ def outgoing_rule(settings: Settings) -> OutgoingRule:
         per_agent_a_day=settings.outbound.per_agent_a_day,
         a_day=settings.outbound.a_day,
         believes_claims=settings.session.callback_claims,
+    )
+
+
+def carrier_of(carrier: Carrier) -> CarrierSettings:
+    """A carrier as the operator writes it, as the phone has it."""
+    return CarrierSettings(
+        name=carrier.name,
+        host=carrier.host,
+        port=carrier.port or None,
+        transport=Protocol3261(carrier.transport) if carrier.transport else None,
+        networks=tuple(ipaddress.ip_network(one) for one in carrier.networks),
+        login=Login(carrier.username, carrier.password.reveal()) if carrier.username else None,
+        registers=carrier.registers,
+        expires_s=int(carrier.expires_s),
+        identity=carrier.identity,
+        domain=carrier.domain,
+        caller=carrier.caller,
+        form=carrier.form,
+        numbers=carrier.numbers,
+        codecs=carrier.codecs,
+        calls=carrier.calls,
+        asked_s=carrier.asked_s,
     )

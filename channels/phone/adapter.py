@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +16,7 @@ from aiohttp import web
 from channels.contract import Capabilities, ChannelError, Content, LegUnknown
 from channels.phone.access import Access
 from channels.phone.bridge import Bridge, BridgePorts
+from channels.phone.carriers import Carriers
 from channels.phone.debts import Debts
 from channels.phone.endpoint import Endpoint, Reply
 from channels.phone.flow import Flow, SocketAddress
@@ -24,7 +25,7 @@ from channels.phone.incoming import IncomingCall
 from channels.phone.incoming_bridge import IncomingBridge
 from channels.phone.ladders import Ladders
 from channels.phone.load import CallLimits, Seat
-from channels.phone.number import SCHEMES, caller_of, dialled
+from channels.phone.number import SCHEMES, called, caller_of, dialled
 from channels.phone.outgoing_bridge import OutgoingBridge
 from channels.phone.registrar import Registrar, RegistrarSettings
 from channels.phone.relay import Relay
@@ -104,6 +105,7 @@ class PhoneChannel:
             guard=guard,
             node=node,
         )
+        self._carriers = Carriers(settings.carriers, settings.nameservers, guard)
         transport = TransportSettings(
             host=settings.host,
             host6=settings.host6,
@@ -146,7 +148,7 @@ class PhoneChannel:
             recording_path=recording_path,
             vigilance=settings.vigilance,
         )
-        self._trunk = Trunk(settings.outbound)
+        self._trunk = Trunk(settings.outbound, self._carriers)
         self._bridges: dict[LegId, Bridge] = {}
         self._made: set[asyncio.Task[None]] = set()
         """Calls that we make."""
@@ -162,8 +164,9 @@ class PhoneChannel:
             if self._ladders is not None:
                 await undo.enter_async_context(self._ladders)
             await undo.enter_async_context(self._endpoint)
+            undo.push_async_callback(self._carriers.leave)
             undo.push_async_callback(self._hang_up_all)
-            for work in (self._room.run(), self._sweep()):
+            for work in (self._room.run(), self._sweep(), self._carriers.run(self._endpoint)):
                 task = asyncio.create_task(work)
                 undo.push_async_callback(_cancel, task)
             self._undo = undo.pop_all()
@@ -192,7 +195,7 @@ class PhoneChannel:
     @property
     def calls_out(self) -> bool:
         """Whether there is a trunk to call citizens by."""
-        return self._settings.outbound.leads_anywhere
+        return self._trunk.leads_anywhere
 
     # -- the channel's contract --------------------------------------------------------------------------------
 
@@ -247,7 +250,7 @@ class PhoneChannel:
             return
         audio = await self._audio.open(leg)
         called = Contact(leg, self.name, Medium.VOICE, contact, number, asserted=True)
-        bridge = OutgoingBridge(self._ports, called, audio, self._trunk, is_taken=is_taken)
+        bridge = OutgoingBridge(self._ports, called, audio, (self._trunk, self._carriers), is_taken=is_taken)
         bridge.session = session
         self._bridges[leg] = bridge
         self._idle.clear()
@@ -312,14 +315,16 @@ class PhoneChannel:
             return
         if contact is None:
             return
+        carrier = self._carriers.of(call.flow.remote[0])
         seat = None
-        if not self._is_draining:
+        if not self._is_draining and not (carrier is not None and carrier.is_full):
             seat = self._limits.take(call.flow.remote[0], asyncio.get_running_loop().time())
         if seat is None:
             call.refuse(503, _BUSY)
             return
         try:
-            await self._carry(call, contact, seat)
+            with nullcontext() if carrier is None else carrier.carrying():
+                await self._carry(call, contact, seat)
         finally:
             seat.leave()
 
@@ -357,7 +362,8 @@ class PhoneChannel:
         question whether it exists has the same answer for every number.
         """
         request, settings = call.request, self._settings
-        is_trunk = self._guard.is_trunk(call.flow.remote[0]) or not settings.authenticate
+        carrier = self._carriers.of(call.flow.remote[0])
+        is_trunk = carrier is not None or self._guard.is_trunk(call.flow.remote[0]) or not settings.authenticate
         registered: str | None = None
         if not is_trunk:
             identity = await self._access.identify(request, call.flow)
@@ -368,9 +374,14 @@ class PhoneChannel:
                 call.refuse(403)
                 return None
             registered = identity.extension
-        number = dialled(request)
-        if number not in settings.numbers and settings.authenticate:
+        number = dialled(request, is_trunk=is_trunk)
+        identity_there = carrier.settings.user if carrier is not None else ""
+        ours = called(number, settings.numbers, area=settings.area, identity=identity_there)
+        if ours is None and settings.authenticate:
             call.refuse(404)
+            return None
+        if carrier is not None and not call.narrow(carrier.settings.codecs):
+            call.refuse(488, (("Warning", '305 yihao "Incompatible media format"'),))
             return None
         leg = LegId(f"call-{secrets.token_hex(12)}")
         caller = caller_of(request, is_trunk=is_trunk, registered=registered, unique=leg, area=settings.area)
@@ -380,7 +391,7 @@ class PhoneChannel:
             channel=self.name,
             medium=Medium.VOICE,
             address=caller.address,
-            number=number,
+            number=ours or number,
             asserted=caller.asserted,
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -21,9 +21,11 @@ from channels.phone.sip.digits import InfoDigit, read_digit
 from channels.phone.sip.message import Request, Response, respond
 from channels.phone.sip.reading import ALLOW, SUPPORTED
 from channels.phone.sip.reason import broke_off
+from channels.phone.sip.sdp import narrowed
 from channels.phone.sip.server import Acceptance
 from channels.phone.sip.session_timer import SessionTimer, least_of
 from channels.phone.sip.timing import Timer
+from channels.phone.sip.uri import Uri
 
 if TYPE_CHECKING:
     from channels.phone.endpoint import Endpoint
@@ -103,6 +105,8 @@ class Call:
         self.flow = flow
         self.call_id = call_id
         self.ladder = Ladder.unseen()
+        self.codecs: Sequence[str] = ()
+        """Those that may be spoken; none leaves it to both ends."""
         self.dialog: Dialog | None = None
         self.is_over = False
         self.is_answered = False
@@ -180,7 +184,7 @@ class Call:
             return None
         self.dialog = dialog.next_sequence()
         extra = (self._endpoint.contact(self.flow), ALLOW, SUPPORTED, *self._asking(), SDP)
-        request = self._in_dialog("INVITE", extra, body)
+        request = self._in_dialog("INVITE", extra, narrowed(body, self.codecs))
         self._reinviting = asyncio.get_running_loop().create_future()
         self._endpoint.ask(request, self.target_flow, self._reinvite_answered, self.give_up)
         try:
@@ -370,7 +374,12 @@ class Call:
         if self.dialog is None:
             raise CallOver(f"send {method}", "without a dialog")
         via = self._endpoint.via(self.target_flow)
+        extra = (*extra, *self._proof(method, self.dialog.remote_target))
         return self.dialog.request(method, via=via, extra=extra, body=body)
+
+    def _proof(self, method: str, target: Uri) -> tuple[tuple[str, str], ...]:  # noqa: ARG002 - of those who must
+        """What proves us to a far end that has asked for it."""
+        return ()
 
     def _send_bye(self, extra: tuple[tuple[str, str], ...]) -> None:
         if self.dialog is None:
@@ -405,8 +414,12 @@ class Call:
             self._endpoint.respond(served, respond(request, 500, headers=(("Retry-After", wait),)))
         elif is_offer:
             self.dialog = self.dialog.refreshed(request.contacts)
+            offer = narrowed(request.body, self.codecs) if request.body else None
+            if offer is not None and not offer:
+                self._endpoint.respond(served, respond(request, 488))
+                return
             self._reoffer = served
-            self.tell(Reoffered(request.body or None))
+            self.tell(Reoffered(offer))
         else:
             self.dialog = self.dialog.refreshed(request.contacts)
             headers = (self._endpoint.contact(served.flow), ALLOW, SUPPORTED, *self._agree(request))

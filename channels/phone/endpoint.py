@@ -11,7 +11,7 @@ import hmac
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -40,8 +40,10 @@ from channels.phone.sip.client import (
 from channels.phone.sip.client import Deliver as DeliverResponse
 from channels.phone.sip.dialog import DialogId, dialog_id
 from channels.phone.sip.framing import Frame
+from channels.phone.sip.login import Login
 from channels.phone.sip.message import Headers, Request, Response, has_tag, respond
 from channels.phone.sip.reading import ACCEPT, ALLOW, SUPPORTED, is_response, method_of, read, refuse
+from channels.phone.sip.sdp import narrowed
 from channels.phone.sip.server import (
     Acceptance,
     InviteServer,
@@ -153,6 +155,10 @@ class Endpoint:
         """The port of TLS; 0 where there is none."""
         return self._transport.tls_port
 
+    def local(self, flow: Flow) -> SocketAddress:
+        """The address by which a peer reaches us by such a flow."""
+        return self._transport.local(flow)
+
     def pages(self, origins: Collection[str]) -> Pages:
         """The web server's end of this endpoint."""
         return Pages(self._transport, origins)
@@ -170,27 +176,56 @@ class Endpoint:
         extra: tuple[tuple[str, str], ...] = (),
         ladder: Ladder | None = None,
         peer: str = "callee",
+        login: Login | None = None,
+        codecs: Sequence[str] = (),
     ) -> OutgoingCall:
-        """INVITE a device over a flow; what becomes of it are the call's events. `peer` names it on the ladder."""
-        headers = (
-            ("Via", self.via(flow)),
-            ("Max-Forwards", "70"),
-            ("From", str(caller.with_tag(secrets.token_hex(8)))),
-            ("To", str(callee)),
-            ("Call-ID", secrets.token_hex(16)),
-            ("CSeq", "1 INVITE"),
-            self.contact(flow),
-            ALLOW,
-            SUPPORTED,
-            *self.session.asking(),
-            ("Content-Type", "application/sdp"),
-            *extra,
+        """INVITE a device over a flow; what becomes of it are the call's events. `peer` names it on the ladder.
+
+        `login` answers a challenge, and `codecs` are those that may be spoken; none leaves it to both ends.
+        """
+        more = (ALLOW, SUPPORTED, *self.session.asking(), ("Content-Type", "application/sdp"), *extra)
+        request = self.compose(
+            "INVITE",
+            flow,
+            target,
+            caller=caller.with_tag(secrets.token_hex(8)),
+            callee=callee,
+            body=narrowed(body, codecs),
+            extra=more,
         )
-        call = OutgoingCall(self, flow, Request(headers=Headers(headers), body=body, method="INVITE", uri=target))
+        call = OutgoingCall(self, flow, request, login)
+        call.codecs = codecs
         call.ladder = ladder or self.tracer.begin()
         self.tracer.trace(call.request.call_id, call.ladder, peer)
         call.begin()
         return call
+
+    def compose(
+        self,
+        method: str,
+        flow: Flow,
+        target: Uri,
+        *,
+        caller: NameAddress,
+        callee: NameAddress,
+        call_id: str = "",
+        number: int = 1,
+        contact: str = "",
+        body: bytes = b"",
+        extra: tuple[tuple[str, str], ...] = (),
+    ) -> Request:
+        """A request outside any dialog (section 8.1.1). `contact` stands in place of our usual one."""
+        headers = (
+            ("Via", self.via(flow)),
+            ("Max-Forwards", "70"),
+            ("From", str(caller)),
+            ("To", str(callee)),
+            ("Call-ID", call_id or secrets.token_hex(16)),
+            ("CSeq", f"{number} {method}"),
+            ("Contact", contact) if contact else self.contact(flow),
+            *extra,
+        )
+        return Request(headers=Headers(headers), body=body, method=method, uri=target)
 
     # -- for calls ---------------------------------------------------------------------------------------------
 

@@ -56,17 +56,24 @@ class Guard:
     def __init__(self, settings: GuardSettings, trunks: Iterable[Network] = ()) -> None:
         self._settings = settings
         self._trunks = tuple(trunks)
+        self._trusted: frozenset[str] = frozenset()
         self._trunk_answers: OrderedDict[str, bool] = OrderedDict()
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
         self._welcome: OrderedDict[str, float] = OrderedDict()
         self._failures: OrderedDict[str, list[float]] = OrderedDict()
         self._barred: OrderedDict[str, float] = OrderedDict()
 
+    def trust(self, hosts: frozenset[str]) -> None:
+        """The addresses that the trunks' names lead to now."""
+        if hosts != self._trusted:
+            self._trusted = hosts
+            self._trunk_answers.clear()
+
     def is_trunk(self, host: str) -> bool:
         """Whether an address is one of a known trunk."""
         known = self._trunk_answers.get(host)
         if known is None:
-            known = self._in_trunks(host)
+            known = host in self._trusted or self._in_trunks(host)
             _keep(self._trunk_answers, host, known)
         return known
 

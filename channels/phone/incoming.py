@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from channels.phone.call import SDP, Call, EndCause, Ended
@@ -12,6 +13,7 @@ from channels.phone.sip.dialog import Dialog
 from channels.phone.sip.message import Response, respond
 from channels.phone.sip.reading import ALLOW, SUPPORTED
 from channels.phone.sip.reliable import ReliableServer
+from channels.phone.sip.sdp import narrowed
 
 if TYPE_CHECKING:
     from channels.phone.endpoint import Endpoint
@@ -32,6 +34,13 @@ class IncomingCall(Call):
         self._reliables = ReliableServer(served.request, secrets.randbits(31), endpoint.timing)
         self._answer: bytes | None = None
 
+    def narrow(self, codecs: Sequence[str]) -> bool:
+        """Let those codecs be spoken only; False where their offer has none of them."""
+        self.codecs = codecs
+        if self.offer is not None:
+            self.offer = narrowed(self.offer, codecs)
+        return self.offer is None or bool(self.offer)
+
     def provisional(self, status: int, body: bytes = b"") -> None:
         """180, 183 or another sign of life; until its PRACK comes where that is asked for, or it carries SDP."""
         self._demand_open()
@@ -51,6 +60,7 @@ class IncomingCall(Call):
         if self._reliables.holds_up_answer:
             self._answer = body
             return
+        body = body if self.offer is not None else narrowed(body, self.codecs)
         contact = self._endpoint.contact(self.flow)
         response = self._respond(200, (contact, ALLOW, SUPPORTED, *self._agree(self.request), SDP), body)
         self.is_answered = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from channels.phone.errors import MalformedMessage
@@ -44,9 +45,30 @@ def caller_of(request: Request, *, is_trunk: bool, registered: str | None, uniqu
     return Caller(_named(request.from_address.uri, unique, area), asserted=False)
 
 
-def dialled(request: Request) -> str:
-    """The number dialled: the request URI's, or the tel URI's, without separators."""
+def dialled(request: Request, *, is_trunk: bool = False) -> str:
+    """The number dialled, without separators: the request URI's, which may be a tel URI.
+
+    A trunk that sends calls to what we registered as says in P-Called-Party-ID what was dialled (RFC 7315).
+    """
+    if is_trunk and (said := request.headers.first("p-called-party-id")) is not None:
+        try:
+            return bare(NameAddress.parse(said, "P-Called-Party-ID").uri.number or "")
+        except MalformedMessage:
+            pass
     return bare(request.uri.number or "")
+
+
+def called(number: str, numbers: Sequence[str], *, area: str, identity: str = "") -> str | None:
+    """Which of our numbers was called; None for none of them.
+
+    Trunks write `+8657112345`, `057112345` or `12345` for the same, and what we registered as for the first of them.
+    """
+    if number in numbers:
+        return number
+    if identity and number == bare(identity):
+        return numbers[0]
+    prefixes = (f"+86{area}", f"86{area}", f"0{area}", area) if area else ()
+    return next((one for one in numbers if any(number == prefix + one for prefix in prefixes)), None)
 
 
 def _is_hidden(request: Request) -> bool:

@@ -10,10 +10,12 @@ from channels.phone.call import Answered, Call, EndCause, Ended, Ringing, ignore
 from channels.phone.errors import MalformedMessage
 from channels.phone.sip.client import ClientTransaction, State
 from channels.phone.sip.dialog import Dialog, dialog_id
+from channels.phone.sip.login import Demand, Login
 from channels.phone.sip.message import Headers, Request, Response, respond
 from channels.phone.sip.reading import ALLOW
 from channels.phone.sip.reliable import ReliableClient, is_reliable
 from channels.phone.sip.session_timer import SessionExpires, least_of
+from channels.phone.sip.uri import Uri
 
 if TYPE_CHECKING:
     from channels.phone.endpoint import Endpoint
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 _TOO_SMALL = 422
 _FORKS = 16
+_PROOFS = 3
+"""Of one INVITE: a far end that asks on and on refuses us."""
 _LONGEST_S = 86_400
 
 
@@ -30,7 +34,7 @@ class OutgoingCall(Call):
 
     owns_call_id = True
 
-    def __init__(self, endpoint: Endpoint, flow: Flow, request: Request) -> None:
+    def __init__(self, endpoint: Endpoint, flow: Flow, request: Request, login: Login | None = None) -> None:
         super().__init__(endpoint, flow, request.call_id)
         self.request = request
         self.transaction: ClientTransaction | None = None
@@ -39,6 +43,9 @@ class OutgoingCall(Call):
         self._is_cancelled = False
         self._is_cancel_sent = False
         self._reason: tuple[tuple[str, str], ...] = ()
+        self._login = login
+        self._demand: Demand | None = None
+        self._proofs = 0
 
     def begin(self) -> None:
         """Send the INVITE."""
@@ -69,7 +76,7 @@ class OutgoingCall(Call):
             self._heard_provisional(response)
         elif response.status < 300:
             self._heard_acceptance(response)
-        elif response.status == _TOO_SMALL and self._retry_longer(least_of(response)):
+        elif (response.status == _TOO_SMALL and self._retry_longer(least_of(response))) or self._prove(response):
             return
         else:
             self.end(Ended(EndCause.REFUSED, response.status))
@@ -77,6 +84,12 @@ class OutgoingCall(Call):
     def unheard(self) -> None:
         """No answer, or no way to the device."""
         self.end(Ended(EndCause.LOST, 408))
+
+    def give_up_unheard(self) -> None:
+        """Nothing has come of it, not even a 100: whatever comes after all is cancelled, or taken and ended."""
+        if not self.is_over and self.transaction is not None and self.transaction.state is State.CALLING:
+            self._is_cancelled = True
+            self.unheard()
 
     def receive(self, served: Served) -> None:
         """A request within a dialog; in an early one nothing is agreed on that could be changed."""
@@ -132,6 +145,23 @@ class OutgoingCall(Call):
         session = dict(self._endpoint.session.asking(least_s, least_s=least_s))
         self.again(session)
         return True
+
+    def _prove(self, response: Response) -> bool:
+        """401 or 407: the same INVITE with a proof, once, or again where the challenge had only grown old."""
+        demand = Demand.of(response) if self._login is not None and not self.is_over else None
+        if demand is None or (self._demand is not None and not demand.challenge.stale):
+            return False
+        if self._proofs > _PROOFS:
+            return False
+        self._demand = demand
+        self.again(dict(self._proof("INVITE", self.request.uri)))
+        return True
+
+    def _proof(self, method: str, target: Uri) -> tuple[tuple[str, str], ...]:
+        if self._demand is None or self._login is None:
+            return ()
+        self._proofs += 1
+        return (self._demand.proof(self._login, method, str(target), self._proofs),)
 
     def again(self, changed: Mapping[str, str]) -> None:
         """The INVITE once more with its next number and other header fields, after an answer that asked for them."""

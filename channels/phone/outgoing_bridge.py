@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from channels.phone.bridge import AgentEnd, Bridge, BridgePorts, who_ended
 from channels.phone.call import Answered, EndCause, Ended
 from channels.phone.call import Ringing as Progress
+from channels.phone.carriers import Carriers
 from channels.phone.outgoing import OutgoingCall
 from channels.phone.ringing import Ringing
 from channels.phone.sip.address import NameAddress
-from channels.phone.trunk import Trunk, TrunkUnreachable
+from channels.phone.trunk import Trunk, TrunkUnreachable, Way
 from session.audio import Announcement, AudioSession, Slot
 from session.errors import YihaoError
 from session.events import DialFailed, DialStarted, LegOpened
@@ -26,6 +28,10 @@ from session.state import DialFailure, Leg, LegEnd, Medium, Party
 log = logging.getLogger(__name__)
 
 RINGBACK = (Announcement("ringback"),)
+_OVERLOADED = 503
+_ELSEWHERE = {500, 502, _OVERLOADED, 504}
+_UNHEARD_S = 4.0
+"""Without as much as a 100 (RFC 3261 repeats the INVITE for 32 s): another way is tried."""
 _BUSY = {486, 600}
 _DECLINED = {403, 603}
 _NO_ANSWER = {408, 480, 487}
@@ -36,11 +42,18 @@ class OutgoingBridge(Bridge):
     """`serve` lasts from the first ring at the agent's until everybody is gone and everything has been told."""
 
     def __init__(
-        self, ports: BridgePorts, contact: Contact, audio: AudioSession, trunk: Trunk, *, is_taken: bool
+        self,
+        ports: BridgePorts,
+        contact: Contact,
+        audio: AudioSession,
+        trunks: tuple[Trunk, Carriers],
+        *,
+        is_taken: bool,
     ) -> None:
         """`is_taken`: an agent has the session already, and no offer runs out when they do not pick up."""
         super().__init__(ports, contact, audio)
-        self._trunk = trunk
+        self._trunk, self._carriers = trunks
+        self._has_progressed = False
         self._is_taken = is_taken
         self._is_up = False
         self._has_failed = False
@@ -93,33 +106,70 @@ class OutgoingBridge(Bridge):
             return DialFailure.UNKNOWN
         self._outbox.put(self.session, DialStarted(leg=self.contact.leg), f"dial:{self.contact.leg}")
         await self._outbox.drained()
-        call = await self._invite()
-        if call is None:
-            return DialFailure.UNREACHABLE
-        self.call = call
-        try:
-            async with asyncio.timeout(ring_s):
-                end = await self._follow(call)
-        except TimeoutError:
-            call.hang_up()
-            return DialFailure.NO_ANSWER
-        finally:
-            if not call.is_answered:
-                call.hang_up()
-        if isinstance(end, Ended):
-            return _why(end)
-        return await self._talk(call, end.body)
+        ways = await self._ways()
+        with ExitStack() as carried:
+            try:
+                async with asyncio.timeout(ring_s):
+                    end = await self._reach(ways, carried)
+            except TimeoutError:
+                return DialFailure.NO_ANSWER
+            if isinstance(end, Ended):
+                return _why(end)
+            call, answered = end
+            return await self._talk(call, answered.body)
 
-    async def _invite(self) -> OutgoingCall | None:
-        """INVITE them over the trunk; None where there is no way there."""
+    async def _reach(self, ways: Sequence[Way], carried: ExitStack) -> Ended | tuple[OutgoingCall, Answered]:
+        """Try one way after the other; the one that carries the call holds its room in the trunk."""
+        end = Ended(EndCause.LOST)
+        for turn, way in enumerate(ways, 1):
+            carried.close()
+            if way.carrier is not None:
+                carried.enter_context(way.carrier.carrying())
+            decided, call = await self._try(way)
+            if isinstance(decided, Answered):
+                return call, decided
+            end = decided
+            if turn == len(ways) or not self._goes_elsewhere(end):
+                break
+            self.ladder.note("another way is tried", f"after {end.status}")
+        return end
+
+    async def _ways(self) -> list[Way]:
+        """The ways to try, none where there is none."""
         try:
-            way = await self._trunk.way_to(self.contact.address)
+            return await self._trunk.ways_to(self.contact.address, self._ports.endpoint.now)
         except TrunkUnreachable as trouble:
             log.warning("no way to a citizen", extra={"leg": self.contact.leg, "why": str(trouble)})
-            return None
+            return []
+
+    async def _try(self, way: Way) -> tuple[Answered | Ended, OutgoingCall]:
+        """INVITE them by one way, until it is decided."""
+        call = self.call = await self._invite(way)
+        patience = asyncio.get_running_loop().call_later(_UNHEARD_S, call.give_up_unheard)
+        try:
+            end = await self._follow(call)
+        finally:
+            patience.cancel()
+            if not call.is_answered:
+                call.hang_up()
+        if way.carrier is not None and isinstance(end, Ended):
+            if end.cause is EndCause.LOST:
+                self._carriers.unheard(way.carrier, way.flow)
+            elif end.status == _OVERLOADED:
+                self._carriers.refused(way.carrier, way.flow)
+        return end, call
+
+    def _goes_elsewhere(self, end: Ended) -> bool:
+        """RFC 3263, section 4.3: no answer, or one that speaks of the trunk and not of the citizen."""
+        if self._has_progressed:
+            return False
+        return end.cause is EndCause.LOST or end.status in _ELSEWHERE
+
+    async def _invite(self, way: Way) -> OutgoingCall:
         async with self._audio_turn:
             offer = await self._audio.offer(Slot.CITIZEN)
-        caller = self._trunk.caller(self.contact.number, self._ports.endpoint.bound)
+        caller = self._trunk.caller(self.contact.number, self._ports.endpoint.bound, way)
+        there = way.carrier.settings if way.carrier is not None else None
         return self._ports.endpoint.call(
             way.flow,
             way.target,
@@ -129,6 +179,8 @@ class OutgoingBridge(Bridge):
             extra=(("P-Asserted-Identity", str(caller)),),
             ladder=self.ladder,
             peer="citizen",
+            login=there.login if there is not None else None,
+            codecs=there.codecs if there is not None else (),
         )
 
     async def _follow(self, call: OutgoingCall) -> Answered | Ended:
@@ -137,6 +189,7 @@ class OutgoingBridge(Bridge):
         async for event in call:
             match event:
                 case Progress(body=body):
+                    self._has_progressed = True
                     has_sound = has_sound or await self._early(body)
                     if not has_sound:
                         await self._let_agent_hear(RINGBACK)

@@ -7,6 +7,7 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from channels.phone.carriers import CarrierSettings
 from channels.phone.guard import GuardSettings, Network
 from channels.phone.trunk import TrunkSettings
 from channels.phone.vigil import Vigilance
@@ -34,6 +35,10 @@ class PhoneSettings:
     realm: str = "yihao"
     trunks: tuple[str, ...] = ()
     """Networks whose calls are taken without registration, and whose word about the caller is believed."""
+    carriers: tuple[CarrierSettings, ...] = ()
+    """Trunks by name: found, asked whether they live, registered with."""
+    nameservers: tuple[str, ...] = ()
+    """Whom to ask for the carriers' names, in place of the system's servers."""
     md5: bool = True
     area: str = ""
     """The hotline's own area code without its 0, for callers who are sent without one."""

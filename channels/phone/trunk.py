@@ -8,6 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal
 
+from channels.phone.carriers import Carrier, Carriers, CarrierSettings, Form
 from channels.phone.errors import PhoneError
 from channels.phone.flow import Flow, Protocol3261, SocketAddress
 from channels.phone.incoming import IncomingCall
@@ -16,8 +17,6 @@ from channels.phone.sip.uri import DEFAULT_PORT, Uri
 from session.address import Address
 from session.number import dialled_at_home
 
-Form = Literal["e164", "national"]
-"""`+8613800138000`, or as one dials it within the country: `13800138000`, `057112345678`."""
 _WAYS_KEPT = 1_000
 
 
@@ -57,13 +56,16 @@ class Way:
 
     flow: Flow
     target: Uri
+    carrier: Carrier | None = None
+    """Whose trunk it is, where that has a name."""
 
 
 class Trunk:
     """Finds ways. Where it `returns`, it remembers by which way each number came last."""
 
-    def __init__(self, settings: TrunkSettings) -> None:
+    def __init__(self, settings: TrunkSettings, carriers: Carriers) -> None:
         self._settings = settings
+        self._carriers = carriers
         self._came: OrderedDict[Address, Way] = OrderedDict()
 
     def remember(self, address: Address, call: IncomingCall) -> None:
@@ -75,26 +77,44 @@ class Trunk:
         if len(self._came) > _WAYS_KEPT:
             self._came.popitem(last=False)
 
-    async def way_to(self, address: Address) -> Way:
-        """The way to a number. Raises `TrunkUnreachable`."""
+    @property
+    def leads_anywhere(self) -> bool:
+        """Whether anybody can be called."""
+        return self._settings.leads_anywhere or bool(self._carriers.all)
+
+    async def ways_to(self, address: Address, now: float) -> list[Way]:
+        """The ways to a number, in the order in which to try them. Raises `TrunkUnreachable`."""
+        if (came := self._came.get(address)) is not None:
+            return [came]
         settings = self._settings
-        if not settings.host:
-            return self._way_back(address)
-        remote = await _resolved(settings.host, settings.port)
-        user = address.identifier if settings.form == "e164" else dialled_at_home(address.identifier)
-        target = Uri("sip", settings.host, user, port=settings.port, params=(("user", "phone"),))
-        return Way(Flow(Protocol3261(settings.transport), remote, name=settings.host), target)
+        ranked = self._carriers.ranked(address.identifier, now)
+        ways = [Way(flow, _target(carrier.settings, address), carrier) for carrier, flow in ranked]
+        if settings.host:
+            try:
+                remote = await _resolved(settings.host, settings.port)
+            except TrunkUnreachable:
+                if not ways:
+                    raise
+            else:
+                flow = Flow(Protocol3261(settings.transport), remote, name=settings.host)
+                ways.append(Way(flow, _target(settings, address)))
+        if not ways:
+            raise TrunkUnreachable("no trunk is configured, or none that carries this number has room")
+        return ways
 
-    def _way_back(self, address: Address) -> Way:
-        came = self._came.get(address)
-        if came is None:
-            raise TrunkUnreachable("no trunk is configured")
-        return came
-
-    def caller(self, number: str, bound: SocketAddress) -> NameAddress:
+    def caller(self, number: str, bound: SocketAddress, way: Way) -> NameAddress:
         """What the citizen's telephone shows: a number of ours, which they can call back."""
         host, port = bound
-        return NameAddress(Uri("sip", host, self._settings.caller or number, port=port))
+        if way.carrier is None:
+            return NameAddress(Uri("sip", host, self._settings.caller or number, port=port))
+        there = way.carrier.settings
+        return NameAddress(Uri("sip", there.domain or there.host, there.caller or there.user or number))
+
+
+def _target(settings: TrunkSettings | CarrierSettings, address: Address) -> Uri:
+    user = address.identifier if settings.form == "e164" else dialled_at_home(address.identifier)
+    host = (settings.domain or settings.host) if isinstance(settings, CarrierSettings) else settings.host
+    return Uri("sip", host, user, port=settings.port, params=(("user", "phone"),))
 
 
 async def _resolved(host: str, port: int) -> SocketAddress:

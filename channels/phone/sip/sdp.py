@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 _HELD = {"sendonly", "inactive"}
 _DIRECTIONS = {"sendrecv", "sendonly", "recvonly", "inactive"}
 
@@ -32,3 +35,45 @@ def asks_hold(body: bytes) -> bool:
                 session_address = value
     address = (media_address or session_address).split()
     return (media_direction or session_direction) in _HELD or address[-1:] == ["0.0.0.0"]  # noqa: S104 - no bind
+
+
+_STATIC = {"0": "PCMU", "3": "GSM", "4": "G723", "8": "PCMA", "9": "G722", "18": "G729"}
+_ALWAYS = {"TELEPHONE-EVENT", "CN"}
+_ATTRIBUTE = re.compile(r"a=(rtpmap|fmtp|rtcp-fb):(\S+)\s*([^/\s]*)")
+
+
+def narrowed(body: bytes, codecs: Sequence[str]) -> bytes:
+    """A description whose audio has those codecs only, in that order, beside digits and comfort noise; empty where none
+    of them is in it. Names are compared without case.
+    """
+    if not codecs:
+        return body
+    lines = body.decode("utf-8", "surrogateescape").splitlines()
+    names = _names(lines)
+    order = [one.upper() for one in codecs]
+    written: list[str] = []
+    kept: set[str] | None = None
+    for one in lines:
+        line = one
+        if line.startswith("m="):
+            kept = None
+        if line.startswith("m=audio "):
+            head, types = line.split(" ")[:3], line.split(" ")[3:]
+            chosen = sorted(
+                (each for each in types if names.get(each) in order), key=lambda each: order.index(names[each])
+            )
+            if not chosen:
+                return b""
+            chosen += [each for each in types if names.get(each) in _ALWAYS]
+            kept = set(chosen)
+            line = " ".join((*head, *chosen))
+        attribute = _ATTRIBUTE.match(line)
+        if attribute is None or kept is None or attribute[2] in kept or attribute[2] == "*":
+            written.append(line)
+    return "\r\n".join((*written, "")).encode("utf-8", "surrogateescape")
+
+
+def _names(lines: Sequence[str]) -> dict[str, str]:
+    """Payload types and what they mean (RFC 3551, table 4, as far as telephones use it; `rtpmap` for the rest)."""
+    found = {one[2]: one[3].upper() for one in map(_ATTRIBUTE.match, lines) if one is not None and one[1] == "rtpmap"}
+    return {**_STATIC, "13": "CN", **found}

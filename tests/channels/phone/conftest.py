@@ -8,6 +8,7 @@ import pytest
 
 from channels.phone.adapter import PhoneChannel
 from channels.phone.settings import PhoneSettings
+from channels.phone.sip.timing import Timing
 from media.announcement import PIECES
 from media.engine import Engine
 from media.g711 import Law
@@ -34,7 +35,9 @@ def prompts() -> PromptLibrary:
 @pytest.fixture
 def open_phone(core: Core, prompts: PromptLibrary, tmp_path: Path) -> OpenPhone:
     @asynccontextmanager
-    async def opened(node: str = "n1", mail: NodeMail | None = None, **settings: object) -> AsyncIterator[PhoneChannel]:
+    async def opened(
+        node: str = "n1", mail: NodeMail | None = None, timing: Timing | None = None, **settings: object
+    ) -> AsyncIterator[PhoneChannel]:
         values: dict[str, object] = {"port": 0, "trunks": LOOPBACK, "debts": tmp_path / "debts"}
         async with (
             Engine(prompts) as audio,
@@ -48,6 +51,7 @@ def open_phone(core: Core, prompts: PromptLibrary, tmp_path: Path) -> OpenPhone:
                 reachability=core,
                 recording_path=None,
                 mail=mail,
+                timing=timing,
             ) as phone,
         ):
             yield phone
