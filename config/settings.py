@@ -23,6 +23,9 @@ Ipv6 = Annotated[str, Matching(r"|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", "empty, or an 
 HostName = Annotated[str, Matching(r"[A-Za-z0-9:._-]{1,255}", "a name or an address")]
 AreaCode = Annotated[str, Matching(r"|[1-9][0-9]{1,3}", "an area code without its 0, as 10 or 571")]
 Name = Annotated[str, Matching(r"[a-z][a-z0-9-]{0,31}", "a short name in a-z, 0-9 and -")]
+FeatureCode = Annotated[
+    str, Matching(r"[*#0-9]{2,8} [a-z_]{1,32}", 'a code and what it says, such as "*41 ready" or "*42 meal"')
+]
 Hours = Annotated[
     str,
     Matching(
@@ -179,6 +182,7 @@ class Agents:
     """The people who answer."""
 
     ready_on_register: bool
+    codes: tuple[FeatureCode, ...]
     offer_lease_s: float
     decline_pause_s: float
     rescind_after_s: float

@@ -429,6 +429,7 @@ class _Builder:
             shared=self._store.shared,
             telephones=self._roster,
             reachability=reach,
+            choices=reach,
             recording_path=self._recording_path if settings.recordings.enabled else None,
             mail=self._store.mail,
             nonce_secret=self._keys.cookie_key.reveal().encode(),

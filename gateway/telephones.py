@@ -1,4 +1,4 @@
-"""What it means to the queue that an agent's telephone is registered."""
+"""What it means to the queue that an agent's telephone is registered, and what an agent chooses by it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from session.ids import AssigneeId
 from session.state import Medium
 
 VIA = "telephone"
+READY, OFF_DUTY = "ready", "off_duty"
 
 
 class TelephonesReach:
-    """The `session.ports.Reachability` of the registrar."""
+    """The `session.ports.Reachability` of the registrar, and the `Choices` of who has nothing but a softphone."""
 
     def __init__(self, store: Store, staff: Staff, *, ready_on_register: bool, ttl_s: float) -> None:
         self._store, self._staff, self._ready, self._ttl_s = store, staff, ready_on_register, ttl_s
@@ -39,3 +40,12 @@ class TelephonesReach:
         """See the port."""
         with suppress(UnknownAssignee):
             await self._store.queue.reach(assignee, VIA, frozenset(), ttl_s=self._ttl_s)
+
+    async def choose(self, assignee: AssigneeId, what: str) -> bool:
+        """See the port. Off duty is off; every other reason is a break's."""
+        presence = {READY: Presence.READY, OFF_DUTY: Presence.OFF}.get(what, Presence.BREAK)
+        try:
+            await self._staff.present(assignee, presence, "" if what == READY else what)
+        except UnknownAssignee:
+            return False
+        return True

@@ -38,6 +38,7 @@ def phone_settings(settings: Settings, certificate: Certificate) -> PhoneSetting
         max_calls_per_s=settings.sip.max_calls_per_s,
         register_min_s=settings.sip.register_min_s,
         register_max_s=settings.sip.register_max_s,
+        codes=dict(one.split(" ", 1) for one in settings.agents.codes),
         ladders=folder(settings),
         ladder_days=settings.sip.ladder_days,
         captures=settings.sip.captures,

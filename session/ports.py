@@ -296,3 +296,14 @@ class Reachability(Protocol):
     async def unregistered(self, assignee: AssigneeId) -> None:
         """The last telephone is gone."""
         ...
+
+
+class Choices(Protocol):
+    """What agents choose by their telephones."""
+
+    async def choose(self, assignee: AssigneeId, what: str) -> bool:
+        """`ready`, or the reason for which they are not; False where nobody of that name works here.
+
+        Raises `StoreUnavailable`.
+        """
+        ...

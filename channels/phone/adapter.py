@@ -38,10 +38,10 @@ from channels.phone.transport import TransportSettings
 from channels.phone.trunk import Trunk
 from channels.phone.waiting import WaitingRoom
 from session.address import Address
-from session.audio import Announcement, Audio
+from session.audio import Announcement, Audio, Slot
 from session.errors import YihaoError
 from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
-from session.ports import Contact, Inbox, NodeMail, Reachability, SharedState, StoreUnavailable, Telephones
+from session.ports import Choices, Contact, Inbox, NodeMail, Reachability, SharedState, StoreUnavailable, Telephones
 from session.state import LegEnd, Medium
 
 log = logging.getLogger(__name__)
@@ -76,17 +76,19 @@ class PhoneChannel:
         telephones: Telephones,
         reachability: Reachability,
         recording_path: Callable[[RecordingId], Path] | None,
+        choices: Choices | None = None,
         mail: NodeMail | None = None,
         nonce_secret: bytes | None = None,
         timing: Timing | None = None,
     ) -> None:
-        """`nonce_secret` is shared by the nodes of one hotline, and `mail` joins them; None where there is but one.
+        """`choices` hears what agents dial. `nonce_secret` is shared by the nodes of one hotline; `mail` joins them.
 
         `recording_path` of None records nothing.
         """
         self._settings = settings
         self._audio = audio
         self._inbox = inbox
+        self._choices = choices
         guard = Guard(settings.guard, settings.networks)
         authenticator = Authenticator(
             settings.realm, nonce_secret or secrets.token_bytes(32), algorithms=settings.algorithms
@@ -374,6 +376,9 @@ class PhoneChannel:
                 call.refuse(403)
                 return None
             registered = identity.extension
+            if (what := settings.codes.get(dialled(request))) is not None:
+                await self._choose(call, identity.login, what)
+                return None
         number = dialled(request, is_trunk=is_trunk)
         identity_there = carrier.settings.user if carrier is not None else ""
         ours = called(number, settings.numbers, area=settings.area, identity=identity_there)
@@ -394,6 +399,25 @@ class PhoneChannel:
             number=ours or number,
             asserted=caller.asserted,
         )
+
+    async def _choose(self, call: IncomingCall, login: AssigneeId, what: str) -> None:
+        """An agent dials a code (功能码): taken, the call is answered and ended with a word; else it is refused."""
+        if self._choices is None or not await self._choices.choose(login, what):
+            call.refuse(403)
+            return
+        leg = f"code-{secrets.token_hex(12)}"
+        try:
+            audio = await self._audio.open(leg)
+            try:
+                call.answer(await (audio.answer(Slot.CITIZEN, call.offer) if call.offer else audio.offer(Slot.CITIZEN)))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._settings.store_patience_s):
+                        await anext(aiter(call))
+            finally:
+                await audio.close()
+        except YihaoError:
+            call.refuse(488)
+        call.hang_up(f'SIP;cause=200;text="{what}"')
 
     def _bridge(self, leg: LegId) -> Bridge:
         bridge = self._bridges.get(leg)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +63,8 @@ class PhoneSettings:
     ladder_days: int = 7
     captures: bool = False
     """Whether whole messages are kept there too, for Wireshark: they hold numbers and names."""
+    codes: Mapping[str, str] = field(default_factory=dict)
+    """What an agent chooses by dialling: the code, and `ready` or the reason for which they are not."""
     vigilance: Vigilance = field(default_factory=Vigilance)
     authenticate: bool = True
     """False takes every registration, caller and number: for the conformance tests of SIP only."""

@@ -49,6 +49,7 @@ def open_phone(core: Core, prompts: PromptLibrary, tmp_path: Path) -> OpenPhone:
                 shared=core,
                 telephones=core,
                 reachability=core,
+                choices=core,
                 recording_path=None,
                 mail=mail,
                 timing=timing,

@@ -26,6 +26,7 @@ class Core:
     accepted: list[tuple[AssigneeId, int]] = field(default_factory=list)
     declined: list[tuple[AssigneeId, int, str]] = field(default_factory=list)
     presence: list[tuple[str, bool]] = field(default_factory=list)
+    chosen: list[tuple[str, str]] = field(default_factory=list)
     maps: dict[str, dict[str, bytes]] = field(default_factory=dict)
     asked: int = 0
     opens: asyncio.Event = field(default_factory=asyncio.Event)
@@ -140,3 +141,10 @@ class Core:
     async def unregistered(self, assignee: AssigneeId) -> None:
         self.presence.append((assignee, False))
         self.presence.append(("gone", False))
+
+    # Choices
+
+    async def choose(self, assignee: AssigneeId, what: str) -> bool:
+        self._reach("choose")
+        self.chosen.append((assignee, what))
+        return what != "nothing"
