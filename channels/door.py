@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from channels.contract import Badge, Channel, Timeline
 from session.address import Address
 from session.ids import NodeId
-from session.ports import Files, Inbox, Lines, SharedState
+from session.ports import Attests, Files, Inbox, Lines, SharedState
 
 Settings = TypeVar("Settings")
 
@@ -36,6 +36,7 @@ class Ports:
     badge: Badge
     scanned: Callable[[Address, str], Awaitable[str | None]]
     """Told who scanned a QR code of ours, with its scene; gives what to answer them. Durable when it returns."""
+    attests: Attests
     words: Mapping[str, str]
     """What notices say, with `{parameters}`, by name."""
 

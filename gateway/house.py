@@ -401,6 +401,7 @@ class _Builder:
             timeline=self._timeline,
             badge=self._staff.badge,
             scanned=self._verification.scanned,
+            attests=self._verification,
             words=asdict(self._settings.notices),
         )
 

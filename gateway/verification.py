@@ -106,6 +106,22 @@ class Verification:
         except ProofRefused as refused:
             log.info("code in a text refused", extra={"session": entry.session, "why": refused.code})
 
+    # --- others' word ---------------------------------------------------------------------------------------------
+
+    async def attest(self, holder: Address, number: str, *, vouched: bool) -> None:
+        """See `Attests`. What nobody vouches for is shown as a claim, and binds nothing."""
+        written = e164(number, self._area)
+        if written is None:
+            return
+        theirs = Address(SCHEME, written)
+        if not vouched:
+            await self._persons.claim(holder, theirs)
+            return
+        try:
+            await self._persons.bind(theirs, holder, Proof.SIGNED_WEB)
+        except IdentityRefused as refused:
+            log.info("attested number not bound", extra={"why": refused.code})
+
     # --- QR codes ------------------------------------------------------------------------------------------------
 
     async def show_code(

@@ -111,6 +111,18 @@ class Proves(Protocol):
         ...
 
 
+class Attests(Protocol):
+    """Told what a channel's far end says of a citizen besides the address that they come by."""
+
+    async def attest(self, holder: Address, number: str, *, vouched: bool) -> None:
+        """A telephone number is theirs: a site that we trust has verified it (`vouched`), or they only say so.
+
+        Durable when it returns; a number that is none, or a link that must not be made, is passed over. Raises
+        `YihaoError` where it could not be kept.
+        """
+        ...
+
+
 class Inbox(Protocol):
     """How a channel tells the core. Every method returns only once what it was given is durable.
 

@@ -23,7 +23,7 @@ from channels.govapi.reception import Reception
 from channels.govapi.settings import GovApiSettings
 from channels.govapi.users import SCHEME, Users
 from session.ids import LegId, SessionId
-from session.ports import Entry, Files, Inbox, Lines, SharedState
+from session.ports import Attests, Entry, Files, Inbox, Lines, SharedState
 from session.state import LegEnd, Medium
 
 NAME = "govapi"
@@ -59,12 +59,13 @@ class GovApiChannel:
         lines: Lines,
         timeline: Timeline,
         badge: Badge,
+        attests: Attests,
         clock: Callable[[], float] = time.time,
     ) -> AsyncIterator[GovApiChannel]:
         """The API, until the end of the block. Raises `ClientsAlike`, `CallbackForeign`."""
         _check(settings)
         matters = Matters(timeline, NAME, badge)
-        users = Users(settings, NAME, inbox, shared, matters)
+        users = Users(settings, NAME, inbox, shared, matters, attests)
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
             callbacks = Callbacks(settings, NAME, matters, inbox, shared, http, clock)
             reception = Reception(settings, users, matters, callbacks, shared, files, lines)

@@ -21,6 +21,7 @@ def _open(section: Any, ports: Ports) -> AbstractAsyncContextManager[GovApiChann
         lines=ports.lines,
         timeline=ports.timeline,
         badge=ports.badge,
+        attests=ports.attests,
     )
 
 

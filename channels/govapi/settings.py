@@ -16,7 +16,7 @@ class Client:
     callback: str = ""
     """Where its sessions' events are brought; empty brings none, and they are fetched."""
     vouches_for_phones: bool = False
-    """A telephone number that it says it has verified is shown as verified by it; else as its user's claim."""
+    """A telephone number that it says it has verified is believed: its user is one citizen with that number's."""
     requests_per_s: float = 50.0
     requests_burst: int = 200
 

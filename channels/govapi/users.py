@@ -13,9 +13,9 @@ from channels.govapi.matters import Matters
 from channels.govapi.messages import OpenSession, User
 from channels.govapi.settings import Client, GovApiSettings
 from session.address import Address
-from session.events import Event, NoteAdded, TextReceived
-from session.ids import AssigneeId, LegId, MessageId, SessionId
-from session.ports import Contact, Inbox, SessionGone, SharedState
+from session.events import Event, TextReceived
+from session.ids import LegId, MessageId, SessionId
+from session.ports import Attests, Contact, Inbox, SessionGone, SharedState
 from session.state import Medium
 
 SCHEME = "gov"
@@ -38,10 +38,16 @@ class Users:
     """Brings users' words into their sessions. Every name is made of the wish, so that done twice it is one thing."""
 
     def __init__(
-        self, settings: GovApiSettings, channel: str, inbox: Inbox, shared: SharedState, matters: Matters
+        self,
+        settings: GovApiSettings,
+        channel: str,
+        inbox: Inbox,
+        shared: SharedState,
+        matters: Matters,
+        attests: Attests,
     ) -> None:
         self._settings, self._channel = settings, channel
-        self._inbox, self._shared, self._matters = inbox, shared, matters
+        self._inbox, self._shared, self._matters, self._attests = inbox, shared, matters, attests
 
     async def come(self, client: Client, asked: OpenSession, wish: str) -> Thread:
         """The user's open session, or a new one; durable, with their word in it, when this returns.
@@ -50,6 +56,7 @@ class Users:
         """
         address = Address(SCHEME, asked.user.id, client.id)
         await self._allow(address)
+        await self._attest(client, asked.user, address)
         leg = LegId(f"gov-{wish}")
         said = _said(asked.text, wish)
         known = await self._known(address)
@@ -58,7 +65,6 @@ class Users:
             thread = await self._open(address, asked, leg, said)
             record = json.dumps([thread.session, thread.leg]).encode()
             await self._shared.put(self._key(address), record, ttl_s=self._settings.user_ttl_s)
-        await self._note_phone(client, asked.user, thread)
         return thread
 
     async def say(self, matter: Matter, said: Said, wish: str) -> int:
@@ -123,15 +129,18 @@ class Users:
             await self.post(admission.session, first, f"word:{leg}")
         return Thread(admission.session, leg, admission.fresh)
 
-    async def _note_phone(self, client: Client, user: User, thread: Thread) -> None:
-        """A telephone number is shown to the agent as what it is: the platform's word, or only its user's."""
+    async def _attest(self, client: Client, user: User, address: Address) -> None:
+        """The user's telephone number, as the platform's word where that is trusted, else as the user's own.
+
+        Said once, for as long as the user keeps coming: what an agent undoes is not done again by their next visit.
+        """
         if user.phone is None:
             return
         vouched = client.vouches_for_phones and user.phone_verified
-        how = "平台已核验" if vouched else "用户自述，未核验"
-        note = NoteAdded(by=AssigneeId(self._channel), text=f"手机号（{how}）：{user.phone}")
-        name = hmac.digest(self._settings.pepper, f"{user.phone} {vouched}".encode(), "sha256").hex()[:32]
-        await self.post(thread.session, note, f"phone:{thread.session}:{name}")
+        key = f"govapi:attested:{self._hidden(f'{address} {user.phone} {vouched}')}"
+        if await self._shared.get(key) is None:
+            await self._attests.attest(address, user.phone, vouched=vouched)
+        await self._shared.put(key, b"", ttl_s=self._settings.user_ttl_s)
 
     async def _allow(self, address: Address) -> None:
         settings = self._settings
@@ -143,7 +152,11 @@ class Users:
         return f"govapi:user:{self._name(address)}"
 
     def _name(self, address: Address) -> str:
-        return hmac.digest(self._settings.pepper, str(address).encode(), "sha256").hex()[:32]
+        return self._hidden(str(address))
+
+    def _hidden(self, text: str) -> str:
+        """What stands for it in names of keys, which hold no personal data."""
+        return hmac.digest(self._settings.pepper, text.encode(), "sha256").hex()[:32]
 
 
 def _said(text: str | None, wish: str) -> Said | None:

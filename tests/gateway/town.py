@@ -213,6 +213,16 @@ async def unknown(_: Address, __: str) -> str | None:
     return None
 
 
+@dataclass
+class Attested:
+    """What was said of citizens' telephone numbers: holder, number, whether somebody vouches for it."""
+
+    said: list[tuple[Address, str, bool]] = field(default_factory=list)
+
+    async def attest(self, holder: Address, number: str, *, vouched: bool) -> None:
+        self.said.append((holder, number, vouched))
+
+
 def ports_on(store: Store, post: Post, folder: Path) -> Ports:
     """What the house gives to channels that open by their section."""
     return Ports(
@@ -226,6 +236,7 @@ def ports_on(store: Store, post: Post, folder: Path) -> Ports:
         timeline=store.log.read,
         badge=str,
         scanned=unknown,
+        attests=Attested(),
         words={"link": "请打开 {url} 继续", "reply": "{text}"},
     )
 

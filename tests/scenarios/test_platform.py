@@ -26,8 +26,8 @@ def callback() -> int:
 @pytest.fixture(scope="module")
 def hotline(callback: int) -> Iterator[Yihao]:
     url = f"http://127.0.0.1:{callback}/events"
-    client = f'{{id = "{CLIENT}", secrets = ["{SECRET}", "{OLD_SECRET}"], callback = "{url}"}}'
-    sets = {"govapi.clients": f"[{client}]", "govapi.plain_callbacks": "true", "http.port": str(free_pair())}
+    client = f'id = "{CLIENT}", secrets = ["{SECRET}", "{OLD_SECRET}"], callback = "{url}", vouches_for_phones = true'
+    sets = {"govapi.clients": f"[{{{client}}}]", "govapi.plain_callbacks": "true", "http.port": str(free_pair())}
     yield from running({**SHORT_WAITS, **sets})
 
 
@@ -49,7 +49,8 @@ async def platform(hotline: Yihao, receiver: Receiver) -> AsyncIterator[Platform
 async def test_a_matter_from_its_beginning_to_its_rating(
     hotline: Yihao, platform: Platform, receiver: Receiver, desk: OpensDesk, eventually: Eventually
 ) -> None:
-    told = await platform.ask("openSession", {"user": {"id": "u1", "phone": "+8613800138000"}, "text": "路灯坏了"})
+    user = {"id": "u1", "phone": "+8613800138000", "phone_verified": True}
+    told = await platform.ask("openSession", {"user": user, "text": "路灯坏了"})
     session = told.body["session"]
     assert (told.status, told.body["phase"]) == (201, "waiting")
     assert await eventually(lambda: _place(platform, session), deadline_s=15) == {
@@ -62,6 +63,9 @@ async def test_a_matter_from_its_beginning_to_its_rating(
     assert (offer["session"], offer["medium"]) == (session, "message")
     await agent.accept(offer)
     await agent.saw("contact.state", session=session, phase="active")
+    shown = json.loads(await agent.get(f"/api/sessions/{session}/person"))
+    schemes = [one["address"].partition(" ")[0] for one in shown["addresses"]]
+    assert (schemes, shown["claims"]) == (["gov", "tel"], []), "one citizen with whoever calls from that number"
     await agent.command("msg.send", session=session, text="在哪条路？")
     await eventually(lambda: receiver.texts == ["路灯坏了", "在哪条路？"], deadline_s=15)
     asked = [event["message"] for event in receiver.events if event["type"] == "message"][-1]

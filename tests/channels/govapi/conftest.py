@@ -21,7 +21,7 @@ from session.ports import StoreUnavailable
 from session.state import AssigneeKind, Medium, Party
 from storage.files import FileStore
 from tests.conftest import Eventually
-from tests.gateway.town import Post, hire, open_post
+from tests.gateway.town import Attested, Post, hire, open_post
 from tests.peers.platform import CLIENT, OLD_SECRET, SECRET, Platform
 
 AGENT = AssigneeId("8001")
@@ -55,6 +55,7 @@ class Core:
     post: Post
     folder: Path
     eventually: Eventually
+    attested: Attested = field(default_factory=Attested)
     is_away: bool = False
     breaks: Callable[[str, tuple[Any, ...]], bool] = lambda *_: False
     """Calls that the store does not get."""
@@ -127,6 +128,7 @@ async def serving(core: Core, node: str = "node", **changes: Any) -> AsyncIterat
         lines=core.store.queue,
         timeline=Away(core.store.log, core).read,
         badge=lambda assignee: f"工号{assignee}",
+        attests=Away(core.attested, core),
     )
     async with opened as channel, aiohttp.ClientSession(auto_decompress=False) as http:
         feed = Feed(core.store.log, [channel.follow])

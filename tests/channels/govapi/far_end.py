@@ -14,6 +14,7 @@ from channels.govapi.settings import Client, GovApiSettings
 from queueing.memory import MemoryStore
 from storage.files import FileStore
 from tests.channels.far_end import Door, FarEnd
+from tests.gateway.town import Attested
 from tests.peers.platform import CLIENT, SECRET, Platform
 from tests.peers.wechat import serving
 
@@ -30,6 +31,7 @@ async def opened(door: Door, store: MemoryStore, folder: Path) -> AsyncIterator[
             lines=store.queue,
             timeline=store.log.read,
             badge=str,
+            attests=Attested(),
         ) as channel,
         aiohttp.ClientSession() as http,
     ):

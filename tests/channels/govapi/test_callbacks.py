@@ -133,7 +133,7 @@ def test_the_pauses_grow_to_their_bound() -> None:
 def _opened(core: Core, configured: GovApiSettings) -> object:
     return GovApiChannel.open(
         configured, inbox=core.post.inbox, shared=core.store.shared, files=None, lines=core.store.queue,  # type: ignore[arg-type]
-        timeline=core.store.log.read, badge=str,
+        timeline=core.store.log.read, badge=str, attests=core.attested,
     )  # fmt: skip
 
 

@@ -2,12 +2,15 @@
 
 import gzip
 import json
+import random
 import time
 from collections.abc import Awaitable, Callable
+from urllib.parse import quote
 
 import pytest
 
 from channels.govapi.operations import OF_NONE
+from session.events import TextReceived
 from session.ids import SessionId
 from tests.channels.govapi.conftest import Api, Core, serving
 from tests.peers.platform import OLD_SECRET, Platform, Told
@@ -259,6 +262,36 @@ async def test_a_body_that_is_none_is_refused(core: Core, api: Api, body: bytes)
     told = await _opened(api, body)
     assert (told.status, told.problem) == (422, "body-malformed")
     assert (await core.store.log.follow("0", block_s=0.0))[1] == []
+
+
+@pytest.mark.fuzz
+async def test_no_request_breaks_the_door(core: Core, api: Api, long_run: bool) -> None:
+    """Headers, bodies and paths of a good request, each broken somewhere: refused with a problem, and never a 500."""
+    chance = random.Random(20261129)
+    session = await api.platform.opens()
+    for _ in range(5000 if long_run else 150):
+        request = api.platform.signed("POST", api.platform.target("sendText", session=session), b'{"text": "x"}')
+        body = b'{"text": "x"}'
+        match chance.choice(["header", "name", "body", "path"]):
+            case "header":
+                name = chance.choice(list(request.headers))
+                request.headers[name] = _broken(request.headers[name], chance)
+            case "name":
+                del request.headers[chance.choice(list(request.headers))]
+            case "body":
+                body = _broken(body.decode(), chance).encode("utf-8", "replace")
+            case "path":
+                request.url = f"{api.base}/api/govapi/{quote(_broken('v1/sessions/x/messages', chance), safe='/')}"
+        told = await api.platform.bring(request, body)
+        assert told.status == 201 or told.problem in CASES, told
+    assert len(await core.post.said(SessionId(session), TextReceived)) < 60, "hardly any stayed whole"
+
+
+def _broken(text: str, chance: random.Random) -> str:
+    """A text with something cut, put in, doubled or turned."""
+    at = chance.randrange(len(text) + 1)
+    odd = chance.choice(['"', "(", ")", ";", ",", "=", ":", "\\", " ", "0", "é", "x" * 300, "{", "[" * 200])
+    return chance.choice([text[:at], text[:at] + odd + text[at:], text[:at] + text[max(0, at - 9) :], text[::-1]])
 
 
 async def test_ten_thousand_of_one_users_words_are_slowed(core: Core) -> None:
