@@ -79,6 +79,8 @@ class Door:
     advice: Callable[[Any], Iterator[Advice]] = _no_advice
     called_for: Callable[[Any], Iterator[str]] = _nothing_more
     """Keys, dotted below the section, that what is filled in elsewhere of it calls for."""
+    faults: Callable[[Any], Iterator[Advice]] = _no_advice
+    """What stops the start though every key is there; opening raises it too."""
 
     def is_wanted(self, section: object) -> bool:
         """Whether the operator has begun to fill it in."""

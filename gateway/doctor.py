@@ -19,7 +19,7 @@ from pathlib import Path
 
 from config.settings import Settings
 from gateway.certificate import BadCertificate, Certificate, read_certificate
-from gateway.doors import advice, lacking
+from gateway.doors import advice, faults, lacking
 from queueing.settings import QueueSettings
 from queueing.store import RedisStore
 from session.errors import YihaoError
@@ -214,6 +214,8 @@ def _web(settings: Settings) -> Iterator[Finding]:
 def _doors(settings: Settings) -> Iterator[Finding]:
     for key in lacking(settings):
         yield Finding(Grade.FAULT, f"{key} is empty", "fill it in, or empty the whole section")
+    for one in faults(settings):
+        yield Finding(Grade.FAULT, one.what, one.mend)
     for one in advice(settings):
         yield Finding(Grade.WARNING, one.what, one.mend)
 

@@ -40,6 +40,11 @@ def advice(settings: Settings) -> list[Advice]:
     return [one for door in doors() for one in door.advice(getattr(settings, door.section))]
 
 
+def faults(settings: Settings) -> list[Advice]:
+    """What stops the start though every key is there."""
+    return [one for door in doors() for one in door.faults(getattr(settings, door.section))]
+
+
 @asynccontextmanager
 async def open_doors(settings: Settings, ports: Ports) -> AsyncIterator[list[Channel]]:
     """Every channel whose section is filled in, until the end of the block. Raises `HalfFilled`."""

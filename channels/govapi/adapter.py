@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter as Count
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
 from aiohttp import web
-from yarl import URL
 
 from channels.contract import Badge, Capabilities, Content, Timeline
 from channels.govapi.answers import Answers
 from channels.govapi.callbacks import Callbacks
+from channels.govapi.clients import check
 from channels.govapi.counter import Counter
-from channels.govapi.errors import CallbackForeign, ClientsAlike
 from channels.govapi.gate import Gate
 from channels.govapi.matters import Matters
 from channels.govapi.reception import Reception
@@ -27,7 +25,6 @@ from session.ports import Attests, Entry, Files, Inbox, Lines, SharedState
 from session.state import LegEnd, Medium
 
 NAME = "govapi"
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class GovApiChannel:
@@ -63,7 +60,7 @@ class GovApiChannel:
         clock: Callable[[], float] = time.time,
     ) -> AsyncIterator[GovApiChannel]:
         """The API, until the end of the block. Raises `ClientsAlike`, `CallbackForeign`."""
-        _check(settings)
+        check(settings.clients, plain_callbacks=settings.plain_callbacks)
         matters = Matters(timeline, NAME, badge)
         users = Users(settings, NAME, inbox, shared, matters, attests)
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
@@ -98,17 +95,3 @@ class GovApiChannel:
         """Let go of who waits for events: they ask again, and reach another node."""
         self._reception.is_draining = True
         self._matters.wake_all()
-
-
-def _check(settings: GovApiSettings) -> None:
-    for what, values in (
-        ("id", [client.id for client in settings.clients]),
-        ("secret", [secret for client in settings.clients for secret in set(client.secrets)]),
-    ):
-        if len(Count(values)) != len(values):
-            raise ClientsAlike(what)
-    for client in settings.clients:
-        url = URL(client.callback)
-        is_plain = url.scheme == "http" and url.host in _LOOPBACK and settings.plain_callbacks
-        if client.callback and not (url.scheme == "https" and url.host and not url.user) and not is_plain:
-            raise CallbackForeign(client.id)

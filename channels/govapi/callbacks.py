@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 import aiohttp
 from yarl import URL
 
+from channels.contract import failed
 from channels.govapi import signature as rfc9421
 from channels.govapi.agenda import Agenda, Watched
 from channels.govapi.matter import Matter
@@ -31,7 +32,7 @@ from session.errors import YihaoError
 from session.events import LegOpened, MessageDelivered
 from session.ids import SessionId
 from session.ports import Entry, Inbox, SharedState, StoreUnavailable
-from session.state import Party
+from session.state import Failure, Party
 
 log = logging.getLogger(__name__)
 
@@ -228,12 +229,20 @@ class Callbacks:
         failed = progress.failed(now, self._settings.callback_longest_pause_s, outcome.asked_s)
         if now - failed.failing_since > self._settings.callback_give_up_s:
             log.error("callback given up", extra={"session": one.session, "client": one.client})
+            await self._note_lost(one)
             await self._agenda.done(one)
             self._unwatch(one)
             return
         await self._note(one, failed)
         await self._agenda.put(one, failed.not_before)
         self._start_in(one, failed.not_before - now)
+
+    async def _note_lost(self, one: Watched) -> None:
+        """So the agent sees that their words are still with us."""
+        matter = await self._matters.of(one.client, one.session)
+        for message in matter.unreached(matter.version)[:_A_PAGE]:
+            event, dedupe = failed(self._channel, message, Failure.UNDELIVERED)
+            await self._inbox.post(one.session, event, dedupe=dedupe)
 
     async def _note_arrived(self, matter: Matter, cursor: int) -> None:
         """So the agent sees that the platform has their words."""

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from channels.contract import ChannelError
 from channels.door import Advice, Door, Ports, filled
 from channels.govapi.adapter import GovApiChannel
+from channels.govapi.clients import check
 from channels.govapi.settings import Client, GovApiSettings
 
 
@@ -25,9 +27,16 @@ def _open(section: Any, ports: Ports) -> AbstractAsyncContextManager[GovApiChann
     )
 
 
+def _faults(section: Any) -> Iterator[Advice]:
+    try:
+        check([filled(Client, client) for client in section.clients], plain_callbacks=section.plain_callbacks)
+    except ChannelError as error:
+        yield Advice(str(error), "see docs/govapi.md")
+
+
 def _advice(section: Any) -> Iterator[Advice]:
     if section.clients and section.plain_callbacks:
         yield Advice("callbacks of platforms may go in the clear", "govapi.plain_callbacks = false")
 
 
-DOOR = Door("govapi", (("clients",),), _open, _advice)
+DOOR = Door("govapi", (("clients",),), _open, _advice, faults=_faults)

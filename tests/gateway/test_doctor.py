@@ -113,6 +113,14 @@ def test_pages_that_are_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert _grade(_settings(tmp_path), "pages are") is Grade.OK
 
 
+def test_clients_that_could_be_taken_for_each_other(tmp_path: Path) -> None:
+    one, same = (f'{{id = "{name}", secrets = ["{"s" * 32}"]}}' for name in ("one", "two"))
+    alike = _settings(tmp_path, f"govapi.clients=[{one}, {same}]")
+    assert _grade(alike, "two clients have the same secret") is Grade.FAULT
+    plain = f'{{id = "one", secrets = ["{"s" * 32}"], callback = "http://app.example.cn/"}}'
+    assert _grade(_settings(tmp_path, f"govapi.clients=[{plain}]"), "must be https") is Grade.FAULT
+
+
 def test_an_account_that_is_half_filled_in(tmp_path: Path) -> None:
     assert not [one for one in examine(_settings(tmp_path)) if "wechat" in one.what]
     half = _settings(tmp_path, "wechat.secret=hunter2", "wechat_kf.corpid=ww1")

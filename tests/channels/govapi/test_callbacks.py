@@ -9,7 +9,7 @@ from channels.govapi.adapter import GovApiChannel
 from channels.govapi.callbacks import Progress
 from channels.govapi.errors import CallbackForeign, ClientsAlike
 from channels.govapi.settings import Client, GovApiSettings
-from session.events import MessageDelivered
+from session.events import MessageDelivered, MessageFailed
 from session.ids import SessionId
 from tests.channels.govapi.conftest import Api, Core, serving, settings
 from tests.conftest import Eventually
@@ -113,10 +113,14 @@ def _agenda(core: Core) -> list[str]:
 
 
 async def test_one_that_fails_for_a_day_is_given_up(core: Core, eventually: Eventually) -> None:
-    async with serving(core, callback="http://127.0.0.1:9/events", callback_give_up_s=0.05) as api:
-        await api.platform.opens()
-        await eventually(lambda: _agenda(core), deadline_s=10)
+    async with serving(core, callback="http://127.0.0.1:9/events", callback_give_up_s=0.3) as api:
+        session = await api.platform.opens()
+        await core.accepts(session)
+        await eventually(lambda: core.post.absorbed(SessionId(session)), deadline_s=10)
+        await core.writes(session, "您好", "m1")
+        await eventually(lambda: core.post.said(SessionId(session), MessageFailed), deadline_s=10)
         await eventually(lambda: not _agenda(core), deadline_s=10)
+        assert len(await core.post.said(SessionId(session), MessageFailed)) == 1, "and the agent sees it"
 
 
 def test_the_pauses_grow_to_their_bound() -> None:
