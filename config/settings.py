@@ -123,6 +123,7 @@ class Sip:
     area: AreaCode
     max_calls: Count
     max_calls_per_s: Count
+    overload_s: float
     register_min_s: float
     register_max_s: float
     session_expires_s: float

@@ -42,6 +42,7 @@ from gateway.destinations import Destinations
 from gateway.doors import open_doors
 from gateway.dossier import Dossiers
 from gateway.feed import Feed, Follower
+from gateway.handover import TelephoneHandover
 from gateway.inbox import StoreInbox
 from gateway.kinship import one_hotline
 from gateway.links import Links
@@ -431,6 +432,7 @@ class _Builder:
             telephones=self._roster,
             reachability=reach,
             choices=reach,
+            handover=TelephoneHandover(self._store, self._roster, inbox),
             recording_path=self._recording_path if settings.recordings.enabled else None,
             mail=self._store.mail,
             nonce_secret=self._keys.cookie_key.reveal().encode(),

@@ -36,6 +36,7 @@ def phone_settings(settings: Settings, certificate: Certificate) -> PhoneSetting
         area=settings.sip.area,
         max_calls=settings.sip.max_calls,
         max_calls_per_s=settings.sip.max_calls_per_s,
+        overload_s=settings.sip.overload_s,
         register_min_s=settings.sip.register_min_s,
         register_max_s=settings.sip.register_max_s,
         codes=dict(one.split(" ", 1) for one in settings.agents.codes),

@@ -319,3 +319,14 @@ class Choices(Protocol):
         Raises `StoreUnavailable`.
         """
         ...
+
+
+class Handover(Protocol):
+    """How an agent hands a contact on by their telephone (转接)."""
+
+    async def hand_on(self, session: SessionId, by: AssigneeId, target: str) -> str:
+        """To an extension or a line of that name; empty once it is durable, else the code of why it may not be.
+
+        Raises `StoreUnavailable`.
+        """
+        ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, nullcontext, suppress
@@ -27,6 +28,7 @@ from channels.phone.ladders import Ladders
 from channels.phone.load import CallLimits, Seat
 from channels.phone.number import SCHEMES, called, caller_of, dialled
 from channels.phone.outgoing_bridge import OutgoingBridge
+from channels.phone.overload import LOOK_S, Overload
 from channels.phone.registrar import Registrar, RegistrarSettings
 from channels.phone.relay import Relay
 from channels.phone.settings import PhoneSettings
@@ -41,12 +43,23 @@ from session.address import Address
 from session.audio import Announcement, Audio, Slot
 from session.errors import YihaoError
 from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
-from session.ports import Choices, Contact, Inbox, NodeMail, Reachability, SharedState, StoreUnavailable, Telephones
+from session.ports import (
+    Choices,
+    Contact,
+    Handover,
+    Inbox,
+    NodeMail,
+    Reachability,
+    SharedState,
+    StoreUnavailable,
+    Telephones,
+)
 from session.state import LegEnd, Medium
 
 log = logging.getLogger(__name__)
 
 _SWEEP_S = 1.0
+_chance = random.SystemRandom().random
 _BUSY = (("Retry-After", "5"),)
 
 
@@ -77,11 +90,14 @@ class PhoneChannel:
         reachability: Reachability,
         recording_path: Callable[[RecordingId], Path] | None,
         choices: Choices | None = None,
+        handover: Handover | None = None,
         mail: NodeMail | None = None,
         nonce_secret: bytes | None = None,
         timing: Timing | None = None,
     ) -> None:
-        """`choices` hears what agents dial. `nonce_secret` is shared by the nodes of one hotline; `mail` joins them.
+        """`choices` hears what agents dial, `handover` whom they hand on to.
+
+        `nonce_secret` is shared by the nodes of one hotline, and `mail` joins them; None where there is but one.
 
         `recording_path` of None records nothing.
         """
@@ -149,6 +165,7 @@ class PhoneChannel:
             channel=self.name,
             recording_path=recording_path,
             vigilance=settings.vigilance,
+            handover=handover,
         )
         self._trunk = Trunk(settings.outbound, self._carriers)
         self._bridges: dict[LegId, Bridge] = {}
@@ -157,6 +174,7 @@ class PhoneChannel:
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_draining = False
+        self._overload = Overload(settings.overload_s)
         self._limits = CallLimits(settings.max_calls, settings.max_calls_per_s)
         self._undo = AsyncExitStack()
 
@@ -168,7 +186,7 @@ class PhoneChannel:
             await undo.enter_async_context(self._endpoint)
             undo.push_async_callback(self._carriers.leave)
             undo.push_async_callback(self._hang_up_all)
-            for work in (self._room.run(), self._sweep(), self._carriers.run(self._endpoint)):
+            for work in (self._room.run(), self._sweep(), self._carriers.run(self._endpoint), self._watch_lateness()):
                 task = asyncio.create_task(work)
                 undo.push_async_callback(_cancel, task)
             self._undo = undo.pop_all()
@@ -319,10 +337,10 @@ class PhoneChannel:
             return
         carrier = self._carriers.of(call.flow.remote[0])
         seat = None
-        if not self._is_draining and not (carrier is not None and carrier.is_full):
+        if not self._is_draining and not self._overload.is_on and not (carrier is not None and carrier.is_full):
             seat = self._limits.take(call.flow.remote[0], asyncio.get_running_loop().time())
         if seat is None:
-            call.refuse(503, _BUSY)
+            call.refuse(503, (("Retry-After", str(Overload.retry_after_s(_chance()))),))
             return
         try:
             with nullcontext() if carrier is None else carrier.carrying():
@@ -430,6 +448,16 @@ class PhoneChannel:
             await asyncio.sleep(_SWEEP_S)
             with suppress(StoreUnavailable):
                 await self._registrar.sweep()
+
+    async def _watch_lateness(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LOOK_S
+            await asyncio.sleep(LOOK_S)
+            was_on = self._overload.is_on
+            self._overload.looked(loop.time() - due)
+            if self._overload.is_on and not was_on:
+                log.warning("overload: new calls are put off")
 
     async def _hang_up_all(self) -> None:
         """The node goes down: say goodbye to every telephone, and give the core a moment to hear of it."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from channels.phone.call import Call, Confirmed, EndCause, Ended, RefreshDue, Reoffered
+from channels.phone.call import Call, Confirmed, EndCause, Ended, Referred, RefreshDue, Reoffered
 from channels.phone.endpoint import Endpoint
 from channels.phone.number import ANONYMOUS
 from channels.phone.outbox import Outbox
@@ -24,6 +24,7 @@ from channels.phone.registrar import Registrar
 from channels.phone.ringing import ELSEWHERE, NoAnswer, PickedUp, Ringing
 from channels.phone.sip.address import NameAddress
 from channels.phone.sip.digits import InfoDigit
+from channels.phone.sip.refer import Reference
 from channels.phone.sip.sdp import asks_hold
 from channels.phone.sip.uri import Uri
 from channels.phone.taping import Taping
@@ -41,7 +42,7 @@ from session.audio import (
 from session.errors import YihaoError
 from session.events import DigitPressed, LegClosed, LegHeld, LegMuted, LegOpened, LegsJoined, PlaceKept
 from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
-from session.ports import Contact, Inbox, SharedState, StoreUnavailable, Telephones
+from session.ports import Contact, Handover, Inbox, SharedState, StoreUnavailable, Telephones
 from session.ports import Verdict as Accepted
 from session.state import Leg, LegEnd, Mark, Medium, Party
 
@@ -67,6 +68,7 @@ class BridgePorts:
     channel: str
     recording_path: Callable[[RecordingId], Path] | None
     vigilance: Vigilance
+    handover: Handover | None = None
 
 
 @dataclass(eq=False)
@@ -381,6 +383,8 @@ class Bridge:
                     await self._reoffered(call, slot, leg, offer)
                 case RefreshDue():
                     await self._refresh(call, slot)
+                case Referred(reference=reference):
+                    call.decide_reference(await self._refer(slot, reference))
                 case Confirmed(body=body):
                     self._acknowledged(call)
                     if body:
@@ -410,6 +414,23 @@ class Bridge:
         if bool(reasons) is not was and self.session is not None:
             self._outbox.put(self.session, LegHeld(leg=leg, held=held))
             self._taping.mark(Mark.HELD if held else Mark.RESUMED)
+
+    async def _refer(self, slot: Slot, reference: Reference) -> int:
+        """The answer to a REFER. Only the agent whose contact it is hands it on, and to whom the desk would let them.
+
+        A call of theirs to be joined with this one (Replaces) is not ours to give: consultation is the desk's.
+        """
+        handover, ringing = self._ports.handover, self._ringing
+        if slot is not Slot.AGENT or handover is None or ringing is None or self.session is None or not self.is_joined:
+            return 403
+        if reference.replaces is not None:
+            return 403
+        try:
+            why_not = await handover.hand_on(self.session, ringing.assignee, reference.target.number or "")
+        except StoreUnavailable:
+            return 503
+        self.ladder.note("transfer", why_not or "handed on", slot)
+        return _REFERRED.get(why_not, 404)
 
     async def _refresh(self, call: Call, slot: Slot) -> None:
         """Offer anew what there is. What is refused leaves the session its time, which its timer watches."""
@@ -491,6 +512,10 @@ class Bridge:
             return NameAddress(Uri("sip", "anonymous.invalid", "anonymous"), "Anonymous")
         user = quote(address.identifier.partition("@")[0], safe="+")
         return NameAddress(Uri("sip", host, user, port=port))
+
+
+_REFERRED = {"": 202, "not_yours": 403, "agent_away": 480}
+"""How a transfer that is asked for by telephone is answered; what names nobody is not found."""
 
 
 def who_ended(ended: Ended, whom: str, reason: LegEnd) -> str:

@@ -21,6 +21,7 @@ from channels.phone.sip.digits import InfoDigit, read_digit
 from channels.phone.sip.message import Request, Response, respond
 from channels.phone.sip.reading import ALLOW, SUPPORTED
 from channels.phone.sip.reason import broke_off
+from channels.phone.sip.refer import FRAGMENT, Reference, fragment
 from channels.phone.sip.sdp import narrowed
 from channels.phone.sip.server import Acceptance
 from channels.phone.sip.session_timer import SessionTimer, least_of
@@ -93,7 +94,14 @@ class Ended:
     status: int = 0
 
 
-CallEvent = Ringing | Answered | Confirmed | Reoffered | RefreshDue | InfoDigit | Ended
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """The far end wants the other one to reach somebody (REFER). Answer with `decide_reference`."""
+
+    reference: Reference
+
+
+CallEvent = Ringing | Answered | Confirmed | Reoffered | RefreshDue | Referred | InfoDigit | Ended
 
 
 class Call:
@@ -115,6 +123,7 @@ class Call:
         self._acceptances: dict[int, Acceptance] = {}
         self._reoffer: Served | None = None
         self._reinviting: asyncio.Future[Response] | None = None
+        self._referral: tuple[Served, Reference] | None = None
         self._allowed: frozenset[str] = frozenset()
         self._session: SessionTimer | None = None
 
@@ -155,6 +164,23 @@ class Call:
         served, self._reoffer = self._reoffer, None
         if served is not None:
             self._endpoint.respond(served, respond(served.request, status))
+
+    def decide_reference(self, status: int) -> None:
+        """Answer a `Referred`: 202 has done what it asks for, and tells so (RFC 3515, section 2.4.4)."""
+        referral, self._referral = self._referral, None
+        if referral is None:
+            return
+        served, reference = referral
+        news = () if reference.wants_news else (("Refer-Sub", "false"),)
+        headers = (self._endpoint.contact(served.flow), *news)
+        self._endpoint.respond(served, respond(served.request, status, headers=headers))
+        if status < 300 and reference.wants_news and self.dialog is not None and not self.is_over:
+            self.dialog = self.dialog.next_sequence()
+            event = f"refer;id={served.request.cseq[0]}"
+            state = ("Subscription-State", "terminated;reason=noresource")
+            extra = (self._endpoint.contact(self.flow), ("Event", event), state, FRAGMENT)
+            notify = self._in_dialog("NOTIFY", extra, fragment(200))
+            self._endpoint.ask(notify, self.target_flow, ignore, ignore_failure)
 
     async def reinvite(self, offer: Callable[[], Awaitable[bytes]]) -> bytes:
         """Offer the far end another session; gives its answer. Raises `ReofferRefused` or `CallOver`.
@@ -233,6 +259,8 @@ class Call:
             self._refresh_came(served)
         elif request.method == "INFO":
             self._info_came(served)
+        elif request.method == "REFER":
+            self._refer_came(served)
         elif request.method == "OPTIONS":
             headers = (self._endpoint.contact(served.flow), ALLOW, SUPPORTED)
             self._endpoint.respond(served, respond(request, 200, headers=headers))
@@ -290,6 +318,7 @@ class Call:
             acceptance.acknowledge()
         self._acceptances.clear()
         self._begin_session(None)
+        self.decide_reference(481)
         if self._reinviting is not None and not self._reinviting.done():
             self._reinviting.set_exception(CallOver("be re-offered", "over"))
         self._events.put_nowait(ended)
@@ -424,6 +453,18 @@ class Call:
             self.dialog = self.dialog.refreshed(request.contacts)
             headers = (self._endpoint.contact(served.flow), ALLOW, SUPPORTED, *self._agree(request))
             self._endpoint.respond(served, respond(request, 200, headers=headers))
+
+    def _refer_came(self, served: Served) -> None:
+        try:
+            reference = Reference.of(served.request)
+        except MalformedMessage as fault:
+            self._endpoint.respond(served, respond(served.request, fault.status))
+            return
+        if self._referral is not None or not self.is_answered:
+            self._endpoint.respond(served, respond(served.request, 491 if self._referral else 403))
+            return
+        self._referral = (served, reference)
+        self.tell(Referred(reference))
 
     def _other_came(self, served: Served) -> None:
         self._endpoint.respond(served, respond(served.request, 405, headers=(ALLOW,)))

@@ -45,6 +45,8 @@ class PhoneSettings:
     """The hotline's own area code without its 0, for callers who are sent without one."""
     max_calls: int = 400
     max_calls_per_s: int = 100
+    overload_s: float = 0.0
+    """How late the process may be to what is due, on the average of half a second; later puts calls off, 0 never."""
     register_min_s: float = 60.0
     register_max_s: float = 3600.0
     session_expires_s: float = 1_800.0

@@ -111,6 +111,41 @@ async def test_a_stranger_cannot_call(guarded: Yihao) -> None:
             assert await (await phones.call(number)).ended() in {"401", "403"}
 
 
+SCANS = (
+    ("svmap", "127.2.0.71"),
+    ("svwar", "127.2.0.72", "-e", "8000-8010", "-m", "REGISTER"),
+    ("svwar", "127.2.0.73", "-e", "8000-8010", "-m", "INVITE"),
+    ("svcrack", "127.2.0.74", "-u", "8001", "-r", "1-100"),
+)
+
+
+async def test_sipvicious_finds_nothing(guarded: Yihao) -> None:
+    """From loopback to loopback, and without its switches that write to its author or scan the world."""
+    server, port = guarded.sip
+
+    async def scan(tool: str, host: str, *arguments: str) -> str:
+        program = Path(sys.executable).with_name(f"sipvicious_{tool}")
+        child = await asyncio.create_subprocess_exec(
+            *(str(program), "-p", str(port), "-b", host, *arguments, server),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        async with asyncio.timeout(45):
+            said, _ = await child.communicate()
+        return said.decode(errors="replace")
+
+    for (tool, *_), said in zip(SCANS, await asyncio.gather(*(scan(*one) for one in SCANS)), strict=True):
+        assert "found nothing" in said, f"{tool}: {said}"
+
+
+async def test_who_scans_under_another_name_is_banned(guarded: Yihao) -> None:
+    """What finds no answer by its name is not heard after 32 messages either, nor is it told so."""
+    wire = next(one.wire for one in SAMPLES if one.answers == (100,))
+    answers = [await ask(guarded.sip, "127.2.0.75", wire, 0.2) for _ in range(40)]
+    assert answers[-1] is None
+    assert await ask(guarded.sip, "127.2.0.76", wire, 5.0) is not None
+
+
 async def test_nobody_learns_which_names_exist(gateway: Yihao) -> None:
     """Neither by the answer nor by how long it takes."""
     took: dict[str, list[float]] = {"8001": [], "nobody-of-that-name": []}

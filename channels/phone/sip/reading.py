@@ -14,11 +14,12 @@ from channels.phone.sip.grammar import is_token, parse_number
 from channels.phone.sip.message import REASONS, Headers, Message, Request, Response, mirrored
 from channels.phone.sip.uri import Uri
 
-ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK", "REGISTER")
+ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "REGISTER")
 ALLOW = ("Allow", ", ".join(ALLOWED))
 ACCEPT = ("Accept", "application/sdp, application/dtmf-relay, application/dtmf")
-# MESSAGE is known so that it is refused for its content (415) rather than as unheard of: no text comes in here.
-_KNOWN = frozenset((*ALLOWED, "MESSAGE"))
+# MESSAGE is known so that it is refused for its content (415) rather than as unheard of: no text comes in here. NOTIFY
+# is ours to send alone: one that comes belongs to no subscription (481).
+_KNOWN = frozenset((*ALLOWED, "MESSAGE", "NOTIFY"))
 _BODY_TYPES = {
     "INVITE": frozenset({"application/sdp"}),
     "ACK": frozenset({"application/sdp"}),
@@ -29,9 +30,9 @@ _BODY_TYPES = {
 }
 _SINGLE = ("from", "to", "call-id", "cseq")
 _AT_MOST_ONE = ("max-forwards", "content-length", "content-type", "expires", "min-expires")
-_IN_CALLS = frozenset({"100rel", "timer"})
+_IN_CALLS = frozenset({"100rel", "timer", "norefersub"})
 _OPTION_TAGS = {"REGISTER": frozenset({"path", "outbound"})}
-SUPPORTED = ("Supported", "100rel, outbound, path, timer")
+SUPPORTED = ("Supported", "100rel, norefersub, outbound, path, timer")
 
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([0-9]{3})(?: (.*))?", re.DOTALL)
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)

@@ -50,6 +50,7 @@ def open_phone(core: Core, prompts: PromptLibrary, tmp_path: Path) -> OpenPhone:
                 telephones=core,
                 reachability=core,
                 choices=core,
+                handover=core,
                 recording_path=None,
                 mail=mail,
                 timing=timing,

@@ -26,6 +26,7 @@ class Core:
     accepted: list[tuple[AssigneeId, int]] = field(default_factory=list)
     declined: list[tuple[AssigneeId, int, str]] = field(default_factory=list)
     presence: list[tuple[str, bool]] = field(default_factory=list)
+    handed_on: list[tuple[str, str]] = field(default_factory=list)
     chosen: list[tuple[str, str]] = field(default_factory=list)
     maps: dict[str, dict[str, bytes]] = field(default_factory=dict)
     asked: int = 0
@@ -148,3 +149,10 @@ class Core:
         self._reach("choose")
         self.chosen.append((assignee, what))
         return what != "nothing"
+
+    # Handover
+
+    async def hand_on(self, session: SessionId, by: AssigneeId, target: str) -> str:
+        self._reach("hand_on")
+        self.handed_on.append((by, target))
+        return {"8002": "", "8003": "agent_away", "8004": "not_yours"}.get(target, "unknown_queue")

@@ -91,7 +91,7 @@ class Telephone:
         """As if the network were gone."""
         self._close()
 
-    async def until(self, found: Callable[[], object], deadline_s: float = 5.0) -> None:
+    async def until(self, found: Callable[[], object], deadline_s: float = 15.0) -> None:
         async with asyncio.timeout(deadline_s):
             while not found():
                 self._news.clear()
