@@ -6,7 +6,9 @@ Pure but for its own memory: it is fed entries in the order of their logs, and e
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+
+from msgspec.structs import asdict
 
 from gateway import desk_view
 from queueing.contract import AssigneeView, QueueView
@@ -137,15 +139,12 @@ class DeskState:
         """All of it. Needs a view."""
         if self.view is None:
             raise ValueError("nobody has looked yet")
-        presence = {one.name: getattr(desk_view.presence(self.view), one.name) for one in fields(frames.Presence)}
         device = self.device()
         offers = [self._offer(one) for one in self.watched.values() if self._is_offered(one)]
         return frames.Snapshot(
-            presence=frames.Presence(**presence),
+            presence=frames.Presence(**asdict(desk_view.presence(self.view))),
             devices=frames.Devices(desk=device.desk, phone=device.phone),
-            offers=tuple(
-                frames.Offer(**{one.name: getattr(offer, one.name) for one in fields(frames.Offer)}) for offer in offers
-            ),
+            offers=tuple(frames.Offer(**asdict(offer)) for offer in offers),
             contacts=tuple(
                 desk_view.contact(one.session, one.entries, one.wrap_until(self.rules))
                 for one in self.watched.values()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from typing import Literal
+
+from msgspec.structs import asdict
 
 from queueing.contract import AssigneeView, Presence, QueueView, Routing
 from realtime import desk as frames
@@ -312,8 +313,7 @@ def heaviest_ever(session: Session) -> Medium:
 def contact(session: Session, entries: Sequence[Entry], wrap_until: float | None) -> frames.Contact:
     """A contact with all that has happened in it."""
     state = contact_state(session, wrap_until)
-    facts = {one.name: getattr(state, one.name) for one in fields(state)}
-    return frames.Contact(**facts, timeline=timeline(entries))
+    return frames.Contact(**asdict(state), timeline=timeline(entries))
 
 
 def offer(session: Session, made: ev.OfferMade) -> frames.OfferNew:

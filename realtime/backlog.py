@@ -11,32 +11,29 @@ class Backlog:
     What was let go before the page confirmed it can no longer be replayed; `holds_after` says so.
     """
 
-    __slots__ = ("_bodies", "_bytes", "_frames", "_keep_s", "_most_bytes", "last")
+    __slots__ = ("_bodies", "_bytes", "_frames", "_keep_s", "_most_bytes", "first", "last")
 
     def __init__(self, *, frames: int, keep_s: float, most_bytes: int) -> None:
         self._frames, self._keep_s, self._most_bytes = frames, keep_s, most_bytes
         self._bodies: deque[tuple[float, bytes]] = deque()
         self._bytes = 0
+        self.first = 1
+        """The number of the oldest frame kept; one more than `last` where none is."""
         self.last = 0
         """The last number given."""
-
-    @property
-    def first(self) -> int:
-        """The number of the oldest frame kept; one more than `last` where none is."""
-        return self.last - len(self._bodies) + 1
 
     def append(self, body: bytes, now: float) -> int:
         """Keep a frame; gives its number."""
         self._bodies.append((now, body))
         self._bytes += len(body)
         self.last += 1
-        while len(self._bodies) > 1 and self._is_over(now):
+        while self.first < self.last and self._is_over(now):
             self._drop()
         return self.last
 
     def confirm(self, seq: int) -> None:
         """The page has everything up to `seq` and will never ask for it again."""
-        while self._bodies and self.first <= min(seq, self.last):
+        while self.first <= seq and self._bodies:
             self._drop()
 
     def holds_after(self, seq: int) -> bool:
@@ -45,8 +42,7 @@ class Backlog:
 
     def body(self, seq: int) -> bytes | None:
         """The frame of that number, or None where it is gone or not yet there."""
-        index = seq - self.first
-        return self._bodies[index][1] if 0 <= index < len(self._bodies) else None
+        return self._bodies[seq - self.first][1] if self.first <= seq <= self.last else None
 
     def _is_over(self, now: float) -> bool:
         oldest, _ = self._bodies[0]
@@ -55,3 +51,4 @@ class Backlog:
     def _drop(self) -> None:
         _, body = self._bodies.popleft()
         self._bytes -= len(body)
+        self.first += 1

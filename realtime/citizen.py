@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from realtime.messages import (
     COMMON_DOWN,
@@ -13,7 +14,7 @@ from realtime.messages import (
     Ephemeral,
     FileName,
     Name,
-    Number,
+    Part,
     Remark,
     Words,
     by_tag,
@@ -26,16 +27,14 @@ Sender = Literal["citizen", "agent", "bot", "system"]
 MessageState = Literal["sent", "delivered", "read"]
 
 
-@dataclass(frozen=True, slots=True)
-class Assignee:
+class Assignee(Part, frozen=True):
     """Who answers. An agent's name is their number (工号), never their login."""
 
     name: str
     kind: Literal["agent", "bot"]
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Part, frozen=True):
     """A file of the conversation, fetched from `/api/webchat/files/{id}`."""
 
     id: str
@@ -44,8 +43,7 @@ class File:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Part, frozen=True):
     """Where it is, in degrees of WGS-84; `accuracy_m` is the radius that the device vouches for."""
 
     latitude: float
@@ -53,8 +51,7 @@ class Location:
     accuracy_m: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Part, frozen=True):
     """Where the matter stands."""
 
     phase: Phase
@@ -64,8 +61,7 @@ class Standing:
     """It waits because it was handed on to somebody else."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Part, frozen=True):
     """A message of either side. `state` is how far it has come at the other side's device."""
 
     id: str
@@ -78,31 +74,25 @@ class Message:
     location: Location | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot(Durable):
+class Snapshot(Durable, frozen=True, tag="snapshot"):
     """All that the page shows, in place of whatever it showed."""
 
-    t: ClassVar[str] = "snapshot"
     state: Standing
     messages: tuple[Message, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionState(Durable):
+class SessionState(Durable, frozen=True, tag="session.state"):
     """The matter stands elsewhere now."""
 
-    t: ClassVar[str] = "session.state"
     phase: Phase
     assignee: Assignee | None
     may_rate: bool
     transferred: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageNew(Durable):
+class MessageNew(Durable, frozen=True, tag="msg.new"):
     """A message; the citizen's own comes too, since other windows of theirs show it. Its id is its command's."""
 
-    t: ClassVar[str] = "msg.new"
     id: str
     from_: Sender
     name: str
@@ -113,95 +103,70 @@ class MessageNew(Durable):
     location: Location | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageProgress(Durable):
+class MessageProgress(Durable, frozen=True, tag="msg.state"):
     """A message has come as far as `state`; `read` speaks for every earlier one of the same sender too."""
 
-    t: ClassVar[str] = "msg.state"
     id: str
     state: MessageState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueuePlace(Ephemeral):
+class QueuePlace(Ephemeral, frozen=True, tag="queue.place"):
     """The place in line (排队位置). `estimate_s` is null while too little has been measured."""
 
-    t: ClassVar[str] = "queue.place"
     position: int
     waiting: int
     estimate_s: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssigneeTyping(Ephemeral):
+class AssigneeTyping(Ephemeral, frozen=True, tag="typing"):
     """The other side writes. Shown for 5 s."""
 
-    t: ClassVar[str] = "typing"
     from_: Sender
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CitizenTyping(Ephemeral):
+class CitizenTyping(Ephemeral, frozen=True, tag="typing"):
     """The citizen writes. At most every 3 s."""
 
-    t: ClassVar[str] = "typing"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageSend(Command):
+class MessageSend(Command, frozen=True, tag="msg.send"):
     """The citizen wrote. The first opens the session."""
 
-    t: ClassVar[str] = "msg.send"
     text: Words
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileSend(Command):
+class FileSend(Command, frozen=True, tag="file.send"):
     """The citizen sends a file that `/api/webchat/files` has taken."""
 
-    t: ClassVar[str] = "file.send"
     file: Name
     name: FileName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocationSend(Command):
+class LocationSend(Command, frozen=True, tag="location.send"):
     """The citizen says where it is, as their browser knows it."""
 
-    t: ClassVar[str] = "location.send"
-    latitude: Annotated[float, Number(-90, 90)]
-    longitude: Annotated[float, Number(-180, 180)]
-    accuracy_m: Annotated[float, Number(0, 20_100_000)]
+    latitude: Annotated[float, Meta(ge=-90, le=90)]
+    longitude: Annotated[float, Meta(ge=-180, le=180)]
+    accuracy_m: Annotated[float, Meta(ge=0, le=20_100_000)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageRead(Command):
+class MessageRead(Command, frozen=True, tag="msg.read"):
     """The citizen has seen every message up to and including `message`."""
 
-    t: ClassVar[str] = "msg.read"
     message: Name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HumanRequest(Command):
+class HumanRequest(Command, frozen=True, tag="human.request"):
     """转人工."""
 
-    t: ClassVar[str] = "human.request"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionEnd(Command):
+class SessionEnd(Command, frozen=True, tag="session.end"):
     """The citizen is done."""
 
-    t: ClassVar[str] = "session.end"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RatingGive(Command):
+class RatingGive(Command, frozen=True, tag="rating.give"):
     """The citizen rates the contact, 1 (bad) to 5 (good) (评价)."""
 
-    t: ClassVar[str] = "rating.give"
-    score: Annotated[int, Number(1, 5)]
+    score: Annotated[int, Meta(ge=1, le=5)]
     comment: Remark = ""
 
 

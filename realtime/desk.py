@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Literal
 
 from realtime.messages import (
     COMMON_DOWN,
@@ -15,7 +14,8 @@ from realtime.messages import (
     Ephemeral,
     FileName,
     Name,
-    Number,
+    Natural,
+    Part,
     Reason,
     Remark,
     Words,
@@ -32,8 +32,7 @@ PresenceName = Literal["ready", "break", "off"]
 # --- what a desk shows ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegView:
+class LegView(Part, frozen=True):
     """A leg of a contact."""
 
     id: str
@@ -43,8 +42,7 @@ class LegView:
     state: Literal["planned", "calling", "live", "away", "ended"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(Part, frozen=True):
     """A session that is put before this agent. `citizen` is masked (`tel 138****8000`); `why` says why them."""
 
     session: str
@@ -58,8 +56,7 @@ class Offer:
     why: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Part, frozen=True):
     """A queue at one instant. `ready` counts the assignees who could take one now."""
 
     queue: str
@@ -68,8 +65,7 @@ class Line:
     ready: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Presence:
+class Presence(Part, frozen=True):
     """What the agent chose, and what the system makes of it. `next` is the presence chosen for after this contact."""
 
     presence: PresenceName
@@ -79,24 +75,21 @@ class Presence:
     next: PresenceName | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Devices:
+class Devices(Part, frozen=True):
     """How the agent is reached. `phone` is the extension of their registered telephone."""
 
     desk: bool
     phone: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class Placed(Part, frozen=True):
     """An entry at its place in the session's timeline."""
 
     version: int
     entry: TimelineEntry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
+class Contact(Part, frozen=True):
     """A session that this agent has, with all that has happened in it."""
 
     session: str
@@ -112,11 +105,9 @@ class Contact:
     timeline: tuple[Placed, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot(Durable):
+class Snapshot(Durable, frozen=True, tag="snapshot"):
     """All that the desk shows, in place of whatever it showed."""
 
-    t: ClassVar[str] = "snapshot"
     presence: Presence
     devices: Devices
     offers: tuple[Offer, ...]
@@ -124,11 +115,9 @@ class Snapshot(Durable):
     queues: tuple[Line, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferNew(Durable):
+class OfferNew(Durable, frozen=True, tag="offer.new"):
     """An offer, with a countdown to `ring_until`."""
 
-    t: ClassVar[str] = "offer.new"
     session: str
     token: int
     medium: MediumName
@@ -140,21 +129,17 @@ class OfferNew(Durable):
     why: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferRevoked(Durable):
+class OfferRevoked(Durable, frozen=True, tag="offer.revoked"):
     """The offer is over for this agent: accepted (by their telephone too), declined, expired, rescinded, cancelled."""
 
-    t: ClassVar[str] = "offer.revoked"
     session: str
     token: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactState(Durable):
+class ContactState(Durable, frozen=True, tag="contact.state"):
     """A contact of this agent is new, or stands elsewhere now."""
 
-    t: ClassVar[str] = "contact.state"
     session: str
     phase: PhaseName
     medium: MediumName
@@ -168,29 +153,23 @@ class ContactState(Durable):
     """When wrap-up ends by itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactTimeline(Durable):
+class ContactTimeline(Durable, frozen=True, tag="contact.timeline"):
     """One more entry of a contact's timeline. `version` rises, with gaps where an event is not for show."""
 
-    t: ClassVar[str] = "contact.timeline"
     session: str
     version: int
     entry: TimelineEntry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactGone(Durable):
+class ContactGone(Durable, frozen=True, tag="contact.gone"):
     """The contact is no longer this agent's."""
 
-    t: ClassVar[str] = "contact.gone"
     session: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PresenceSelf(Durable):
+class PresenceSelf(Durable, frozen=True, tag="presence.self"):
     """The agent's own presence."""
 
-    t: ClassVar[str] = "presence.self"
     presence: PresenceName
     reason: str
     routing: RoutingName
@@ -198,36 +177,29 @@ class PresenceSelf(Durable):
     next: PresenceName | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceState(Durable):
+class DeviceState(Durable, frozen=True, tag="device.state"):
     """How the agent is reached."""
 
-    t: ClassVar[str] = "device.state"
     desk: bool
     phone: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice(Durable):
+class Notice(Durable, frozen=True, tag="notice"):
     """A sentence for the agent, by its name in the desk's dictionary; or a supervisor's own words in it."""
 
-    t: ClassVar[str] = "notice"
     level: Literal["info", "warning", "error"]
     text_key: str
     by: str = ""
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueStats(Ephemeral):
+class QueueStats(Ephemeral, frozen=True, tag="queue.stats"):
     """The queues that this agent serves."""
 
-    t: ClassVar[str] = "queue.stats"
     queues: tuple[Line, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ration:
+class Ration(Part, frozen=True):
     """How many messages a leg's channel still takes before the citizen writes again, and until when."""
 
     leg: str
@@ -236,19 +208,16 @@ class Ration:
     until: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class Way(Part, frozen=True):
     """Another way to the citizen: a channel that brings them a notice. `citizen` is masked."""
 
     channel: str
     citizen: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactReach(Ephemeral):
+class ContactReach(Ephemeral, frozen=True, tag="contact.reach"):
     """What can still be sent in a contact, where its channel sets a bound, and by which other ways."""
 
-    t: ClassVar[str] = "contact.reach"
     session: Name
     rations: tuple[Ration, ...]
     ways: tuple[Way, ...]
@@ -256,164 +225,130 @@ class ContactReach(Ephemeral):
     @property
     def key(self) -> str:
         """One a session."""
-        return f"{self.t} {self.session}"
+        return f"typing {self.session}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Typing(Ephemeral):
+class Typing(Ephemeral, frozen=True, tag="typing"):
     """Down: the citizen of a session writes; shown for 5 s. Up: the agent does; at most every 3 s."""
 
-    t: ClassVar[str] = "typing"
     session: Name
 
     @property
     def key(self) -> str:
         """One a session."""
-        return f"{self.t} {self.session}"
+        return f"typing {self.session}"
 
 
 # --- what a desk asks -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PresenceSet(Command):
+class PresenceSet(Command, frozen=True, tag="presence.set"):
     """Anything but `ready` needs a reason."""
 
-    t: ClassVar[str] = "presence.set"
     presence: PresenceName
     reason: Reason = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferAccept(Command):
+class OfferAccept(Command, frozen=True, tag="offer.accept"):
     """Take the session. Refused with the verdict as code: expired, taken, citizen_gone, not_offered."""
 
-    t: ClassVar[str] = "offer.accept"
     session: Name
-    token: Annotated[int, Number(0, 2**53 - 1)]
+    token: Natural
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferDecline(Command):
+class OfferDecline(Command, frozen=True, tag="offer.decline"):
     """Do not take it; another is asked."""
 
-    t: ClassVar[str] = "offer.decline"
     session: Name
-    token: Annotated[int, Number(0, 2**53 - 1)]
+    token: Natural
     reason: Reason = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageSend(Command):
+class MessageSend(Command, frozen=True, tag="msg.send"):
     """Write to the citizen. The message's id is the command's."""
 
-    t: ClassVar[str] = "msg.send"
     session: Name
     text: Words
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageAgain(Command):
+class MessageAgain(Command, frozen=True, tag="msg.again"):
     """Send a text that failed by another of the contact's ways. Refused with `unknown_message` or `no_way`."""
 
-    t: ClassVar[str] = "msg.again"
     session: Name
     message: Name
     channel: Name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileSend(Command):
+class FileSend(Command, frozen=True, tag="file.send"):
     """Send the citizen a file that `/api/desk/files` has taken."""
 
-    t: ClassVar[str] = "file.send"
     session: Name
     file: Name
     name: FileName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageRead(Command):
+class MessageRead(Command, frozen=True, tag="msg.read"):
     """The agent has seen every message up to and including `message`."""
 
-    t: ClassVar[str] = "msg.read"
     session: Name
     message: Name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoteAdd(Command):
+class NoteAdd(Command, frozen=True, tag="note.add"):
     """A note that the citizen never sees."""
 
-    t: ClassVar[str] = "note.add"
     session: Name
     text: Words
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureRequest(Command):
+class PictureRequest(Command, frozen=True, tag="picture.request"):
     """Send the citizen a link to a page from which they send pictures and where it is, while both talk on."""
 
-    t: ClassVar[str] = "picture.request"
     session: Name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactFinish(Command):
+class ContactFinish(Command, frozen=True, tag="contact.finish"):
     """End the contact; wrap-up follows."""
 
-    t: ClassVar[str] = "contact.finish"
     session: Name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactPark(Command):
+class ContactPark(Command, frozen=True, tag="contact.park"):
     """Set the contact aside until the citizen writes again."""
 
-    t: ClassVar[str] = "contact.park"
     session: Name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactResume(Command):
+class ContactResume(Command, frozen=True, tag="contact.resume"):
     """Take a parked contact up again."""
 
-    t: ClassVar[str] = "contact.resume"
     session: Name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallHold(Command):
+class CallHold(Command, frozen=True, tag="call.hold"):
     """Let the citizen of a call wait with music, or talk on."""
 
-    t: ClassVar[str] = "call.hold"
     session: Name
     held: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallMute(Command):
+class CallMute(Command, frozen=True, tag="call.mute"):
     """Hear the citizen of a call without being heard, or be heard again."""
 
-    t: ClassVar[str] = "call.mute"
     session: Name
     muted: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallDigits(Command):
+class CallDigits(Command, frozen=True, tag="call.digits"):
     """Press digits for the machine at the far end of a call."""
 
-    t: ClassVar[str] = "call.digits"
     session: Name
     digits: Digits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrapSave(Command):
+class WrapSave(Command, frozen=True, tag="wrap.save"):
     """The contact is written up, which ends wrap-up. `kind` is one of 咨询 求助 投诉 举报 建议, or empty."""
 
-    t: ClassVar[str] = "wrap.save"
     session: Name
     kind: Reason = ""
     note: Remark = ""

@@ -2,6 +2,7 @@
 
 RealtimeError
 ├── FrameRefused         a frame that is none, or is not allowed: answered by a nack where it names its command
+│   ├── NotText          bytes that are no UTF-8
 │   ├── NotAFrame        no JSON object with a `t`
 │   ├── UnknownFrame     a `t` that this socket does not take
 │   └── BadField         a field that is missing, unknown, or out of its bounds
@@ -10,6 +11,7 @@ RealtimeError
 
 from __future__ import annotations
 
+from realtime.messages import Close
 from session.errors import YihaoError
 
 
@@ -24,11 +26,21 @@ class FrameRefused(RealtimeError):
     """
 
     code = "malformed"
+    close: int = Close.MALFORMED
 
     def __init__(self, sentence: str, command_id: str = "", cseq: int | None = None) -> None:
         self.command_id = command_id
         self.cseq = cseq
         super().__init__(sentence)
+
+
+class NotText(FrameRefused):
+    """Bytes that are no UTF-8 (RFC 6455, section 8.1)."""
+
+    close = 1007
+
+    def __init__(self) -> None:
+        super().__init__("a text that is no UTF-8")
 
 
 class NotAFrame(FrameRefused):
@@ -48,15 +60,13 @@ class UnknownFrame(FrameRefused):
 
 
 class BadField(FrameRefused):
-    """A field that is missing, unknown, or out of its bounds."""
+    """A field that is missing, unknown, or out of its bounds. `field` is empty where it is none of the frame's."""
 
-    def __init__(
-        self, field: str, why: str, *, command_id: str = "", cseq: int | None = None, too_long: bool = False
-    ) -> None:
-        self.field, self.why, self.too_long = field, why, too_long
+    def __init__(self, field: str, command_id: str = "", cseq: int | None = None, *, too_long: bool = False) -> None:
+        self.field, self.too_long = field, too_long
         if too_long:
             self.code = "too_long"
-        super().__init__(f"field {field}: {why}", command_id, cseq)
+        super().__init__(f"field {field or 'unknown or missing'} is not as it must be", command_id, cseq)
 
 
 class TokenRefused(RealtimeError):

@@ -1,8 +1,8 @@
 """What a frame is, and the frames that both sockets share. With `citizen` and `desk` the one source of the protocol.
 
-A frame is one JSON object in one text message. Its key `t` names its class; the rest are the class's fields, under the
-same names (a trailing underscore, which Python needs for `from`, is left out). `web/shared/protocol.ts` is generated
-from these classes by `realtime.typescript`; what the frames mean together stands in `docs/protocol.md`.
+A frame is one JSON object in one text message. Its key `t` names its class (`tag`); the rest are the class's fields,
+under the same names (a trailing underscore, which Python needs for `from`, is left out). `web/shared/protocol.ts` is
+generated from these classes by `realtime.typescript`; what the frames mean together stands in `docs/protocol.md`.
 
 Instants (`at`, `ts`, `…_at`, `since`, `…_until`) are seconds since 1970 by the store's clock.
 """
@@ -10,46 +10,41 @@ Instants (`at`, `ts`, `…_at`, `since`, `…_until`) are seconds since 1970 by 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated, ClassVar
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 VERSION = 1
 """Of the protocol. A client of another version is closed with `Close.VERSION` and loads itself anew."""
 
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """The bounds of a text that comes from outside: characters, and the pattern that the whole must match."""
-
-    least: int
-    most: int
-    pattern: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """The bounds of a number that comes from outside, both included."""
-
-    least: float
-    most: float
-
-
 LONGEST_TEXT = 4000
 
-Ulid = Annotated[str, Text(26, 26, "[0-7][0-9A-HJKMNP-TV-Z]{25}")]
-Name = Annotated[str, Text(1, 128, "[!-~]+")]
+# What comes from outside has its bounds in its type. No text may hold a NUL, which PostgreSQL cannot keep.
+_NO_NUL = r"\A[^\0]*\Z"
+Ulid = Annotated[str, Meta(min_length=26, max_length=26, pattern=r"\A[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")]
+Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\A[!-~]+\Z")]
 """An id of ours (a session's, a message's, a file's)."""
-FileName = Annotated[str, Text(1, 255, r"[^\x00-\x1f\x7f]+")]
-Token = Annotated[str, Text(0, 1024)]
-Words = Annotated[str, Text(1, LONGEST_TEXT, r"\s*\S.*")]
+FileName = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\A[^\x00-\x1f\x7f]+\Z")]
+Token = Annotated[str, Meta(max_length=1024, pattern=_NO_NUL)]
+Words = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT, pattern=r"\A(?=[^\0]*\Z)\s*\S")]
 """What somebody wrote: more than blanks."""
-Remark = Annotated[str, Text(0, 2000)]
+Remark = Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)]
 """What somebody may have written."""
-Reason = Annotated[str, Text(0, 64)]
-Digits = Annotated[str, Text(1, 32, "[0-9*#A-D]+")]
+Reason = Annotated[str, Meta(max_length=64, pattern=_NO_NUL)]
+Digits = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"\A[0-9*#A-D]+\Z")]
 """Keys of a telephone (RFC 4733, events 0–15)."""
-Seq = Annotated[int, Number(0, 2**53 - 1)]
+Natural = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+"""A number that JavaScript holds exactly."""
+
+
+def wire_name(field_name: str) -> str:
+    """A field's key in JSON: without the underscore that keeps it from being a Python keyword."""
+    return field_name.removesuffix("_")
+
+
+class Part(Struct, frozen=True, gc=False, rename=wire_name):
+    """An object in a frame. It holds no cycle, so the garbage collector need not look at it."""
 
 
 class Close(IntEnum):
@@ -71,35 +66,28 @@ class Close(IntEnum):
     """Too much, too fast: wait 30 s."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(Part, frozen=True, tag_field="t", forbid_unknown_fields=True):
     """Anything that goes over a socket."""
 
-    t: ClassVar[str]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Durable(Frame):
+class Durable(Frame, frozen=True):
     """Server to page. Sent with `seq`, replayed after a cut, neither lost nor doubled nor reordered."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ephemeral(Frame):
+class Ephemeral(Frame, frozen=True):
     """Either way. Only the newest of one key matters, and none after a cut."""
 
     @property
     def key(self) -> str:
         """What the frame is the newest of."""
-        return self.t
+        return tag_of(type(self))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Control(Frame):
+class Control(Frame, frozen=True):
     """Either way: handshake, acknowledgement and upkeep of one socket."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command(Frame):
+class Command(Frame, frozen=True):
     """Page to server. Answered by one `ack` or `nack`; the same `id` again is the same command.
 
     `cseq` is its place in the page's outbox: one more than that of the command before it. After a `welcome` that
@@ -107,47 +95,36 @@ class Command(Frame):
     """
 
     id: Ulid
-    cseq: Seq
+    cseq: Natural
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hello(Control):
+class Hello(Control, frozen=True, tag="hello"):
     """The first frame, within 10 s. `last` is the last `seq` seen of the link that `resume` names."""
 
-    t: ClassVar[str] = "hello"
-    v: int
+    v: Annotated[int, Meta(ge=0, le=2**31 - 1)]
     ticket: Token
     resume: Token | None = None
-    last: Seq = 0
-    build: Annotated[str, Text(0, 64)] = ""
+    last: Natural = 0
+    build: Reason = ""
     take: bool = False
     """Close the desk that is open elsewhere, and have this one in its place."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rcv(Control):
+class Rcv(Control, frozen=True, tag="rcv"):
     """The page has seen every durable frame up to `seq`. At most every 200 ms."""
 
-    t: ClassVar[str] = "rcv"
-    seq: Seq
+    seq: Natural
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ping(Control):
+class Ping(Control, frozen=True, tag="ping"):
     """The page lives, and wants to know whether the server does. Every `hb_s`."""
 
-    t: ClassVar[str] = "ping"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pong(Control):
+class Pong(Control, frozen=True, tag="pong"):
     """The answer to `ping`."""
 
-    t: ClassVar[str] = "pong"
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Part, frozen=True):
     """What the page may send."""
 
     text: int
@@ -158,11 +135,9 @@ class Limits:
     burst: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Welcome(Control):
+class Welcome(Control, frozen=True, tag="welcome"):
     """The socket serves. With `reset`, forget what was shown: `snapshot` follows as the next durable frame."""
 
-    t: ClassVar[str] = "welcome"
     sid: str
     """The link: it outlives its sockets."""
     resume: str
@@ -175,24 +150,20 @@ class Welcome(Control):
     limits: Limits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ack(Control):
+class Ack(Control, frozen=True, tag="ack"):
     """The command is done, and durable. `rev` is the version of the session after it; 0 where there is none."""
 
-    t: ClassVar[str] = "ack"
     id: str
     rev: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Nack(Control):
+class Nack(Control, frozen=True, tag="nack"):
     """The command is not done. With `retry` keep it and send it again, after `after_s`; else tell the person.
 
     `id` is empty where the whole socket is refused (a close follows). With code `gap` go on from the command
     `expect`: an earlier one has not been done.
     """
 
-    t: ClassVar[str] = "nack"
     id: str
     code: str
     retry: bool
@@ -206,9 +177,14 @@ COMMON_UP: tuple[type[Frame], ...] = (Hello, Rcv, Ping)
 COMMON_DOWN: tuple[type[Frame], ...] = (Welcome, Ack, Nack, Pong)
 
 
+def tag_of(kind: type[Struct]) -> str:
+    """What names the class on the wire."""
+    return str(kind.__struct_config__.tag)
+
+
 def by_tag(*kinds: type[Frame]) -> Mapping[str, type[Frame]]:
     """The frames of one direction of one socket. Raises `ValueError` where two bear one tag."""
-    table = {kind.t: kind for kind in kinds}
+    table = {tag_of(kind): kind for kind in kinds}
     if len(table) != len(kinds):
         raise ValueError("two frames bear one tag")
     return table

@@ -1,54 +1,178 @@
-"""One WebSocket of a page, over aiohttp."""
+"""One WebSocket of a page: a protocol of our own on the connection that aiohttp's request came by.
+
+No task is woken to write, and what comes in one turn of the loop is handed on together: `docs/decisions/0050-…`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+import time
+from collections.abc import Callable
+from typing import Self
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
-from realtime.errors import NotAFrame
-from realtime.messages import Control
+from realtime.bucket import Bucket
+from realtime.framing import Deframer, Opcode, answer_to_close, closing, framed
+from realtime.handshake import accepted
+from realtime.messages import Close, Control
 from realtime.settings import SocketSettings
 from realtime.wire import encode
 
 _CLOSING_S = 2.0
-"""How long a far end that does not answer our close is waited for."""
+"""How long a far end that does not answer our close, or does not take what it was sent, is waited for."""
+
+_BEATS = 3
+"""In the time after which a silent far end is given up; it is pinged one before the last."""
 
 
-class Page:
-    """A socket that is open. Closing it is started at once and ends by itself, whatever the far end does."""
+def _nothing() -> None:
+    """Nobody waits for room."""
 
-    __slots__ = ("_closing", "_transport", "wire")
 
-    def __init__(self, wire: web.WebSocketResponse, transport: asyncio.WriteTransport) -> None:
-        self.wire = wire
-        self._transport = transport
-        self._closing: asyncio.Task[None] | None = None
+class Page(asyncio.Protocol):
+    """A socket that is open. Closing it is started at once and ends by itself, whatever the far end does.
+
+    It takes the connection over from aiohttp (`former`), which still has to hear that it is lost.
+    """
+
+    __slots__ = (
+        "_beat_s",
+        "_deframer",
+        "_former",
+        "_frames",
+        "_gone",
+        "_is_closing",
+        "_is_paused",
+        "_loop",
+        "_most_bytes",
+        "_received",
+        "_received_bytes",
+        "_silent_beats",
+        "_timer",
+        "_transport",
+        "_waiter",
+        "is_full",
+        "on_room",
+    )
+
+    def __init__(self, transport: asyncio.Transport, former: asyncio.BaseProtocol, settings: SocketSettings) -> None:
+        self.is_full = False
+        """The far end does not take what it is sent: nothing more is to be written until there is room."""
+        self.on_room: Callable[[], None] = _nothing
+        """Called when it is full no more."""
+        self._transport, self._former = transport, former
+        self._loop = asyncio.get_running_loop()
+        self._most_bytes = settings.frame_bytes
+        self._deframer = Deframer(settings.frame_bytes)
+        self._frames = Bucket(settings.frames_per_s, settings.frames_burst)
+        self._received: list[bytes] = []
+        self._received_bytes = 0
+        self._is_paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._is_closing = False
+        self._gone: asyncio.Future[None] = self._loop.create_future()
+        self._silent_beats = 0
+        self._beat_s = settings.dead_s / _BEATS
+        self._timer = self._loop.call_later(self._beat_s, self._beat)
 
     @classmethod
-    async def accept(cls, request: web.Request, settings: SocketSettings) -> Page:
-        """Answer the upgrade. The library pings a silent far end and gives it up after `dead_s` in all."""
-        wire = web.WebSocketResponse(
-            heartbeat=settings.dead_s / 1.5,  # a ping after this, and half of it again for the pong
-            timeout=_CLOSING_S,
-            max_msg_size=settings.frame_bytes,
-            compress=False,
-        )
-        await wire.prepare(request)
+    def accept(cls, request: web.Request, settings: SocketSettings) -> Self:
+        """Answer the upgrade, and take the connection. Raises `web.HTTPException` for a request that asks for none."""
+        head = accepted(request)
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the far end left during the upgrade")
-        return cls(wire, cast(asyncio.WriteTransport, transport))
+        page = cls(transport, request.protocol, settings)
+        transport.set_protocol(page)
+        page._transport.write(head)
+        return page
 
-    async def receive(self) -> str | None:
-        """The next text; None once the socket is closing. Raises `NotAFrame` for bytes."""
-        message = await self.wire.receive()
-        if message.type is WSMsgType.TEXT:
-            return str(message.data)
-        if message.type is WSMsgType.BINARY:
-            raise NotAFrame("bytes")
-        return None
+    # --- what the far end does ---------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+        self._silent_beats = 0
+        now = time.monotonic()
+        for opcode, payload in self._deframer.feed(data):
+            if not self._frames.take(now):
+                self.close(Close.RATE, "rate")
+            elif opcode == Opcode.TEXT and not self._is_closing:
+                self._received.append(payload)
+                self._received_bytes += len(payload)
+            else:
+                self._take(opcode, payload)
+        if self._deframer.fault is not None:
+            self.close(self._deframer.fault, self._deframer.fault.name.lower())
+        if self._received:
+            self._wake()
+            if self._received_bytes > self._most_bytes and not self._is_paused and not self._is_closing:
+                self._is_paused = True
+                self._transport.pause_reading()
+
+    def _take(self, opcode: int, payload: bytes) -> None:
+        """What is no text of a socket that serves. A ping is not answered to one who does not read (section 5.5.3)."""
+        if opcode == Opcode.CLOSE:
+            self._answer_close(payload)
+        elif opcode == Opcode.PING and not self._is_closing and not self.is_full:
+            self._transport.write(framed(payload, Opcode.PONG))
+        elif opcode == Opcode.BINARY:
+            self.close(Close.MALFORMED, "malformed")
+
+    def _answer_close(self, payload: bytes) -> None:
+        """The far end closes, or answers our close: the server closes the connection first (section 7.1.1)."""
+        if not self._is_closing:
+            self.close(answer_to_close(payload), "")
+        self._transport.close()
+
+    def pause_writing(self) -> None:
+        """The transport holds more than it wants to."""
+        self.is_full = True
+
+    def resume_writing(self) -> None:
+        """The far end has taken most of it."""
+        self.is_full = False
+        self.on_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is over."""
+        self._is_closing = True
+        self._timer.cancel()
+        self._wake()
+        if not self._gone.done():
+            self._gone.set_result(None)
+        self._former.connection_lost(exc)
+
+    # --- what we do --------------------------------------------------------------------------------------------------
+
+    async def first(self) -> bytes | None:
+        """The first text that has come; None once the socket is closing."""
+        await self._arrival()
+        return self._received.pop(0) if self._received else None
+
+    async def receive(self) -> list[bytes]:
+        """All texts that have come, at least one; none once the socket is closing."""
+        if not self._received:
+            await self._arrival()
+        received, self._received, self._received_bytes = self._received, [], 0
+        if self._is_paused and not self._transport.is_closing():
+            self._is_paused = False
+            self._transport.resume_reading()
+        return received
+
+    async def _arrival(self) -> None:
+        while not self._received and not self._is_closing:
+            self._waiter = self._loop.create_future()
+            await self._waiter
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def write(self, frames: bytes) -> None:
+        """Send frames that are made already."""
+        if not self._is_closing:
+            self._transport.write(frames)
 
     def waiting_bytes(self) -> int:
         """Bytes that were written and that the far end has not taken."""
@@ -56,22 +180,25 @@ class Page:
 
     def close(self, code: int, reason: str, last_word: Control | None = None) -> None:
         """Start closing, after a last word; the first reason given stands."""
-        if self._closing is None:
-            self._closing = asyncio.get_running_loop().create_task(self._close(code, reason, last_word))
+        if self._is_closing:
+            return
+        if last_word is not None:
+            self.write(framed(encode(last_word)))
+        self.write(closing(code, reason))
+        self._is_closing = True
+        self._timer.cancel()
+        self._timer = self._loop.call_later(_CLOSING_S, self._transport.abort)
+        self._wake()
 
     async def closed(self) -> None:
-        """Wait until a close that was started has ended."""
-        if self._closing is not None:
-            await self._closing
+        """Wait until the connection is gone."""
+        await asyncio.shield(self._gone)
 
-    async def _close(self, code: int, reason: str, last_word: Control | None) -> None:
-        try:
-            async with asyncio.timeout(2 * _CLOSING_S):
-                if last_word is not None:
-                    await self.wire.send_frame(encode(last_word), WSMsgType.TEXT)
-                await self.wire.close(code=code, message=reason.encode())
-        except (TimeoutError, ConnectionError, RuntimeError):
+    def _beat(self) -> None:
+        self._silent_beats += 1
+        if self._silent_beats == _BEATS:
+            self._transport.abort()
             return
-        finally:
-            if self.waiting_bytes():
-                self._transport.abort()
+        if self._silent_beats == _BEATS - 1:
+            self.write(framed(b"", Opcode.PING))
+        self._timer = self._loop.call_later(self._beat_s, self._beat)

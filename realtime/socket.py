@@ -42,7 +42,7 @@ from realtime.page import Page
 from realtime.peer import Peer, Refusal
 from realtime.settings import SocketSettings
 from realtime.tokens import Signer
-from realtime.wire import decode
+from realtime.wire import Reader
 from session.ports import SessionGone, StoreUnavailable
 
 _log = logging.getLogger(__name__)
@@ -68,9 +68,10 @@ class _Subject:
 
     __slots__ = ("commands", "links")
 
-    def __init__(self, settings: SocketSettings) -> None:
+    def __init__(self, commands: Bucket) -> None:
         self.links: dict[str, Link] = {}
-        self.commands = Bucket(settings.rate_per_s, settings.burst)
+        self.commands = commands
+        """What they may still ask, on whichever link."""
 
 
 class Sockets:
@@ -84,7 +85,7 @@ class Sockets:
         key: bytes,
         settings: SocketSettings,
     ) -> None:
-        self._kinds, self._peer, self._redeem, self._settings = kinds, peer, redeem, settings
+        self._reader, self._peer, self._redeem, self._settings = Reader(kinds), peer, redeem, settings
         self._resume = Signer(key, "resume")
         self._subjects: dict[str, _Subject] = {}
         self._served: dict[str, Page] = {}
@@ -146,9 +147,8 @@ class Sockets:
         self._by_ip[ip] += 1
         self._open += 1
         try:
-            page = await Page.accept(request, self._settings)
-            await self._serve(page)
-            return page.wire
+            await self._serve(Page.accept(request, self._settings))
+            return web.Response(status=101)  # for aiohttp's log: there is nobody left to send it to
         finally:
             self._open -= 1
             self._by_ip[ip] -= 1
@@ -176,7 +176,7 @@ class Sockets:
             await self._listen(page, link)
         except FrameRefused as refused:
             _log.info("a socket is closed: %s", refused)
-            page.close(Close.MALFORMED, refused.code)
+            page.close(refused.close, refused.code)
         finally:
             if self._served.get(link.sid) is page:
                 self._gone(link)
@@ -204,10 +204,10 @@ class Sockets:
     async def _hello(self, page: Page) -> Hello:
         try:
             async with asyncio.timeout(self._settings.hello_s):
-                text = await page.receive()
+                text = await page.first()
             if text is None:
                 raise _Refused(Close.MALFORMED, "hello")
-            frame = decode(text, self._kinds)
+            frame = self._reader.read(text)
         except (TimeoutError, FrameRefused):
             raise _Refused(Close.MALFORMED, "hello") from None
         if not isinstance(frame, Hello):
@@ -243,8 +243,9 @@ class Sockets:
             self._forget(stale)
         link = Link(secrets.token_urlsafe(12), subject, self._settings)
         link.publish(await self._peer.snapshot(link))
-        known = self._subjects.setdefault(subject, _Subject(self._settings))
+        known = self._subjects.setdefault(subject, _Subject(link.commands))
         known.links[link.sid] = link
+        link.commands = known.commands
         return link
 
     def _attach(self, page: Page, link: Link, after: int) -> None:
@@ -303,22 +304,22 @@ class Sockets:
 
     async def _listen(self, page: Page, link: Link) -> None:
         """Take frames until the socket closes. Raises `FrameRefused` for one that no nack can answer."""
-        frames = Bucket(self._settings.frames_per_s, self._settings.frames_burst)
-        while (text := await page.receive()) is not None:
-            if not frames.take(time.monotonic()):
-                page.close(Close.RATE, "rate")
-                return
-            try:
-                await self._take(link, decode(text, self._kinds))
-            except FrameRefused as refused:
-                if not refused.command_id:
-                    raise
-                self._refuse(link, refused.command_id, refused.cseq, Refusal(refused.code))
+        while texts := await page.receive():
+            for text in texts:
+                try:
+                    frame = self._reader.read(text)
+                except FrameRefused as refused:
+                    if not refused.command_id:
+                        raise
+                    self._refuse(link, refused.command_id, refused.cseq, Refusal(refused.code))
+                    continue
+                if isinstance(frame, Command):
+                    await self._command(link, frame)
+                else:
+                    self._take(link, frame)
 
-    async def _take(self, link: Link, frame: Frame) -> None:
+    def _take(self, link: Link, frame: Frame) -> None:
         match frame:
-            case Command():
-                await self._command(link, frame)
             case Rcv():
                 if not link.confirm(frame.seq):
                     raise NotAFrame("a frame is confirmed that was never sent")
@@ -326,7 +327,7 @@ class Sockets:
             case Ping():
                 link.reply(Pong())
             case Ephemeral():
-                if self._may(link):
+                if link.commands.take(time.monotonic()):
                     self._peer.ephemeral(link, frame)
             case _:
                 raise NotAFrame("a second hello")
@@ -337,34 +338,29 @@ class Sockets:
         if command.cseq > link.expects:
             # Taken now, it would overtake an earlier one that was refused or is still to come.
             link.reply(_nack(command.id, Refusal("gap", retry=True), expect=link.expects))
-        elif not self._may(link):
-            after_s = self._subjects[link.subject].commands.wait_s(time.monotonic())
-            self._refuse(link, command.id, command.cseq, Refusal("rate", retry=True, after_s=after_s))
-        else:
-            outcome = await self._done(link, command)
-            if isinstance(outcome, Refusal):
-                self._refuse(link, command.id, command.cseq, outcome)
-            else:
-                link.expects = max(link.expects, command.cseq + 1)
-                link.reply(Ack(id=command.id, rev=outcome))
-
-    async def _done(self, link: Link, command: Command) -> int | Refusal:
+            return
+        outcome: int | Refusal
         try:
-            return await self._peer.command(link, command)
+            if link.commands.take(time.monotonic()):
+                outcome = await self._peer.command(link, command)
+            else:
+                outcome = Refusal("rate", retry=True, after_s=link.commands.wait_s(time.monotonic()))
         except StoreUnavailable as away:
-            return Refusal("not_accepted", retry=True, after_s=away.retry_after_s)
+            outcome = Refusal("not_accepted", retry=True, after_s=away.retry_after_s)
         except SessionGone:
-            return Refusal("ended")
+            outcome = Refusal("ended")
+        if isinstance(outcome, Refusal):
+            self._refuse(link, command.id, command.cseq, outcome)
+            return
+        if link.expects is not None:  # the link may have begun anew meanwhile
+            link.expects = max(link.expects, command.cseq + 1)
+        link.reply(Ack(id=command.id, rev=outcome))
 
     def _refuse(self, link: Link, command_id: str, cseq: int | None, refusal: Refusal) -> None:
         """A command that is refused for good has had its turn; one that will come again has not."""
         if cseq is not None and not refusal.retry and cseq == (link.expects if link.expects is not None else cseq):
             link.expects = cseq + 1
         link.reply(_nack(command_id, refusal))
-
-    def _may(self, link: Link) -> bool:
-        known = self._subjects.get(link.subject)
-        return known is not None and known.commands.take(time.monotonic())
 
 
 def _nack(command_id: str, refusal: Refusal, expect: int | None = None) -> Nack:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from realtime.citizen import File, Location, MessageState
+from realtime.messages import Part
 
 MediumName = Literal["voice", "chat", "message"]
 MarkName = Literal["held", "resumed", "muted", "unmuted"]
@@ -23,41 +23,38 @@ FailureName = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(Part, frozen=True):
     """Whose doing an entry is. `name` is empty for the citizen and the system; the desk has its own words for them."""
 
     kind: Literal["citizen", "agent", "bot", "system"]
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextEntry:
+class _Entry(Part, frozen=True, tag_field="kind"):
+    """Tells by `kind` what it is."""
+
+
+class TextEntry(_Entry, frozen=True, tag="text"):
     """A text of either side."""
 
-    kind: ClassVar[str] = "text"
     at: float
     who: Who
     message: str
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileEntry:
+class FileEntry(_Entry, frozen=True, tag="file"):
     """A file of either side."""
 
-    kind: ClassVar[str] = "file"
     at: float
     who: Who
     message: str
     file: File
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocationEntry:
+class LocationEntry(_Entry, frozen=True, tag="location"):
     """Where it is, as the citizen's device says, in degrees of WGS-84."""
 
-    kind: ClassVar[str] = "location"
     at: float
     who: Who
     message: str
@@ -66,22 +63,18 @@ class LocationEntry:
     """What the device calls the place; the citizen's text."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgressEntry:
+class ProgressEntry(_Entry, frozen=True, tag="progress"):
     """Every message of the other side up to this one was delivered to, or read by, `who`."""
 
-    kind: ClassVar[str] = "progress"
     at: float
     who: Who
     message: str
     state: MessageState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoticeEntry:
+class NoticeEntry(_Entry, frozen=True, tag="notice"):
     """The house told the citizen something by a channel, in the reviewed words of `template`."""
 
-    kind: ClassVar[str] = "notice"
     at: float
     who: Who
     message: str
@@ -89,11 +82,9 @@ class NoticeEntry:
     template: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureEntry:
+class FailureEntry(_Entry, frozen=True, tag="failure"):
     """A message to the citizen will not come by `channel`. `code` is the carrier's own word, where it gave one."""
 
-    kind: ClassVar[str] = "failure"
     at: float
     who: Who
     message: str
@@ -102,11 +93,9 @@ class FailureEntry:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LegEntry:
+class LegEntry(_Entry, frozen=True, tag="leg"):
     """A leg came up, was cut, came back, was joined, held or muted, or ended. `reason` is that of an end."""
 
-    kind: ClassVar[str] = "leg"
     at: float
     who: Who
     leg: str
@@ -116,11 +105,9 @@ class LegEntry:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferEntry:
+class OfferEntry(_Entry, frozen=True, tag="offer"):
     """An offer, and what became of it. `why` is the queue's explanation of an offer that was made."""
 
-    kind: ClassVar[str] = "offer"
     at: float
     who: Who
     token: int
@@ -129,14 +116,12 @@ class OfferEntry:
     why: Mapping[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingEntry:
+class RecordingEntry(_Entry, frozen=True, tag="recording"):
     """A recording began, or can be heard at `/api/recordings/{recording}`. Not `whole`: mended after a crash.
 
     `marked`: what `mark` says happened `at_s` seconds into it.
     """
 
-    kind: ClassVar[str] = "recording"
     at: float
     who: Who
     recording: str
@@ -147,43 +132,35 @@ class RecordingEntry:
     at_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoteEntry:
+class NoteEntry(_Entry, frozen=True, tag="note"):
     """An agent's note."""
 
-    kind: ClassVar[str] = "note"
     at: float
     who: Who
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RatingEntry:
+class RatingEntry(_Entry, frozen=True, tag="rating"):
     """The citizen's rating, 1 to 5."""
 
-    kind: ClassVar[str] = "rating"
     at: float
     who: Who
     score: int
     comment: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrapEntry:
+class WrapEntry(_Entry, frozen=True, tag="wrap"):
     """The contact was written up. `subject` is one of 咨询 求助 投诉 举报 建议, or empty."""
 
-    kind: ClassVar[str] = "wrap"
     at: float
     who: Who
     subject: str
     note: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransferEntry:
+class TransferEntry(_Entry, frozen=True, tag="transfer"):
     """The contact was handed on: to an agent, to a line, or to the same line again. `why` is for who takes it."""
 
-    kind: ClassVar[str] = "transfer"
     at: float
     who: Who
     to: str
@@ -191,11 +168,9 @@ class TransferEntry:
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventEntry:
+class EventEntry(_Entry, frozen=True, tag="event"):
     """Anything else, by name; `detail` is a digit, a place in line, what a link is for, or a timer's name."""
 
-    kind: ClassVar[str] = "event"
     at: float
     who: Who
     what: Literal[
