@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -173,9 +173,9 @@ class WebChatChannel:
         """All that a new link is to show."""
         return (await self._recalled(link.subject)).show(link)
 
-    async def command(self, link: Link, command: Command) -> int | Refusal:
+    def command(self, link: Link, command: Command) -> Coroutine[Any, Any, int | Refusal]:
         """What the page asks."""
-        return await self._conversations[link.subject].command(command)
+        return self._conversations[link.subject].command(command)
 
     def ephemeral(self, link: Link, frame: Ephemeral) -> None:
         """The citizen writes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 
 from channels.webchat.ports import Ports
 from channels.webchat.transcript import Transcript, came_at
@@ -116,7 +116,8 @@ class Conversation:
         if transcript is None or transcript.session_id != entry.session:
             return
         self._seen = max(self._seen, entry.version)
-        self._take([entry])
+        if entry.version == transcript.version + 1:
+            self._take(transcript, entry)
         if self._is_behind and (self._reading is None or self._reading.done()):
             self._reading = self._start(self._catch_up())
 
@@ -158,8 +159,12 @@ class Conversation:
         return any(self._came_here_since(entry) for entry in await self._ports.timeline(session))
 
     async def _read(self) -> None:
-        if self.transcript is not None:
-            self._take(await self._ports.timeline(self.transcript.session_id))
+        if self.transcript is None:
+            return
+        for entry in await self._ports.timeline(self.transcript.session_id):
+            # Passed over: what was taken already, what does not follow yet, and what is another session's by now.
+            if (entry.session, entry.version) == self.transcript.awaits:
+                self._take(self.transcript, entry)
 
     async def _catch_up(self) -> None:
         """Read until nothing that was heard of is missing."""
@@ -172,14 +177,13 @@ class Conversation:
                 if self._is_behind:
                     await asyncio.sleep(_RETRY_S)
 
-    def _take(self, entries: Iterable[Entry]) -> None:
-        """Show those that come next; what was taken already, or does not follow yet, is passed over."""
-        transcript = self.transcript
-        for entry in entries:
-            if transcript is not None and (entry.session, entry.version) == transcript.awaits:
-                for frame in transcript.hear(entry):
-                    self._publish(frame)
-        self._tend()
+    def _take(self, transcript: Transcript, entry: Entry) -> None:
+        """Show the entry that comes next."""
+        before = transcript.session
+        for frame in transcript.hear(entry):
+            self._publish(frame)
+        if transcript.session is not before or self._undelivered:
+            self._tend()
 
     def _publish(self, frame: Durable) -> None:
         body = encode(frame)
@@ -247,12 +251,12 @@ class Conversation:
 
     async def _say(self, command_id: str, said: Callable[[LegId], ev.Event]) -> int:
         """Put the citizen's word into the running session, or into a new one."""
-        async with self._opening:
-            version = await self._continued(command_id, said)
-            if version is None:
-                version = await self._opened(command_id, said)
-            await self._remember()
-            return version
+        version = await self._continued(command_id, said)
+        if version is None:
+            version = await self._begun(command_id, said)
+        if self.transcript is not None and self.transcript.session_id != self._recorded:
+            await self._remember(self.transcript.session_id)
+        return version
 
     async def _continued(self, command_id: str, said: Callable[[LegId], ev.Event]) -> int | None:
         """The word's version in the session that runs; None where none does."""
@@ -262,13 +266,19 @@ class Conversation:
         known = transcript.version_of(command_id)
         if known is not None:
             return known  # sent again; its session may be over by now, and must not be opened a second time
-        leg = transcript.leg
-        if leg is None:
+        if transcript.leg is None:
             return None
         try:
-            return await self._post(transcript.session_id, said(leg.id), f"{self.visitor}:{command_id}")
+            dedupe = f"{self.visitor}:{command_id}"
+            return await self._ports.inbox.post(transcript.session_id, said(transcript.leg.id), dedupe=dedupe)
         except SessionGone:
             return None
+
+    async def _begun(self, command_id: str, said: Callable[[LegId], ev.Event]) -> int:
+        """The word's version in a new session, unless another page has begun one first."""
+        async with self._opening:
+            version = await self._continued(command_id, said)
+            return version if version is not None else await self._opened(command_id, said)
 
     async def _opened(self, command_id: str, said: Callable[[LegId], ev.Event]) -> int:
         leg = leg_for(self.visitor, command_id)
@@ -287,12 +297,10 @@ class Conversation:
         transcript = self.transcript
         return (transcript.version_of(command_id) or transcript.version) if transcript is not None else 0
 
-    async def _remember(self) -> None:
+    async def _remember(self, session: SessionId) -> None:
         """Let any node find the session again."""
-        session = self.transcript.session_id if self.transcript is not None else None
-        if session is not None and session != self._recorded:
-            await self._ports.shared.put(self._record, session.encode(), ttl_s=self._ports.settings.visitor_ttl_s)
-            self._recorded = session
+        await self._ports.shared.put(self._record, session.encode(), ttl_s=self._ports.settings.visitor_ttl_s)
+        self._recorded = session
 
     async def _read_up_to(self, message: str) -> int | Refusal:
         transcript = self.transcript
@@ -302,7 +310,7 @@ class Conversation:
         if known.state == "read" or transcript.version_of(message) is None:
             return 0
         event = ev.MessageRead(message=MessageId(message), by=Party.CITIZEN)
-        return await self._post(transcript.session_id, event, f"read:{self.visitor}:{message}")
+        return await self._ports.inbox.post(transcript.session_id, event, dedupe=f"read:{self.visitor}:{message}")
 
     async def _rate(self, command: citizen.RatingGive) -> int | Refusal:
         """One rating a session: whatever is sent again, the first stands."""
@@ -310,7 +318,7 @@ class Conversation:
         if transcript is None or transcript.standing.phase != "ended" or not transcript.was_answered:
             return Refusal("not_now")
         event = ev.RatingGiven(score=command.score, comment=command.comment)
-        return await self._post(transcript.session_id, event, f"rating:{transcript.session_id}")
+        return await self._ports.inbox.post(transcript.session_id, event, dedupe=f"rating:{transcript.session_id}")
 
     async def _end(self, command_id: str) -> int:
         transcript = self.transcript
@@ -318,10 +326,7 @@ class Conversation:
         if transcript is None or leg is None:
             return 0
         event = ev.LegClosed(leg=leg.id, reason=LegEnd.HANGUP)
-        return await self._post(transcript.session_id, event, f"{self.visitor}:{command_id}")
-
-    async def _post(self, session: SessionId, event: ev.Event, dedupe: str | None) -> int:
-        return await self._ports.inbox.post(session, event, dedupe=dedupe)
+        return await self._ports.inbox.post(transcript.session_id, event, dedupe=f"{self.visitor}:{command_id}")
 
     # --- what follows from links coming and going ------------------------------------------------------------------
 
@@ -378,7 +383,7 @@ class Conversation:
         while (due := self._due()) is not None and self.transcript is not None:
             event, dedupe = due
             try:
-                version = await self._post(self.transcript.session_id, event, dedupe)
+                version = await self._ports.inbox.post(self.transcript.session_id, event, dedupe=dedupe)
             except StoreUnavailable as away:
                 await asyncio.sleep(away.retry_after_s or _RETRY_S)
                 continue

@@ -15,17 +15,19 @@ from session.ports import Lines, StoreUnavailable
 _AT_ONCE = 16
 """Questions to the store under way together."""
 
-_MOVES = (
-    ev.LegOpened,
-    ev.LegClosed,
-    ev.OfferMade,
-    ev.OfferDeclined,
-    ev.OfferExpired,
-    ev.OfferRescinded,
-    ev.OfferCancelled,
-    ev.HumanRequested,
-    ev.SessionResumed,
-    ev.TimerFired,
+_MOVES = frozenset(
+    {
+        ev.LegOpened,
+        ev.LegClosed,
+        ev.OfferMade,
+        ev.OfferDeclined,
+        ev.OfferExpired,
+        ev.OfferRescinded,
+        ev.OfferCancelled,
+        ev.HumanRequested,
+        ev.SessionResumed,
+        ev.TimerFired,
+    }
 )
 """Events after which somebody in some line may stand elsewhere."""
 
@@ -41,7 +43,7 @@ class Places:
 
     def hear(self, event: ev.Event) -> None:
         """Any event of any session."""
-        if isinstance(event, _MOVES):
+        if type(event) in _MOVES:
             self.has_moved = True
 
     async def run(self) -> None:
