@@ -198,8 +198,8 @@ def _number(one: Parameter, query: Any) -> int:
     text = query.get(one.name)
     if text is None:
         return one.default
-    if not (text.isascii() and text.isdigit() and len(text) < 17 and one.bounds.least <= int(text) <= one.bounds.most):
-        raise er.QueryMalformed(f"must be a whole number from {one.bounds.least:g} to {one.bounds.most:g}", one.name)
+    if not (text.isascii() and text.isdigit() and len(text) < 17 and one.least <= int(text) <= one.most):
+        raise er.QueryMalformed(f"must be a whole number from {one.least:g} to {one.most:g}", one.name)
     return int(text)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from realtime.messages import FileName, Name, Number, Remark, Text, Words
+from msgspec import Meta
 
-UserId = Annotated[str, Text(1, 128, r"[A-Za-z0-9][A-Za-z0-9._~@-]*")]
-Phone = Annotated[str, Text(5, 16, r"\+[1-9][0-9]{3,14}")]
-Language = Annotated[str, Text(2, 16, r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})?")]
+from realtime.messages import FileName, Name, Remark, Words
+
+UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\A[A-Za-z0-9][A-Za-z0-9._~@-]*\Z")]
+Phone = Annotated[str, Meta(min_length=5, max_length=16, pattern=r"\A\+[1-9][0-9]{3,14}\Z")]
+Language = Annotated[str, Meta(min_length=2, max_length=16, pattern=r"\A[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})?\Z")]
 
 Phase = Literal["waiting", "with_bot", "talking", "parked", "callback", "ended"]
 Sender = Literal["citizen", "agent", "bot"]
@@ -61,7 +63,7 @@ class MarkRead:
 class GiveRating:
     """The user rates the contact, 1 (bad) to 5 (good)."""
 
-    score: Annotated[int, Number(1, 5)]
+    score: Annotated[int, Meta(ge=1, le=5)]
     comment: Remark = ""
 
 

@@ -97,7 +97,7 @@ def _parameters(operation: Operation) -> list[Schema]:
 
 
 def _query(one: Parameter) -> Schema:
-    bounds = {"type": "integer", "minimum": one.bounds.least, "maximum": one.bounds.most, "default": one.default}
+    bounds = {"type": "integer", "minimum": one.least, "maximum": one.most, "default": one.default}
     return {"name": one.name, "in": "query", "required": False, "schema": bounds, "description": one.means}
 
 

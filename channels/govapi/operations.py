@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from channels.govapi import errors as er
 from channels.govapi import messages as ms
-from realtime.messages import Number
 
 VERSION = "v1"
 ROOT = f"/api/govapi/{VERSION}"
@@ -22,7 +21,8 @@ class Parameter:
     """A whole number in the query."""
 
     name: str
-    bounds: Number
+    least: int
+    most: int
     default: int
     means: str
 
@@ -59,9 +59,9 @@ OF_NONE: tuple[type[er.GovApiError], ...] = (er.VersionUnknown, er.PathUnknown, 
 """What is said where there is no operation."""
 
 _EVENTS = (
-    Parameter("after", Number(0, 2**53 - 1), 0, "What is wanted lies after this cursor; all up to it has arrived."),
-    Parameter("wait_s", Number(0, LONGEST_WAIT_S), 0, "For how long to wait where there are none."),
-    Parameter("limit", Number(1, MOST_EVENTS), 100, "About how many at most; events of one cursor stay together."),
+    Parameter("after", 0, 2**53 - 1, 0, "What is wanted lies after this cursor; all up to it has arrived."),
+    Parameter("wait_s", 0, LONGEST_WAIT_S, 0, "For how long to wait where there are none."),
+    Parameter("limit", 1, MOST_EVENTS, 100, "About how many at most; events of one cursor stay together."),
 )
 
 OPERATIONS: tuple[Operation, ...] = (

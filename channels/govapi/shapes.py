@@ -14,8 +14,9 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from realtime.messages import Number, Text
-from realtime.wire import wire_name
+from msgspec import Meta
+
+from realtime.messages import wire_name
 
 Kind = TypeVar("Kind")
 Schema = dict[str, Any]
@@ -73,7 +74,7 @@ def read(kind: type[Kind], value: object, where: str = "") -> Kind:
 def _read(hint: Any, value: object, where: str) -> object:
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return _text(args[1], value, where) if isinstance(args[1], Text) else _number(args[0], args[1], value, where)
+        return _text(args[1], value, where) if args[0] is str else _number(args[0], args[1], value, where)
     if origin in (Union, types.UnionType):
         return None if value is None else _read(_something(args), value, where)
     if origin is Literal:
@@ -89,24 +90,26 @@ def _read(hint: Any, value: object, where: str) -> object:
     raise TypeError(f"nothing that is read may be {hint!r}: it has no bounds")
 
 
-def _text(bounds: Text, value: object, where: str) -> str:
+def _text(bounds: Meta, value: object, where: str) -> str:
+    least, most = bounds.min_length or 0, bounds.max_length or 0
     if not isinstance(value, str):
         raise Unfit(where, "must be a text")
-    if not bounds.least <= len(value) <= bounds.most:
-        raise Unfit(where, f"must have {bounds.least} to {bounds.most} characters")
+    if not least <= len(value) <= most:
+        raise Unfit(where, f"must have {least} to {most} characters")
     is_whole = "\0" not in value and not re.search("[\ud800-\udfff]", value)
-    if not is_whole or (bounds.pattern and not re.fullmatch(bounds.pattern, value, re.DOTALL)):
+    if not is_whole or (bounds.pattern and not re.search(bounds.pattern, value)):
         raise Unfit(where, "is not of the form")
     return value
 
 
-def _number(kind: type, bounds: Number, value: object, where: str) -> int | float:
+def _number(kind: type, bounds: Meta, value: object, where: str) -> int | float:
     if kind is int and isinstance(value, float) and value.is_integer():
         value = int(value)  # 3.0 is a whole number in JSON Schema (2020-12, section 6.1.1 of its validation)
     if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
         raise Unfit(where, "must be a whole number" if kind is int else "must be a number")
-    if not bounds.least <= value <= bounds.most:
-        raise Unfit(where, f"must be from {bounds.least:g} to {bounds.most:g}")
+    least, most = bounds.ge or 0, bounds.le or 0
+    if not least <= value <= most:
+        raise Unfit(where, f"must be from {least:g} to {most:g}")
     return value
 
 
@@ -165,15 +168,13 @@ def _schema(hint: Any, known: dict[str, Schema], *, is_read: bool) -> Schema:
     return {"type": {bool: "boolean", int: "integer", float: "number", str: "string", types.NoneType: "null"}[hint]}
 
 
-def _bounded(kind: type, bounds: Text | Number) -> Schema:
-    if isinstance(bounds, Number):
-        number = "integer" if kind is int else "number"
-        return {"type": number, "minimum": bounds.least, "maximum": bounds.most}
-    found: Schema = {"type": "string", "minLength": bounds.least, "maxLength": bounds.most}
+def _bounded(kind: type, bounds: Meta) -> Schema:
+    if kind is not str:
+        return {"type": "integer" if kind is int else "number", "minimum": bounds.ge, "maximum": bounds.le}
+    found: Schema = {"type": "string", "minLength": bounds.min_length or 0, "maxLength": bounds.max_length}
     if bounds.pattern:
-        # Ours match the whole, with `.` for any character; JSON Schema's patterns are ECMA's, anchored by hand.
-        whole = bounds.pattern.replace(".*", r"[\s\S]*")
-        found["pattern"] = f"^(?:{whole})$"
+        # JSON Schema's patterns are ECMA's, which writes the ends of the whole text so.
+        found["pattern"] = bounds.pattern.replace(r"\A", "^").replace(r"\Z", "$")
     return found
 
 

@@ -93,6 +93,7 @@ def test_a_durable_frame_is_written_with_its_number() -> None:
         "ts": 1.5,
         "state": "sent",
         "text": None,
+        "location": None,
         "file": {"id": "f", "name": '"名"', "content_type": "image/png", "size": 3},
     }
 
