@@ -46,13 +46,13 @@ class Ledger:
         self.grown = asyncio.Event()
 
     def write(self, session: SessionId, event: ev.Event) -> int:
-        self.versions[session] += 1
-        entry = Entry(session, self.versions[session], event)
-        if entry.version <= _KEPT:
+        version = self.versions[session] = self.versions[session] + 1
+        entry = Entry(session, version, event)
+        if version <= _KEPT:
             self.logs[session].append(entry)
         self.feed.append(entry)
         self.grown.set()
-        return entry.version
+        return version
 
     async def open(self, contact: Contact) -> Admission:
         session = SessionId(f"{len(self.logs):026}")

@@ -40,9 +40,9 @@ class Backlog:
         """Whether everything after `seq` can be sent."""
         return self.first - 1 <= seq <= self.last
 
-    def body(self, seq: int) -> bytes | None:
-        """The frame of that number, or None where it is gone or not yet there."""
-        return self._bodies[seq - self.first][1] if self.first <= seq <= self.last else None
+    def __getitem__(self, seq: int) -> bytes:
+        """The frame of a number from `first` to `last`."""
+        return self._bodies[seq - self.first][1]
 
     def _is_over(self, now: float) -> bool:
         oldest, _ = self._bodies[0]

@@ -31,6 +31,7 @@ class Status(IntEnum):
 Received = tuple[int, bytes]
 """An opcode, and the payload of the whole message. A piece of one that is not whole yet is an empty continuation."""
 
+_TEXT = int(Opcode.TEXT)
 _FINAL = 0x80
 _RESERVED = 0x70
 _MASKED = 0x80
@@ -98,38 +99,38 @@ class Deframer:
         at, end, needs = 0, len(data), 2
         while self.fault is None and end >= at + needs:
             first, second = data[at], data[at + 1]
-            size, start = second & 0x7F, at + 2
+            size, start, least = second & 0x7F, at + 2, 0
             if size > 125:
                 start, least = (at + 4, 126) if size == 126 else (at + 10, 65536)
                 if end < start:
                     needs = start - at
                     continue
                 size = int.from_bytes(data[at + 2 : start], "big")
-                if size < least:  # not the shortest form (section 5.2)
-                    self.fault = Status.PROTOCOL_ERROR
+            is_plain = first == _WHOLE_TEXT and second >= _MASKED and not self._opcode
+            if not is_plain or not least <= size <= self._most_bytes:
+                self.fault = self._fault_of(first, second, size, least)
+                if self.fault is not None:
                     break
-            if first != _WHOLE_TEXT or second < _MASKED or size > self._most_bytes or self._opcode:
-                self.fault = self._fault_of(first, second, size)
             stop = start + 4 + size
             if end < stop:
                 needs = stop - at
                 continue
-            if self.fault is None:
-                received.append(self._taken(first, _unmasked(data, start, stop)))
+            payload = _unmasked(data[start : start + 4], data[start + 4 : stop])
+            received.append((_TEXT, payload) if is_plain else self._taken(first, payload))
             at, needs = stop, 2
         if at < end and self.fault is None:
             self._rest += data[at:]
             self._needs = needs
         return received
 
-    def _fault_of(self, first: int, second: int, size: int) -> Status | None:
-        """What is wrong with a frame, by its head."""
+    def _fault_of(self, first: int, second: int, size: int, least: int) -> Status | None:
+        """What is wrong with a frame, by its head. A length is written in the shortest form (section 5.2)."""
         opcode = first & 0x0F
         if opcode in _CONTROL:
             is_fit = bool(first & _FINAL) and size <= _MOST_CONTROL_BYTES  # section 5.5
         else:
             is_fit = opcode == Opcode.CONTINUATION if self._opcode else opcode in _NEW
-        if not is_fit or first & _RESERVED or second < _MASKED:
+        if not is_fit or first & _RESERVED or second < _MASKED or size < least:
             return Status.PROTOCOL_ERROR
         return Status.TOO_BIG if len(self._pieces) + size > self._most_bytes else None
 
@@ -147,9 +148,8 @@ class Deframer:
         return whole
 
 
-def _unmasked(data: bytes, start: int, stop: int) -> bytes:
-    """A payload behind its mask (section 5.3). As one large number: the quickest way that Python has."""
-    mask, masked = data[start : start + 4], data[start + 4 : stop]
+def _unmasked(mask: bytes, masked: bytes) -> bytes:
+    """A payload without its mask (section 5.3). As one large number: the quickest way that Python has."""
     size = len(masked)
-    key = (mask * (size // 4 + 1))[:size]
-    return (int.from_bytes(masked, "little") ^ int.from_bytes(key, "little")).to_bytes(size, "little")
+    key = int.from_bytes((mask * (size // 4 + 1))[:size], "little")
+    return (int.from_bytes(masked, "little") ^ key).to_bytes(size, "little")

@@ -187,13 +187,14 @@ class Link:
     def _due(self) -> list[bytes]:
         """Frames for one write, in order."""
         due, self._replies = self._replies, []
-        room = _WRITE_BYTES
-        while room > 0 and (body := self._backlog.body(self._pointer)) is not None:
+        written = 0
+        while self._pointer <= self._backlog.last and written < _WRITE_BYTES:
+            body = self._backlog[self._pointer]
             due.append(framed(numbered(body, self._pointer)))
-            room -= len(body)
+            written += len(body)
             self._pointer += 1
-        self._unsent_bytes -= min(self._unsent_bytes, _WRITE_BYTES - room)
-        if room > 0:
+        self._unsent_bytes -= min(self._unsent_bytes, written)
+        if self._ephemeral and written < _WRITE_BYTES:
             due.extend(self._ephemeral.values())
             self._ephemeral.clear()
         return due

@@ -1,6 +1,6 @@
 """One WebSocket of a page: a protocol of our own on the connection that aiohttp's request came by.
 
-No task is woken to write, and what comes in one turn of the loop is handed on together: `docs/decisions/0050-…`.
+No task is woken to write, nor to take what waits for nothing: `docs/decisions/0050-own-sockets.md`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,21 @@ from typing import Self
 from aiohttp import web
 
 from realtime.bucket import Bucket
+from realtime.errors import FrameRefused
 from realtime.framing import Deframer, Opcode, answer_to_close, closing, framed
 from realtime.handshake import accepted
-from realtime.messages import Close, Control
+from realtime.messages import Close, Command, Control, Frame
 from realtime.settings import SocketSettings
-from realtime.wire import encode
+from realtime.wire import Reader, encode
 
 _CLOSING_S = 2.0
 """How long a far end that does not answer our close, or does not take what it was sent, is waited for."""
+
+_TEXT = int(Opcode.TEXT)
+Heard = Frame | FrameRefused
+"""What a text was."""
+_WAITS = (Command, FrameRefused)
+"""What waits for its turn. (A frame that is refused may be a command, whose answer comes in its turn too.)"""
 
 _BEATS = 3
 """In the time after which a silent far end is given up; it is pinged one before the last."""
@@ -46,6 +53,7 @@ class Page(asyncio.Protocol):
         "_is_paused",
         "_loop",
         "_most_bytes",
+        "_reader",
         "_received",
         "_received_bytes",
         "_silent_beats",
@@ -53,20 +61,25 @@ class Page(asyncio.Protocol):
         "_transport",
         "_waiter",
         "is_full",
+        "on_note",
         "on_room",
     )
 
-    def __init__(self, transport: asyncio.Transport, former: asyncio.BaseProtocol, settings: SocketSettings) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, former: asyncio.BaseProtocol, reader: Reader, settings: SocketSettings
+    ) -> None:
         self.is_full = False
         """The far end does not take what it is sent: nothing more is to be written until there is room."""
         self.on_room: Callable[[], None] = _nothing
         """Called when it is full no more."""
-        self._transport, self._former = transport, former
+        self.on_note: Callable[[Frame], None] | None = None
+        """Takes what waits for nothing as soon as it comes, once the page is greeted; may raise `FrameRefused`."""
+        self._transport, self._former, self._reader = transport, former, reader
         self._loop = asyncio.get_running_loop()
         self._most_bytes = settings.frame_bytes
         self._deframer = Deframer(settings.frame_bytes)
         self._frames = Bucket(settings.frames_per_s, settings.frames_burst)
-        self._received: list[bytes] = []
+        self._received: list[Heard] = []
         self._received_bytes = 0
         self._is_paused = False
         self._waiter: asyncio.Future[None] | None = None
@@ -77,13 +90,13 @@ class Page(asyncio.Protocol):
         self._timer = self._loop.call_later(self._beat_s, self._beat)
 
     @classmethod
-    def accept(cls, request: web.Request, settings: SocketSettings) -> Self:
+    def accept(cls, request: web.Request, reader: Reader, settings: SocketSettings) -> Self:
         """Answer the upgrade, and take the connection. Raises `web.HTTPException` for a request that asks for none."""
         head = accepted(request)
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the far end left during the upgrade")
-        page = cls(transport, request.protocol, settings)
+        page = cls(transport, request.protocol, reader, settings)
         transport.set_protocol(page)
         page._transport.write(head)
         return page
@@ -97,9 +110,8 @@ class Page(asyncio.Protocol):
         for opcode, payload in self._deframer.feed(data):
             if not self._frames.take(now):
                 self.close(Close.RATE, "rate")
-            elif opcode == Opcode.TEXT and not self._is_closing:
-                self._received.append(payload)
-                self._received_bytes += len(payload)
+            elif opcode == _TEXT and not self._is_closing:
+                self._hear(payload)
             else:
                 self._take(opcode, payload)
         if self._deframer.fault is not None:
@@ -109,6 +121,18 @@ class Page(asyncio.Protocol):
             if self._received_bytes > self._most_bytes and not self._is_paused and not self._is_closing:
                 self._is_paused = True
                 self._transport.pause_reading()
+
+    def _hear(self, text: bytes) -> None:
+        heard: Heard
+        try:
+            heard = self._reader.read(text)
+            if self.on_note is not None and not isinstance(heard, _WAITS):
+                self.on_note(heard)
+                return
+        except FrameRefused as refused:
+            heard = refused.with_traceback(None)  # which would hold this frame, and this frame it
+        self._received.append(heard)
+        self._received_bytes += len(text)
 
     def _take(self, opcode: int, payload: bytes) -> None:
         """What is no text of a socket that serves. A ping is not answered to one who does not read (section 5.5.3)."""
@@ -145,13 +169,13 @@ class Page(asyncio.Protocol):
 
     # --- what we do --------------------------------------------------------------------------------------------------
 
-    async def first(self) -> bytes | None:
-        """The first text that has come; None once the socket is closing."""
+    async def first(self) -> Heard | None:
+        """The first frame that has come; None once the socket is closing."""
         await self._arrival()
         return self._received.pop(0) if self._received else None
 
-    async def receive(self) -> list[bytes]:
-        """All texts that have come, at least one; none once the socket is closing."""
+    async def receive(self) -> list[Heard]:
+        """All frames that have come and wait for their turn, at least one; none once the socket is closing."""
         if not self._received:
             await self._arrival()
         received, self._received, self._received_bytes = self._received, [], 0

@@ -8,6 +8,7 @@ one, which begins with a snapshot: all that is shown derives from durable timeli
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import random
 import secrets
@@ -147,7 +148,7 @@ class Sockets:
         self._by_ip[ip] += 1
         self._open += 1
         try:
-            await self._serve(Page.accept(request, self._settings))
+            await self._serve(Page.accept(request, self._reader, self._settings))
             return web.Response(status=101)  # for aiohttp's log: there is nobody left to send it to
         finally:
             self._open -= 1
@@ -204,15 +205,12 @@ class Sockets:
     async def _hello(self, page: Page) -> Hello:
         try:
             async with asyncio.timeout(self._settings.hello_s):
-                text = await page.first()
-            if text is None:
-                raise _Refused(Close.MALFORMED, "hello")
-            frame = self._reader.read(text)
-        except (TimeoutError, FrameRefused):
-            raise _Refused(Close.MALFORMED, "hello") from None
-        if not isinstance(frame, Hello):
+                heard = await page.first()
+        except TimeoutError:
+            heard = None
+        if not isinstance(heard, Hello):
             raise _Refused(Close.MALFORMED, "hello")
-        return frame
+        return heard
 
     def _resumed(self, hello: Hello, subject: str) -> Link | None:
         """The link that the page had, if it is still here. Raises `TokenRefused` for a token that is another's."""
@@ -304,21 +302,20 @@ class Sockets:
 
     async def _listen(self, page: Page, link: Link) -> None:
         """Take frames until the socket closes. Raises `FrameRefused` for one that no nack can answer."""
-        while texts := await page.receive():
-            for text in texts:
-                try:
-                    frame = self._reader.read(text)
-                except FrameRefused as refused:
-                    if not refused.command_id:
-                        raise
-                    self._refuse(link, refused.command_id, refused.cseq, Refusal(refused.code))
-                    continue
-                if isinstance(frame, Command):
-                    await self._command(link, frame)
+        page.on_note = functools.partial(self._take, link)
+        while received := await page.receive():
+            for heard in received:
+                if isinstance(heard, Command):
+                    await self._command(link, heard)
+                elif isinstance(heard, Frame):
+                    self._take(link, heard)
+                elif heard.command_id:
+                    self._refuse(link, heard.command_id, heard.cseq, Refusal(heard.code))
                 else:
-                    self._take(link, frame)
+                    raise heard
 
     def _take(self, link: Link, frame: Frame) -> None:
+        """Take what waits for nothing: it may come before a command that the store has yet to answer."""
         match frame:
             case Rcv():
                 if not link.confirm(frame.seq):
@@ -352,8 +349,8 @@ class Sockets:
         if isinstance(outcome, Refusal):
             self._refuse(link, command.id, command.cseq, outcome)
             return
-        if link.expects is not None:  # the link may have begun anew meanwhile
-            link.expects = max(link.expects, command.cseq + 1)
+        if link.expects == command.cseq:  # not where it was sent again, nor where the page has begun anew meanwhile
+            link.expects += 1
         link.reply(Ack(id=command.id, rev=outcome))
 
     def _refuse(self, link: Link, command_id: str, cseq: int | None, refusal: Refusal) -> None:

@@ -30,13 +30,14 @@ from realtime.peer import Refusal
 from realtime.socket import Sockets
 from realtime.tokens import Tickets
 from session import events as ev
-from session.address import Address
 from session.errors import YihaoError
 from session.ids import LegId, NodeId, SessionId
 from session.ports import Entry, Files, Inbox, Lines, Proves, SharedState
 from session.state import Leg, LegEnd, Medium, Party
 
 _LONGEST_BODY = 4096
+_BEGINNINGS = frozenset({ev.SessionOpened, ev.LegOpened})
+"""Events that may bring a visitor of ours into a session."""
 
 
 class WebChatChannel:
@@ -110,20 +111,19 @@ class WebChatChannel:
     async def follow(self, entry: Entry) -> None:
         """Any event of any session; one look into a table for those that nobody here shows."""
         self._places.hear(entry.event)
-        watching = self._watched.get(entry.session, ())
-        newcomer = self._of_newcomer(entry.event)
-        for conversation in (*watching, *(one for one in (newcomer,) if one is not None and one not in watching)):
-            conversation.hear(entry)
+        watching = self._watched.get(entry.session)
+        newcomer = self._of_newcomer(entry.event) if type(entry.event) in _BEGINNINGS else None
+        if watching is not None:
+            for conversation in tuple(watching):
+                conversation.hear(entry)
+        if newcomer is not None and (watching is None or newcomer not in watching):
+            newcomer.hear(entry)
 
     def _of_newcomer(self, event: ev.Event) -> Conversation | None:
         """The visitor here who has begun a session through another page or node."""
-        match event:
-            case ev.SessionOpened():
-                address: Address | None = event.citizen
-            case ev.LegOpened():
-                address = event.leg.address
-            case _:
-                return None
+        address = event.leg.address if isinstance(event, ev.LegOpened) else None
+        if isinstance(event, ev.SessionOpened):
+            address = event.citizen
         if address is None or address.scheme != SCHEME:
             return None
         return self._conversations.get(address.identifier)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Callable, Coroutine
+from typing import Any
 
 from channels.webchat.ports import Ports
 from channels.webchat.transcript import Transcript, came_at
@@ -110,15 +111,15 @@ class Conversation:
 
     def hear(self, entry: Entry) -> None:
         """The next entry of the session that is shown, or one of a session that the visitor has come to since."""
-        if self._is_newer(entry.session) or self._came_here_since(entry):
-            self._take_up(entry.session)
         transcript = self.transcript
         if transcript is None or transcript.session_id != entry.session:
-            return
+            if not self._is_newer(entry.session) and not self._came_here_since(entry):
+                return
+            transcript = self._take_up(entry.session)
         self._seen = max(self._seen, entry.version)
         if entry.version == transcript.version + 1:
             self._take(transcript, entry)
-        if self._is_behind and (self._reading is None or self._reading.done()):
+        if self._seen > transcript.version and (self._reading is None or self._reading.done()):
             self._reading = self._start(self._catch_up())
 
     def _is_newer(self, session: SessionId) -> bool:
@@ -138,13 +139,14 @@ class Conversation:
     def _is_behind(self) -> bool:
         return self.transcript is not None and self._seen > self.transcript.version
 
-    def _take_up(self, session: SessionId) -> None:
+    def _take_up(self, session: SessionId) -> Transcript:
         """Show another session; the messages of the one before stay above."""
         earlier = self.transcript
         self.transcript = Transcript(session, self.address, self._ports.badge, earlier)
         self._seen = self._told_at = 0
         self._claims = False
         self._watch(self, earlier.session_id if earlier is not None else None, session)
+        return self.transcript
 
     async def _adopt(self, session: SessionId) -> None:
         if self._is_newer(session) or await self._was_come_to(session):
@@ -194,25 +196,27 @@ class Conversation:
 
     # --- commands ------------------------------------------------------------------------------------------------
 
-    async def command(self, command: Command) -> int | Refusal:
+    def command(self, command: Command) -> Coroutine[Any, Any, int | Refusal]:
         """Do what the page asks. Raises `StoreUnavailable`, `SessionGone`."""
-        outcome: int | Refusal = Refusal("unknown")
+        doing: Coroutine[Any, Any, int | Refusal]
         match command:
             case citizen.MessageSend():
-                outcome = await self._write(command)
+                doing = self._write(command)
             case citizen.FileSend():
-                outcome = await self._send_file(command)
+                doing = self._send_file(command)
             case citizen.LocationSend():
-                outcome = await self._send_location(command)
+                doing = self._send_location(command)
             case citizen.HumanRequest():
-                outcome = await self._say(command.id, lambda _: ev.HumanRequested())
+                doing = self._say(command.id, lambda _: ev.HumanRequested())
             case citizen.MessageRead():
-                outcome = await self._read_up_to(command.message)
+                doing = self._read_up_to(command.message)
             case citizen.RatingGive():
-                outcome = await self._rate(command)
+                doing = self._rate(command)
             case citizen.SessionEnd():
-                outcome = await self._end(command.id)
-        return outcome
+                doing = self._end(command.id)
+            case _:
+                raise TypeError(f"no page of a citizen's sends {type(command).__name__}")
+        return doing
 
     async def _write(self, command: citizen.MessageSend) -> int | Refusal:
         if len(command.text) > self._ports.settings.longest_text:

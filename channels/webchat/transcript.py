@@ -25,6 +25,8 @@ from session.state import Leg, Party, Session
 
 _MOST_MESSAGES = 200
 _SHOWN_CHARACTERS = 100_000
+_NOTED = frozenset({ev.OfferAccepted, ev.RatingGiven, ev.SessionTransferred})
+"""What the page is shown of besides what the session itself knows."""
 
 
 class Transcript:
@@ -104,7 +106,8 @@ class Transcript:
         """Take the entry at `version + 1`; gives the frames that show it."""
         event = entry.event
         self.version = entry.version
-        self.came_at = max(self.came_at, came_at(entry, self._address))
+        if type(event) is ev.LegOpened:
+            self.came_at = max(self.came_at, came_at(entry, self._address))
         frames = self._messages(event)
         if self._has_moved(entry.session, event):
             frames.extend(self._restated())
@@ -116,12 +119,13 @@ class Transcript:
             if not isinstance(event, ev.SessionOpened):
                 raise ValueError("a session's log begins with its opening")
             self.session = begin(session, event)
-        self._answered = self._answered or isinstance(event, ev.OfferAccepted)
-        self._rated = self._rated or isinstance(event, ev.RatingGiven)
-        if isinstance(event, ev.SessionTransferred | ev.OfferAccepted):
-            self._handed_on = isinstance(event, ev.SessionTransferred)
-        if (self.session.phase, type(event)) not in TABLE:
-            return isinstance(event, ev.RatingGiven)
+        kind = type(event)
+        if kind in _NOTED:
+            self._answered = self._answered or kind is ev.OfferAccepted
+            self._rated = self._rated or kind is ev.RatingGiven
+            self._handed_on = kind is ev.SessionTransferred or (self._handed_on and kind is not ev.OfferAccepted)
+        if (self.session.phase, kind) not in TABLE:
+            return kind is ev.RatingGiven
         self.session, _ = advance(self.session, event)
         return True
 

@@ -85,7 +85,7 @@ def sound(store: tuple[Any, str], short_folder: Path) -> Evidence:
 
 
 def changed(evidence: Evidence, log: list[Entry]) -> Evidence:
-    renumbered = [replace(entry, version=version) for version, entry in enumerate(log, 1)]
+    renumbered = [entry._replace(version=version) for version, entry in enumerate(log, 1)]
     return replace(evidence, logs={**evidence.logs, ONE: renumbered})
 
 

@@ -17,7 +17,7 @@ def _filled(count: int, *, frames: int = 100, keep_s: float = 100, most_bytes: i
 def test_what_is_kept_is_what_was_not_confirmed(count: int, confirmed: int, asked: int) -> None:
     backlog = _filled(count)
     backlog.confirm(confirmed)
-    kept = {seq: backlog.body(seq) for seq in range(70) if backlog.body(seq)}
+    kept = {seq: backlog[seq] for seq in range(backlog.first, backlog.last + 1)}
     assert kept == {seq: b"%d" % seq for seq in range(min(confirmed, count) + 1, count + 1)}
     assert backlog.holds_after(asked) == (min(confirmed, count) <= asked <= count)
 
@@ -31,5 +31,5 @@ def test_the_oldest_go_first() -> None:
 def test_the_newest_stays_however_big() -> None:
     backlog = _filled(1, most_bytes=1)
     assert backlog.append(b"x" * 100, 2.0) == 2
-    assert backlog.body(2) == b"x" * 100
-    assert backlog.body(1) is None
+    assert backlog[2] == b"x" * 100
+    assert backlog.first == 2

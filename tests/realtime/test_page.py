@@ -252,6 +252,22 @@ async def test_what_waits_for_its_turn_is_bounded_in_bytes(eventually: Eventuall
         assert len(server.peer.room("v").said) == sent
 
 
+async def test_what_waits_for_nothing_does_not_wait_behind_a_command() -> None:
+    """The page would take a silent server for a dead one, and break off (`web/shared/client.ts`)."""
+    async with serving(CITIZEN) as server, _open(server) as wire:
+        server.peer.gate.clear()
+        wire.say(_message(1, "x" * 4001))
+        wire.say(_message(2))
+        wire.say({"t": "ping"})
+        wire.say(_message(3, "x" * 4001))
+        wire.say({"t": "rcv", "seq": 1})
+        answers = [json.loads((await wire.frame())[1]) for _ in range(2)]
+        assert {answer["t"] for answer in answers} == {"nack", "pong"}
+        server.peer.gate.set()
+        answers = [json.loads((await wire.frame())[1]) for _ in range(2)]
+        assert [answer["t"] for answer in answers] == ["ack", "nack"], "a refused command is answered in its turn"
+
+
 async def test_pings_of_a_far_end_that_does_not_read_are_not_answered(eventually: Eventually) -> None:
     free = replace(CITIZEN, frames_per_s=1e6, frames_burst=1_000_000)
     async with serving(free) as server, _open(server) as wire:
