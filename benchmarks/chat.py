@@ -41,7 +41,7 @@ class Ledger:
     def __init__(self) -> None:
         self.logs: dict[SessionId, list[Entry]] = defaultdict(list)
         self.versions: Counter[SessionId] = Counter()
-        self.done: dict[str, int] = {}
+        self.done: dict[SessionId, dict[str, int]] = defaultdict(dict)
         self.feed: list[Entry] = []
         self.grown = asyncio.Event()
 
@@ -64,11 +64,12 @@ class Ledger:
         return Admission(session, contact.leg, fresh=True)
 
     async def post(self, session: SessionId, event: ev.Event, *, dedupe: str | None = None) -> int:
-        version = self.done.get(dedupe) if dedupe is not None else None
+        if dedupe is None:
+            return self.write(session, event)
+        done = self.done[session]
+        version = done.get(dedupe)
         if version is None:
-            version = self.write(session, event)
-            if dedupe is not None:
-                self.done[dedupe] = version
+            version = done[dedupe] = self.write(session, event)
         return version
 
     async def accept(self, session: SessionId, assignee: AssigneeId, token: int) -> Verdict:

@@ -111,7 +111,7 @@ class Hello(Control, frozen=True, tag="hello"):
 
 
 class Rcv(Control, frozen=True, tag="rcv"):
-    """The page has seen every durable frame up to `seq`. At most every 200 ms."""
+    """The page has seen every durable frame up to `seq`. Within 200 ms of a message of the other side's, else 5 s."""
 
     seq: Natural
 

@@ -35,6 +35,28 @@ Idle = Callable[["Conversation"], None]
 class Conversation:
     """All shown derives from the session's timeline; nothing is shown because a command was given."""
 
+    __slots__ = (
+        "_claims",
+        "_idle",
+        "_leaving",
+        "_opening",
+        "_ports",
+        "_reading",
+        "_recorded",
+        "_seen",
+        "_sent",
+        "_tending",
+        "_told_at",
+        "_undelivered",
+        "_watch",
+        "address",
+        "holds",
+        "links",
+        "place",
+        "transcript",
+        "visitor",
+    )
+
     def __init__(self, visitor: str, ports: Ports, watch: Watch, idle: Idle) -> None:
         self.visitor = visitor
         self.address = address_of(visitor)
@@ -189,10 +211,11 @@ class Conversation:
 
     def _publish(self, frame: Durable) -> None:
         body = encode(frame)
+        message = frame if isinstance(frame, citizen.MessageNew) and frame.from_ != "citizen" else None
         for link in self.links:
             seq = link.publish_body(body)
-            if isinstance(frame, citizen.MessageNew):
-                self._note_sent(link, seq, frame)
+            if message is not None:
+                self._note_sent(link, seq, message)
 
     # --- commands ------------------------------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ export interface ClientOptions<Command extends object> {
   outbox: Outbox<Command>;
   /** Every frame but those of the connection itself; durable ones exactly once and in order. */
   onFrame(frame: Frame): void;
+  /** Whether anybody waits to see that the frame arrived ("delivered"). Of all, where it is not said. */
+  isAwaited?(frame: Frame): boolean;
   onLink(link: Link): void;
   /** A socket serves: its bounds, and the gateway's clock. */
   onWelcome?(welcome: Welcome): void;
@@ -79,6 +81,7 @@ export class Client<Command extends { t: string }> {
   private stopped = true;
   private take: boolean;
   private rcvTimer: ReturnType<typeof setTimeout> | null = null;
+  private confirmed = 0;
   private retryTimer: ReturnType<typeof setTimeout> | null = null;
   private resumeTimer: ReturnType<typeof setTimeout> | null = null;
   private pulse: ReturnType<typeof setInterval> | null = null;
@@ -193,7 +196,7 @@ export class Client<Command extends { t: string }> {
       if (frame.seq <= this.lastSeq) return;
       if (frame.seq > this.lastSeq + 1) return this.breakOff();
       this.lastSeq = frame.seq;
-      this.rcvTimer ??= setTimeout(() => this.confirm(), RCV_EVERY_MS);
+      if (this.options.isAwaited?.(frame) ?? true) this.rcvTimer ??= setTimeout(() => this.confirm(), RCV_EVERY_MS);
     }
     this.options.onFrame(frame);
   }
@@ -278,12 +281,16 @@ export class Client<Command extends { t: string }> {
 
   private confirm(): void {
     this.rcvTimer = null;
-    if (this.welcomed) this.put({ t: "rcv", seq: this.lastSeq });
+    if (!this.welcomed) return;
+    this.confirmed = this.lastSeq;
+    this.put({ t: "rcv", seq: this.lastSeq });
   }
 
   private checkPulse(): void {
     const now = Date.now();
     if (!this.socket) return;
+    // What nobody waits to see confirmed: it only frees the gateway's memory.
+    if (this.confirmed !== this.lastSeq) this.confirm();
     const silent = now - this.heardAt > DEAD_AFTER_MS || (this.askedAt > 0 && now - this.askedAt > ANSWER_WITHIN_MS);
     if (silent) this.breakOff();
     else if (now - this.heardAt >= this.pingEvery_ms) this.ping();

@@ -72,7 +72,7 @@ export interface Hello {
   take?: boolean;
 }
 
-/** The page has seen every durable frame up to `seq`. At most every 200 ms. */
+/** The page has seen every durable frame up to `seq`. Within 200 ms of a message of the other side's, else 5 s. */
 export interface Rcv {
   t: "rcv";
   seq: number;

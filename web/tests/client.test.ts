@@ -27,6 +27,7 @@ class Page {
       open: () => network.open(),
       outbox,
       onFrame: (frame: Frame) => this.told.push((frame as Frame & Said).n),
+      isAwaited: (frame: Frame) => (frame as Frame & Said).n >= 0,
       onLink: (link) => this.links.push(link),
       onRefused: (_id, _command, code) => this.refused.push(code),
       onOutdated: () => this.outdated++,
@@ -226,6 +227,24 @@ test("a line that is dead without saying so is noticed, and left", async () => {
   network.isDeaf = false;
   await pass(60_000);
   expect(network.done).toEqual([0]);
+  page.client.stop();
+});
+
+test("what nobody waits for is confirmed late, and with the first that somebody does", async () => {
+  const network = new BadNetwork(chance(5));
+  const page = new Page(network, new MemoryStorage());
+  page.client.start();
+  await pass(1_000);
+  network.push(-1);
+  network.push(-2);
+  await pass(3_000);
+  expect(network.confirmed).toEqual([]);
+  network.push(3);
+  await pass(400);
+  expect(network.confirmed).toEqual([3]);
+  network.push(-4);
+  await pass(5_400);
+  expect(network.confirmed).toEqual([3, 4]);
   page.client.stop();
 });
 

@@ -1,5 +1,5 @@
 import type { Socket } from "@shared/client";
-import type { Hello, Welcome } from "@shared/protocol";
+import type { Hello, Rcv, Welcome } from "@shared/protocol";
 
 /** A run of chance that a seed repeats (mulberry32), so that a failure can be seen again. */
 export function chance(seed: number): () => number {
@@ -34,6 +34,8 @@ export class BadNetwork {
   readonly done: number[] = [];
   readonly hellos: Hello[] = [];
   sockets: Wire[] = [];
+  /** What the pages have confirmed, in order. */
+  readonly confirmed: number[] = [];
   /** How often the next commands are refused for now. */
   refuseNext = 0;
   /** The code with which the next socket is closed instead of welcomed. */
@@ -82,7 +84,8 @@ export class BadNetwork {
     if (this.isDeaf) return;
     if (frame.t === "hello") this.greet(wire, frame as Hello);
     else if (frame.t === "ping") wire.down({ t: "pong" });
-    else if (frame.t !== "rcv" && wire.link) this.command(wire, wire.link, frame as CommandFrame);
+    else if (frame.t === "rcv") this.confirmed.push((frame as Rcv).seq);
+    else if (wire.link) this.command(wire, wire.link, frame as CommandFrame);
   }
 
   private greet(wire: Wire, hello: Hello): void {

@@ -77,6 +77,8 @@ export class Conversation {
       open: () => new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/webchat/socket`),
       outbox: this.outbox,
       onFrame: (frame) => this.hear(frame as Citizen.Down),
+      // Whoever wrote is shown that it has arrived; the citizen's own words coming back nobody waits for.
+      isAwaited: (frame) => frame.t === "snapshot" || (frame as Citizen.MessageNew).from === "agent",
       onLink: (link) => this.change({ link }),
       onWelcome: ({ limits }) => this.change({ limits }),
       onAck: (id) => this.mark(id, "sent"),
