@@ -269,7 +269,8 @@ async def test_no_request_breaks_the_door(core: Core, api: Api, long_run: bool) 
     """Headers, bodies and paths of a good request, each broken somewhere: refused with a problem, and never a 500."""
     chance = random.Random(20261129)
     session = await api.platform.opens()
-    for _ in range(5000 if long_run else 150):
+    tries = 2000 if long_run else 150
+    for _ in range(tries):
         request = api.platform.signed("POST", api.platform.target("sendText", session=session), b'{"text": "x"}')
         body = b'{"text": "x"}'
         match chance.choice(["header", "name", "body", "path"]):
@@ -284,7 +285,7 @@ async def test_no_request_breaks_the_door(core: Core, api: Api, long_run: bool) 
                 request.url = f"{api.base}/api/govapi/{quote(_broken('v1/sessions/x/messages', chance), safe='/')}"
         told = await api.platform.bring(request, body)
         assert told.status == 201 or told.problem in CASES, told
-    assert len(await core.post.said(SessionId(session), TextReceived)) < 60, "hardly any stayed whole"
+    assert len(await core.post.said(SessionId(session), TextReceived)) < tries / 3, "few stayed whole"
 
 
 def _broken(text: str, chance: random.Random) -> str:
