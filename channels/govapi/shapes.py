@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import types
-from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -191,8 +190,3 @@ def _is_required(one: Field[Any]) -> bool:
 def _something(options: tuple[Any, ...]) -> Any:
     """The one that is not None."""
     return next(one for one in options if one is not types.NoneType)
-
-
-def names(kind: type) -> Iterator[str]:
-    """The keys of a dataclass."""
-    return (wire_name(one.name) for one, _ in _hinted(kind))
