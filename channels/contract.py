@@ -152,6 +152,7 @@ class LinkVisit:
     """A browser that came by a link of ours: the leg that it has, and what it proves itself by from now on."""
 
     leg: LegId
+    address: Address
     proof: str
 
 

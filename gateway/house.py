@@ -194,6 +194,7 @@ class _Builder:
         await node.start()
         self._persons, self._verification = self._identity(database, mailboxes, inbox)
         self._outgoing.known = self._persons.person
+        self._links.bind = self._persons.came_by_link
         webchat, desks = self._sockets(inbox)
         bots = self._bots(inbox)
         await self._enlist(bots)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from channels.contract import Channel, ChannelError, JoinsByLink, LinkVisit
@@ -34,6 +34,14 @@ REMEMBERED_S = 60.0
 """How long after its expiry it is still known that a link was opened."""
 LEAST_CLAIM, LONGEST_CLAIM = 16, 128
 """Of the word that a page chooses, in characters."""
+
+
+Bind = Callable[[Address, Address, SessionId], Awaitable[None]]
+"""A link that was sent to the first address has been opened at the second: from now on they are one citizen's."""
+
+
+async def _bound_by_nobody(sent_to: Address, opened_at: Address, session: SessionId) -> None:
+    del sent_to, opened_at, session
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,8 @@ class Links:
         self._notices, self._channels = notices, channels
         self._log, self._shared, self._inbox = log, shared, inbox
         self._key, self._rules, self._page = key, rules, page
+        self.bind: Bind = _bound_by_nobody
+        """Set once: who knows which addresses are whose."""
 
     async def may_send(self, session: Session, purpose: Purpose) -> bool:
         """Whether the citizen can be sent such a link now, by anything. Raises `StoreUnavailable`."""
@@ -117,6 +127,9 @@ class Links:
             await self._inbox.post(session.id, opened, dedupe=f"link_opened:{session.id}:{link.name}")
         except SessionGone:
             raise LinkRefused("over") from None
+        sent_to = _proven(session)
+        if sent_to is not None:
+            await self.bind(sent_to, visit.address, session.id)
         return Opened(link.purpose, visit)
 
     async def _checked(self, token: str) -> tuple[Link, Session]:

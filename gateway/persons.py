@@ -12,7 +12,7 @@ from queueing.contract import Kin
 from session.address import Address
 from session.errors import YihaoError
 from session.events import AddressParted, AddressVerified, Event
-from session.identity import AddressesLinked, Person, Proof
+from session.identity import AddressesLinked, IdentityRefused, Person, Proof
 from session.ids import AssigneeId, LinkId, SessionId
 from session.ports import Inbox, SessionGone
 
@@ -50,6 +50,15 @@ class Persons:
         event = AddressVerified(link=link.link, key=key, holder=holder, proof=proof, by=by)
         await self._note(session, event, f"verified:{link.link}")
         return link
+
+    async def came_by_link(self, sent_to: Address, opened_at: Address, session: SessionId) -> None:
+        """Who opens a link that was sent to a number has what was sent there. Where they may not be one, the link still
+        opens: it is the session's.
+        """
+        try:
+            await self.bind(sent_to, opened_at, Proof.SWITCH_LINK, session=session)
+        except IdentityRefused as refused:
+            log.warning("addresses not linked", extra={"session": session, "why": type(refused).__name__})
 
     async def undo(self, link: LinkId, *, session: SessionId | None, by: AssigneeId, why: str) -> AddressesLinked:
         """Take a link back, entirely: legs and events were never moved, so each is its own address's again.

@@ -160,7 +160,7 @@ class WebChatChannel:
         await self._ports.inbox.post(session, ev.LegOpened(leg=leg), dedupe=f"leg:{leg.id}")
         await self._shared.put(record_key(visitor), session.encode(), ttl_s=self._settings.visitor_ttl_s)
         await self._recalled(visitor)
-        return LinkVisit(leg.id, self._visitors.token(visitor))
+        return LinkVisit(leg.id, address_of(visitor), self._visitors.token(visitor))
 
     @property
     def open_sockets(self) -> int:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from channels.wechat.errors import PushMalformed
 from channels.wechat.fields import Fields
+from channels.wechat.place import Place, read_place
 from session.ids import MessageId
 
 _OPENID = re.compile(r"[A-Za-z0-9_\-]{1,64}\Z")
@@ -56,6 +57,14 @@ class SentMedia:
 
 
 @dataclass(frozen=True, slots=True)
+class Located:
+    """The citizen said where it is; `name` is what their telephone calls the place."""
+
+    place: Place
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Followed:
     """The citizen follows the account now; by a QR code of ours if there is a scene."""
 
@@ -90,7 +99,7 @@ class Noticed:
     frees: bool = False
 
 
-Word = Said | SentMedia | Followed | Scanned | Clicked | Left | Noticed
+Word = Said | SentMedia | Located | Followed | Scanned | Clicked | Left | Noticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +146,19 @@ def _message(kind: str, fields: Fields) -> Word:
         case "voice" if _MEDIA.match(media):
             word = SentMedia(MediaKind.VOICE, media, _cut(fields.get("Recognition", "")))
         case "location":
-            place = f"{_field(fields, 'Location_X')},{_field(fields, 'Location_Y')}"
-            word = Said(f"[位置] {_field(fields, 'Label')} ({place})")
+            latitude, longitude = _field(fields, "Location_X"), _field(fields, "Location_Y")
+            word = located(latitude, longitude, _field(fields, "Label"))
         case "link":
             word = Said(_joined("[链接]", fields, "Title", "Description", "Url"))
         case "file":
             word = Said(_joined("[文件]", fields, "Title", "Description"))
     return word
+
+
+def located(latitude: object, longitude: object, name: str) -> Word:
+    """A place; what is none is shown as it came."""
+    place = read_place(latitude, longitude)
+    return Said(f"[位置] {name} ({latitude},{longitude})") if place is None else Located(place, name)
 
 
 def _event(fields: Fields) -> Word:

@@ -13,6 +13,7 @@ from channels.wechat.incoming import (
     Followed,
     Incoming,
     Left,
+    Located,
     Noticed,
     Said,
     Scanned,
@@ -23,7 +24,7 @@ from channels.wechat.keys import Keys
 from channels.wechat.media import Media, is_final
 from channels.wechat.owed import Owed
 from channels.wechat.settings import WeChatSettings
-from channels.wechat.telling import Telling, asked_for_human, late, left, lost, noted, received, wrote
+from channels.wechat.telling import Telling, asked_for_human, late, left, lost, noted, placed, received, wrote
 from channels.wechat.threads import Threads
 from session.address import Address
 from session.errors import YihaoError
@@ -125,6 +126,8 @@ class Intake:
         match one.word:
             case SentMedia() if fetch is not None:
                 await self._take_file(one, one.word, fetch)
+            case Located():
+                await self._say(one, placed(one.word, one.id))
             case Clicked(key) if key == self._settings.human_key:
                 await self._say(one, asked_for_human())
             case Clicked(key):
@@ -142,7 +145,7 @@ class Intake:
 
     async def _allow(self, one: Incoming) -> None:
         match one.word:
-            case Said() | SentMedia():
+            case Said() | SentMedia() | Located():
                 await self._budget.allow(one.openid, Cause.WORD, one.id)
             case Followed() | Scanned(frees=True) | Clicked() | Noticed(frees=True):
                 await self._budget.allow(one.openid, Cause.ACT, one.id)

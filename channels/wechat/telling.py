@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from channels.wechat.incoming import MediaKind
-from session.events import Event, FileReceived, HumanRequested, LegClosed, NoteAdded, TextReceived
+from channels.wechat.incoming import Located, MediaKind
+from session.events import Event, FileReceived, HumanRequested, LegClosed, LocationReceived, NoteAdded, TextReceived
 from session.ids import AssigneeId, LegId, MessageId
 from session.ports import StoredFile
 from session.state import LegEnd
@@ -16,6 +16,14 @@ Telling = Callable[[LegId], Event]
 def wrote(text: str, message: MessageId) -> Telling:
     """The citizen wrote."""
     return lambda leg: TextReceived(leg=leg, message=message, text=text)
+
+
+def placed(where: Located, message: MessageId) -> Telling:
+    """The citizen said where it is."""
+    place = where.place
+    return lambda leg: LocationReceived(
+        leg=leg, message=message, latitude=place.latitude, longitude=place.longitude, name=where.name
+    )
 
 
 def received(file: StoredFile, kind: MediaKind, message: MessageId) -> Telling:

@@ -66,7 +66,7 @@ class Pages(Device):
         leg = LegId("page-" + re.sub(r"[^0-9A-Za-z]", "-", visit)[-40:])
         opened = Leg(leg, CHATS, Medium.CHAT, Party.CITIZEN, self.post.id, Address("web", leg))
         await self.post.inbox.post(session, ev.LegOpened(leg=opened), dedupe=f"leg:{leg}")
-        return LinkVisit(leg, f"proof of {leg}")
+        return LinkVisit(leg, Address("web", leg), f"proof of {leg}")
 
 
 Pick = Callable[[int], int]

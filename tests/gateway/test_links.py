@@ -122,6 +122,20 @@ async def test_who_opens_it_is_in_the_session_and_may_ask_again(town: Town, even
     assert (await town.post.session(town.session)).phase is Phase.QUEUED
 
 
+async def test_who_opens_it_is_one_citizen_with_whom_it_was_sent_to(town: Town) -> None:
+    bound: list[tuple[Address, Address, SessionId]] = []
+
+    async def bind(sent_to: Address, opened_at: Address, session: SessionId) -> None:
+        bound.append((sent_to, opened_at, session))
+
+    town.links.bind = bind
+    opened = await town.links.open(await town.send(), CLAIM)
+    assert bound == [(Address("tel", "+8613800138000"), opened.visit.address, town.session)]
+    with pytest.raises(LinkRefused):
+        await town.links.open(town.carrier.token, OTHER)
+    assert len(bound) == 1
+
+
 async def test_a_link_that_is_played_again_elsewhere_is_refused_and_nothing_lost(town: Town) -> None:
     token = await town.send()
     await town.links.open(token, CLAIM)

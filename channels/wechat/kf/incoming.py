@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 from channels.wechat.calls import Json
 from channels.wechat.errors import PushMalformed
-from channels.wechat.incoming import LONGEST_TEXT, Incoming, MediaKind, Noticed, Said, Scanned, SentMedia, Word
+from channels.wechat.incoming import (
+    LONGEST_TEXT,
+    Incoming,
+    MediaKind,
+    Noticed,
+    Said,
+    Scanned,
+    SentMedia,
+    Word,
+    located,
+)
 from session.ids import MessageId
 
 _ID = re.compile(r"[A-Za-z0-9_\-]{1,128}\Z")
@@ -51,8 +61,8 @@ def _word(kind: str, inner: Json) -> Word:
         case "image" | "voice" | "video" if _MEDIA.match(media):
             word = SentMedia(MediaKind(kind), media)
         case "location":
-            place = f"{inner.get('latitude')},{inner.get('longitude')}"
-            word = Said(f"[位置] {_short(inner, 'name')} {_short(inner, 'address')} ({place})")
+            name = f"{_short(inner, 'name')} {_short(inner, 'address')}".strip()
+            word = located(inner.get("latitude"), inner.get("longitude"), name)
         case "link":
             word = Said(" ".join(filter(None, ("[链接]", *(_short(inner, one) for one in ("title", "desc", "url"))))))
     return word

@@ -177,9 +177,10 @@ async def test_every_type_of_message_is_kept(world: World, here: ServingNode) ->
         ("视频", "video/mp4", len(MP4)),
         ("视频", "video/mp4", len(MP4)),
     ]
+    (place,) = await world.events(ev.LocationReceived)
+    assert (round(place.latitude, 2), round(place.longitude, 2), place.name) == (23.13, 113.34, "天河路1号")
     assert await world.texts() == [
         "[语音识别] 我要投诉",
-        "[位置] 天河路1号 (23.13,113.35)",
         "[链接] 公告 停水 https://gov.example/1",
         "[文件] 合同.pdf 3页",
         "[暂不支持的消息类型 hologram]",

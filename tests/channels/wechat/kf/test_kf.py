@@ -160,17 +160,18 @@ async def test_every_type_is_kept(world: World, wecom: WeCom, here: ServingNode,
     assert await here.called() == 200
 
     async def are_here() -> bool:
-        return len(await world.texts()) == 4
+        return len(await world.texts()) == 3
 
     await eventually(are_here)
     assert await world.texts() == [
-        "[位置] 广场 天河路 (23.1,113.3)",
         "[链接] 公告 停水 https://gov.example/",
         "[暂不支持的消息类型 business_card]",
         "a?",
     ]
     (file,) = await world.events(ev.FileReceived)
     assert file.content_type == "image/jpeg"
+    (place,) = await world.events(ev.LocationReceived)
+    assert (round(place.latitude, 1), round(place.longitude, 1), place.name) == (23.1, 113.3, "广场 天河路")
     assert [note.text for note in await world.events(ev.NoteAdded)] == [
         "企业微信接待人员：我来回复",
         "微信客服消息未送达（4）",
