@@ -13,6 +13,7 @@ from gateway.bulletin import Bulletin
 from gateway.chronicle import chronicle
 from gateway.desk_state import DeskState, Watched
 from gateway.destinations import Destinations
+from gateway.outgoing import CallRefused, Outgoing
 from gateway.reach import Reach, moves
 from gateway.staff import Staff
 from queueing.contract import AssigneeView, Presence, Store
@@ -77,9 +78,10 @@ class Desks:
         rules: Rules,
         rescind_after_s: float,
         reach: Reach,
+        outgoing: Outgoing,
     ) -> None:
         self._store, self._node, self._inbox, self._files = store, node, inbox, files
-        self._staff, self._rules, self._reachable = staff, rules, reach
+        self._staff, self._rules, self._reachable, self._outgoing = staff, rules, reach, outgoing
         self._destinations = Destinations(store.queue)
         self.tell_typing: Typing = _told_nobody
         """Set once: the channel that shows the citizen that the agent writes."""
@@ -124,6 +126,8 @@ class Desks:
                 return await self._hand_on(agent, command)
             case frames.MessageAgain():
                 return await self._send_again(agent, command)
+            case frames.CallStart():
+                return await self._call(agent, command)
         event = _event_of(agent, command)
         session = SessionId(str(getattr(command, "session", "")))
         if event is None or not self._has(agent, session):
@@ -354,6 +358,22 @@ class Desks:
             agent, held.demand, to=command.to, queue=command.queue, why=command.why
         )
         return event if isinstance(event, Refusal) else await self._post(agent, session, event, command)
+
+    async def _call(self, agent: AssigneeId, command: frames.CallStart) -> int | Refusal:
+        """Ask for a call to the citizen, where a rule allows it."""
+        session = SessionId(command.session)
+        watched = self._desks[agent].watched.get(session) if self._has(agent, session) else None
+        if watched is None:
+            return Refusal("not_yours")
+        if watched.session.phase is not Phase.ACTIVE or watched.session.call is not None:
+            return Refusal("call_running")
+        if Medium.VOICE not in (await self._store.queue.view(agent)).reachable:
+            return Refusal("no_phone")
+        try:
+            wish = await self._outgoing.wish(watched.session, agent)
+        except CallRefused as refused:
+            return Refusal(refused.why.value)
+        return await self._post(agent, session, wish, command)
 
     async def _send_file(self, agent: AssigneeId, command: frames.FileSend) -> int | Refusal:
         session = SessionId(command.session)

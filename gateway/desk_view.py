@@ -43,7 +43,7 @@ def who(by: AssigneeId, kind: AssigneeKind) -> drawn.Who:
 
 def entry_of(event: ev.Event) -> drawn.TimelineEntry | None:
     """How one event is drawn; None for one that is not for show."""
-    drawers = (_word, _call, _recording, _offer, _switch, _who_it_is, _act)
+    drawers = (_word, _call, _dial, _recording, _offer, _switch, _who_it_is, _act)
     return next((entry for draw in drawers if (entry := draw(event)) is not None), None)
 
 
@@ -201,6 +201,20 @@ def _who_it_is(event: ev.Event) -> drawn.TimelineEntry | None:
     return None
 
 
+def _dial(event: ev.Event) -> drawn.TimelineEntry | None:
+    match event:
+        case ev.CallRequested():
+            by = CITIZEN if event.by is None else _agent(event.by)
+            return drawn.DialEntry(at=event.at, who=by, what="requested")
+        case ev.SlotRefused():
+            return drawn.DialEntry(at=event.at, who=_agent(event.assignee), what="waiting")
+        case ev.DialStarted():
+            return drawn.DialEntry(at=event.at, who=SYSTEM, what="started")
+        case ev.DialFailed():
+            return drawn.DialEntry(at=event.at, who=SYSTEM, what="failed", reason=event.reason.value)
+    return None
+
+
 def _act(event: ev.Event) -> drawn.TimelineEntry | None:
     match event:
         case ev.SessionOpened():
@@ -329,7 +343,16 @@ def offer(session: Session, made: ev.OfferMade) -> frames.OfferNew:
         waited_s=session.waited_s(made.at),
         ring_until=made.lease_until,
         why=made.why,
+        owed=_owed(session),
     )
+
+
+def _owed(session: Session) -> frames.CallBack | None:
+    """Where the agent is asked to call back: since when the citizen waits for it."""
+    debt = session.debt
+    if debt is None or session.dial is None:
+        return None
+    return frames.CallBack(since=debt.since, due_at=debt.due_at, attempts=debt.attempts)
 
 
 def presence(view: AssigneeView) -> frames.PresenceSelf:

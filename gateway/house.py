@@ -51,7 +51,7 @@ from gateway.measures import Measures
 from gateway.metrics import Metrics
 from gateway.node import Node
 from gateway.notices import Notices
-from gateway.outgoing import Outgoing
+from gateway.outgoing import Outgoing, Wishes
 from gateway.performer import Performer
 from gateway.persons import Persons
 from gateway.proxies import believing
@@ -338,6 +338,7 @@ class _Builder:
             self._rules,
             self._settings.agents.rescind_after_s,
             Reach(self._channels, self._notices),
+            self._outgoing,
         )
         webchat = WebChatChannel(
             self._webchat_settings(),
@@ -349,6 +350,7 @@ class _Builder:
             timeline=self._timeline,
             key=self._keys.resume_key.reveal().encode(),
             badge=self._staff.badge,
+            call=Wishes(self._outgoing, self._store.log, inbox).ask,
             on_typing=desks.typing,
             proves=self._verification,
         )

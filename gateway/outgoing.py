@@ -15,14 +15,14 @@ from enum import StrEnum
 from channels.contract import Channel, Dials
 from gateway.metrics import Metrics
 from gateway.ulid import new_ulid
-from queueing.contract import Queue
+from queueing.contract import Log, Queue
 from session.address import Address
 from session.errors import YihaoError
 from session.events import CallRequested
 from session.identity import Person, Proof
-from session.ids import AssigneeId, LegId
+from session.ids import AssigneeId, LegId, SessionId
 from session.number import COUNTRY, SCHEME, is_persons
-from session.ports import SharedState
+from session.ports import Inbox, SessionGone, SharedState
 from session.state import Leg, LegState, Medium, Party, Session
 
 log = logging.getLogger(__name__)
@@ -158,3 +158,22 @@ class Outgoing:
             if link.proof.confidence >= SUREST and link.proof is not Proof.AGENT_WORD
         ]
         return list(dict.fromkeys(one for one in (*own, *proven) if one.scheme == SCHEME))
+
+
+class Wishes:
+    """How citizens ask to be called, from wherever they write."""
+
+    def __init__(self, outgoing: Outgoing, log: Log, inbox: Inbox) -> None:
+        self._outgoing, self._log, self._inbox = outgoing, log, inbox
+
+    async def ask(self, session_id: SessionId, anyone: bool, dedupe: str) -> str | None:
+        """Why they cannot be called; None where they will be. Raises `StoreUnavailable`, `SessionGone`."""
+        session = await self._log.open_session_of(session_id)
+        if session is None:
+            raise SessionGone(session_id)
+        try:
+            wish = await self._outgoing.wish(session, None, anyone=anyone)
+        except CallRefused as refused:
+            return refused.why.value
+        await self._inbox.post(session_id, wish, dedupe=dedupe)
+        return None

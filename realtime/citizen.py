@@ -23,6 +23,10 @@ from realtime.messages import (
 Phase = Literal["new", "waiting", "with_bot", "talking", "parked", "ended"]
 """`new`: nothing written yet. An offer that is pending is still waiting. `parked`: set aside, an answer will come."""
 
+CallPhase = Literal["none", "waiting", "ringing", "talking"]
+"""Of a call beside the chat. `waiting`: it will be made; `ringing`: their telephone rings now, or is about to."""
+CallFailure = Literal["busy", "no_answer", "declined", "unreachable", "refused", "no_agent", "unknown"]
+
 Sender = Literal["citizen", "agent", "bot", "system"]
 MessageState = Literal["sent", "delivered", "read"]
 
@@ -59,6 +63,9 @@ class Standing(Part, frozen=True):
     may_rate: bool
     transferred: bool = False
     """It waits because it was handed on to somebody else."""
+    call: CallPhase = "none"
+    call_failed: CallFailure | None = None
+    """Why the call that was made last came to nothing; none until one did, and while another is on its way."""
 
 
 class Message(Part, frozen=True):
@@ -88,6 +95,8 @@ class SessionState(Durable, frozen=True, tag="session.state"):
     assignee: Assignee | None
     may_rate: bool
     transferred: bool = False
+    call: CallPhase = "none"
+    call_failed: CallFailure | None = None
 
 
 class MessageNew(Durable, frozen=True, tag="msg.new"):
@@ -155,6 +164,12 @@ class MessageRead(Command, frozen=True, tag="msg.read"):
     message: Name
 
 
+class CallAsk(Command, frozen=True, tag="call.ask"):
+    """Call me (请给我打电话), at the number that is proven to be mine; by `anyone` who is free, or by who writes."""
+
+    anyone: bool = False
+
+
 class HumanRequest(Command, frozen=True, tag="human.request"):
     """转人工."""
 
@@ -178,6 +193,7 @@ UP = by_tag(
     LocationSend,
     MessageRead,
     HumanRequest,
+    CallAsk,
     SessionEnd,
     RatingGive,
     CitizenTyping,

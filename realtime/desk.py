@@ -42,6 +42,14 @@ class LegView(Part, frozen=True):
     state: Literal["planned", "calling", "live", "away", "ended"]
 
 
+class CallBack(Part, frozen=True):
+    """A call that the citizen is owed: since when, until when, and how often it was made in vain."""
+
+    since: float
+    due_at: float
+    attempts: int
+
+
 class Offer(Part, frozen=True):
     """A session that is put before this agent. `citizen` is masked (`tel 138****8000`); `why` says why them."""
 
@@ -54,6 +62,7 @@ class Offer(Part, frozen=True):
     waited_s: float
     ring_until: float
     why: Mapping[str, object]
+    owed: CallBack | None = None
 
 
 class Line(Part, frozen=True):
@@ -127,6 +136,7 @@ class OfferNew(Durable, frozen=True, tag="offer.new"):
     waited_s: float
     ring_until: float
     why: Mapping[str, object]
+    owed: CallBack | None = None
 
 
 class OfferRevoked(Durable, frozen=True, tag="offer.revoked"):
@@ -325,6 +335,12 @@ class ContactResume(Command, frozen=True, tag="contact.resume"):
     session: Name
 
 
+class CallStart(Command, frozen=True, tag="call.start"):
+    """Call the citizen of a chat. The agent's telephone rings first; the chat stays open beside it."""
+
+    session: Name
+
+
 class CallHold(Command, frozen=True, tag="call.hold"):
     """Let the citizen of a call wait with music, or talk on."""
 
@@ -384,6 +400,7 @@ UP = by_tag(
     ContactPark,
     ContactResume,
     ContactTransfer,
+    CallStart,
     CallHold,
     CallMute,
     CallDigits,

@@ -21,6 +21,7 @@ FailureName = Literal[
     "busy",
     "unknown",
 ]
+DialFailureName = Literal["busy", "no_answer", "declined", "unreachable", "refused", "no_agent", "unknown"]
 
 
 class Who(Part, frozen=True):
@@ -168,6 +169,15 @@ class TransferEntry(_Entry, frozen=True, tag="transfer"):
     why: str
 
 
+class DialEntry(_Entry, frozen=True, tag="dial"):
+    """A call to the citizen: asked for, waiting for the agent's telephone line, dialled, or come to nothing."""
+
+    at: float
+    who: Who
+    what: Literal["requested", "waiting", "started", "failed"]
+    reason: DialFailureName | None = None
+
+
 class EventEntry(_Entry, frozen=True, tag="event"):
     """Anything else, by name; `detail` is a digit, a place in line, what a link is for, or a timer's name."""
 
@@ -211,5 +221,6 @@ TimelineEntry = (
     | RatingEntry
     | WrapEntry
     | TransferEntry
+    | DialEntry
     | EventEntry
 )

@@ -17,7 +17,7 @@ from channels.webchat.answers import refused
 from channels.webchat.conversation import Conversation, record_key
 from channels.webchat.errors import BodyMalformed, OriginForeign, TooOften
 from channels.webchat.places import Places
-from channels.webchat.ports import Ports, TypingSeen
+from channels.webchat.ports import Ports, TypingSeen, WishForCall, calls_nobody
 from channels.webchat.proofs import Proofs
 from channels.webchat.settings import WebChatSettings
 from channels.webchat.uploads import Uploads
@@ -57,6 +57,7 @@ class WebChatChannel:
         badge: Badge,
         on_typing: TypingSeen,
         proves: Proves | None = None,
+        call: WishForCall = calls_nobody,
         name: str = "webchat",
     ) -> None:
         self.name = name
@@ -68,7 +69,7 @@ class WebChatChannel:
             longest_text=settings.longest_text,
         )
         self._settings, self._shared, self._on_typing = settings, shared, on_typing
-        self._ports = Ports(settings, name, node, inbox, shared, timeline, badge)
+        self._ports = Ports(settings, name, node, inbox, shared, timeline, badge, call)
         self._visitors = Visitors(key, ttl_s=settings.visitor_ttl_s)
         self._tickets = Tickets(key, shared)
         self._sockets = Sockets(citizen.UP, self, self._tickets.redeem, key, settings.sockets)

@@ -231,6 +231,8 @@ class Conversation:
                 doing = self._send_location(command)
             case citizen.HumanRequest():
                 doing = self._say(command.id, lambda _: ev.HumanRequested())
+            case citizen.CallAsk():
+                doing = self._ask_for_call(command)
             case citizen.MessageRead():
                 doing = self._read_up_to(command.message)
             case citizen.RatingGive():
@@ -328,6 +330,15 @@ class Conversation:
         """Let any node find the session again."""
         await self._ports.shared.put(self._record, session.encode(), ttl_s=self._ports.settings.visitor_ttl_s)
         self._recorded = session
+
+    async def _ask_for_call(self, command: citizen.CallAsk) -> int | Refusal:
+        """The chat is to become a call, at a number of theirs that is proven."""
+        transcript = self.transcript
+        if transcript is None or transcript.leg is None:
+            return Refusal("not_now")
+        word = f"{self.visitor}:{command.id}"
+        why = await self._ports.call(transcript.session_id, command.anyone, word)
+        return 0 if why is None else Refusal(why)
 
     async def _read_up_to(self, message: str) -> int | Refusal:
         transcript = self.transcript

@@ -21,7 +21,7 @@ from session.address import Address
 from session.ids import SessionId
 from session.machine import TABLE, advance, begin
 from session.ports import Entry
-from session.state import Leg, Party, Session
+from session.state import DialFailure, Leg, Party, Session
 
 _MOST_MESSAGES = 200
 _SHOWN_CHARACTERS = 100_000
@@ -36,6 +36,7 @@ class Transcript:
         "_address",
         "_answered",
         "_badge",
+        "_call_failed",
         "_handed_on",
         "_rated",
         "_standing",
@@ -66,6 +67,7 @@ class Transcript:
         self._versions: dict[str, int] = {}
         self._badge = badge
         self._rated = self._answered = self._handed_on = False
+        self._call_failed: DialFailure | None = None
         self._standing = standing(None, badge, rated=False, answered=False, handed_on=False)
 
     @property
@@ -124,6 +126,8 @@ class Transcript:
             self._answered = self._answered or kind is ev.OfferAccepted
             self._rated = self._rated or kind is ev.RatingGiven
             self._handed_on = kind is ev.SessionTransferred or (self._handed_on and kind is not ev.OfferAccepted)
+        if isinstance(event, ev.CallRequested | ev.DialFailed):
+            self._call_failed = event.reason if isinstance(event, ev.DialFailed) else None
         if (self.session.phase, kind) not in TABLE:
             return kind is ev.RatingGiven
         self.session, _ = advance(self.session, event)
@@ -133,7 +137,14 @@ class Transcript:
         session = self.session
         legs = session.live_legs(Party.CITIZEN) if session is not None else ()
         self.leg = next((leg for leg in reversed(legs) if leg.address == self._address), None)
-        now = standing(session, self._badge, rated=self._rated, answered=self._answered, handed_on=self._handed_on)
+        now = standing(
+            session,
+            self._badge,
+            rated=self._rated,
+            answered=self._answered,
+            handed_on=self._handed_on,
+            call_failed=self._call_failed,
+        )
         if now == self._standing:
             return []
         self._standing = now

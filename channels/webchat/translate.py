@@ -5,6 +5,7 @@ from __future__ import annotations
 from channels.contract import Badge
 from realtime.citizen import (
     Assignee,
+    CallPhase,
     File,
     Location,
     Message,
@@ -17,7 +18,7 @@ from realtime.citizen import (
 )
 from realtime.citizen import Standing as StandingView
 from session import events as ev
-from session.state import AssigneeKind, Party, Session
+from session.state import AssigneeKind, DialFailure, LegState, Party, Session
 from session.state import Phase as SessionPhase
 
 PHASES: dict[SessionPhase, Phase] = {
@@ -34,7 +35,15 @@ PHASES: dict[SessionPhase, Phase] = {
 _RANKS: dict[MessageState, int] = {"sent": 0, "delivered": 1, "read": 2}
 
 
-def standing(session: Session | None, badge: Badge, *, rated: bool, answered: bool, handed_on: bool) -> StandingView:
+def standing(
+    session: Session | None,
+    badge: Badge,
+    *,
+    rated: bool,
+    answered: bool,
+    handed_on: bool,
+    call_failed: DialFailure | None = None,
+) -> StandingView:
     """Where the matter stands. It may be rated once it has ended, where somebody had answered."""
     if session is None:
         return StandingView(phase="new", assignee=None, may_rate=False)
@@ -48,12 +57,31 @@ def standing(session: Session | None, badge: Badge, *, rated: bool, answered: bo
         assignee=assignee,
         may_rate=phase == "ended" and answered and not rated,
         transferred=phase == "waiting" and handed_on,
+        call=_call(session),
+        call_failed=call_failed.value if call_failed is not None else None,
     )
+
+
+def _call(session: Session) -> CallPhase:
+    """Where a call beside the chat stands."""
+    if session.voice_leg(Party.CITIZEN) is not None:
+        return "talking"
+    dial = session.dial
+    if dial is None:
+        return "none"
+    return "ringing" if dial.state is LegState.CALLING else "waiting"
 
 
 def state_frame(now: StandingView) -> SessionState:
     """The frame that says so."""
-    return SessionState(phase=now.phase, assignee=now.assignee, may_rate=now.may_rate, transferred=now.transferred)
+    return SessionState(
+        phase=now.phase,
+        assignee=now.assignee,
+        may_rate=now.may_rate,
+        transferred=now.transferred,
+        call=now.call,
+        call_failed=now.call_failed,
+    )
 
 
 def message_of(event: ev.Event, badge: Badge) -> Message | None:

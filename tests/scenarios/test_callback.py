@@ -60,7 +60,8 @@ async def test_a_missed_call_is_dialled_back_when_an_agent_is_there(
         page = await desk(gateway, "8001")
         await missed(gateway)
         phone = await softphone(gateway, "8001", says=AGENT)
-        await page.offer()
+        offer = await page.offer()
+        assert offer["owed"]["attempts"] == 0, "the agent sees that it is a call back, and since when"
         await phone.saw("CALL_INCOMING", 10)
         assert not citizen.all("CALL_INCOMING"), "nobody is called before the agent is there"
         await phone.answer()

@@ -103,8 +103,8 @@ export function readsToo(contact: Contact): boolean {
   return contact.legs.some((leg) => leg.party === "citizen" && leg.medium !== "voice" && leg.state !== "ended");
 }
 
-/** `dropped`: it broke off, and the citizen may dial again. */
-export type CallState = "joining" | "live" | "held" | "dropped" | "ended";
+/** `dropped`: it broke off, and the citizen may dial again. `waiting`, `ringing`: we call them, the agent's telephone first. */
+export type CallState = "waiting" | "ringing" | "joining" | "live" | "held" | "dropped" | "ended";
 
 /** Where the call of a voice contact stands. */
 export function callState(contact: Contact): CallState {
@@ -117,6 +117,8 @@ export function callState(contact: Contact): CallState {
   }
   const calls = contact.legs.filter((leg) => leg.medium === "voice" && leg.party === "citizen");
   if (calls.some((leg) => leg.state === "away")) return "dropped";
+  if (calls.some((leg) => leg.state === "planned")) return "waiting";
+  if (calls.some((leg) => leg.state === "calling")) return "ringing";
   const isUp = contact.legs.some((leg) => leg.medium === "voice" && leg.party === "citizen" && leg.state !== "ended");
   return isUp ? state : "ended";
 }

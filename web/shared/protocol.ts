@@ -96,6 +96,8 @@ export namespace Citizen {
     assignee: Assignee | null;
     may_rate: boolean;
     transferred: boolean;
+    call: "none" | "waiting" | "ringing" | "talking";
+    call_failed: "busy" | "no_answer" | "declined" | "unreachable" | "refused" | "no_agent" | "unknown" | null;
   }
 
   /** A file of the conversation, fetched from `/api/webchat/files/{id}`. */
@@ -141,6 +143,8 @@ export namespace Citizen {
     assignee: Assignee | null;
     may_rate: boolean;
     transferred: boolean;
+    call: "none" | "waiting" | "ringing" | "talking";
+    call_failed: "busy" | "no_answer" | "declined" | "unreachable" | "refused" | "no_agent" | "unknown" | null;
   }
 
   /** A message; the citizen's own comes too, since other windows of theirs show it. Its id is its command's. */
@@ -221,6 +225,14 @@ export namespace Citizen {
     cseq: number;
   }
 
+  /** Call me (请给我打电话), at the number that is proven to be mine; by `anyone` who is free, or by who writes. */
+  export interface CallAsk {
+    t: "call.ask";
+    id: string;
+    cseq: number;
+    anyone?: boolean;
+  }
+
   /** The citizen is done. */
   export interface SessionEnd {
     t: "session.end";
@@ -263,6 +275,7 @@ export namespace Citizen {
     | LocationSend
     | MessageRead
     | HumanRequest
+    | CallAsk
     | SessionEnd
     | RatingGive
     | CitizenTyping;
@@ -273,6 +286,7 @@ export namespace Citizen {
     | LocationSend
     | MessageRead
     | HumanRequest
+    | CallAsk
     | SessionEnd
     | RatingGive;
 
@@ -299,6 +313,13 @@ export namespace Desk {
     phone: string | null;
   }
 
+  /** A call that the citizen is owed: since when, until when, and how often it was made in vain. */
+  export interface CallBack {
+    since: number;
+    due_at: number;
+    attempts: number;
+  }
+
   /** A session that is put before this agent. `citizen` is masked (`tel 138****8000`); `why` says why them. */
   export interface Offer {
     session: string;
@@ -310,6 +331,7 @@ export namespace Desk {
     waited_s: number;
     ring_until: number;
     why: Readonly<Record<string, unknown>>;
+    owed: CallBack | null;
   }
 
   /** A leg of a contact. */
@@ -472,6 +494,15 @@ export namespace Desk {
     why: string;
   }
 
+  /** A call to the citizen: asked for, waiting for the agent's telephone line, dialled, or come to nothing. */
+  export interface DialEntry {
+    kind: "dial";
+    at: number;
+    who: Who;
+    what: "requested" | "waiting" | "started" | "failed";
+    reason: "busy" | "no_answer" | "declined" | "unreachable" | "refused" | "no_agent" | "unknown" | null;
+  }
+
   /** Anything else, by name; `detail` is a digit, a place in line, what a link is for, or a timer's name. */
   export interface EventEntry {
     kind: "event";
@@ -484,7 +515,7 @@ export namespace Desk {
   /** An entry at its place in the session's timeline. */
   export interface Placed {
     version: number;
-    entry: TextEntry | FileEntry | LocationEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | EventEntry;
+    entry: TextEntry | FileEntry | LocationEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
   }
 
   /** A session that this agent has, with all that has happened in it. */
@@ -534,6 +565,7 @@ export namespace Desk {
     waited_s: number;
     ring_until: number;
     why: Readonly<Record<string, unknown>>;
+    owed: CallBack | null;
   }
 
   /** The offer is over for this agent: accepted (by their telephone too), declined, expired, rescinded, cancelled. */
@@ -567,7 +599,7 @@ export namespace Desk {
     seq: number;
     session: string;
     version: number;
-    entry: TextEntry | FileEntry | LocationEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | EventEntry;
+    entry: TextEntry | FileEntry | LocationEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
   }
 
   /** The contact is no longer this agent's. */
@@ -758,6 +790,14 @@ export namespace Desk {
     why?: string;
   }
 
+  /** Call the citizen of a chat. The agent's telephone rings first; the chat stays open beside it. */
+  export interface CallStart {
+    t: "call.start";
+    id: string;
+    cseq: number;
+    session: string;
+  }
+
   /** Let the citizen of a call wait with music, or talk on. */
   export interface CallHold {
     t: "call.hold";
@@ -830,6 +870,7 @@ export namespace Desk {
     | ContactPark
     | ContactResume
     | ContactTransfer
+    | CallStart
     | CallHold
     | CallMute
     | CallDigits
@@ -850,6 +891,7 @@ export namespace Desk {
     | ContactPark
     | ContactResume
     | ContactTransfer
+    | CallStart
     | CallHold
     | CallMute
     | CallDigits

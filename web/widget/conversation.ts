@@ -30,6 +30,7 @@ export interface View {
   readonly uploads: readonly Uploading[];
   readonly locating: boolean;
   readonly humanAsked: boolean;
+  readonly callRefused: string | null;
   readonly rated: boolean;
   readonly complaint: Word | null;
   readonly limits: { readonly text: number; readonly file_bytes: number };
@@ -43,13 +44,14 @@ const RELOADED = "yihao.reloaded";
 const START: View = {
   link: "connecting",
   known: false,
-  state: { phase: "new", assignee: null, may_rate: false, transferred: false },
+  state: { phase: "new", assignee: null, may_rate: false, transferred: false, call: "none", call_failed: null },
   bubbles: [],
   place: null,
   typing: null,
   uploads: [],
   locating: false,
   humanAsked: false,
+  callRefused: null,
   rated: false,
   complaint: null,
   limits: { text: LONGEST_TEXT, file_bytes: 10 * 1024 * 1024 },
@@ -158,6 +160,12 @@ export class Conversation {
     this.change({ humanAsked: true });
   }
 
+  /** Be called at one's own number; by anybody who is free, or by who writes. */
+  askForCall(anyone: boolean): void {
+    this.client.send({ t: "call.ask", anyone });
+    this.change({ callRefused: null });
+  }
+
   end(): void {
     this.client.send({ t: "session.end" });
   }
@@ -217,8 +225,8 @@ export class Conversation {
     const isNew = this.view.state.phase === "ended" && state.phase !== "ended";
     this.change({
       known: true,
-      state: { phase: state.phase, assignee: state.assignee, may_rate: state.may_rate, transferred: state.transferred },
-      place: state.phase === "waiting" || state.phase === "with_bot" ? this.view.place : null,
+      state,
+          place: state.phase === "waiting" || state.phase === "with_bot" ? this.view.place : null,
       typing: null,
       humanAsked: state.phase === "with_bot" && this.view.humanAsked,
       rated: this.view.rated && !isNew,
@@ -264,6 +272,7 @@ export class Conversation {
     } else if (command.t === "rating.give") {
       this.change({ rated: false });
     }
+    if (command.t === "call.ask") return this.change({ callRefused: code });
     if (command.t !== "msg.read") this.change({ complaint: refusalWord(code) });
   }
 

@@ -21,6 +21,16 @@ const zh = {
   too_many_codes: "获取得太频繁，请稍后再试。",
   no_code: "现在不能用微信核验。",
   failed: "没有成功，请稍后再试。",
+  call_ask: "请给我打电话",
+  call_anyone: "不等了，换一位坐席打给我",
+  call_waiting: "即将给您打电话，请留意手机；这个对话不会中断。",
+  call_ringing: "正在拨打您的电话，请接听。",
+  call_talking: "通话中，您仍可以在这里发送文字和图片。",
+  call_busy: "刚才给您打电话时占线，可以在这里继续。",
+  call_no_answer: "刚才给您打电话无人接听，可以在这里继续。",
+  call_failed: "刚才的电话没有打通，可以在这里继续。",
+  number_unproven: "请先核验手机号，我们只拨打经过核验的号码。",
+  no_call: "现在不能给您打电话，请在这里继续。",
 };
 const en: Record<keyof typeof zh, string> = {
   why: "Your calls, texts and WeChat are then one matter; you need not explain it again.",
@@ -39,6 +49,16 @@ const en: Record<keyof typeof zh, string> = {
   too_many_codes: "Too often; please try again later.",
   no_code: "WeChat cannot be used for this now.",
   failed: "That did not work; please try again later.",
+  call_ask: "Call me",
+  call_anyone: "Let another agent call me instead",
+  call_waiting: "We will call you in a moment; this chat stays open.",
+  call_ringing: "We are calling you now, please pick up.",
+  call_talking: "You are on the phone; you can still write and send pictures here.",
+  call_busy: "Your line was busy; let us go on here.",
+  call_no_answer: "Nobody answered our call; let us go on here.",
+  call_failed: "The call came to nothing; let us go on here.",
+  number_unproven: "Please verify your number first: we only call numbers that are proven.",
+  no_call: "You cannot be called now; let us go on here.",
 };
 
 const STYLE = `
@@ -60,8 +80,18 @@ function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+/** What of the conversation a call has to do with. */
+interface Talk {
+  readonly view: {
+    readonly state: { readonly phase: string; readonly call: string; readonly call_failed: string | null };
+    readonly callRefused: string | null;
+  };
+  watch(watcher: () => void): () => void;
+  askForCall(anyone: boolean): void;
+}
+
 /** Put it where it was opened; again for another language. */
-export function showProof(at: HTMLElement, ask: Ask, language: "zh" | "en"): void {
+export function showProof(at: HTMLElement, ask: Ask, language: "zh" | "en", talk: Talk): void {
   const words = language === "zh" ? zh : en;
   const told = element("p", {});
   told.setAttribute("role", "status");
@@ -99,7 +129,27 @@ export function showProof(at: HTMLElement, ask: Ask, language: "zh" | "en"): voi
   };
   const scan = button(words.scan, "act", () => void tried("scan", {}, "scan_now"));
   const why = element("p", { textContent: words.why });
-  at.replaceChildren(element("style", { textContent: STYLE }), element("div", { className: "proof" }, why, sending, proving, scan, picture, told));
+  at.replaceChildren(element("style", { textContent: STYLE }), element("div", { className: "proof" }, why, sending, proving, scan, picture, told, ...calling(talk, words)));
+}
+
+/** The chat becomes a call: the wish, how far it has come, and that it came to nothing. */
+function calling(talk: Talk, words: Record<keyof typeof zh, string>): Node[] {
+  const told = element("p", {});
+  told.setAttribute("role", "status");
+  const wish = button(words.call_ask, "act", () => talk.askForCall(isWaitingForOne()));
+  const isWaitingForOne = () => talk.view.state.call === "waiting" && talk.view.state.phase === "talking";
+  const draw = () => {
+    const { callRefused, state } = talk.view;
+    const failed = callRefused ?? state.call_failed;
+    const reason = `call_${failed}` in zh ? `call_${failed}` : callRefused === "number_unproven" ? callRefused : callRefused ? "no_call" : "call_failed";
+    const word = state.call !== "none" ? `call_${state.call}` : failed ? reason : null;
+    told.textContent = word ? words[word as keyof typeof zh] : "";
+    wish.textContent = words[isWaitingForOne() ? "call_anyone" : "call_ask"];
+    wish.hidden = ["new", "ended"].includes(state.phase) || (state.call !== "none" && !isWaitingForOne());
+  };
+  const stop = talk.watch(() => (told.isConnected ? draw() : stop()));
+  draw();
+  return [wish, told];
 }
 
 function button(words: string, className: string, onclick?: () => void): HTMLButtonElement {

@@ -71,6 +71,10 @@ export const en: Words = {
   notice: { link: "a link to go on", picture: "a link for pictures", code: "a code", reply: "an answer" },
   ring: { locked: "Click once to enable the ring" },
   offer: {
+    call_back: "Call a citizen back",
+    owed: "They have been owed a call for {time}",
+    attempts: "; called in vain {count}×",
+    pick_up_to_call: "Pick up your phone, then the citizen is called",
     new: "New {medium}",
     waited: "waited {time}",
     accept: "Accept",
@@ -130,6 +134,7 @@ export const en: Words = {
     },
   },
   talk: {
+    call: "Call them",
     back: "Back to the list",
     park: "Park",
     resume: "Resume",
@@ -159,6 +164,8 @@ export const en: Words = {
     act: "Hand on",
   },
   call: {
+    waiting: "About to call the citizen…",
+    ringing: "Calling the citizen…",
     live: "In call",
     held: "On hold",
     ended: "Call ended",
@@ -212,7 +219,7 @@ export const en: Words = {
     no_notes: "No notes yet",
     why: "Why you",
     connection: "Connection",
-    leg: { live: "online", away: "away", ended: "ended" },
+    leg: { live: "online", away: "away", ended: "ended", planned: "to be called", calling: "being called" },
     rating: "Rating",
   },
   person: {
@@ -258,6 +265,12 @@ export const en: Words = {
     },
   },
   entry: {
+    dial: {
+      requested: "{name} asked for a call",
+      waiting: "{name} is on another call; it follows",
+      started: "Calling the citizen",
+      failed: "The call came to nothing: {why}",
+    },
     own_phone: "Agent's phone",
     leg: {
       opened: "{channel} connected",
@@ -319,6 +332,15 @@ export const en: Words = {
     none: "nothing more until they write again",
     ways: "Instead:",
     way: "{channel} notice, {citizen}",
+  },
+  dial: {
+    busy: "busy",
+    no_answer: "no answer",
+    declined: "declined",
+    unreachable: "unreachable",
+    refused: "the rules forbid this number",
+    no_agent: "the agent's phone was not picked up",
+    unknown: "it broke off, outcome unknown",
   },
   failure: {
     undelivered: "Their telephone did not take it",
@@ -394,6 +416,14 @@ export const en: Words = {
     failed: "That did not work, please try again",
   },
   refused: {
+    call_running: "A call runs, or is about to be made",
+    no_phone: "Your phone is not registered",
+    no_way_to_call: "There is no trunk to call by",
+    number_unproven: "No number of theirs has been proven",
+    number_not_allowed: "The rules forbid this number",
+    no_slot: "You have no room for a call",
+    agent_bound: "You have made all calls that a day allows",
+    day_bound: "All calls that a day allows have been made",
     expired: "The offer has expired",
     taken: "Another agent has taken it",
     citizen_gone: "The citizen has left",

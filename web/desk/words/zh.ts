@@ -62,6 +62,10 @@ export const zh = {
   notice: { link: "续办链接", picture: "传照片的链接", code: "验证码", reply: "答复" },
   ring: { locked: "点一下页面以开启铃声" },
   offer: {
+    call_back: "回拨市民",
+    owed: "欠市民一个回电，已 {time}",
+    attempts: "；拨打未通 {count} 次",
+    pick_up_to_call: "请先拿起话机，随后呼叫市民",
     new: "新的{medium}",
     waited: "已等待 {time}",
     accept: "接入",
@@ -121,6 +125,7 @@ export const zh = {
     },
   },
   talk: {
+    call: "呼叫市民",
     back: "返回列表",
     park: "挂起",
     resume: "继续处理",
@@ -150,6 +155,8 @@ export const zh = {
     act: "转接",
   },
   call: {
+    waiting: "准备呼叫市民…",
+    ringing: "正在呼叫市民…",
     live: "通话中",
     held: "保持中",
     ended: "通话已结束",
@@ -203,7 +210,7 @@ export const zh = {
     no_notes: "还没有备注",
     why: "派单依据",
     connection: "连接",
-    leg: { live: "在线", away: "离线", ended: "已断开" },
+    leg: { live: "在线", away: "离线", ended: "已断开", planned: "待呼叫", calling: "呼叫中" },
     rating: "市民评价",
   },
   person: {
@@ -249,6 +256,12 @@ export const zh = {
     },
   },
   entry: {
+    dial: {
+      requested: "{name} 请求电话沟通",
+      waiting: "{name} 正在另一通电话中，稍后接通",
+      started: "正在拨打市民电话",
+      failed: "电话没有打通：{why}",
+    },
     own_phone: "坐席话机",
     leg: {
       opened: "{channel}已接入",
@@ -310,6 +323,15 @@ export const zh = {
     none: "对方再次发言前不能再发",
     ways: "可改用：",
     way: "{channel}通知 {citizen}",
+  },
+  dial: {
+    busy: "对方占线",
+    no_answer: "无人接听",
+    declined: "对方拒接",
+    unreachable: "无法接通",
+    refused: "按规定不能拨打这个号码",
+    no_agent: "坐席话机没有接起",
+    unknown: "拨打中断，结果不明",
   },
   failure: {
     undelivered: "对方手机没有收到",
@@ -385,6 +407,14 @@ export const zh = {
     failed: "操作没有成功，请重试",
   },
   refused: {
+    call_running: "电话正在进行或即将拨出",
+    no_phone: "您的话机没有注册，无法呼叫",
+    no_way_to_call: "没有配置外呼线路",
+    number_unproven: "没有经核实的市民号码，不能外呼",
+    number_not_allowed: "按规定不能拨打这个号码",
+    no_slot: "您现在没有空闲的通话席位",
+    agent_bound: "您今天的外呼次数已达上限",
+    day_bound: "今天的外呼总量已达上限",
     expired: "派单已超时",
     taken: "该会话已被其他坐席接入",
     citizen_gone: "市民已离开",

@@ -1,0 +1,152 @@
+"""Story 3: a chat becomes a call. The same agent, the same session, and the chat stays open beside it."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from channels.sms.coding import Coding, decode
+from tests.conftest import Eventually
+from tests.peers import cmpp as carriers
+from tests.peers.baresip import Baresip
+from tests.peers.pages import CitizenPage, DeskPage, Refused
+from tests.peers.sound import likeness, speech
+from tests.peers.yihao import Yihao
+from tests.scenarios.kinds import MakesGateway, MakesSoftphone, OpensChat, OpensDesk
+
+MOBILE = "13800138000"
+CITIZEN, AGENT = speech(3, seed=41), speech(3, seed=42)
+ALIKE = 0.9
+
+
+@dataclass
+class Town:
+    """A hotline with a carrier of texts, and a trunk that leads to the citizen's telephone."""
+
+    hotline: Yihao
+    carrier: carriers.Gateway
+    telephone: Baresip
+
+    @property
+    def code(self) -> str:
+        """The code in the newest text to the citizen."""
+        words = [decode(sent.content, Coding.UCS2) for _, sent in self.carrier.submits]
+        found = [match[1] for one in words if (match := re.search(r"验证码是(\d{6})", one))]
+        return found[-1] if found else ""
+
+
+@pytest.fixture
+async def town(own_gateway: MakesGateway, tmp_path: Path) -> AsyncIterator[Town]:
+    telephone = Baresip(tmp_path / "citizen", "127.0.0.1:9", f"+86{MOBILE}", "none", registers=False, says=CITIZEN)
+    async with carriers.listening(carriers.Gateway()) as carrier, telephone:
+        hotline = own_gateway(
+            sms__cmpp__host="127.0.0.1",
+            sms__cmpp__port=str(carrier.port),
+            sms__cmpp__account=carriers.ACCOUNT,
+            sms__cmpp__secret=carriers.SECRET,
+            sms__cmpp__source_id="12345",
+            outbound__trunk="127.0.0.1",
+            outbound__port=str(telephone.sip_port),
+            session__dial_ring_s="20",
+        )
+        await hotline.start()
+        yield Town(hotline, carrier, telephone)
+
+
+async def prove(town: Town, page: CitizenPage, eventually: Eventually) -> None:
+    """The citizen proves their number on the page, by the code that is sent to it."""
+    url, headers = f"{page.servers[0]}/api/webchat/verify", {"X-Visitor": page.visitor or ""}
+    async with page.http.post(f"{url}/send", json={"number": MOBILE}, headers=headers) as answer:
+        assert answer.status == 200, await answer.text()
+    code = await eventually(lambda: town.code, deadline_s=15)
+    async with page.http.post(f"{url}/prove", json={"code": code}, headers=headers) as answer:
+        assert answer.status == 200, await answer.text()
+
+
+@asynccontextmanager
+async def writing(
+    town: Town, desk: OpensDesk, citizen: OpensChat, softphone: MakesSoftphone, eventually: Eventually
+) -> AsyncIterator[tuple[DeskPage, CitizenPage, Baresip, str]]:
+    """An agent with a softphone has the chat of a citizen."""
+    agent, page = await desk(town.hotline, "8001"), await citizen(town.hotline)
+    phone = await softphone(town.hotline, "8001", says=AGENT)
+    await eventually(lambda: town.carrier.logins, deadline_s=15)
+    await page.write("办证要带什么材料")
+    offer = await agent.offer()
+    await agent.accept(offer)
+    yield agent, page, phone, str(offer["session"])
+
+
+def told(agent: DeskPage, session: str) -> list[tuple[str, str | None]]:
+    """What the timeline says of calls that we make."""
+    return [(one["what"], one["reason"]) for one in agent.timeline(session) if one["kind"] == "dial"]
+
+
+def said(page: CitizenPage) -> tuple[str, str | None]:
+    return page.state["call"], page.state["call_failed"]
+
+
+async def refused(page: Any, what: str, **fields: object) -> str:
+    with pytest.raises(Refused) as refusal:
+        await page.command(what, **fields)
+    return str(refusal.value)
+
+
+async def test_the_agent_calls_the_citizen_whom_they_write_to(
+    town: Town, desk: OpensDesk, citizen: OpensChat, softphone: MakesSoftphone, eventually: Eventually
+) -> None:
+    async with writing(town, desk, citizen, softphone, eventually) as (agent, page, phone, session):
+        assert await refused(agent, "call.start", session=session) == "number_unproven"
+        await prove(town, page, eventually)
+        await agent.command("call.start", session=session)
+        await phone.saw("CALL_INCOMING", 10)
+        assert not town.telephone.all("CALL_INCOMING"), "the agent first"
+        await eventually(lambda: said(page) == ("waiting", None), deadline_s=10)
+        await phone.answer()
+        await town.telephone.saw("CALL_INCOMING", 10)
+        await eventually(lambda: said(page) == ("ringing", None), deadline_s=10)
+        await town.telephone.answer()
+        await eventually(lambda: said(page) == ("talking", None), deadline_s=10)
+        await eventually(lambda: likeness(AGENT, town.telephone.heard()).correlation >= ALIKE, deadline_s=20)
+        await page.write("我在电话里，也在这里")
+        await eventually(lambda: "我在电话里，也在这里" in agent.texts(session), deadline_s=10)
+        await agent.command("msg.send", session=session, text="材料清单")
+        await eventually(lambda: "材料清单" in page.texts(), deadline_s=10)
+        await phone.hang_up()
+        await town.telephone.saw("CALL_CLOSED", 10)
+        await eventually(lambda: said(page) == ("none", None), deadline_s=10)
+        await page.write("电话挂了，这里还在")
+        await eventually(lambda: "电话挂了，这里还在" in agent.texts(session), deadline_s=10)
+        assert [what for what, _ in told(agent, session)] == ["requested", "started"]
+        assert {frame["session"] for frame in agent.frames if frame["t"] == "contact.state"} == {session}
+        recorded = [one for one in agent.timeline(session) if one["kind"] == "recording" and one["what"] == "finished"]
+        assert len(recorded) == 1
+
+
+async def test_a_call_that_is_not_taken_returns_to_the_chat_with_a_word_for_both(
+    town: Town, desk: OpensDesk, citizen: OpensChat, softphone: MakesSoftphone, eventually: Eventually
+) -> None:
+    """The citizen asks, from the page; their own telephone is busy."""
+    async with writing(town, desk, citizen, softphone, eventually) as (agent, page, phone, session):
+        assert await refused(page, "call.ask") == "number_unproven"
+        await prove(town, page, eventually)
+        await page.command("call.ask")
+        await phone.saw("CALL_INCOMING", 10)
+        await phone.answer()
+        await town.telephone.saw("CALL_INCOMING", 10)
+        await town.telephone.hang_up()  # 486
+        await phone.saw("CALL_CLOSED", 10)
+        await eventually(lambda: said(page) == ("none", "busy"), deadline_s=10)
+        await eventually(lambda: told(agent, session)[-1:] == [("failed", "busy")], deadline_s=10)
+        await page.write("刚才占线了")
+        await eventually(lambda: "刚才占线了" in agent.texts(session), deadline_s=10)
+        # The agent does not pick up: nobody is called, and the chat goes on too.
+        await page.command("call.ask")
+        await phone.saw("CALL_INCOMING", 10, times=2)
+        await phone.hang_up()
+        await eventually(lambda: said(page) == ("none", "no_agent"), deadline_s=10)
+        assert len(town.telephone.all("CALL_INCOMING")) == 1
