@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from gateway.metrics import Metrics
 from queueing.contract import Store
 from session.events import (
+    DialFailed,
+    DialStarted,
     OfferAccepted,
     OfferCancelled,
     OfferDeclined,
@@ -45,6 +47,10 @@ class Measures:
         event = entry.event
         if outcome := _OUTCOMES.get(type(event)):
             self._metrics.offers.labels(outcome=outcome).inc()
+        if isinstance(event, DialStarted):
+            self._metrics.dials.labels(outcome="started").inc()
+        elif isinstance(event, DialFailed):
+            self._metrics.dials.labels(outcome=event.reason.value).inc()
         if isinstance(event, SessionOpened):
             self._metrics.sessions.inc()
             self._unanswered[entry.session] = event.at
@@ -60,6 +66,7 @@ class Measures:
         for channel, legs in self._legs().items():
             self._metrics.legs.labels(channel=channel).set(legs)
         self._metrics.packets_lost.set(self._packets_lost())
+        await self._look_at_promises()
         for queue in await self._store.queue.queues():
             self._metrics.waiting.labels(queue=queue.queue).set(queue.waiting)
             self._metrics.longest_wait_s.labels(queue=queue.queue).set(queue.longest_wait_s)
@@ -67,3 +74,11 @@ class Measures:
         self._metrics.agents.clear()
         for routing, count in counts.items():
             self._metrics.agents.labels(routing=routing.value).set(count)
+
+    async def _look_at_promises(self) -> None:
+        """Calls that citizens are owed, as the store counts them: the same on every node."""
+        promises = await self._store.queue.promises()
+        for state in ("owed", "overdue"):
+            self._metrics.promises.labels(state=state).set(getattr(promises, state))
+        for end in ("kept", "returned", "late", "unreached"):
+            self._metrics.promises_ended.labels(end=end).set(getattr(promises, end))

@@ -110,7 +110,7 @@ function ProofDoor({ conversation, say, language }: Omit<Props, "asks">) {
   const at = useRef<HTMLDivElement>(null);
   const open = async () => {
     const part = (await import(/* @vite-ignore */ PROOF)) as ProofPart;
-    if (at.current) part.showProof(at.current, conversation.prove, language, conversation);
+    if (at.current) part.showProof(at.current, conversation, language);
   };
   return (
     <details class="proof-door" onToggle={() => void open()}>

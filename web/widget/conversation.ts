@@ -30,7 +30,6 @@ export interface View {
   readonly uploads: readonly Uploading[];
   readonly locating: boolean;
   readonly humanAsked: boolean;
-  readonly callRefused: string | null;
   readonly rated: boolean;
   readonly complaint: Word | null;
   readonly limits: { readonly text: number; readonly file_bytes: number };
@@ -44,14 +43,14 @@ const RELOADED = "yihao.reloaded";
 const START: View = {
   link: "connecting",
   known: false,
-  state: { phase: "new", assignee: null, may_rate: false, transferred: false, call: "none", call_failed: null },
+  // What is left out is as good as said until the gateway says it: every byte here is loaded before anything is seen.
+  state: { phase: "new", assignee: null } as Citizen.Standing,
   bubbles: [],
   place: null,
   typing: null,
   uploads: [],
   locating: false,
   humanAsked: false,
-  callRefused: null,
   rated: false,
   complaint: null,
   limits: { text: LONGEST_TEXT, file_bytes: 10 * 1024 * 1024 },
@@ -161,9 +160,8 @@ export class Conversation {
   }
 
   /** Be called at one's own number; by anybody who is free, or by who writes. */
-  askForCall(anyone: boolean): void {
+  call(anyone: boolean): void {
     this.client.send({ t: "call.ask", anyone });
-    this.change({ callRefused: null });
   }
 
   end(): void {
@@ -272,8 +270,8 @@ export class Conversation {
     } else if (command.t === "rating.give") {
       this.change({ rated: false });
     }
-    if (command.t === "call.ask") return this.change({ callRefused: code });
-    if (command.t !== "msg.read") this.change({ complaint: refusalWord(code) });
+    if (command.t === "call.ask") this.change({ state: { ...this.view.state, call_failed: code as "refused" } });
+    else if (command.t !== "msg.read") this.change({ complaint: refusalWord(code) });
   }
 
   private showTyping(who: "agent" | "bot"): void {

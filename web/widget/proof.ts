@@ -28,9 +28,8 @@ const zh = {
   call_talking: "通话中，您仍可以在这里发送文字和图片。",
   call_busy: "刚才给您打电话时占线，可以在这里继续。",
   call_no_answer: "刚才给您打电话无人接听，可以在这里继续。",
-  call_failed: "刚才的电话没有打通，可以在这里继续。",
+  call_failed: "电话没有打通，可以在这里继续。",
   number_unproven: "请先核验手机号，我们只拨打经过核验的号码。",
-  no_call: "现在不能给您打电话，请在这里继续。",
 };
 const en: Record<keyof typeof zh, string> = {
   why: "Your calls, texts and WeChat are then one matter; you need not explain it again.",
@@ -58,7 +57,6 @@ const en: Record<keyof typeof zh, string> = {
   call_no_answer: "Nobody answered our call; let us go on here.",
   call_failed: "The call came to nothing; let us go on here.",
   number_unproven: "Please verify your number first: we only call numbers that are proven.",
-  no_call: "You cannot be called now; let us go on here.",
 };
 
 const STYLE = `
@@ -82,16 +80,16 @@ function element<K extends keyof HTMLElementTagNameMap>(
 
 /** What of the conversation a call has to do with. */
 interface Talk {
+  readonly prove: Ask;
   readonly view: {
     readonly state: { readonly phase: string; readonly call: string; readonly call_failed: string | null };
-    readonly callRefused: string | null;
   };
   watch(watcher: () => void): () => void;
-  askForCall(anyone: boolean): void;
+  call(anyone: boolean): void;
 }
 
 /** Put it where it was opened; again for another language. */
-export function showProof(at: HTMLElement, ask: Ask, language: "zh" | "en", talk: Talk): void {
+export function showProof(at: HTMLElement, talk: Talk, language: "zh" | "en"): void {
   const words = language === "zh" ? zh : en;
   const told = element("p", {});
   told.setAttribute("role", "status");
@@ -99,7 +97,7 @@ export function showProof(at: HTMLElement, ask: Ask, language: "zh" | "en", talk
   const tell = (word: keyof typeof zh) => (told.textContent = words[word]);
 
   async function tried(what: Parameters<Ask>[0], body: object, done: keyof typeof zh): Promise<boolean> {
-    const { error, svg } = await ask(what, body);
+    const { error, svg } = await talk.prove(what, body);
     tell(error === undefined ? done : error in zh ? (error as keyof typeof zh) : "failed");
     if (svg) {
       picture.src = `data:image/svg+xml,${encodeURIComponent(svg)}`;
@@ -136,13 +134,14 @@ export function showProof(at: HTMLElement, ask: Ask, language: "zh" | "en", talk
 function calling(talk: Talk, words: Record<keyof typeof zh, string>): Node[] {
   const told = element("p", {});
   told.setAttribute("role", "status");
-  const wish = button(words.call_ask, "act", () => talk.askForCall(isWaitingForOne()));
+  const wish = button(words.call_ask, "act", () => talk.call(isWaitingForOne()));
   const isWaitingForOne = () => talk.view.state.call === "waiting" && talk.view.state.phase === "talking";
   const draw = () => {
-    const { callRefused, state } = talk.view;
-    const failed = callRefused ?? state.call_failed;
-    const reason = `call_${failed}` in zh ? `call_${failed}` : callRefused === "number_unproven" ? callRefused : callRefused ? "no_call" : "call_failed";
-    const word = state.call !== "none" ? `call_${state.call}` : failed ? reason : null;
+    const { state } = talk.view;
+    const failed = state.call_failed;
+    const reason = failed === "number_unproven" ? failed : `call_${failed}` in zh ? `call_${failed}` : "call_failed";
+    const isCalling = state.phase !== "new" && state.call !== "none";
+    const word = isCalling ? `call_${state.call}` : failed ? reason : null;
     told.textContent = word ? words[word as keyof typeof zh] : "";
     wish.textContent = words[isWaitingForOne() ? "call_anyone" : "call_ask"];
     wish.hidden = ["new", "ended"].includes(state.phase) || (state.call !== "none" && !isWaitingForOne());
