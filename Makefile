@@ -30,7 +30,7 @@ help: ## say what can be made
 
 setup: .venv/.project $(PAGES) ## the environment, the command .venv/bin/yihao, the pages
 
-run: setup .venv/.dial ## set up and answer: ARGS="--set http.port=9000" is passed on
+run: setup .venv/.dial .venv/.sound ## set up and answer: ARGS="--set http.port=9000" is passed on
 	@exec .venv/bin/yihao up --data data $(ARGS)
 
 test: system-packages setup .venv/.dev .venv/.dial check ## set up, check, and run the tests
@@ -83,7 +83,7 @@ system-packages:
 	$(PIP) --require-hashes -r requirements/build.txt -r requirements/run.txt
 	@touch $@
 
-.venv/.dev .venv/.dial .venv/.web: .venv/.%: requirements/%.txt .venv/.run
+.venv/.dev .venv/.dial .venv/.sound .venv/.web: .venv/.%: requirements/%.txt .venv/.run
 	$(PIP) --require-hashes -r $<
 	@touch $@
 

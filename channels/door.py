@@ -61,6 +61,14 @@ def _no_advice(_: object) -> Iterator[Advice]:
     return iter(())
 
 
+class SetsMenu(Protocol):
+    """Shows citizens a menu in the account: what to press for a person, and the page that it opens."""
+
+    async def __call__(self, section: Any, shared: SharedState, page: str) -> None:
+        """Raises `ChannelError`. `shared` may be a process's own."""
+        ...
+
+
 def _nothing_more(_: object) -> Iterator[str]:
     return iter(())
 
@@ -81,6 +89,8 @@ class Door:
     """Keys, dotted below the section, that what is filled in elsewhere of it calls for."""
     faults: Callable[[Any], Iterator[Advice]] = _no_advice
     """What stops the start though every key is there; opening raises it too."""
+    set_menu: SetsMenu | None = None
+    """Where citizens see a menu of ours."""
 
     def is_wanted(self, section: object) -> bool:
         """Whether the operator has begun to fill it in."""

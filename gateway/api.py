@@ -19,6 +19,7 @@ from gateway.access import COOKIE, Access, Handler, refused, token_of
 from gateway.body import is_text, small_json
 from gateway.metrics import Metrics
 from gateway.sight import Sight
+from media.playable import NotPlayable, Playable
 from realtime.desk import ContactTimeline
 from realtime.socket import Sockets
 from realtime.wire import encode
@@ -44,6 +45,7 @@ class Doors:
     desk: Sockets
     recordings: RecordingStore
     files: Files
+    playable: Playable
     timeline: Callable[[SessionId], Awaitable[list[Entry]]]
     sight: Sight
     destinations: Callable[[AssigneeId], Awaitable[dict[str, object]]]
@@ -70,6 +72,7 @@ def routes(doors: Doors) -> list[web.RouteDef]:
         web.get("/api/desk/destinations", doors.access.for_role(Role.AGENT, api.destinations)),
         web.post("/api/desk/files", doors.access.for_role(Role.AGENT, api.take_file)),
         web.get("/api/desk/files/{file}", doors.access.for_role(Role.AGENT, api.give_file)),
+        web.get("/api/desk/files/{file}/sound", doors.access.for_role(Role.AGENT, api.give_sound)),
         web.get("/api/sessions", doors.access.for_role(Role.AGENT, api.sessions)),
         web.get("/api/sessions/{session}/timeline", doors.access.for_role(Role.AGENT, api.timeline)),
         web.get("/api/recordings/{recording}", doors.access.for_role(Role.AGENT, api.recording)),
@@ -235,6 +238,14 @@ class _Api:
             "Cache-Control": "private, max-age=3600",
         }
         return await _pour(request, web.StreamResponse(headers=headers), chunks)
+
+    async def give_sound(self, request: web.Request, _: Agent) -> web.StreamResponse:
+        """A telephone's voice message as browsers play it; the file itself is at `give_file`."""
+        try:
+            sound = await self._doors.playable.sound(FileId(request.match_info["file"][:128]))
+        except YihaoError as error:
+            return refused(404, "not_playable" if isinstance(error, NotPlayable) else "no_such_file")
+        return web.Response(body=sound, content_type="audio/wav", headers={"Cache-Control": "private, max-age=3600"})
 
 
 async def _pour(request: web.Request, response: web.StreamResponse, chunks: AsyncIterator[bytes]) -> web.StreamResponse:

@@ -15,7 +15,7 @@ import uvloop
 from config.loading import load
 from config.printing import effective
 from config.settings import Settings
-from gateway import agents, calls, doctor, figures, up
+from gateway import agents, calls, doctor, figures, menu, up
 from gateway.demo import city
 from gateway.demo.pace import Pace
 from session.errors import YihaoError
@@ -86,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
         "figures", parents=[_common()], help="the wallboard's figures, recounted from the log"
     )
     counting.set_defaults(run=_figures)
+    showing = commands.add_parser("menu", parents=[_common()], help="show citizens the hotline's menu in its accounts")
+    showing.add_argument("page", help="the address of the page that it opens, https://…")
+    showing.set_defaults(run=_menu)
     looking = commands.add_parser("doctor", parents=[_common()], help="what is missing or unsafe here, and the mend")
     looking.set_defaults(run=_doctor)
     printing = commands.add_parser("config", parents=[_common()], help="print the configuration in force")
@@ -171,6 +174,12 @@ def _figures(settings: Settings, arguments: argparse.Namespace) -> int:
     if not agree:
         print("yihao: the sessions' rows and the events disagree", file=sys.stderr)
     return 0 if agree else 1
+
+
+def _menu(settings: Settings, arguments: argparse.Namespace) -> int:
+    for section in asyncio.run(menu.set_menus(settings, arguments.page)):
+        print(f"{section}: set; followers see it within a day, or when they follow anew")
+    return 0
 
 
 def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -69,6 +69,7 @@ from identity.ledger import Ledger
 from identity.verification import Codes, Scans
 from insight.board import Board
 from media.engine import Engine
+from media.playable import Playable
 from media.prompts import PromptLibrary
 from queueing.contract import Presence, Profile, Store
 from queueing.embedded import EmbeddedValkey
@@ -490,12 +491,14 @@ class _Builder:
         dossiers = Dossiers(
             self._persons, self._verification, self._history, sight, self._inbox, self._settings.sip.area
         )
+        playable = Playable(self._files, self._settings.data / "files" / "playable")
         doors = api.Doors(
             logins=self._logins,
             access=access,
             desk=desk,
             recordings=self._recordings,
             files=self._files,
+            playable=playable,
             timeline=self._timeline,
             sight=sight,
             destinations=self._destinations,

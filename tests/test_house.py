@@ -18,6 +18,8 @@ NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "managers
 NOT_ROOMS = {"tests", "benchmarks", "tools", "docs", "web"}
 
 # Each stands in a comment on the line that needs it, with its reason.
+GPL = {"pyVoIP", "av"}
+
 AT_THE_TOP = "task's top"
 NOT_A_CHANNEL = "not a channel"
 
@@ -148,14 +150,12 @@ def names_a_machine(source: Source) -> Iterator[str]:
 def brings_in_the_gpl(source: Source, programs: set[str]) -> Iterator[str]:
     for line, name in source.imports:
         if name in programs:
-            yield source.finding(line, f"imports {name}, and with it pyVoIP, which is GPL-3")
+            yield source.finding(line, f"imports {name}, and with it what is GPL")
 
 
-def pyvoip_programs(sources: list[Source]) -> set[str]:
-    """Modules that import pyVoIP: each is a process of its own, imported by nobody."""
-    return {
-        source.module for source in sources if any(name.partition(".")[0] == "pyVoIP" for _, name in source.imports)
-    }
+def gpl_programs(sources: list[Source]) -> set[str]:
+    """Modules that import pyVoIP, or PyAV, whose wheels have GPL parts: each is a process of its own."""
+    return {source.module for source in sources if any(name.partition(".")[0] in GPL for _, name in source.imports)}
 
 
 def test_channels_are_named_in_their_own_folders_only() -> None:
@@ -164,7 +164,7 @@ def test_channels_are_named_in_their_own_folders_only() -> None:
 
 
 def test_the_gpl_stays_in_a_process_of_its_own() -> None:
-    programs = pyvoip_programs(product())
+    programs = gpl_programs(product())
     assert [found for source in product() for found in brings_in_the_gpl(source, programs)] == []
 
 
@@ -230,4 +230,4 @@ def test_a_noun_is_asked_of_files_and_folders() -> None:
 
 def test_pyvoip_is_found_by_its_import() -> None:
     dial = of("from pyVoIP.VoIP import VoIPPhone", "gateway/dial.py")
-    assert pyvoip_programs([dial, of("import redis")]) == {"gateway.dial"}
+    assert gpl_programs([dial, of("import redis")]) == {"gateway.dial"}

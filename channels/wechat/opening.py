@@ -6,9 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import aiohttp
+
 from channels.door import Advice, Door, Ports, filled
 from channels.wechat.adapter import WeChatChannel
+from channels.wechat.api import Api
+from channels.wechat.menu import hotline_menu, menu
 from channels.wechat.settings import Reviewed, WeChatSettings
+from session.ports import SharedState
 
 
 def _open(section: Any, ports: Ports) -> AbstractAsyncContextManager[WeChatChannel]:
@@ -45,4 +50,11 @@ def _advice(section: Any) -> Iterator[Advice]:
         )
 
 
-DOOR = Door("wechat", (("appid", "secret", "token"),), _open, _advice)
+async def _set_menu(section: Any, shared: SharedState, page: str) -> None:
+    """By a token that is WeChat's current one: to ask for it makes no other node's void."""
+    settings = filled(WeChatSettings, section)
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        await Api(settings, http, shared).set_menu(menu(hotline_menu(settings.human_key, page)))
+
+
+DOOR = Door("wechat", (("appid", "secret", "token"),), _open, _advice, set_menu=_set_menu)

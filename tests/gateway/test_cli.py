@@ -1,5 +1,6 @@
 """The command line, as it is typed."""
 
+import asyncio
 import io
 import re
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import main
+from tests.peers.wechat import WeChatApi, serving
 
 URL = "redis://user:hunter2-secret@store:6379/0"
 
@@ -137,3 +139,27 @@ def test_what_is_not_understood(words: tuple[str, ...], capsys: pytest.CaptureFi
 def test_the_dialler_answers_for_its_own_help() -> None:
     done = subprocess.run([sys.executable, "-m", "gateway.cli", "dial", "--help"], capture_output=True, text=True)
     assert (done.returncode, "--server" in done.stdout) == (0, True)
+
+
+async def test_the_menu_is_set_where_an_account_has_one(tmp_path: Path) -> None:
+    """Beside a gateway that runs, by a process of its own."""
+    api = WeChatApi("wx1", "an-app-secret")
+    async with serving(api.app()) as base:
+        sets = ("wechat.appid=wx1", "wechat.secret=an-app-secret", "wechat.token=t", f"wechat.api={base}")
+        words = ["menu", "https://12345.example.cn/", "--data", str(tmp_path)]
+        for one in sets:
+            words += ["--set", one]
+        assert await asyncio.to_thread(main, words) == 0
+    assert api.menu == {
+        "button": [
+            {"type": "click", "name": "人工服务", "key": "human"},
+            {"type": "view", "name": "网上12345", "url": "https://12345.example.cn/"},
+        ]
+    }
+    assert api.forced == []
+
+
+def test_without_an_account_there_is_no_menu(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = _said(capsys, "menu", "https://12345.example.cn/", "--data", str(tmp_path))
+    assert code == 1
+    assert "docs/channels.md" in err

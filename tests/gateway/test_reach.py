@@ -24,6 +24,7 @@ from tests.conftest import Eventually
 from tests.gateway.living import living
 from tests.gateway.test_notices import Mast
 from tests.gateway.town import LETTERS, Device, a_chat, post_on
+from tests.media.test_playable import amr
 from tests.peers.pages import DeskPage, Refused
 from tests.peers.wechat import WeChatApi, saying, serving
 
@@ -47,6 +48,9 @@ class Talk:
 
     def left(self) -> list[int]:
         return [one["left"] for one in self.reach()["rations"]]
+
+    def files(self) -> list[dict[str, Any]]:
+        return [entry["file"] for entry in self.desk.timeline(self.session) if entry["kind"] == "file"]
 
     def failures(self) -> list[str]:
         return [entry["reason"] for entry in self.desk.timeline(self.session) if entry["kind"] == "failure"]
@@ -107,6 +111,17 @@ async def test_a_closed_window_is_said_and_the_other_way_is_offered(talk: Talk, 
     for wrong in ({"channel": "sms"}, {"message": "none"}, {"session": "none"}):
         with pytest.raises(Refused):
             await talk.desk.command("msg.again", **{**again, **wrong})
+
+
+async def test_a_voice_message_can_be_heard_at_the_desk(talk: Talk, eventually: Eventually) -> None:
+    talk.api.files["media-1"] = ("audio/amr", amr(1.0))
+    await talk.wire.push(talk.wire.message("voice", MediaId="media-1", Format="amr"))
+    await eventually(lambda: talk.files(), deadline_s=10)
+    (file,) = talk.files()
+    assert file["content_type"] == "audio/amr"
+    sound = await talk.desk.get(f"/api/desk/files/{file['id']}/sound")
+    assert (sound[:4], sound[8:12]) == (b"RIFF", b"WAVE")
+    assert await talk.desk.get(f"/api/desk/files/{file['id']}") == amr(1.0), "the original is kept"
 
 
 @dataclass

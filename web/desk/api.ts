@@ -170,4 +170,7 @@ export async function tellAll(text: string): Promise<void> {
 }
 
 export const fileAddress = (id: string): string => `/api/desk/files/${encodeURIComponent(id)}`;
+/** A sound that no browser plays is asked for as one that every browser does. */
+export const soundAddress = (file: { id: string; content_type: string }): string =>
+  /^audio\/(amr|amr-wb|3gpp)$/.test(file.content_type) ? `${fileAddress(file.id)}/sound` : fileAddress(file.id);
 export const recordingAddress = (id: string): string => `/api/recordings/${encodeURIComponent(id)}`;
