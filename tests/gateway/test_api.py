@@ -83,6 +83,7 @@ ROUTES = {
     "GET /assets": Route(Open.ALL, "/assets/nothing.js", 404),
     "GET /api/me": Route(Open.AGENT, "/api/me", 200),
     "GET /api/desk/files/{file}": Route(Open.AGENT, "/api/desk/files/none", 404),
+    "GET /api/desk/files/{file}/sound": Route(Open.AGENT, "/api/desk/files/none/sound", 404),
     "GET /api/sessions": Route(Open.AGENT, "/api/sessions", 200),
     "GET /api/sessions/{session}/timeline": Route(Open.AGENT, f"/api/sessions/{SESSION}/timeline", 404),
     "GET /api/recordings/{recording}": Route(Open.AGENT, f"/api/recordings/{SESSION}-5", 404),
