@@ -59,6 +59,7 @@ class Open(Enum):
     AGENT_ON_OWN_PAGE = "whoever is logged in, from a page of ours"
     SUPERVISOR = "a supervisor"
     SUPERVISOR_ON_OWN_PAGE = "a supervisor, from a page of ours"
+    ADMINISTRATOR = "an administrator, whom this house has not"
     SOCKET = "a page of ours that says so"
     VISITOR = "whoever shows a visitor's token, which no foreign page has"
 
@@ -79,16 +80,31 @@ ROUTES = {
     "GET /": Route(Open.ALL, "/", 200),
     "GET /desk": Route(Open.ALL, "/desk", 200),
     "GET /desk/{view}": Route(Open.ALL, "/desk/history/1", 200),
+    "GET /go": Route(Open.ALL, "/go", 200),
+    "GET /proof.js": Route(Open.ALL, "/proof.js", 200),
     "GET /widget.js": Route(Open.ALL, "/widget.js", 200),
     "GET /assets": Route(Open.ALL, "/assets/nothing.js", 404),
     "GET /api/me": Route(Open.AGENT, "/api/me", 200),
     "GET /api/desk/files/{file}": Route(Open.AGENT, "/api/desk/files/none", 404),
     "GET /api/desk/files/{file}/sound": Route(Open.AGENT, "/api/desk/files/none/sound", 404),
     "GET /api/sessions": Route(Open.AGENT, "/api/sessions", 200),
+    "GET /api/desk/destinations": Route(Open.AGENT, "/api/desk/destinations", 200),
+    "GET /api/sessions/{session}/person": Route(Open.AGENT, f"/api/sessions/{SESSION}/person", 404),
+    "GET /api/sessions/{session}/person/timeline": Route(Open.AGENT, f"/api/sessions/{SESSION}/person/timeline", 404),
+    **{
+        f"POST /api/sessions/{{session}}/person/{act}": Route(
+            Open.AGENT_ON_OWN_PAGE, f"/api/sessions/{SESSION}/person/{act}", 404
+        )
+        for act in ("verify", "prove", "link", "unlink", "reveal")
+    },
     "GET /api/sessions/{session}/timeline": Route(Open.AGENT, f"/api/sessions/{SESSION}/timeline", 404),
     "GET /api/recordings/{recording}": Route(Open.AGENT, f"/api/recordings/{SESSION}-5", 404),
     "POST /api/desk/ticket": Route(Open.AGENT_ON_OWN_PAGE, "/api/desk/ticket", 200),
     "POST /api/desk/files": Route(Open.AGENT_ON_OWN_PAGE, "/api/desk/files", 415),
+    "GET /api/calls": Route(Open.SUPERVISOR, "/api/calls", 200),
+    "GET /api/calls/{call}": Route(Open.SUPERVISOR, "/api/calls/none", 404),
+    "GET /api/calls/{call}/ladder.txt": Route(Open.SUPERVISOR, "/api/calls/none/ladder.txt", 404),
+    "GET /api/calls/{call}/capture.pcap": Route(Open.ADMINISTRATOR, "/api/calls/none/capture.pcap", 403),
     "GET /api/wallboard": Route(Open.SUPERVISOR, "/api/wallboard", 200),
     "POST /api/agents/{login}/presence": Route(Open.SUPERVISOR_ON_OWN_PAGE, "/api/agents/8001/presence", 400),
     "POST /api/notices": Route(Open.SUPERVISOR_ON_OWN_PAGE, "/api/notices", 400),
@@ -98,6 +114,10 @@ ROUTES = {
     "POST /api/webchat/visitor": Route(Open.OWN_PAGE, "/api/webchat/visitor", 200),
     "POST /api/webchat/files": Route(Open.VISITOR, "/api/webchat/files", 401),
     "GET /api/webchat/files/{file}": Route(Open.VISITOR, "/api/webchat/files/none", 401),
+    "POST /api/webchat/verify/send": Route(Open.VISITOR, "/api/webchat/verify/send", 401),
+    "POST /api/webchat/verify/prove": Route(Open.VISITOR, "/api/webchat/verify/prove", 401),
+    "POST /api/webchat/verify/scan": Route(Open.VISITOR, "/api/webchat/verify/scan", 401),
+    "POST /api/go": Route(Open.VISITOR, "/api/go", 403),
     "POST /api/login": Route(Open.OWN_PAGE, "/api/login", 400),
     "POST /api/logout": Route(Open.OWN_PAGE, "/api/logout", 200),
 }
@@ -119,7 +139,9 @@ def _expected(route: Route, role: str | None, origin: str | None) -> int:
             return 403
         case Open.SOCKET if origin != OWN:
             return 403
-        case Open.AGENT | Open.AGENT_ON_OWN_PAGE | Open.SUPERVISOR | Open.SUPERVISOR_ON_OWN_PAGE if role is None:
+        case Open.ALL | Open.OWN_PAGE | Open.SOCKET | Open.VISITOR:
+            return route.status
+        case _ if role is None:
             return 401
         case Open.SUPERVISOR | Open.SUPERVISOR_ON_OWN_PAGE if role == "agent":
             return 403

@@ -47,7 +47,8 @@ async def test_the_first_word_opens_the_session_in_one_commit(
     world: World, here: ServingNode, eventually: Eventually
 ) -> None:
     async with chatting(here) as page:
-        assert standing(page) == {"phase": "new", "assignee": None, "may_rate": False, "transferred": False}
+        new = {"phase": "new", "assignee": None, "may_rate": False, "transferred": False}
+        assert standing(page) == {**new, "call": "none", "call_failed": None}
         first = page.send("msg.send", text="路灯坏了")
         await eventually(lambda: first in page.acked)
         await eventually(lambda: shown(page) == [("citizen", "路灯坏了")])
