@@ -168,6 +168,7 @@ class _Connection:
         try:
             connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call] # redis-py's decorator
             self._connection = connection
+            connection.socket_timeout = None  # whoever uses it has a time limit of their own
         except (exceptions.RedisError, *_Broken) as error:
             raise _unavailable(error) from error
         return connection
@@ -176,6 +177,8 @@ class _Connection:
         assert self._connection is not None  # noqa: S101 - entered
         if error is not None:
             await self._connection.disconnect(nowait=True)
+        # A store that stands still takes the next connection and says nothing: its greeting needs a limit too.
+        self._connection.socket_timeout = COMMAND_S
         await self._pool.release(self._connection)
         if isinstance(error, (exceptions.RedisError, *_Broken)):
             raise _unavailable(error) from error
@@ -188,7 +191,7 @@ def _pool(url: str, connections: int) -> BlockingConnectionPool:
         max_connections=connections,
         timeout=CONNECT_S,
         socket_connect_timeout=CONNECT_S,
-        socket_timeout=None,
+        socket_timeout=COMMAND_S,
         retry=Retry(NoBackoff(), 0),
         retry_on_error=[],
         protocol=2,
