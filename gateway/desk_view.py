@@ -12,6 +12,7 @@ from realtime import desk as frames
 from realtime import timeline as drawn
 from realtime.citizen import File, Location
 from realtime.messages import Durable
+from session import belonging as bl
 from session import events as ev
 from session.address import Address
 from session.ids import AssigneeId, MessageId, SessionId
@@ -184,19 +185,19 @@ def _switch(event: ev.Event) -> drawn.TimelineEntry | None:
 
 def _who_it_is(event: ev.Event) -> drawn.TimelineEntry | None:
     match event:
-        case ev.VerificationAsked():
+        case bl.VerificationAsked():
             asker = _agent(event.by) if event.by else CITIZEN
             return drawn.EventEntry(at=event.at, who=asker, what="verification_asked", detail=event.proof.value)
-        case ev.AddressVerified():
+        case bl.AddressVerified():
             return drawn.EventEntry(
                 at=event.at,
                 who=_agent(event.by) if event.by else CITIZEN,
                 what="address_verified",
                 detail=f"{masked(event.key)} {event.proof.value}",
             )
-        case ev.AddressParted():
+        case bl.AddressParted():
             return drawn.EventEntry(at=event.at, who=_agent(event.by), what="address_parted", detail=event.why)
-        case ev.AddressRevealed():
+        case bl.AddressRevealed():
             return drawn.EventEntry(at=event.at, who=_agent(event.by), what="address_revealed", detail=event.why)
     return None
 

@@ -22,7 +22,7 @@ from identity.errors import LinkUnknown
 from realtime.desk import ContactTimeline
 from realtime.wire import encode
 from session.address import Address
-from session.events import AddressRevealed
+from session.belonging import AddressRevealed
 from session.identity import AddressesLinked, IdentityRefused, Person, Proof
 from session.ids import LinkId, PersonId, SessionId
 from session.number import SCHEME, e164

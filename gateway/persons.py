@@ -10,8 +10,9 @@ from identity.errors import LinkUnknown
 from identity.ledger import Ledger
 from queueing.contract import Kin
 from session.address import Address
+from session.belonging import AddressParted, AddressVerified
 from session.errors import YihaoError
-from session.events import AddressParted, AddressVerified, Event
+from session.events import Event
 from session.identity import AddressesLinked, IdentityRefused, Person, Proof
 from session.ids import AssigneeId, LinkId, SessionId
 from session.ports import Inbox, SessionGone

@@ -13,8 +13,9 @@ from gateway.ulid import new_ulid
 from identity.errors import VerificationRefused
 from identity.verification import CODE_S, SCAN_S, Codes, Scans, Shown
 from session.address import Address
+from session.belonging import VerificationAsked
 from session.errors import YihaoError
-from session.events import TextReceived, VerificationAsked
+from session.events import TextReceived
 from session.identity import IdentityRefused, Proof
 from session.ids import AssigneeId, MessageId, SessionId
 from session.notice import Notice, Template

@@ -172,6 +172,17 @@ class Log(Protocol):
         """Append; gives the version. Same `dedupe` in 24 h, same version. Raises `SessionGone`."""
         ...
 
+    async def join(self, kept: Entry, other: Entry) -> bool:
+        """Write both at these versions; from now on what is appended to `other`'s session goes to `kept`'s.
+
+        False, and nothing written, where either log has moved on, or either session is over or joined already.
+        """
+        ...
+
+    async def split(self, kept: Entry, other: Entry) -> bool:
+        """Write both, `kept` at its version; `other`'s session has its own events again. False as with `join`."""
+        ...
+
     async def read(self, session: SessionId, after: int = 0, limit: int = 1000) -> list[Entry]:
         """The events after a version, in order; empty for a session that is gone."""
         ...

@@ -70,6 +70,26 @@ class RedisLog:
             raise SessionGone(session)
         return _written(outcome)[1]
 
+    async def join(self, kept: Entry, other: Entry) -> bool:
+        return bool(
+            await self._server.call(
+                "join",
+                kept.session,
+                kept.version - 1,
+                other.session,
+                other.version - 1,
+                _bounded(kept.event),
+                _bounded(other.event),
+            )
+        )
+
+    async def split(self, kept: Entry, other: Entry) -> bool:
+        return bool(
+            await self._server.call(
+                "split", kept.session, kept.version - 1, other.session, _bounded(kept.event), _bounded(other.event)
+            )
+        )
+
     async def read(self, session: SessionId, after: int = 0, limit: int = FEED_BATCH) -> list[Entry]:
         found = await self._server.send("XRANGE", f"{self._prefix}log:{session}", f"{after + 1}-0", "+", "COUNT", limit)
         return [_entry(session, int(stream_id.partition(b"-")[0]), values) for stream_id, values in found]

@@ -16,6 +16,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgpack
 
+from session import belonging as bl
 from session import effects as ef
 from session import events as ev
 from session.address import Address
@@ -76,10 +77,14 @@ EVENTS: Mapping[str, type[ev.Event]] = {
     "session.transferred": ev.SessionTransferred,
     "contact.finished": ev.ContactFinished,
     "wrap.finished": ev.WrapFinished,
-    "verification.asked": ev.VerificationAsked,
-    "address.verified": ev.AddressVerified,
-    "address.parted": ev.AddressParted,
-    "address.revealed": ev.AddressRevealed,
+    "sessions.joined": bl.SessionsJoined,
+    "joined.into": bl.JoinedInto,
+    "sessions.split": bl.SessionsSplit,
+    "split.from": bl.SplitFrom,
+    "verification.asked": bl.VerificationAsked,
+    "address.verified": bl.AddressVerified,
+    "address.parted": bl.AddressParted,
+    "address.revealed": bl.AddressRevealed,
     "note.added": ev.NoteAdded,
     "rating.given": ev.RatingGiven,
     "assignee.away": ev.AssigneeAway,

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from session.address import Address
-from session.identity import Proof
-from session.ids import AssigneeId, FileId, LegId, LinkId, MessageId, NodeId, RecordingId, SessionId
+from session.ids import AssigneeId, FileId, LegId, MessageId, NodeId, RecordingId, SessionId
 from session.state import AssigneeKind, Demand, DialFailure, Failure, Leg, LegEnd, Mark, Medium, Party
 from session.switch import Purpose
 
@@ -494,47 +493,6 @@ class WrapFinished(Event):
     by: AssigneeId
     kind: str = ""
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerificationAsked(Event):
-    """A proof is awaited that an address is the citizen's: a code was sent there, or a QR code is shown."""
-
-    proof: Proof
-    by: AssigneeId | None = None
-    """The agent who asked for it; None for the citizen's own wish."""
-    late: ClassVar[bool] = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddressVerified(Event):
-    """Two addresses are one citizen's (`session.identity.AddressesLinked`): this session is about both."""
-
-    link: LinkId
-    key: Address
-    holder: Address
-    proof: Proof
-    by: AssigneeId | None = None
-    late: ClassVar[bool] = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddressParted(Event):
-    """That link was taken back: the addresses are two citizens' after all."""
-
-    link: LinkId
-    by: AssigneeId
-    why: str = ""
-    late: ClassVar[bool] = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddressRevealed(Event):
-    """An agent has looked at the citizen's addresses in full; the reason is for the audit."""
-
-    by: AssigneeId
-    why: str
-    late: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from session import belonging as bl
 from session import dialling, handling, owing
 from session import events as ev
 from session.audio import Announcement
@@ -28,6 +29,7 @@ from session.effects import (
 from session.ending import close
 from session.errors import YihaoError
 from session.ids import SessionId
+from session.joining import joined, joined_into, split, split_from
 from session.leaving import (
     citizen_joined,
     contact_over,
@@ -329,6 +331,10 @@ def _closing(reason: CloseReason) -> Rule:
     return rule
 
 
+def _parked_too_long(session: Session, event: ev.Event, rules: Rules) -> Step:
+    return close(session, event, CloseReason.JOINED if session.joined_into else CloseReason.EXPIRED)
+
+
 _ON_TIME: Mapping[tuple[Phase, str], Rule] = {
     (Phase.QUEUED, ANNOUNCE): _place_due,
     (Phase.QUEUED, CALLBACK): owing.too_late,
@@ -342,7 +348,7 @@ _ON_TIME: Mapping[tuple[Phase, str], Rule] = {
     (Phase.ACTIVE, CALLBACK): owing.being_kept,
     (Phase.BOT, ASSIGNEE): _human_wanted,
     (Phase.BOT, IDLE): _closing(CloseReason.RESOLVED_BY_BOT),
-    (Phase.PARKED, PARK): _closing(CloseReason.EXPIRED),
+    (Phase.PARKED, PARK): _parked_too_long,
     (Phase.WRAPPING, WRAP): _closing(CloseReason.COMPLETED),
     (Phase.CALLBACK_PENDING, CALLBACK): _closing(CloseReason.UNREACHED),
     (Phase.CALLBACK_PENDING, RETRY): owing.call_back,
@@ -408,6 +414,7 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.BOT, ev.AssigneeAway): Cell(_assignee_away, (Phase.BOT,)),
     (Phase.BOT, ev.AssigneeBack): Cell(_assignee_back, (Phase.BOT,)),
     (Phase.BOT, ev.TimerFired): Cell(_time, (Phase.BOT, Phase.QUEUED, Phase.CLOSED)),
+    (Phase.BOT, bl.JoinedInto): Cell(joined_into, (Phase.PARKED,)),
     # In line.
     (Phase.QUEUED, ev.LegOpened): Cell(_another_leg, (Phase.QUEUED,)),
     (Phase.QUEUED, ev.LegAway): Cell(leg_away, (Phase.QUEUED,)),
@@ -422,6 +429,7 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.QUEUED, ev.CallRequested): Cell(dialling.asked_in_line, (Phase.QUEUED,)),
     (Phase.QUEUED, ev.OfferMade): Cell(_offered, (Phase.OFFERED,)),
     (Phase.QUEUED, ev.TimerFired): Cell(_time, (Phase.QUEUED, Phase.CLOSED, Phase.CALLBACK_PENDING)),
+    (Phase.QUEUED, bl.JoinedInto): Cell(joined_into, (Phase.PARKED,)),
     # Before one assignee.
     (Phase.OFFERED, ev.LegOpened): Cell(_another_leg, (Phase.OFFERED, Phase.QUEUED)),
     (Phase.OFFERED, ev.LegAway): Cell(leg_away, (Phase.OFFERED,)),
@@ -441,6 +449,7 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.OFFERED, ev.OfferExpired): Cell(_not_taken, (Phase.QUEUED, Phase.OFFERED)),
     (Phase.OFFERED, ev.OfferRescinded): Cell(_not_taken, (Phase.QUEUED, Phase.OFFERED)),
     (Phase.OFFERED, ev.TimerFired): Cell(_time, (Phase.OFFERED, Phase.QUEUED, Phase.CLOSED, Phase.CALLBACK_PENDING)),
+    (Phase.OFFERED, bl.JoinedInto): Cell(joined_into, (Phase.PARKED,)),
     # An agent has the session.
     (Phase.ACTIVE, ev.LegOpened): Cell(_another_leg, (Phase.ACTIVE, Phase.QUEUED)),
     (Phase.ACTIVE, ev.LegAway): Cell(leg_away, (Phase.ACTIVE,)),
@@ -462,6 +471,8 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.ACTIVE, ev.MuteRequested): Cell(handling.mute, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.DigitsRequested): Cell(handling.press, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.SessionParked): Cell(_parked, (Phase.PARKED, Phase.ACTIVE)),
+    (Phase.ACTIVE, bl.SessionsJoined): Cell(joined, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, bl.SessionsSplit): Cell(split, (Phase.ACTIVE, Phase.WRAPPING)),
     (Phase.ACTIVE, ev.SessionTransferred): Cell(transferred, (Phase.QUEUED, Phase.ACTIVE)),
     (Phase.ACTIVE, ev.ContactFinished): Cell(
         _finished, (Phase.WRAPPING, Phase.ACTIVE, Phase.CALLBACK_PENDING, Phase.CLOSED)
@@ -471,6 +482,7 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.ACTIVE, ev.TimerFired): Cell(
         _time, (Phase.ACTIVE, Phase.QUEUED, Phase.WRAPPING, Phase.CALLBACK_PENDING, Phase.CLOSED)
     ),
+    (Phase.ACTIVE, bl.JoinedInto): Cell(joined_into, (Phase.PARKED,)),
     # Set aside until the citizen writes.
     (Phase.PARKED, ev.LegOpened): Cell(_citizen_returned, (Phase.QUEUED, Phase.PARKED)),
     (Phase.PARKED, ev.LegAway): Cell(leg_away, (Phase.PARKED,)),
@@ -483,6 +495,8 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.PARKED, ev.CallRequested): Cell(_asked_elsewhere, (Phase.QUEUED,)),
     (Phase.PARKED, ev.SessionResumed): Cell(_resumed, (Phase.QUEUED,)),
     (Phase.PARKED, ev.TimerFired): Cell(_time, (Phase.PARKED, Phase.CLOSED)),
+    (Phase.PARKED, bl.SplitFrom): Cell(split_from, (Phase.QUEUED, Phase.PARKED)),
+    (Phase.PARKED, bl.JoinedInto): Cell(joined_into, (Phase.PARKED,)),
     # The assignee writes it up.
     (Phase.WRAPPING, ev.LegOpened): Cell(_opened_too_late, (Phase.QUEUED, Phase.WRAPPING)),
     (Phase.WRAPPING, ev.TextReceived): Cell(_written_too_late, (Phase.QUEUED, Phase.WRAPPING)),

@@ -147,6 +147,8 @@ class CloseReason(StrEnum):
     RESOLVED_BY_BOT = "resolved_by_bot"
     UNREACHED = "unreached"
     """Owed a call back, and not reached before the debt's deadline."""
+    JOINED = "joined"
+    """It went on in another session of its citizen."""
     EXPIRED = "expired"
     """Parked for longer than allowed."""
     MERGED = "merged"
@@ -176,6 +178,8 @@ class Leg:
     asserted: bool = False
     """The network vouches for the address; else it is a claim."""
     state: LegState = LegState.LIVE
+    joined_from: SessionId | None = later(None)  # noqa: RUF009 - a frozen value
+    """The session that has brought it here, where two were joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +245,8 @@ class Session:
     close_reason: CloseReason | None = None
     kept: bool = later(False)
     """The citizen asked to keep the place in line and go on elsewhere."""
+    joined_into: SessionId | None = later(None)  # noqa: RUF009 - a frozen value
+    """The session that it goes on in: it stands aside itself."""
     granted: int = later(0)
     """The token of the offer that its assignee accepted last."""
     debt: Debt | None = later(None)  # noqa: RUF009 - a frozen value

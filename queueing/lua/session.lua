@@ -113,16 +113,26 @@ entry('open', function(args)
 end)
 
 -- id, word, event, vital kind ('came', 'gone' or ''), may it be late ('1')
--- -> { 'gone' } | { "id#version#0" }
+-- -> { 'gone' } | { "id#version#0" }; what is written to a session that goes on in another one is the other one's
 entry('append', function(args)
   local id, word, event, kind, late = unpack(args)
-  local held = fields(journal.session_key(id), 'citizen', 'open')
+  local held = fields(journal.session_key(id), 'citizen', 'open', 'into')
   if not held.citizen then
     return { 'gone' }
   end
   local known = journal.known(held.citizen, word)
   if known then
     return { known }
+  end
+  if held.into then
+    id = held.into
+    held = fields(journal.session_key(id), 'citizen', 'open')
+    known = held.citizen and journal.known(held.citizen, word)
+    if known then
+      return { known }
+    elseif not held.citizen then
+      return { 'gone' }
+    end
   end
   if not held.open and late ~= '1' then
     return { 'gone' }
@@ -134,6 +144,36 @@ entry('append', function(args)
   local outcome = matter.written(id, version, 0)
   journal.remember(held.citizen, word, outcome)
   return { outcome }
+end)
+
+-- kept, its version, other, its version, kept's event, other's event -> 1, or 0 where one has moved on, or is over, or
+-- is joined already
+entry('join', function(args)
+  local kept, kept_version, other, other_version, kept_event, other_event = unpack(args)
+  local k = fields(journal.session_key(kept), 'open', 'log', 'into')
+  local o = fields(journal.session_key(other), 'open', 'log', 'into')
+  if kept == other or not k.open or not o.open or k.into or o.into or k.log ~= kept_version or o.log ~= other_version then
+    return 0
+  end
+  journal.write(kept, kept_event, NOW)
+  local version = journal.write(other, other_event, NOW)
+  matter.vital(other, version, 'gone')
+  redis.call('HSET', journal.session_key(other), 'into', kept)
+  return 1
+end)
+
+-- kept, its version, other, kept's event, other's event -> 1, or 0 where they are not joined, or one has moved on
+entry('split', function(args)
+  local kept, kept_version, other, kept_event, other_event = unpack(args)
+  local k = fields(journal.session_key(kept), 'open', 'log')
+  local o = fields(journal.session_key(other), 'open', 'into')
+  if not k.open or not o.open or o.into ~= kept or k.log ~= kept_version then
+    return 0
+  end
+  redis.call('HDEL', journal.session_key(other), 'into')
+  journal.write(kept, kept_event, NOW)
+  journal.write(other, other_event, NOW)
+  return 1
 end)
 
 -- cursor (ms-seq), limit -> how many sessions were forgotten: closed for long, and safe elsewhere up to the cursor.

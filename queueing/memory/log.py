@@ -89,13 +89,43 @@ class MemoryLog:
             raise SessionGone(session)
         if known := world.known(kept.citizen, dedupe):
             return known[1]
+        if kept.into is not None:
+            kept = world.sessions.get(kept.into)
+            if kept is None:
+                raise SessionGone(session)
+            if known := world.known(kept.citizen, dedupe):
+                return known[1]
         if not kept.open and not event.late:
             raise SessionGone(session)
         version = world.write(kept, replace(event, at=world.now / 1000))
         if event.vital and kept.open:
             kept.vital, kept.vital_kind = version, vital_kind(event)
-        world.remember(kept.citizen, dedupe, session, version, fresh=False)
+        world.remember(kept.citizen, dedupe, kept.id, version, fresh=False)
         return version
+
+    async def join(self, kept: Entry, other: Entry) -> bool:
+        world = self._world
+        one, two = world.sessions.get(kept.session), world.sessions.get(other.session)
+        if one is None or two is None or one is two or not one.open or not two.open or one.into or two.into:
+            return False
+        if (len(one.log), len(two.log)) != (kept.version - 1, other.version - 1):
+            return False
+        world.write(one, replace(kept.event, at=world.now / 1000))
+        two.vital, two.vital_kind = world.write(two, replace(other.event, at=world.now / 1000)), "gone"
+        two.into = one.id
+        return True
+
+    async def split(self, kept: Entry, other: Entry) -> bool:
+        world = self._world
+        one, two = world.sessions.get(kept.session), world.sessions.get(other.session)
+        if one is None or two is None or not one.open or not two.open or two.into != one.id:
+            return False
+        if len(one.log) != kept.version - 1:
+            return False
+        two.into = None
+        world.write(one, replace(kept.event, at=world.now / 1000))
+        world.write(two, replace(other.event, at=world.now / 1000))
+        return True
 
     async def read(self, session: SessionId, after: int = 0, limit: int = 1000) -> list[Entry]:
         kept = self._world.sessions.get(session)

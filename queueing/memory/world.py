@@ -47,6 +47,8 @@ class Kept:
     vital_kind: str = ""
     fence: int = 1
     call: bool = False
+    into: SessionId | None = None
+    """What is appended to it goes there."""
     findable: bool = True
     """The citizen's next contact goes on with it."""
     closed_at: int | None = None

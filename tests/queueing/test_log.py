@@ -1,15 +1,18 @@
 """The sessions' logs, over both stores."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from queueing.contract import Presence
 from queueing.errors import TooLarge
+from session import belonging as bl
 from session import codec
 from session import events as ev
-from session.ids import LegId, MessageId, NodeId, SessionId
-from session.ports import SessionGone
-from session.state import LegEnd, Phase
+from session.ids import AssigneeId, LegId, MessageId, NodeId, SessionId
+from session.ports import Entry, SessionGone
+from session.state import LegEnd, Party, Phase, Session
 from tests.queueing.house import CHAT, EPOCH_S, MESSAGE, VOICE, House, agent
 
 S1 = SessionId("S1")
@@ -104,6 +107,85 @@ async def test_a_word_that_comes_again_by_another_address_is_one_word(house: Hou
     assert await house.post("S1", text("m1"), dedupe="m1") == version
     assert await house.open("S3", CHAT, citizen="+862", word="m1", vouched=True) == ("S1", False)
     assert (await house.events("S1")).count("TextReceived") == 1
+
+
+def joined(kept: Session, other: Session) -> tuple[Entry, Entry]:
+    by = AssigneeId("a1")
+    waited_s = other.waited_s(EPOCH_S + 3600)
+    legs = other.live_legs(Party.CITIZEN)
+    return (
+        Entry(kept.id, kept.version + 1, bl.SessionsJoined(by=by, other=other.id, legs=legs, waited_s=waited_s)),
+        Entry(other.id, other.version + 1, bl.JoinedInto(by=by, kept=kept.id)),
+    )
+
+
+async def two_of_one(house: House) -> tuple[Session, Session]:
+    """a1 has S1; S2, of the same citizen, waits."""
+    await house.staff(agent("a1"))
+    await house.waiting("S1", CHAT, citizen="+861")
+    await house.talking("S1", "a1")
+    await house.store.queue.present(AssigneeId("a1"), Presence.BREAK, "lunch")
+    await house.waiting("S2", MESSAGE, citizen="+862")
+    one, two = [await house.store.log.open_session_of(SessionId(name)) for name in ("S1", "S2")]
+    assert one is not None
+    assert two is not None
+    return one, two
+
+
+async def test_a_session_goes_on_in_another_and_by_itself_again(house: House) -> None:
+    one, two = await two_of_one(house)
+    assert await house.store.log.join(*joined(one, two))
+    await house.absorb("S1")
+    await house.absorb("S2")
+    assert await house.phase("S2") is Phase.PARKED
+    assert await house.store.queue.place(SessionId("S2")) is None, "it stands in no line"
+    word = text("m7", "也是这件事", leg="S2-leg")
+    version = await house.post("S2", word, dedupe="m7")
+    assert version == len(await house.events("S1"))
+    assert await house.post("S2", word, dedupe="m7") == version, "it is one word"
+    assert (await house.events("S1"))[-1] == "TextReceived"
+    assert (await house.events("S2"))[-1] == "JoinedInto"
+    assert await house.open("S3", CHAT, citizen="+862") == ("S3", True), "nobody finds it"
+
+    await house.absorb("S1")
+    kept = await house.store.log.open_session_of(S1)
+    assert kept is not None
+    assert [leg.id for leg in kept.live_legs(Party.CITIZEN)] == ["S1-leg", "S2-leg"]
+    by = AssigneeId("a1")
+    legs = tuple(leg for leg in kept.live_legs(Party.CITIZEN) if leg.joined_from == "S2")
+    parted = (
+        Entry(S1, kept.version + 1, bl.SessionsSplit(by=by, other=two.id, why="两件事")),
+        Entry(two.id, 0, bl.SplitFrom(by=by, kept=S1, legs=legs)),
+    )
+    assert await house.store.log.split(*parted)
+    assert not await house.store.log.split(*parted), "once"
+    await house.absorb("S1")
+    await house.absorb("S2")
+    assert await house.phase("S2") is Phase.QUEUED
+    assert await house.store.queue.place(SessionId("S2")) is not None
+    await house.post("S2", text("m8", leg="S2-leg"))
+    assert (await house.events("S2"))[-1] == "TextReceived"
+
+
+async def test_sessions_that_have_moved_on_are_not_joined(house: House) -> None:
+    one, two = await two_of_one(house)
+    await house.post("S2", text("m7", leg="S2-leg"))
+    assert not await house.store.log.join(*joined(one, two)), "it has another word"
+    assert not await house.store.log.join(*joined(one, one))
+    await house.absorb("S2")
+    two = replace(two, version=two.version + 1)
+    assert await house.store.log.join(*joined(one, two))
+    assert not await house.store.log.join(*joined(replace(one, version=one.version + 1), two)), "it is joined already"
+
+
+async def test_what_comes_after_the_kept_one_is_over_begins_anew(house: House) -> None:
+    one, two = await two_of_one(house)
+    assert await house.store.log.join(*joined(one, two))
+    for event in (ev.ContactFinished(by=AssigneeId("a1")), ev.WrapFinished(by=AssigneeId("a1"))):
+        await house.post("S1", event)
+        await house.absorb("S1")
+    assert await house.phase("S1") is Phase.CLOSED
+    assert await house.post("S2", text("m7", leg="S2-leg")) == "gone"
 
 
 async def test_after_the_end_another_session_begins(house: House) -> None:

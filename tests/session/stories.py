@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from session import belonging as bl
 from session import events as ev
 from session.address import Address
 from session.identity import Proof
@@ -18,8 +19,10 @@ CALL, CHAT, AGENT_CALL, AGENT_CALL_2 = LegId("call"), LegId("chat"), LegId("agen
 CALL_AGAIN = LegId("call-again")
 ASKED = LegId("asked")
 NODE, OTHER_NODE = NodeId("n1"), NodeId("n2")
+OTHER_SESSION = SessionId("01J00000000000000000000001")
 LINK = LinkId("01J0000000000000000000000L")
 SESSION = SessionId("01J00000000000000000000000")
+THREAD = Leg(LegId("thread"), "sms", Medium.MESSAGE, Party.CITIZEN, NODE, CITIZEN)
 START = 1_790_000_000.25
 
 OPENED_BY_CALL = ev.SessionOpened(citizen=CITIZEN, number="12345", demand=Demand("general", 10))
@@ -334,13 +337,36 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         ev.ContactFinished(by=WANG),
         timer("wrap"),
     ),
+    "two matters of one citizen go on as one": (
+        OPENED_BY_CHAT,
+        chat(),
+        offer(1),
+        accept(1),
+        bl.SessionsJoined(by=WANG, other=OTHER_SESSION, legs=(THREAD,), waited_s=90.0),
+        wrote("短信里说的也是这件事", "m7", THREAD.id),
+        said("明白了", "m8"),
+        hangs_up(CHAT),
+        bl.SessionsSplit(by=WANG, other=OTHER_SESSION, why="两件事"),
+        timer("wrap"),
+    ),
+    "the other of them": (
+        ev.SessionOpened(citizen=CITIZEN, number="12345", demand=Demand("general")),
+        ev.LegOpened(leg=THREAD),
+        offer(1, LI),
+        bl.JoinedInto(by=WANG, kept=SESSION),
+        bl.SplitFrom(by=WANG, kept=SESSION, legs=(THREAD,)),
+        offer(2),
+        ev.OfferCancelled(token=2, assignee=WANG),
+        bl.JoinedInto(by=WANG, kept=SESSION),
+        timer("park"),
+    ),
     "who is who": (
         OPENED_BY_CHAT,
         chat(),
-        ev.VerificationAsked(proof=Proof.SMS_CODE, by=WANG),
-        ev.AddressVerified(link=LINK, key=CITIZEN, holder=VISITOR, proof=Proof.SMS_CODE, by=WANG),
-        ev.AddressRevealed(by=WANG, why="回拨核实"),
-        ev.AddressParted(link=LINK, by=WANG, why="认错人"),
+        bl.VerificationAsked(proof=Proof.SMS_CODE, by=WANG),
+        bl.AddressVerified(link=LINK, key=CITIZEN, holder=VISITOR, proof=Proof.SMS_CODE, by=WANG),
+        bl.AddressRevealed(by=WANG, why="回拨核实"),
+        bl.AddressParted(link=LINK, by=WANG, why="认错人"),
         hangs_up(CHAT),
     ),
     "the agent's desk is gone": (
