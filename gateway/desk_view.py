@@ -17,7 +17,7 @@ from session import events as ev
 from session.address import Address
 from session.ids import AssigneeId, MessageId, SessionId
 from session.ports import Entry
-from session.state import AssigneeKind, Medium, Party, Session
+from session.state import AssigneeKind, Leg, Medium, Party, Session
 from storage.record import SessionRecord
 
 CITIZEN = drawn.Who(kind="citizen")
@@ -185,6 +185,14 @@ def _switch(event: ev.Event) -> drawn.TimelineEntry | None:
 
 def _who_it_is(event: ev.Event) -> drawn.TimelineEntry | None:
     match event:
+        case bl.SessionsJoined():
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="joined", detail=_channels_of(event.legs))
+        case bl.JoinedInto():
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="joined_into")
+        case bl.SessionsSplit():
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="split", detail=event.why)
+        case bl.SplitFrom():
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="split_from")
         case bl.VerificationAsked():
             asker = _agent(event.by) if event.by else CITIZEN
             return drawn.EventEntry(at=event.at, who=asker, what="verification_asked", detail=event.proof.value)
@@ -240,6 +248,10 @@ def _act(event: ev.Event) -> drawn.TimelineEntry | None:
         case ev.AssigneeBack():
             return drawn.EventEntry(at=event.at, who=_agent(event.assignee), what="assignee_back")
     return None
+
+
+def _channels_of(legs: Iterable[Leg]) -> str:
+    return ", ".join(dict.fromkeys(leg.channel for leg in legs))
 
 
 def _agent(login: AssigneeId) -> drawn.Who:

@@ -15,6 +15,7 @@ from accounts.role import Role
 from gateway import desk_view
 from gateway.access import Access, refused
 from gateway.body import is_text, small_json
+from gateway.joining import Joining, JoinRefused
 from gateway.persons import Persons
 from gateway.sight import Sight
 from gateway.verification import Verification
@@ -44,9 +45,16 @@ class Dossiers:
     """Routes under a session: what is known of its citizen, and what its agent does about it."""
 
     def __init__(
-        self, persons: Persons, verification: Verification, history: History, sight: Sight, inbox: Inbox, area: str
+        self,
+        persons: Persons,
+        verification: Verification,
+        joining: Joining,
+        history: History,
+        sight: Sight,
+        inbox: Inbox,
+        area: str,
     ) -> None:
-        self._persons, self._verification = persons, verification
+        self._persons, self._verification, self._joining = persons, verification, joining
         self._history, self._sight, self._inbox, self._area = history, sight, inbox, area
 
     def routes(self, access: Access) -> list[web.RouteDef]:
@@ -61,6 +69,7 @@ class Dossiers:
             web.get(base, access.for_role(Role.AGENT, self.show)),
             web.get(f"{base}/timeline", access.for_role(Role.AGENT, self.timeline)),
             *(post(act) for act in (self.verify, self.prove, self.link, self.unlink, self.reveal)),
+            *(post(act) for act in (self.join, self.split)),
         ]
 
     # --- what is shown -----------------------------------------------------------------------------------------------
@@ -83,9 +92,13 @@ class Dossiers:
                 ],
                 "sessions": [desk_view.past(one) for one in records],
                 "also_open": [
-                    one.session.id
+                    {
+                        "session": one.session.id,
+                        "joined": one.session.joined_into == session.id,
+                        "opened_at": one.session.opened_at,
+                    }
                     for one in records
-                    if one.session.phase is not Phase.CLOSED and one.session.id != session.id
+                    if one.session.phase not in (Phase.CLOSED, Phase.WRAPPING) and one.session.id != session.id
                 ],
             }
         )
@@ -115,7 +128,7 @@ class Dossiers:
                 return refused(403, "not_yours")
             try:
                 return await act(request, agent, session)
-            except (ProofRefused, IdentityRefused) as refusal:
+            except (ProofRefused, IdentityRefused, JoinRefused) as refusal:
                 return refused(422, refusal.code)
             except LinkUnknown:
                 return refused(404, "no_such_link")
@@ -158,6 +171,21 @@ class Dossiers:
         person = await self._whose(session)
         link = LinkId(_text(body.get("link")))
         await self._persons.undo_of(person, link, session=session.id, by=agent.login, why=why)
+        return web.json_response({})
+
+    async def join(self, request: web.Request, agent: Agent, session: Session) -> web.Response:
+        """POST `{other}`: another running session of this citizen's goes on in this one."""
+        other = SessionId(await _word(request, "other"))
+        await self._joining.join(session.id, other, agent.login)
+        return web.json_response({})
+
+    async def split(self, request: web.Request, agent: Agent, session: Session) -> web.Response:
+        """POST `{other, why}`: it goes on by itself again."""
+        body = await small_json(request)
+        why = _text(body.get("why"))
+        if not why:
+            raise ProofRefused("why_needed")
+        await self._joining.split(session.id, SessionId(_text(body.get("other"))), agent.login, why)
         return web.json_response({})
 
     async def reveal(self, request: web.Request, agent: Agent, session: Session) -> web.Response:

@@ -44,6 +44,7 @@ from gateway.dossier import Dossiers
 from gateway.feed import Feed, Follower
 from gateway.handover import TelephoneHandover
 from gateway.inbox import StoreInbox
+from gateway.joining import Joining
 from gateway.kinship import one_hotline
 from gateway.links import Links
 from gateway.mailboxes import Mailboxes
@@ -488,8 +489,15 @@ class _Builder:
     async def _serve(self, node: Node, desk: Sockets, measures: Measures) -> tuple[Address, Address | None]:
         access = Access(self._logins, self._settings.http.origins)
         sight = Sight(self._timeline)
+        joining = Joining(self._store.log, self._persons, self._store.shared.now)
         dossiers = Dossiers(
-            self._persons, self._verification, self._history, sight, self._inbox, self._settings.sip.area
+            self._persons,
+            self._verification,
+            joining,
+            self._history,
+            sight,
+            self._inbox,
+            self._settings.sip.area,
         )
         playable = Playable(self._files, self._settings.data / "files" / "playable")
         doors = api.Doors(

@@ -17,6 +17,7 @@ from realtime.link import Link
 from realtime.messages import Command, Durable, Ephemeral
 from realtime.peer import Refusal
 from realtime.wire import encode
+from session import belonging as bl
 from session import events as ev
 from session.ids import FileId, LegId, MessageId, SessionId
 from session.ports import Contact, Entry, SessionGone, StoreUnavailable
@@ -82,6 +83,8 @@ class Conversation:
         self._leaving: asyncio.TimerHandle | None = None
         """Runs while no page is here and one may be back at once."""
         self._recorded: SessionId | None = None
+        self._gone_on: set[SessionId] = set()
+        """Sessions that go on in the one that is shown."""
 
     # --- links -----------------------------------------------------------------------------------------------------
 
@@ -146,7 +149,24 @@ class Conversation:
 
     def _is_newer(self, session: SessionId) -> bool:
         """Session ids sort by birth; what is told late of an old one must not bring it back."""
+        if session in self._gone_on:
+            return False
         return self.transcript is None or session > self.transcript.session_id
+
+    def _go_on(self, event: ev.Event, session: SessionId) -> None:
+        """What is shown goes on in another session, or by itself again (拆分)."""
+        match event:
+            case bl.JoinedInto():
+                self._gone_on.add(session)
+                self._take_up(event.kept, joined=session)
+            case bl.SessionsSplit() if event.other in self._gone_on:
+                self._gone_on.discard(event.other)
+                self._take_up(event.other)
+            case _:
+                return
+        self._seen = 1  # at least: it is read as far as it goes
+        if self._reading is None or self._reading.done():
+            self._reading = self._start(self._catch_up())
 
     def _came_here_since(self, entry: Entry) -> bool:
         """The visitor's words go on with an older session: one that another address of theirs has begun."""
@@ -154,6 +174,7 @@ class Conversation:
         return (
             transcript is not None
             and entry.session != transcript.session_id
+            and entry.session not in self._gone_on
             and (came_at(entry, self.address) > transcript.came_at)
         )
 
@@ -161,10 +182,13 @@ class Conversation:
     def _is_behind(self) -> bool:
         return self.transcript is not None and self._seen > self.transcript.version
 
-    def _take_up(self, session: SessionId) -> Transcript:
-        """Show another session; the messages of the one before stay above."""
+    def _take_up(self, session: SessionId, joined: SessionId | None = None) -> Transcript:
+        """Show another session; the messages of the one before stay above.
+
+        Of one that the one before was joined to, only what comes from then on is shown: the agent may be wrong.
+        """
         earlier = self.transcript
-        self.transcript = Transcript(session, self.address, self._ports.badge, earlier)
+        self.transcript = Transcript(session, self.address, self._ports.badge, earlier, joined)
         self._seen = self._told_at = 0
         self._claims = False
         self._watch(self, earlier.session_id if earlier is not None else None, session)
@@ -206,6 +230,7 @@ class Conversation:
         before = transcript.session
         for frame in transcript.hear(entry):
             self._publish(frame)
+        self._go_on(entry.event, entry.session)
         if transcript.session is not before or self._undelivered:
             self._tend()
 

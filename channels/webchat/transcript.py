@@ -16,6 +16,7 @@ from channels.webchat.translate import (
 )
 from realtime.citizen import Message, MessageState, Snapshot, Standing
 from realtime.messages import Durable
+from session import belonging as bl
 from session import events as ev
 from session.address import Address
 from session.ids import SessionId
@@ -38,6 +39,7 @@ class Transcript:
         "_badge",
         "_call_failed",
         "_handed_on",
+        "_joined",
         "_rated",
         "_standing",
         "_versions",
@@ -50,7 +52,12 @@ class Transcript:
     )
 
     def __init__(
-        self, session_id: SessionId, address: Address, badge: Badge, earlier: Transcript | None = None
+        self,
+        session_id: SessionId,
+        address: Address,
+        badge: Badge,
+        earlier: Transcript | None = None,
+        joined: SessionId | None = None,
     ) -> None:
         self.session_id = session_id
         self.version = 0
@@ -65,6 +72,8 @@ class Transcript:
         if earlier is not None:
             self.messages.update(earlier.messages)
         self._versions: dict[str, int] = {}
+        self._joined = joined
+        """Nothing is shown before this session came to it; None where all is."""
         self._badge = badge
         self._rated = self._answered = self._handed_on = False
         self._call_failed: DialFailure | None = None
@@ -110,7 +119,10 @@ class Transcript:
         self.version = entry.version
         if type(event) is ev.LegOpened:
             self.came_at = max(self.came_at, came_at(entry, self._address))
-        frames = self._messages(event)
+        if type(event) is bl.SessionsJoined and event.other == self._joined:
+            self._joined = None
+            self.came_at = event.at
+        frames = self._messages(event) if self._joined is None else []
         if self._has_moved(entry.session, event):
             frames.extend(self._restated())
         return frames

@@ -10,9 +10,11 @@ from typing import Any
 from queueing.contract import Presence, Profile, Store
 from queueing.settings import QueueSettings
 from queueing.store import RedisStore
+from session import belonging as bl
 from session import events as ev
 from session.errors import YihaoError
 from session.ids import AssigneeId, LegId, MessageId, NodeId, SessionId
+from session.ports import Entry
 from session.state import (
     AssigneeKind,
     Demand,
@@ -32,6 +34,7 @@ from tests.queueing.house import CHAT, PREFIX, VOICE, Clock, House, Sight, agent
 SETTINGS = QueueSettings(settle_s=0.0, lease_s=20.0, decline_pause_s=5.0)
 NODES = (NodeId("n1"), NodeId("n2"))
 MEDIA = tuple(Medium)
+RUNNING = (Phase.BOT, Phase.QUEUED, Phase.OFFERED, Phase.ACTIVE, Phase.PARKED)
 ENGLISH = (Skill("english", 3),)
 STAFF = {
     "a1": agent("a1", ("q",), chat=1),
@@ -163,6 +166,26 @@ class Twins:
     def _wants_call(self, session: Session, by: AssigneeId | None) -> ev.Event:
         leg = LegId(f"asked-{session.id}-{session.version}")
         return ev.CallRequested(by=by, leg=leg, channel="phone", address=session.citizen, anyone=by is None)
+
+    async def join(self, pick: Pick) -> None:
+        """Two sessions go on as one, or part again; now and then on an old view of one of them."""
+        held = [one for one in self._sight.snapshots.values() if one and one.version == len(self._sight.logs[one.id])]
+        kept = [one for one in held if one.phase is Phase.ACTIVE and one.assignee is not None]
+        if not kept:
+            return
+        one = kept[pick(len(kept))]
+        given = [other for other in held if other.joined_into == one.id]
+        if given and pick(2):
+            other = given[pick(len(given))]
+            await self.both(lambda house: house.store.log.split(*parting(one, other)))
+        else:
+            other = held[pick(len(held))]
+            late = pick(6) == 0
+            if other.phase in RUNNING and not any(leg.medium is VOICE for leg in other.live_legs(Party.CITIZEN)):
+                await self.both(lambda house: house.store.log.join(*joining(one, other, self.clock(), late=late)))
+        for name in (one.id, other.id):
+            for node in NODES:
+                await self._absorb(name, node)
 
     async def absorb(self, pick: Pick) -> None:
         if (name := self._some(pick)) is not None:
@@ -341,7 +364,8 @@ class Twins:
 
 
 ACTS: tuple[Callable[[Twins, Pick], Awaitable[None]], ...] = (
-    Twins.open, Twins.open, Twins.open, Twins.relate, Twins.write, Twins.happen, Twins.happen, Twins.happen,
+    Twins.open, Twins.open, Twins.open, Twins.relate, Twins.join, Twins.join,
+    Twins.write, Twins.happen, Twins.happen, Twins.happen,
     Twins.absorb, Twins.absorb, Twins.absorb_late, Twins.staff, Twins.staff, Twins.reach, Twins.reach, Twins.present,
     Twins.discharge,
     Twins.match, Twins.match, Twins.match, Twins.accept, Twins.accept, Twins.accept, Twins.accept, Twins.decline,
@@ -349,6 +373,26 @@ ACTS: tuple[Callable[[Twins, Pick], Awaitable[None]], ...] = (
     Twins.wait, Twins.wait, Twins.leave, Twins.settle,
 )  # fmt: skip
 """Named as often as they are to be likely."""
+
+
+def joining(kept: Session, other: Session, now: float, *, late: bool = False) -> tuple[Entry, Entry]:
+    """What is written where one session goes on in another."""
+    by = kept.assignee or AssigneeId("a1")
+    legs, waited_s = other.live_legs(Party.CITIZEN), other.waited_s(now)
+    return (
+        Entry(kept.id, kept.version + 1, bl.SessionsJoined(by=by, other=other.id, legs=legs, waited_s=waited_s)),
+        Entry(other.id, other.version + (0 if late else 1), bl.JoinedInto(by=by, kept=kept.id)),
+    )
+
+
+def parting(kept: Session, other: Session) -> tuple[Entry, Entry]:
+    """What is written where they part."""
+    by = kept.assignee or AssigneeId("a1")
+    legs = tuple(leg for leg in kept.live_legs(Party.CITIZEN) if leg.joined_from == other.id)
+    return (
+        Entry(kept.id, kept.version + 1, bl.SessionsSplit(by=by, other=other.id)),
+        Entry(other.id, other.version + 1, bl.SplitFrom(by=by, kept=kept.id, legs=legs)),
+    )
 
 
 async def begin(subject: Store, clock: Clock) -> Twins:

@@ -261,3 +261,59 @@ async def test_the_page_proves_a_number_by_a_code_and_a_wechat_by_a_scan(
             break
     assert (status, refusal) == (429, {"error": "too_many_codes"})
     assert MOBILE not in town.hotline.log()
+
+
+async def test_two_matters_of_one_citizen_go_on_as_one_and_part_again(
+    town: Town, desk: OpensDesk, citizen: OpensChat, eventually: Eventually
+) -> None:
+    """They chat, and their text waits in line. One charge, the longer wait, every word in one timeline, none lost."""
+    agent = await desk(town.hotline, "8001")
+    await agent.make_ready()
+    await eventually(lambda: town.carrier.logins, deadline_s=15)
+    page = await citizen(town.hotline)
+    await page.write("我来补充材料")
+    session = await taken(agent, "webchat")
+    await agent.command("presence.set", presence="break", reason="meeting")
+    town.text("材料什么时候能批")
+    await eventually(lambda: waits(agent), deadline_s=15)
+    assert (await act(agent, session, "join", other="01J"))[1] == {"error": "no_such_session"}
+    assert await prove(page, "send", number=MOBILE) == (200, {})
+    code = await eventually(lambda: town.code, deadline_s=15)
+    assert await prove(page, "prove", code=code) == (200, {})
+    (other,) = await eventually(lambda: also_open(agent, session), deadline_s=15)
+    assert not other["joined"]
+
+    assert (await act(agent, session, "join", other=other["session"]))[0] == 200
+    await eventually(lambda: not waits(agent), deadline_s=15)
+    assert (await act(agent, session, "join", other=other["session"]))[1] == {"error": "not_running"}
+    before = len(town.carrier.submits)
+    await agent.command("msg.send", session=session, text="明天就批")
+    await eventually(lambda: len(town.carrier.submits) > before, deadline_s=15)
+    await eventually(lambda: page.texts()[-1] == "明天就批", deadline_s=15)
+    town.text("好的")
+    await eventually(lambda: agent.texts(session)[-1] == "好的", deadline_s=15)
+    await page.write("谢谢")
+    await eventually(lambda: agent.texts(session)[-1] == "谢谢", deadline_s=15)
+    assert await texts(agent, session) == ["我来补充材料", "材料什么时候能批", "明天就批", "好的", "谢谢"]
+
+    (other,) = await eventually(lambda: also_open(agent, session), deadline_s=15)
+    assert other["joined"]
+    assert (await act(agent, session, "split", other=other["session"], why=""))[1] == {"error": "why_needed"}
+    assert (await act(agent, session, "split", other=other["session"], why="两件事"))[0] == 200
+    assert (await act(agent, session, "split", other=other["session"], why="两件事"))[1] == {"error": "not_joined"}
+    await eventually(lambda: waits(agent), deadline_s=15)
+    town.text("还在吗")
+    await agent.make_ready()
+    assert await taken(agent, "sms") == other["session"]
+    await eventually(lambda: agent.texts(other["session"])[-1] == "还在吗", deadline_s=15)
+    assert agent.texts(session)[-1] == "谢谢"
+
+
+def waits(agent: DeskPage) -> bool:
+    """Whether anybody stands in line, as the desk is told."""
+    told = [frame for frame in agent.mentions if frame["t"] == "queue.stats"]
+    return bool(told) and any(line["waiting"] for line in told[-1]["queues"])
+
+
+async def also_open(agent: DeskPage, session: str) -> list[dict[str, Any]]:
+    return list((await person(agent, session))["also_open"])

@@ -109,7 +109,8 @@ export interface Person {
   }[];
   readonly claims: readonly { readonly address: string; readonly by: string; readonly at: number }[];
   readonly sessions: readonly Past[];
-  readonly also_open: readonly string[];
+  /** Running sessions of theirs besides; `joined` where one goes on in this one. */
+  readonly also_open: readonly { readonly session: string; readonly joined: boolean; readonly opened_at: number }[];
 }
 
 const personAddress = (session: string) => `/api/sessions/${encodeURIComponent(session)}/person`;
@@ -123,7 +124,7 @@ export async function personTimelineOf(session: string): Promise<Desk.ContactTim
   return ((await ask(`${personAddress(session)}/timeline`)) as { entries: Desk.ContactTimeline[] }).entries;
 }
 
-export type PersonAct = "verify" | "prove" | "link" | "unlink" | "reveal";
+export type PersonAct = "verify" | "prove" | "link" | "unlink" | "reveal" | "join" | "split";
 
 export async function actOnPerson(
   session: string,

@@ -508,7 +508,7 @@ export namespace Desk {
     kind: "event";
     at: number;
     who: Who;
-    what: "opened" | "human_requested" | "digit" | "digits_sent" | "place" | "place_kept" | "picture_requested" | "link_failed" | "link_opened" | "verification_asked" | "address_verified" | "address_parted" | "address_revealed" | "parked" | "resumed" | "finished" | "assignee_away" | "assignee_back" | "timer";
+    what: "opened" | "human_requested" | "digit" | "digits_sent" | "place" | "place_kept" | "picture_requested" | "link_failed" | "link_opened" | "joined" | "joined_into" | "split" | "split_from" | "verification_asked" | "address_verified" | "address_parted" | "address_revealed" | "parked" | "resumed" | "finished" | "assignee_away" | "assignee_back" | "timer";
     detail: string;
   }
 
