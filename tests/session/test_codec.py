@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session import codec
+from session import belonging, codec
 from session import events as ev
 from session.codec import (
     EFFECTS,
@@ -80,7 +80,8 @@ def test_tags_are_unique_and_lower_case() -> None:
     assert len(set(tags)) == len(tags)
     assert len(set(EVENTS.values())) == len(EVENTS)
     assert all(tag == tag.lower() and tag.isascii() for tag in tags)
-    kinds = {name for name, kind in vars(ev).items() if isinstance(kind, type) and issubclass(kind, ev.Event)}
+    named = {**vars(ev), **vars(belonging)}
+    kinds = {name for name, kind in named.items() if isinstance(kind, type) and issubclass(kind, ev.Event)}
     assert kinds - {"Event"} == {kind.__name__ for kind in EVENTS.values()}
 
 
