@@ -490,15 +490,8 @@ class _Builder:
         access = Access(self._logins, self._settings.http.origins)
         sight = Sight(self._timeline)
         joining = Joining(self._store.log, self._persons, self._store.shared.now)
-        dossiers = Dossiers(
-            self._persons,
-            self._verification,
-            joining,
-            self._history,
-            sight,
-            self._inbox,
-            self._settings.sip.area,
-        )
+        area = self._settings.sip.area
+        dossiers = Dossiers(self._persons, self._verification, joining, self._history, sight, self._inbox, area)
         playable = Playable(self._files, self._settings.data / "files" / "playable")
         doors = api.Doors(
             logins=self._logins,

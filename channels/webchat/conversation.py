@@ -38,6 +38,7 @@ class Conversation:
 
     __slots__ = (
         "_claims",
+        "_gone_on",
         "_idle",
         "_leaving",
         "_opening",
