@@ -1,7 +1,7 @@
 """Bugs, seeded one at a time: a text of the scripts, or of the way to them, and what is put in its place.
 
 A suite that does not find each of them is no suite. `found_by` names what must find it: the twins' acts, one of the
-checks of `faults.py`, or a test of `test_line.py`.
+checks of `faults.py`, or a test of `test_line.py` or `test_log.py`.
 """
 
 from __future__ import annotations
@@ -117,6 +117,19 @@ MUTANTS = (
         "a word is another one by another address",
         "if first ~= '' and not known_of(addresses, word) then",
         "if first ~= '' and not journal.known(citizen, word) then",
+        found_by="test_a_word_that_comes_again_by_another_address_is_one_word",
+    ),
+    Mutant(
+        "a joined session keeps what is written to it",
+        "  if held.into then\n    id = held.into",
+        "  if false then\n    id = held.into",
+        found_by="test_a_session_goes_on_in_another_and_by_itself_again",
+    ),
+    Mutant(
+        "a session that has moved on is joined",
+        "or k.log ~= kept_version or o.log ~= other_version then",
+        "then",
+        found_by="test_sessions_that_have_moved_on_are_not_joined",
     ),
     Mutant(
         "who was overtaken still relates",

@@ -101,7 +101,14 @@ async def test_who_a_session_is_handed_to_is_asked_first(house: House) -> None:
 
 
 async def test_who_handed_a_session_on_is_not_asked_again_while_another_is_free(house: House) -> None:
-    await handed_on(house)
+    first = await house.staff(agent("a1"))
+    await house.waiting("S1")
+    await house.talking("S1", first)
+    await house.post("S1", ev.SessionTransferred(by=first))
+    await house.absorb("S1")
+    await house.clock.pass_s(30)
+    await house.staff(agent("a2"))
+    await house.store.queue.match()
     assert await house.offered("S1") == ("a2", 2), "though a1 has idled longer"
 
 

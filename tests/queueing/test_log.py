@@ -107,6 +107,9 @@ async def test_a_word_that_comes_again_by_another_address_is_one_word(house: Hou
     assert await house.post("S1", text("m1"), dedupe="m1") == version
     assert await house.open("S3", CHAT, citizen="+862", word="m1", vouched=True) == ("S1", False)
     assert (await house.events("S1")).count("TextReceived") == 1
+    await house.post("S1", text("m2"), dedupe="m2")
+    assert await house.open("S4", CHAT, citizen="+862", word="m2", vouched=True) == ("S1", False)
+    assert (await house.events("S1")).count("TextReceived") == 2
 
 
 def joined(kept: Session, other: Session) -> tuple[Entry, Entry]:
