@@ -95,7 +95,7 @@ ROUTES = {
         f"POST /api/sessions/{{session}}/person/{act}": Route(
             Open.AGENT_ON_OWN_PAGE, f"/api/sessions/{SESSION}/person/{act}", 404
         )
-        for act in ("verify", "prove", "link", "unlink", "reveal")
+        for act in ("verify", "prove", "link", "unlink", "join", "split", "reveal")
     },
     "GET /api/sessions/{session}/timeline": Route(Open.AGENT, f"/api/sessions/{SESSION}/timeline", 404),
     "GET /api/recordings/{recording}": Route(Open.AGENT, f"/api/recordings/{SESSION}-5", 404),
