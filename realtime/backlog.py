@@ -27,7 +27,11 @@ class Backlog:
         self._bodies.append((now, body))
         self._bytes += len(body)
         self.last += 1
-        while self.first < self.last and self._is_over(now):
+        while len(self._bodies) > 1 and (
+            self._bytes > self._most_bytes
+            or len(self._bodies) > self._frames
+            or self._bodies[0][0] < now - self._keep_s
+        ):
             self._drop()
         return self.last
 
@@ -43,10 +47,6 @@ class Backlog:
     def __getitem__(self, seq: int) -> bytes:
         """The frame of a number from `first` to `last`."""
         return self._bodies[seq - self.first][1]
-
-    def _is_over(self, now: float) -> bool:
-        oldest, _ = self._bodies[0]
-        return len(self._bodies) > self._frames or self._bytes > self._most_bytes or oldest < now - self._keep_s
 
     def _drop(self) -> None:
         _, body = self._bodies.popleft()
