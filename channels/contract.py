@@ -20,7 +20,7 @@ from session.events import MessageFailed
 from session.ids import AssigneeId, LegId, MessageId, RecordingId, SessionId
 from session.notice import Notice
 from session.ports import Entry
-from session.state import Failure, LegEnd, Medium
+from session.state import Failure, LegEnd, Medium, Supervision
 
 
 class ChannelError(YihaoError):
@@ -260,4 +260,11 @@ class HandlesCalls(Protocol):
 
     async def press(self, leg: LegId, digits: str, turn: int) -> None:
         """Send digits to the far end; a `turn` that is not higher than the last was sent before."""
+        ...
+
+    async def supervise(self, leg: LegId, by: AssigneeId, what: Supervision, turn: int) -> None:
+        """Call a supervisor to the call, or let the one who is there do this. `turn` is as in `press`.
+
+        Posts `LegOpened` for the supervisor's leg, then `SupervisionChanged`, `SessionTakenOver`, `SupervisionEnded`.
+        """
         ...

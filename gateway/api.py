@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -18,9 +18,11 @@ from gateway import desk_view
 from gateway.access import COOKIE, Access, Handler, refused, token_of
 from gateway.body import is_text, small_json
 from gateway.metrics import Metrics
+from gateway.oversight import Oversight
 from gateway.sight import Sight
 from media.playable import NotPlayable, Playable
 from realtime.desk import ContactTimeline
+from realtime.peer import Refusal
 from realtime.socket import Sockets
 from realtime.wire import encode
 from recordings import byterange
@@ -29,6 +31,7 @@ from recordings.store import RecordingStore
 from session.errors import YihaoError
 from session.ids import AssigneeId, FileId, RecordingId, SessionId
 from session.ports import Entry, Files
+from session.state import Supervision
 from storage.errors import FileRefused, TooLarge
 from storage.history import History
 
@@ -50,6 +53,7 @@ class Doors:
     sight: Sight
     destinations: Callable[[AssigneeId], Awaitable[dict[str, object]]]
     history: History
+    oversight: Oversight
     metrics: Metrics
     measure: Callable[[], Awaitable[None]]
     ready: Callable[[], Awaitable[dict[str, bool]]]
@@ -75,6 +79,8 @@ def routes(doors: Doors) -> list[web.RouteDef]:
         web.get("/api/desk/files/{file}/sound", doors.access.for_role(Role.AGENT, api.give_sound)),
         web.get("/api/sessions", doors.access.for_role(Role.AGENT, api.sessions)),
         web.get("/api/sessions/{session}/timeline", doors.access.for_role(Role.AGENT, api.timeline)),
+        web.get("/api/supervision", doors.access.for_role(Role.SUPERVISOR, api.calls)),
+        web.post("/api/supervision/{session}", doors.access.for_role(Role.SUPERVISOR, api.supervise)),
         web.get("/api/recordings/{recording}", doors.access.for_role(Role.AGENT, api.recording)),
     ]
 
@@ -174,6 +180,21 @@ class _Api:
         whose = None if allows(agent.role, Role.SUPERVISOR) else agent.login
         found = await self._doors.history.recent(limit=PAGE, before=before, assignee=whose)
         return web.json_response({"sessions": [desk_view.past(one) for one in found], "more": len(found) == PAGE})
+
+    async def calls(self, _: web.Request, _agent: Agent) -> web.StreamResponse:
+        """The calls that run now, on every node."""
+        return web.json_response({"calls": [asdict(one) for one in await self._doors.oversight.calls()]})
+
+    async def supervise(self, request: web.Request, agent: Agent) -> web.StreamResponse:
+        """`{what}`: listen, whisper, barge, take_over or leave; the supervisor's own telephone is called."""
+        given = (await small_json(request)).get("what")
+        if not is_text(given) or given not in [one.value for one in Supervision]:
+            return refused(400, "malformed")
+        session = SessionId(request.match_info["session"][:64])
+        answer = await self._doors.oversight.ask(agent.login, session, Supervision(given))
+        if isinstance(answer, Refusal):
+            return refused(409, answer.code)
+        return web.json_response({"version": answer}, status=202)
 
     async def timeline(self, request: web.Request, agent: Agent) -> web.StreamResponse:
         """A session's timeline, live or from history."""

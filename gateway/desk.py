@@ -14,6 +14,7 @@ from gateway.chronicle import chronicle
 from gateway.desk_state import DeskState, Watched
 from gateway.destinations import Destinations
 from gateway.outgoing import CallRefused, Outgoing
+from gateway.oversight import Oversight
 from gateway.reach import Reach, moves
 from gateway.staff import Staff
 from queueing.contract import AssigneeView, Presence, Store
@@ -40,6 +41,7 @@ from session.events import (
     PictureRequested,
     SessionParked,
     SessionResumed,
+    SessionTakenOver,
     TextSent,
     WrapFinished,
 )
@@ -47,7 +49,7 @@ from session.handling import call_of
 from session.ids import AssigneeId, FileId, MessageId, NodeId, SessionId
 from session.ports import Entry, Files, Inbox, StoreUnavailable
 from session.rules import Rules
-from session.state import AssigneeKind, Medium, Party, Phase
+from session.state import AssigneeKind, Medium, Party, Phase, Supervision
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +85,7 @@ class Desks:
         self._store, self._node, self._inbox, self._files = store, node, inbox, files
         self._staff, self._rules, self._reachable, self._outgoing = staff, rules, reach, outgoing
         self._destinations = Destinations(store.queue)
+        self._oversight = Oversight(store, inbox, staff)
         self.tell_typing: Typing = _told_nobody
         """Set once: the channel that shows the citizen that the agent writes."""
         self._rescind_after_s = rescind_after_s
@@ -128,6 +131,9 @@ class Desks:
                 return await self._send_again(agent, command)
             case frames.CallStart():
                 return await self._call(agent, command)
+            case frames.CallSupervise():
+                session, what = SessionId(command.session), Supervision(command.what)
+                return await self._oversight.ask(agent, session, what, dedupe=f"desk:{agent}:{command.id}")
         event = _event_of(agent, command)
         session = SessionId(str(getattr(command, "session", "")))
         if event is None or not self._has(agent, session):
@@ -184,7 +190,7 @@ class Desks:
 
     async def follow(self, entry: Entry) -> None:
         """One more event of any session."""
-        asked = self._desks.get(entry.event.assignee) if isinstance(entry.event, OfferMade) else None
+        asked = self._desks.get(_comes_to(entry.event) or AssigneeId(""))
         if asked is not None and entry.session not in asked.watched:
             await self._watch(asked, entry.session)
         for desk in list(self._desks.values()):
@@ -501,6 +507,16 @@ class Desks:
                 await self._store.queue.reach(agent, f"desk:{self._node}", frozenset(), ttl_s=REACH_TTL_S)
         for task in list(self._tasks):
             task.cancel()
+
+
+def _comes_to(event: Event) -> AssigneeId | None:
+    """Whom an event lets a session come to, who did not have it."""
+    match event:
+        case OfferMade():
+            return event.assignee
+        case SessionTakenOver():
+            return event.by
+    return None
 
 
 def _event_of(agent: AssigneeId, command: Command) -> Event | None:

@@ -44,7 +44,7 @@ def who(by: AssigneeId, kind: AssigneeKind) -> drawn.Who:
 
 def entry_of(event: ev.Event) -> drawn.TimelineEntry | None:
     """How one event is drawn; None for one that is not for show."""
-    drawers = (_word, _call, _dial, _recording, _offer, _switch, _who_it_is, _act)
+    drawers = (_word, _call, _dial, _recording, _offer, _switch, _who_it_is, _act, _supervision)
     return next((entry for draw in drawers if (entry := draw(event)) is not None), None)
 
 
@@ -105,6 +105,8 @@ def _call(event: ev.Event) -> drawn.TimelineEntry | None:
         case ev.LegHeld():
             what: Literal["held", "unheld"] = "held" if event.held else "unheld"
             return drawn.LegEntry(at=event.at, who=SYSTEM, leg=event.leg, what=what)
+        case ev.LegSilent():
+            return drawn.LegEntry(at=event.at, who=SYSTEM, leg=event.leg, what="silent")
         case ev.LegMuted():
             heard: Literal["muted", "unmuted"] = "muted" if event.muted else "unmuted"
             return drawn.LegEntry(at=event.at, who=SYSTEM, leg=event.leg, what=heard)
@@ -131,6 +133,17 @@ def _recording(event: ev.Event) -> drawn.TimelineEntry | None:
                 what="finished",
                 duration_s=event.duration_s,
                 whole=event.whole,
+            )
+        case ev.QualityMeasured():
+            return drawn.QualityEntry(
+                at=event.at,
+                who=SYSTEM,
+                leg=event.leg,
+                mos=event.mos,
+                loss=event.loss,
+                jitter_ms=event.jitter_ms,
+                round_trip_ms=event.round_trip_ms,
+                heard=event.heard,
             )
         case ev.RecordingMarked():
             return drawn.RecordingEntry(
@@ -252,6 +265,23 @@ def _act(event: ev.Event) -> drawn.TimelineEntry | None:
 
 def _channels_of(legs: Iterable[Leg]) -> str:
     return ", ".join(dict.fromkeys(leg.channel for leg in legs))
+
+
+def _supervision(event: ev.Event) -> drawn.TimelineEntry | None:
+    match event:
+        case ev.SupervisionRequested():
+            return drawn.EventEntry(
+                at=event.at, who=_agent(event.by), what="supervision_requested", detail=event.what.value
+            )
+        case ev.SupervisionChanged():
+            return drawn.EventEntry(
+                at=event.at, who=_agent(event.by), what="supervision_changed", detail=event.what.value
+            )
+        case ev.SupervisionEnded():
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="supervision_ended", detail=event.reason)
+        case ev.SessionTakenOver():
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="taken_over")
+    return None
 
 
 def _agent(login: AssigneeId) -> drawn.Who:

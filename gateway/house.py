@@ -53,6 +53,7 @@ from gateway.metrics import Metrics
 from gateway.node import Node
 from gateway.notices import Notices
 from gateway.outgoing import Outgoing, Wishes
+from gateway.oversight import Oversight
 from gateway.performer import Performer
 from gateway.persons import Persons
 from gateway.proxies import believing
@@ -236,7 +237,7 @@ class _Builder:
             self._certificate.watch(),
         ):
             self._run(work)
-        http, https = await self._serve(node, desk_sockets, measures)
+        http, https = await self._serve(node, inbox, desk_sockets, measures)
         return House(
             settings,
             node,
@@ -486,7 +487,9 @@ class _Builder:
         bounds = Alarms(settings.longest_wait_s, settings.least)
         return Wallboard(board, store, self._staff, Bulletin(store.shared), bounds)
 
-    async def _serve(self, node: Node, desk: Sockets, measures: Measures) -> tuple[Address, Address | None]:
+    async def _serve(
+        self, node: Node, inbox: StoreInbox, desk: Sockets, measures: Measures
+    ) -> tuple[Address, Address | None]:
         access = Access(self._logins, self._settings.http.origins)
         sight = Sight(self._timeline)
         joining = Joining(self._store.log, self._persons, self._store.shared.now)
@@ -504,6 +507,7 @@ class _Builder:
             sight=sight,
             destinations=self._destinations,
             history=self._history,
+            oversight=Oversight(self._store, inbox, self._staff),
             metrics=self._metrics,
             measure=measures.look,
             ready=lambda: _readiness(self._store, node, self._channels),

@@ -16,6 +16,7 @@ from session.events import (
     OfferExpired,
     OfferMade,
     OfferRescinded,
+    QualityMeasured,
     SessionOpened,
 )
 from session.ids import SessionId
@@ -51,6 +52,9 @@ class Measures:
             self._metrics.dials.labels(outcome="started").inc()
         elif isinstance(event, DialFailed):
             self._metrics.dials.labels(outcome=event.reason.value).inc()
+        if isinstance(event, QualityMeasured):
+            self._metrics.call_mos.observe(event.mos)
+            self._metrics.calls_unheard.inc(0 if event.heard else 1)
         if isinstance(event, SessionOpened):
             self._metrics.sessions.inc()
             self._unanswered[entry.session] = event.at

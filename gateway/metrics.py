@@ -6,6 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
 ANSWER_BUCKETS = (1, 2, 5, 10, 15, 20, 30, 45, 60, 120, 300, 600)
+MOS_BUCKETS = (1.5, 2, 2.6, 3.1, 3.6, 4.0, 4.3, 4.5)
+"""From 3.6 on some users are dissatisfied, from 4.3 on nearly none (ITU-T G.107, annex B)."""
 LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
 
 
@@ -39,6 +41,15 @@ class Metrics:
         )
         self.packets_lost = Gauge(
             "yihao_packets_lost", "RTP packets that never came, of calls that have ended", registry=registry
+        )
+        self.call_mos = Histogram(
+            "yihao_call_mos",
+            "How calls sounded at their end, a leg each (E-model)",
+            buckets=MOS_BUCKETS,
+            registry=registry,
+        )
+        self.calls_unheard = Counter(
+            "yihao_calls_unheard", "Legs of calls from which nothing was ever heard", registry=registry
         )
         self.store_up = Gauge("yihao_store_up", "1 while the store confirms writes", registry=registry)
 

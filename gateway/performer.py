@@ -40,6 +40,7 @@ from session.effects import (
     Ring,
     SendLink,
     StopRinging,
+    Supervise,
 )
 from session.errors import YihaoError
 from session.events import DialFailed, Event, FileSent, PlaceAnnounced, TextSent
@@ -124,7 +125,7 @@ class Performer:
                 await channel.close_leg(session.id, effect.leg, effect.reason)
             case Dial():
                 await self._dial(session, effect, channel)
-            case Hold() | Mute() | Press():
+            case Hold() | Mute() | Press() | Supervise():
                 if not isinstance(channel, HandlesCalls):
                     raise CannotCarryAudio(channel.name)
                 await _handle(effect, channel)
@@ -193,7 +194,7 @@ class Performer:
             raise
 
 
-async def _handle(effect: Hold | Mute | Press, channel: HandlesCalls) -> None:
+async def _handle(effect: Hold | Mute | Press | Supervise, channel: HandlesCalls) -> None:
     match effect:
         case Hold():
             await channel.hold(effect.leg, held=effect.held)
@@ -201,6 +202,8 @@ async def _handle(effect: Hold | Mute | Press, channel: HandlesCalls) -> None:
             await channel.mute(effect.leg, muted=effect.muted)
         case Press():
             await channel.press(effect.leg, effect.digits, effect.turn)
+        case Supervise():
+            await channel.supervise(effect.leg, effect.by, effect.what, effect.turn)
 
 
 def _content(event: Event) -> Content | None:

@@ -7,6 +7,7 @@ import logging
 
 from accounts.agent import Agent
 from accounts.presence import PresenceLog, PresenceNote
+from accounts.role import Role
 from accounts.roster import Roster
 from queueing.contract import AssigneeView, Presence, Profile, Store
 from session.errors import YihaoError
@@ -59,6 +60,11 @@ class Staff:
         if agent is None or agent.disabled:
             return None
         return profile_of(agent), agent.extension or ""
+
+    async def role(self, login: AssigneeId) -> Role:
+        """What an account may do; the least for one that is no more."""
+        agent = await self._roster.agent(login)
+        return Role.AGENT if agent is None or agent.disabled else agent.role
 
     async def present(self, login: AssigneeId, presence: Presence, reason: str = "") -> AssigneeView:
         """An agent's own choice, and a note of it (考勤). One that cannot be noted is chosen all the same.

@@ -1,4 +1,4 @@
-"""The audio of one citizen's call: two slots, and one rule for what each hears."""
+"""The audio of one citizen's call: its slots, and one rule for what each hears."""
 
 from __future__ import annotations
 
@@ -11,31 +11,38 @@ from typing import TYPE_CHECKING
 from media import negotiation, sdp
 from media.end import End
 from media.errors import AudioRefused, CannotRecord, NotNegotiated
+from media.mixer import Mix
 from media.prompts import Playlist
+from media.quality import delay_ms, opinion, rating
+from media.tap import together
 from media.telephone_event import DIGITS
 from session.audio import (
     Announcement,
     AudioEvent,
     AudioLost,
+    AudioQuality,
     AudioStats,
     DigitHeard,
+    Hearing,
     PlaybackEnded,
     RecordingResult,
     Slot,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
     from media.engine import Engine
     from media.reports import FarQuality
     from media.sdp import Format, Ours, Rejected
-    from media.tap import Tap
+    from media.tap import Ear, Tap
     from media.telephone_event import Heard
 
 _MAX_EVENTS_WAITING = 256
-_OTHER = {Slot.CITIZEN: Slot.AGENT, Slot.AGENT: Slot.CITIZEN}
+_JOINED: Hearing = {Slot.CITIZEN: {Slot.AGENT: 0.0}, Slot.AGENT: {Slot.CITIZEN: 0.0}}
+_RECORDED_FOR = (Slot.AGENT, Slot.THIRD)
+"""The citizen is recorded while these are to hear them. A supervisor only listens in."""
 _HOLD_MUSIC = Announcement("hold_music")
 
 
@@ -51,6 +58,7 @@ class _Place:
     held: bool = False
     muted: bool = False
     playlist: Playlist | None = None
+    mix: Mix | None = None
     hears: Playlist | None = None
     lost_told: bool = False
 
@@ -61,6 +69,11 @@ class _Place:
     @property
     def far_hears(self) -> bool:
         return self.end is not None and self.end.terms is not None and self.end.terms.far_hears
+
+    @property
+    def is_speaking(self) -> bool:
+        """It may be heard."""
+        return self.is_up and not self.is_held and not self.muted
 
     @property
     def is_held(self) -> bool:
@@ -75,7 +88,7 @@ class Call:
         self.key = key
         self._engine = engine
         self._places = {slot: _Place() for slot in Slot}
-        self._joined = False
+        self._hearing: Hearing = {}
         self._tap: Tap | None = None
         self._closed = False
         self._events: asyncio.Queue[AudioEvent | None] = asyncio.Queue()
@@ -137,13 +150,36 @@ class Call:
         return sdp.write(place.sdp_id, place.sdp_version, place.host, lines)
 
     async def drop(self, slot: Slot) -> None:
-        """Forget a far end, its ports, its hold and what it heard. The two slots are joined no more."""
+        """Forget a far end, its ports, its hold and what it heard. Nobody hears it any more."""
         place = self._places[slot]
         if place.end is not None:
             self._engine.count_lost(place.end.incoming.lost)
             place.end.close()
         self._places[slot] = _Place()
-        self._joined = False
+        self._deafen(slot)
+        self._route()
+
+    def _deafen(self, slot: Slot) -> None:
+        """A slot that nobody has hears nobody, and is heard by nobody."""
+        self._hearing = {
+            ear: {mouth: gain for mouth, gain in mouths.items() if mouth is not slot}
+            for ear, mouths in self._hearing.items()
+            if ear is not slot
+        }
+
+    async def move(self, source: Slot, target: Slot) -> None:
+        """Give a far end another slot; whoever had that is dropped. Raises `NotNegotiated` for an empty slot."""
+        if self._places[source].end is None:
+            raise NotNegotiated("a far end that can be moved")
+        await self.drop(target)
+        place = self._places[source]
+        self._places[source] = _Place()
+        place.held = place.muted = False
+        place.playlist = place.hears = None
+        if place.end is not None:
+            place.end.slot = target
+        self._places[target] = place
+        self._deafen(source)
         self._route()
 
     # What is heard
@@ -160,15 +196,21 @@ class Call:
         self._route()
 
     async def join(self) -> None:
-        """Let the slots hear each other; stops what either was playing."""
-        self._joined = True
-        for place in self._places.values():
-            place.playlist = None
-        self._route()
+        """Let citizen and agent hear each other; stops what either was playing."""
+        await self.mix(_JOINED)
 
     async def part(self) -> None:
-        """End the joining."""
-        self._joined = False
+        """Nobody hears anybody."""
+        await self.mix({})
+
+    async def mix(self, hearing: Hearing) -> None:
+        """Let each slot hear just these; stops what those were playing who hear somebody."""
+        self._hearing = {
+            ear: {mouth: mouths[mouth] for mouth in mouths if mouth is not ear} for ear, mouths in hearing.items()
+        }
+        for ear, mouths in self._hearing.items():
+            if mouths:
+                self._places[ear].playlist = None
         self._route()
 
     async def hold(self, slot: Slot, *, held: bool) -> None:
@@ -195,26 +237,60 @@ class Call:
             raise NotNegotiated("fewer digits that wait to be sent")
 
     def _route(self) -> None:
-        """The one rule: a prompt before all, silence on hold, music for who waits, else the other end."""
-        talking = self._joined and all(place.is_up and not place.is_held for place in self._places.values())
+        """The one rule: a prompt before all, silence on hold, music for who waits, else whom one is to hear.
+
+        Whoever hears one other just as they are is relayed to, unless that one is relayed already; else they are mixed.
+        """
+        audible = {slot: self._audible(slot) for slot in Slot}
+        relayed: dict[Slot, Slot] = {}
+        for slot, place in self._places.items():
+            heard = audible[slot] if place.playlist is None else {}
+            alone = next(iter(heard)) if len(heard) == 1 else None
+            if alone is not None and heard[alone] == 0.0 and alone not in relayed:
+                relayed[alone] = slot
+                heard = {}
+            place.mix = place.mix or Mix() if heard else None
+            if place.mix is not None:
+                place.mix.hear(heard)
+        overheard = self._places[Slot.CITIZEN].mix
+        if overheard is not None:
+            overheard.overheard = self._tap.ear(Slot.AGENT) if self._tap is not None else None
         for slot, place in self._places.items():
             if place.end is None:
                 continue
-            other = self._places[_OTHER[slot]]
-            heard = talking and not place.muted
-            place.end.listener = other.end if heard and other.playlist is None else None
-            place.end.note = self._tap.ear(slot) if self._tap is not None and heard else None
-            playlist = place.playlist
-            if playlist is None and self._joined and other.is_held and not place.is_held:
-                playlist = self._hold_music(place)
-            place.hears = playlist
-            place.end.hear(playlist, relayed=talking and playlist is None and not other.muted)
+            listener = relayed.get(slot)
+            place.end.listener = self._places[listener].end if listener is not None else None
+            place.end.note = together(self._ears(slot, audible))
+            place.hears = place.playlist or self._hold_music(slot)
+            place.end.hear(place.hears or place.mix, relayed=slot in relayed.values())
 
-    def _hold_music(self, place: _Place) -> Playlist:
-        """The music that plays already, or its beginning."""
-        playing = place.hears
-        if playing is not None and playing.name == _HOLD_MUSIC.name:
-            return playing
+    def _audible(self, slot: Slot) -> Mapping[Slot, float]:
+        """Whom a slot can hear now, of those whom it is to hear."""
+        place = self._places[slot]
+        if not place.is_up or place.is_held:
+            return {}
+        mouths = self._hearing.get(slot, {})
+        return {mouth: gain for mouth, gain in mouths.items() if self._places[mouth].is_speaking}
+
+    def _ears(self, slot: Slot, audible: Mapping[Slot, Mapping[Slot, float]]) -> list[Ear]:
+        """Who is told of each packet of a slot: the recording, and the mixes in which it is heard."""
+        mixes = [(place.mix, audible[ear]) for ear, place in self._places.items() if place.mix is not None]
+        ears = [mix.ear(slot) for mix, mouths in mixes if slot in mouths]
+        if self._tap is None:
+            return ears
+        if slot is Slot.CITIZEN and any(slot in audible[ear] for ear in _RECORDED_FOR):
+            ears.append(self._tap.ear(Slot.CITIZEN))
+        if self._places[Slot.CITIZEN].mix is None and audible[Slot.CITIZEN].keys() == {slot}:
+            ears.append(self._tap.ear(Slot.AGENT))
+        return ears
+
+    def _hold_music(self, slot: Slot) -> Playlist | None:
+        """For who is to hear only what is held: the music that plays already, or its beginning."""
+        place, mouths = self._places[slot], self._hearing.get(slot)
+        if not mouths or place.is_held or not all(self._places[mouth].is_held for mouth in mouths):
+            return None
+        if place.hears is not None and place.hears.name == _HOLD_MUSIC.name:
+            return place.hears
         return Playlist(_HOLD_MUSIC.name, self._engine.prompts.sounds([_HOLD_MUSIC]), loop=True)
 
     # Recording
@@ -244,7 +320,23 @@ class Call:
         incoming = end.incoming
         return AudioStats(incoming.received, incoming.lost, end.outgoing.packets, incoming.jitter / 8)
 
-    def quality(self, slot: Slot) -> FarQuality | None:
+    def quality(self, slot: Slot) -> AudioQuality | None:
+        """How the slot's call sounds, both ways; None before it is negotiated."""
+        end = self._places[slot].end
+        if end is None or end.terms is None:
+            return None
+        incoming, far = end.incoming, end.reports.quality
+        loss, jitter_ms = incoming.lost / max(1, incoming.expected), incoming.jitter / 8
+        round_trip_ms = None
+        if far is not None:
+            sent = max(1, end.outgoing.packets)
+            loss, jitter_ms = max(loss, min(1.0, far.packets_lost / sent)), max(jitter_ms, far.jitter_ms)
+            round_trip_ms = far.round_trip_ms
+        score = opinion(rating(loss, delay_ms(jitter_ms, round_trip_ms)))
+        heard = incoming.received > 0
+        return AudioQuality(score if heard else 1.0, loss, jitter_ms, round_trip_ms, heard)
+
+    def far_quality(self, slot: Slot) -> FarQuality | None:
         """How our stream arrives at the far end, by its last RTCP report; None until one came."""
         end = self._places[slot].end
         return end.reports.quality if end is not None else None

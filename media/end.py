@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from media.negotiation import Terms
     from media.pace import Ticker
     from media.ports import Pair
-    from media.prompts import Playlist
     from media.tap import Ear
     from session.audio import Slot
 
@@ -39,6 +38,14 @@ _Address = tuple[str | int, ...]
 
 def _given(protocol: asyncio.DatagramProtocol) -> asyncio.DatagramProtocol:
     return protocol
+
+
+class Played(Protocol):
+    """What an end makes its far end hear by itself: a playlist, or a mix of others."""
+
+    def frame(self, law: Law) -> bytes | None:
+        """The next 20 ms; None once all has been heard."""
+        ...
 
 
 class Owner(Protocol):
@@ -81,7 +88,7 @@ class End(asyncio.DatagramProtocol):
         self._far_law = self._law = Law.PCMA
         self._expansion = EXPANSIONS[Law.PCMA]
         self._payload_type = 0
-        self._playlist: Playlist | None = None
+        self._played: Played | None = None
         self._relayed = False
         self._digits: Iterator[telephone_event.Written] | None = None
         self._digits_waiting = ""
@@ -118,9 +125,9 @@ class End(asyncio.DatagramProtocol):
             self.reports.host = terms.address
         self._settle()
 
-    def hear(self, playlist: Playlist | None, *, relayed: bool) -> None:
-        """What the far end is to hear: a playlist, else the other end (`relayed`), else silence."""
-        self._playlist = playlist
+    def hear(self, played: Played | None, *, relayed: bool) -> None:
+        """What the far end is to hear: what is played, else the other end (`relayed`), else silence."""
+        self._played = played
         self._relayed = relayed
         self._settle()
 
@@ -246,9 +253,9 @@ class End(asyncio.DatagramProtocol):
         if step is not None and step.payload is not None and self.terms is not None:
             self._send_event(step, self.terms.event_type, now_s)
             return
-        frame = self._playlist.frame(self._law) if self._playlist is not None else None
-        if self._playlist is not None and frame is None:
-            self._playlist = None
+        frame = self._played.frame(self._law) if self._played is not None else None
+        if self._played is not None and frame is None:
+            self._played = None
             self._owner.played(self.slot)
         if self.terms is not None and self.terms.far_hears:
             silence = SILENCE[self._law] * FRAME_SAMPLES
@@ -286,7 +293,7 @@ class End(asyncio.DatagramProtocol):
     def _settle(self) -> None:
         """Be called every 20 ms exactly while it is we who make the sound."""
         sending_digits = self._digits is not None or bool(self._digits_waiting)
-        if self.terms is not None and (sending_digits or self._playlist is not None or not self._relayed):
+        if self.terms is not None and (sending_digits or self._played is not None or not self._relayed):
             self._ticker.add(self)
         else:
             self._ticker.remove(self)

@@ -47,7 +47,7 @@ class Engine:
         limits: Limits | None = None,
     ) -> None:
         self.capabilities = AudioCapabilities(
-            codecs=("PCMA", "PCMU"), can_record=recorder is not None, can_mix=False, has_quality=True
+            codecs=("PCMA", "PCMU"), can_record=recorder is not None, can_mix=True, has_quality=True
         )
         self.prompts = prompts
         self.ports = PortRange(ports)

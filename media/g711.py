@@ -77,10 +77,11 @@ def _compression(levels: tuple[int, ...]) -> bytes:
     return bytes(table[32768:] + table[:32768])
 
 
-_COMPRESSIONS = {law: _compression(levels) for law, levels in LEVELS.items()}
+COMPRESSIONS = {law: _compression(levels) for law, levels in LEVELS.items()}
+"""The octet of the nearest level, indexed by a sample's 16 bits."""
 
 TRANSCODE: dict[tuple[Law, Law], bytes] = {
-    (source, target): bytes(_COMPRESSIONS[target][level & 0xFFFF] for level in LEVELS[source])
+    (source, target): bytes(COMPRESSIONS[target][level & 0xFFFF] for level in LEVELS[source])
     for source, target in ((Law.PCMA, Law.PCMU), (Law.PCMU, Law.PCMA))
 }
 """`payload.translate(TRANSCODE[from, to])` turns one law into the other."""
@@ -91,7 +92,7 @@ def encode(pcm: bytes, law: Law) -> bytes:
     samples = array("H", pcm)
     if sys.byteorder == "big":
         samples.byteswap()
-    return bytes(map(_COMPRESSIONS[law].__getitem__, samples))
+    return bytes(map(COMPRESSIONS[law].__getitem__, samples))
 
 
 def decode(octets: bytes, law: Law) -> bytes:

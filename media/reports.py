@@ -18,15 +18,20 @@ if TYPE_CHECKING:
 
 REPORT_EVERY_S = 5.0
 _MAX_BYTES = 1500
+_LONGEST_ROUND_S = 10
 
 
 @dataclass(frozen=True, slots=True)
 class FarQuality:
-    """How our stream arrives, in the far end's own words. `fraction_lost` is 0–1 since its last report."""
+    """How our stream arrives, in the far end's own words. `fraction_lost` is 0–1 since its last report.
+
+    `round_trip_ms` is to it and back (RFC 3550, section 6.4.1), None until it has answered a report of ours.
+    """
 
     fraction_lost: float
     packets_lost: int
     jitter_ms: float
+    round_trip_ms: float | None = None
 
 
 class Reports(asyncio.DatagramProtocol):
@@ -41,14 +46,32 @@ class Reports(asyncio.DatagramProtocol):
         self._cname = secrets.token_hex(8)  # RFC 7022: random, since a host name would be told to strangers
         self._due_s = 0.0
         self._reported_packets = 0
+        self._far_report = 0
+        self._far_report_came_s = 0.0
 
     def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
         """Keep the last reception report about our stream."""
         if addr[0] != self.host or len(data) > _MAX_BYTES:
             return
+        now_s = time.time()
+        sent_at = rtcp.sent_at(data)
+        if sent_at is not None:
+            self._far_report, self._far_report_came_s = sent_at, now_s
         for block in rtcp.parse(data):
             if block.ssrc == self._outgoing.ssrc:
-                self.quality = FarQuality(block.fraction_lost / 256, block.lost, block.jitter / 8)
+                self.quality = FarQuality(
+                    block.fraction_lost / 256, block.lost, block.jitter / 8, self._round_trip_ms(block, now_s)
+                )
+
+    def _round_trip_ms(self, block: rtcp.ReportBlock, now_s: float) -> float | None:
+        """What has passed since the report of ours that the far end last had, but for the time that it kept it.
+
+        A clock of ours that was set meanwhile, or a far end that counts otherwise, gives no figure, not a false one.
+        """
+        if not block.last_report:
+            return self.quality.round_trip_ms if self.quality is not None else None
+        passed = (rtcp.middle(now_s) - block.last_report - block.delay) & 0xFFFFFFFF
+        return passed * 1000 / 65536 if passed < _LONGEST_ROUND_S * 65536 else None
 
     def error_received(self, exc: Exception) -> None:
         """An ICMP error: the far end has no RTCP; nothing follows from it."""
@@ -76,5 +99,7 @@ class Reports(asyncio.DatagramProtocol):
                 lost=incoming.lost,
                 highest=incoming.highest,
                 jitter=round(incoming.jitter),
+                last_report=self._far_report,
+                delay=round((time.time() - self._far_report_came_s) * 65536) & 0xFFFFFFFF if self._far_report else 0,
             )
         return rtcp.build(outgoing.ssrc, self._cname, sender, block)

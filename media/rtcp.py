@@ -82,6 +82,18 @@ def parse(data: bytes) -> list[ReportBlock]:
     return blocks
 
 
+def sent_at(data: bytes) -> int | None:
+    """The middle 32 bits of the time in the sender report with which a compound packet begins; None without one."""
+    if len(data) < _HEADER.size + _SENDER.size or data[0] >> 6 != 2 or data[1] != SENDER_REPORT:
+        return None
+    return int.from_bytes(data[_HEADER.size + 2 : _HEADER.size + 6])
+
+
+def middle(wall_s: float) -> int:
+    """A Unix time as the middle 32 bits of an NTP timestamp: seconds in 1/65536, round every 18 hours."""
+    return round((wall_s + _NTP_EPOCH_S) * 65536) & 0xFFFFFFFF
+
+
 def _blocks(data: bytes, start: int, end: int, count: int) -> list[ReportBlock]:
     blocks = []
     for at in range(start, min(end, start + count * _BLOCK.size) - _BLOCK.size + 1, _BLOCK.size):

@@ -5,7 +5,7 @@ Only plain values cross it, so that a recorder knows nothing of RTP or codecs an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -20,6 +20,18 @@ Ear = Callable[[float, int, bytes, tuple[bytes, bytes]], None]
 end's stream does. `expansion` holds two `bytes.translate` tables that give the low and the high octet of the 16-bit
 sample in each octet of `payload`. It may only note what it is told.
 """
+
+
+def together(ears: Sequence[Ear]) -> Ear | None:
+    """One ear for several; None for none."""
+    if len(ears) < 2:
+        return ears[0] if ears else None
+
+    def tell(arrived_s: float, timestamp: int, payload: bytes, expansion: tuple[bytes, bytes]) -> None:
+        for ear in ears:
+            ear(arrived_s, timestamp, payload, expansion)
+
+    return tell
 
 
 class Tap(Protocol):

@@ -15,6 +15,7 @@ from session.address import Address
 from session.effects import (
     ClearTimer,
     EndSession,
+    Engage,
     Enqueue,
     LetCitizenGo,
     Owe,
@@ -118,15 +119,15 @@ def _change(change: QueueChange, commit: Commit) -> Mapping[str, Any]:
             return {"kind": "set_timer", "name": name, "after": milliseconds(after_s)}
         case ClearTimer(name):
             return {"kind": "clear_timer", "name": name}
-        case Raise() | Owe() | Settle():
+        case Raise() | Engage() | Owe() | Settle():
             return _about_a_call(change)
     return {"kind": _BARE[type(change)]}
 
 
-def _about_a_call(change: Raise | Owe | Settle) -> Mapping[str, Any]:
+def _about_a_call(change: Raise | Engage | Owe | Settle) -> Mapping[str, Any]:
     match change:
-        case Raise(assignee, medium):
-            return {"kind": "raise", "assignee": assignee, "medium": medium.value}
+        case Raise(assignee, medium) | Engage(assignee, medium):
+            return {"kind": type(change).__name__.lower(), "assignee": assignee, "medium": medium.value}
         case Owe(due_at):
             return {"kind": "owe", "due": milliseconds(due_at)}
         case Settle(end):

@@ -26,6 +26,7 @@ from realtime.timeline import MediumName, TimelineEntry
 
 PhaseName = Literal["new", "bot", "queued", "offered", "active", "parked", "wrapping", "callback_pending", "closed"]
 RoutingName = Literal["unreachable", "not_responding", "off", "engaged", "offered", "wrapping", "ready"]
+SupervisionName = Literal["listen", "whisper", "barge", "take_over", "leave"]
 PresenceName = Literal["ready", "break", "off"]
 
 
@@ -38,7 +39,7 @@ class LegView(Part, frozen=True):
     id: str
     channel: str
     medium: MediumName
-    party: Literal["citizen", "assignee"]
+    party: Literal["citizen", "assignee", "supervisor"]
     state: Literal["planned", "calling", "live", "away", "ended"]
 
 
@@ -362,6 +363,16 @@ class CallDigits(Command, frozen=True, tag="call.digits"):
     digits: Digits
 
 
+class CallSupervise(Command, frozen=True, tag="call.supervise"):
+    """For supervisors: be called to another's call (`listen`), speak in it, have it, or leave it.
+
+    Refused: forbidden, no_call, no_phone (the supervisor's telephone is not registered).
+    """
+
+    session: Name
+    what: SupervisionName
+
+
 class WrapSave(Command, frozen=True, tag="wrap.save"):
     """The contact is written up, which ends wrap-up. `kind` is one of 咨询 求助 投诉 举报 建议, or empty."""
 
@@ -404,6 +415,7 @@ UP = by_tag(
     CallHold,
     CallMute,
     CallDigits,
+    CallSupervise,
     WrapSave,
     Typing,
 )

@@ -9,7 +9,17 @@ from realtime.citizen import File, Location, MessageState
 from realtime.messages import Part
 
 MediumName = Literal["voice", "chat", "message"]
-MarkName = Literal["held", "resumed", "muted", "unmuted"]
+MarkName = Literal[
+    "held",
+    "resumed",
+    "muted",
+    "unmuted",
+    "listening",
+    "whispering",
+    "barged_in",
+    "taken_over",
+    "supervisor_left",
+]
 FailureName = Literal[
     "undelivered",
     "refused",
@@ -100,7 +110,7 @@ class LegEntry(_Entry, frozen=True, tag="leg"):
     at: float
     who: Who
     leg: str
-    what: Literal["opened", "away", "back", "joined", "held", "unheld", "muted", "unmuted", "closed"]
+    what: Literal["opened", "away", "back", "joined", "held", "unheld", "muted", "unmuted", "silent", "closed"]
     channel: str = ""
     medium: MediumName | None = None
     reason: str = ""
@@ -188,6 +198,10 @@ class EventEntry(_Entry, frozen=True, tag="event"):
         "human_requested",
         "digit",
         "digits_sent",
+        "supervision_requested",
+        "supervision_changed",
+        "supervision_ended",
+        "taken_over",
         "place",
         "place_kept",
         "picture_requested",
@@ -211,6 +225,19 @@ class EventEntry(_Entry, frozen=True, tag="event"):
     detail: str = ""
 
 
+class QualityEntry(_Entry, frozen=True, tag="quality"):
+    """How a leg's call sounded, at its end. `mos` 1 to 4.5; `loss` a share. Not `heard`: nothing ever came from it."""
+
+    at: float
+    who: Who
+    leg: str
+    mos: float
+    loss: float
+    jitter_ms: float
+    round_trip_ms: float | None
+    heard: bool
+
+
 TimelineEntry = (
     TextEntry
     | FileEntry
@@ -221,6 +248,7 @@ TimelineEntry = (
     | LegEntry
     | OfferEntry
     | RecordingEntry
+    | QualityEntry
     | NoteEntry
     | RatingEntry
     | WrapEntry

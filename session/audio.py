@@ -1,13 +1,16 @@
 """The Audio port: what carries sound, cut above SDP and below dialogs.
 
 One `AudioSession` stands behind one citizen's call. It has two stable slots, the citizen's and the agent's; either
-far end may change (another agent, a transfer) while the slot stays. No engine's tags, flags or ports leak
-upward, and every argument and result is a plain value, since the engine may live in another process.
+far end may change (another agent, a transfer) while the slot stays. Two more are there for whoever comes to it: a
+third party, and a supervisor. Where `can_mix`, one statement says who hears whom of them all.
+
+No engine's tags, flags or ports leak upward, and every argument and result is a plain value, since the engine may live
+in another process.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,10 +18,17 @@ from typing import Protocol
 
 
 class Slot(StrEnum):
-    """One of the two ends of a citizen's call."""
+    """One of the ends of a citizen's call."""
 
     CITIZEN = "citizen"
     AGENT = "agent"
+    THIRD = "third"
+    """Whom the agent consults, or takes into the call."""
+    SUPERVISOR = "supervisor"
+
+
+Hearing = Mapping[Slot, Mapping[Slot, float]]
+"""Who hears whom: for each slot the slots that it hears, each at a gain in dB (0 as it is). Nobody hears themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,21 @@ class AudioStats:
     packets_lost: int
     packets_sent: int
     jitter_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class AudioQuality:
+    """How one slot's call sounds so far: the worse of both ways, as far as the far end reports its own.
+
+    `mos` is a mean opinion (1 to 4.5) by the E-model of ITU-T G.107; `loss` a share (0 to 1). Where nothing was ever
+    heard of the far end `heard` is false: a call one way only, if it has spoken at all.
+    """
+
+    mos: float
+    loss: float
+    jitter_ms: float
+    round_trip_ms: float | None
+    heard: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +140,13 @@ class AudioSession(Protocol):
         """The far end has gone: stop sending to it; the slot may be offered or answered anew."""
         ...
 
+    async def move(self, source: Slot, target: Slot) -> None:
+        """The far end of one slot has another from now on, in place of whoever had that, who is dropped.
+
+        It brings neither hold nor mute nor what it heard; a recording runs on.
+        """
+        ...
+
     async def play(self, slot: Slot, items: Sequence[Announcement], *, loop: bool = False) -> None:
         """Start playing to a slot, in place of what it heard; returns at once. A slot that plays hears no other."""
         ...
@@ -124,19 +156,23 @@ class AudioSession(Protocol):
         ...
 
     async def join(self) -> None:
-        """Let the two slots hear each other; stops what either was playing."""
+        """Let citizen and agent hear each other, and nobody else; stops what either was playing."""
+        ...
+
+    async def mix(self, hearing: Hearing) -> None:
+        """Let each slot hear just these; stops what those were playing who hear somebody. Needs `can_mix`."""
         ...
 
     async def part(self) -> None:
-        """End the joining; both ends stay up."""
+        """Nobody hears anybody; all ends stay up."""
         ...
 
     async def hold(self, slot: Slot, *, held: bool) -> None:
-        """Put a slot on hold: it is neither heard nor does it hear the other; the other hears music."""
+        """Put a slot on hold: it is neither heard nor hears; who would hear only what is held hears music."""
         ...
 
     async def mute(self, slot: Slot, *, muted: bool) -> None:
-        """Let a slot hear without being heard, by the other or in the recording; or let it be heard again."""
+        """Let a slot hear without being heard, by anyone or in the recording; or let it be heard again."""
         ...
 
     async def send_digits(self, slot: Slot, digits: str) -> None:
@@ -144,7 +180,10 @@ class AudioSession(Protocol):
         ...
 
     async def record(self, path: Path) -> None:
-        """Begin the recording: a two-channel file that is playable at every instant, even after a kill."""
+        """Begin the recording: a two-channel file that is playable at every instant, even after a kill.
+
+        Left is the citizen, while agent or third party are to hear them; right is what the citizen hears of people.
+        """
         ...
 
     async def finish_recording(self) -> RecordingResult | None:
@@ -153,6 +192,10 @@ class AudioSession(Protocol):
 
     def stats(self, slot: Slot) -> AudioStats:
         """The slot's counters at this instant."""
+        ...
+
+    def quality(self, slot: Slot) -> AudioQuality | None:
+        """How the slot's call sounds; None before it is negotiated, or where the engine cannot tell."""
         ...
 
     def events(self) -> AsyncIterator[AudioEvent]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from session.address import Address
-from session.events import Event
+from session.event import Event
 from session.identity import Proof
 from session.ids import AssigneeId, LinkId, SessionId
 from session.state import Leg

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from session.audio import Announcement
 from session.ids import AssigneeId, LegId, MessageId, RecordingId
-from session.state import CloseReason, DebtEnd, Demand, LegEnd, Medium
+from session.state import CloseReason, DebtEnd, Demand, LegEnd, Medium, Supervision
 from session.switch import Purpose
 
 
@@ -69,6 +69,14 @@ class Raise:
 
 
 @dataclass(frozen=True, slots=True)
+class Engage:
+    """The session charges this assignee, who came to it without an offer, where they have room for it (law 4)."""
+
+    assignee: AssigneeId
+    medium: Medium
+
+
+@dataclass(frozen=True, slots=True)
 class Owe:
     """A call is owed to the citizen until then. One number is owed one: else the queue answers `DebtMerged`."""
 
@@ -117,6 +125,7 @@ QueueChange = (
     | Wrap
     | Release
     | Raise
+    | Engage
     | Owe
     | Settle
     | SetTimer
@@ -206,6 +215,16 @@ class Press:
 
 
 @dataclass(frozen=True, slots=True)
+class Supervise:
+    """Call a supervisor to a citizen's call, or let the one who is there do this. `turn` rises, as in `Press`."""
+
+    leg: LegId
+    by: AssigneeId
+    what: Supervision
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deliver:
     """Bring a message that is in the timeline to a leg of the citizen."""
 
@@ -229,6 +248,18 @@ class SendLink:
 
 
 LegEffect = (
-    Play | AnnouncePlace | Ring | StopRinging | Dial | Join | Hold | Mute | Press | Deliver | CloseLeg | SendLink
+    Play
+    | AnnouncePlace
+    | Ring
+    | StopRinging
+    | Dial
+    | Join
+    | Hold
+    | Mute
+    | Press
+    | Supervise
+    | Deliver
+    | CloseLeg
+    | SendLink
 )
 Effect = QueueChange | LegEffect

@@ -11,23 +11,26 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from session.address import Address
+from session.calling import (
+    DigitsRequested,
+    HoldRequested,
+    LegMuted,
+    LegSilent,
+    MuteRequested,
+    QualityMeasured,
+    RecordingMarked,
+    SessionTakenOver,
+    SupervisionChanged,
+    SupervisionEnded,
+    SupervisionRequested,
+)
+from session.event import Event
 from session.ids import AssigneeId, FileId, LegId, MessageId, NodeId, RecordingId, SessionId
-from session.state import AssigneeKind, Demand, DialFailure, Failure, Leg, LegEnd, Mark, Medium, Party
+from session.state import AssigneeKind, Demand, DialFailure, Failure, Leg, LegEnd, Medium, Party
 from session.switch import Purpose
 
 FARTHEST_M = 20_100_000.0
 """Half way around the Earth: no device knows less of where it is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Anything that has happened."""
-
-    at: float = 0.0
-    vital: ClassVar[bool] = False
-    """It may take the session out of its line: no offer is made or accepted while it waits to be absorbed (law 10)."""
-    late: ClassVar[bool] = False
-    """Taken even after the session has closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,38 +275,6 @@ class LegHeld(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LegMuted(Event):
-    """A leg is heard no more, or again; it hears all the while."""
-
-    leg: LegId
-    muted: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldRequested(Event):
-    """The assignee wants the citizen to wait with music, or to talk on (保持、恢复)."""
-
-    by: AssigneeId
-    held: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MuteRequested(Event):
-    """The assignee wants to hear without being heard, or to be heard again (静音)."""
-
-    by: AssigneeId
-    muted: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DigitsRequested(Event):
-    """The assignee presses digits for the far end's machine (送号)."""
-
-    by: AssigneeId
-    digits: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequested(Event):
     """The session is to go on by a call that we make: asked for by its agent, or by the citizen (`by` is None).
 
@@ -428,17 +399,6 @@ class RecordingStarted(Event):
 
     leg: LegId
     recording: RecordingId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingMarked(Event):
-    """`at_s` seconds into a recording something happened that whoever listens to it must know."""
-
-    leg: LegId
-    recording: RecordingId
-    at_s: float
-    mark: Mark
-    late: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

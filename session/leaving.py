@@ -57,9 +57,7 @@ def leg_closed(session: Session, event: ev.Event, rules: Rules) -> Step:
     """A leg is over; or a call is, that may be dialled again."""
     assert isinstance(event, ev.LegClosed)
     leg = session.leg(event.leg)
-    if leg is None or leg.state is LegState.ENDED:
-        return session, ()
-    if _is_away_already(leg, event):
+    if leg is None or leg.state is LegState.ENDED or _is_away_already(leg, event):
         return session, ()
     if _may_be_dialled_again(session, leg, event):
         we_call = session.kept and session.phase in _IN_LINE and can_be_called(session, rules)
@@ -67,6 +65,8 @@ def leg_closed(session: Session, event: ev.Event, rules: Rules) -> Step:
     if leg is session.dial:
         return dialling.failed(session, event, rules) if session.phase is Phase.ACTIVE else (session, ())
     less = session.with_leg(replace(leg, state=LegState.ENDED))
+    if leg.party is Party.SUPERVISOR:
+        return less, ()
     if leg.party is Party.ASSIGNEE:
         return _assignee_hung_up(less, event, rules)
     return _citizen_left(less, leg, event, rules)
@@ -185,7 +185,7 @@ def _dropped(session: Session, leg: Leg, rules: Rules) -> Step:
 
 
 def _without_assignees_calls(session: Session, reason: LegEnd) -> Step:
-    calls = session.live_legs(Party.ASSIGNEE)
+    calls = (*session.live_legs(Party.ASSIGNEE), *session.live_legs(Party.SUPERVISOR))
     for leg in calls:
         session = session.with_leg(replace(leg, state=LegState.ENDED))
     return session, tuple(CloseLeg(leg.id, reason) for leg in calls)

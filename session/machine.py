@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from session import belonging as bl
-from session import dialling, handling, owing
+from session import dialling, handling, owing, supervising
 from session import events as ev
 from session.audio import Announcement
 from session.effects import (
@@ -145,6 +145,12 @@ def _another_leg(session: Session, event: ev.Event, rules: Rules) -> Step:
         if session.phase is Phase.BOT and event.leg.medium is Medium.VOICE:
             return _human_wanted(grown, event, rules)
         return citizen_joined(session, grown, event, rules)
+    if event.leg.party is Party.SUPERVISOR:
+        return supervising.leg_opened(session, event)
+    return _assignees_call_added(session, grown, event, rules)
+
+
+def _assignees_call_added(session: Session, grown: Session, event: ev.LegOpened, rules: Rules) -> Step:
     citizen = grown.call
     if session.phase is not Phase.ACTIVE or citizen is None or session.live_legs(Party.ASSIGNEE):
         ended = grown.with_leg(replace(event.leg, state=LegState.ENDED))
@@ -358,7 +364,7 @@ _ON_TIME: Mapping[tuple[Phase, str], Rule] = {
 def _citizen_returned(session: Session, event: ev.Event, rules: Rules) -> Step:
     """The one to whom a call is owed came by themselves: the debt is paid by serving them, at their old place."""
     assert isinstance(event, ev.LegOpened)
-    if event.leg.party is Party.ASSIGNEE:
+    if event.leg.party is not Party.CITIZEN:
         return _opened_too_late(session, event, rules)
     met, paid = owing.settled(session.with_leg(event.leg), DebtEnd.RETURNED)
     queued, effects = wait(met, event)
@@ -368,7 +374,7 @@ def _citizen_returned(session: Session, event: ev.Event, rules: Rules) -> Step:
 def _opened_too_late(session: Session, event: ev.Event, rules: Rules) -> Step:
     """A call that comes up when its contact is already over; or the citizen, back before it is written up."""
     assert isinstance(event, ev.LegOpened)
-    if event.leg.party is Party.ASSIGNEE:
+    if event.leg.party is not Party.CITIZEN:
         return session, (CloseLeg(event.leg.id, LegEnd.CLOSED),)
     return _unfinished(session.with_leg(event.leg), event, rules)
 
@@ -470,6 +476,8 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.ACTIVE, ev.HoldRequested): Cell(handling.hold, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.MuteRequested): Cell(handling.mute, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.DigitsRequested): Cell(handling.press, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.SupervisionRequested): Cell(supervising.requested, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.SessionTakenOver): Cell(supervising.taken_over, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.SessionParked): Cell(_parked, (Phase.PARKED, Phase.ACTIVE)),
     (Phase.ACTIVE, bl.SessionsJoined): Cell(joined, (Phase.ACTIVE,)),
     (Phase.ACTIVE, bl.SessionsSplit): Cell(split, (Phase.ACTIVE, Phase.WRAPPING)),

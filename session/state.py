@@ -40,6 +40,8 @@ class Party(StrEnum):
 
     CITIZEN = "citizen"
     ASSIGNEE = "assignee"
+    SUPERVISOR = "supervisor"
+    """Who listens to a call that is another's (班长)."""
 
 
 class LegState(StrEnum):
@@ -85,6 +87,25 @@ class Mark(StrEnum):
     RESUMED = "resumed"
     MUTED = "muted"
     UNMUTED = "unmuted"
+    LISTENING = "listening"
+    WHISPERING = "whispering"
+    BARGED_IN = "barged_in"
+    TAKEN_OVER = "taken_over"
+    SUPERVISOR_LEFT = "supervisor_left"
+
+
+class Supervision(StrEnum):
+    """What a supervisor does with a call that is another's."""
+
+    LISTEN = "listen"
+    """Hear both, heard by nobody (监听)."""
+    WHISPER = "whisper"
+    """Heard by the agent alone (耳语)."""
+    BARGE = "barge"
+    """Heard by both (强插)."""
+    TAKE_OVER = "take_over"
+    """In the agent's place (接管)."""
+    LEAVE = "leave"
 
 
 class Failure(StrEnum):

@@ -74,8 +74,9 @@ def back_in_line(session: Session, event: Event, rules: Rules, *, same: bool = T
     effects: list[Effect] = []
     if session.assignee is not None:
         effects.append(Release(session.assignee))
-    effects += [CloseLeg(leg.id, LegEnd.CLOSED) for leg in session.live_legs(Party.ASSIGNEE)]
-    legs = tuple(replace(leg, state=LegState.ENDED) if leg.party is Party.ASSIGNEE else leg for leg in session.legs)
+    ours = (*session.live_legs(Party.ASSIGNEE), *session.live_legs(Party.SUPERVISOR))
+    effects += [CloseLeg(leg.id, LegEnd.CLOSED) for leg in ours]
+    legs = tuple(replace(leg, state=LegState.ENDED) if leg in ours else leg for leg in session.legs)
     freed = replace(session, legs=legs, prefer=(session.assignee or session.prefer) if same else None)
     queued, enqueue = wait(freed, event)
     timers = (ClearTimer(MEDIA), ClearTimer(ASSIGNEE), *no_call_awaited(session))

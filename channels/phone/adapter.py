@@ -16,7 +16,7 @@ from aiohttp import web
 
 from channels.contract import Capabilities, ChannelError, Content, LegUnknown
 from channels.phone.access import Access
-from channels.phone.bridge import Bridge, BridgePorts
+from channels.phone.bridge import Bridge
 from channels.phone.carriers import Carriers
 from channels.phone.debts import Debts
 from channels.phone.endpoint import Endpoint, Reply
@@ -29,6 +29,7 @@ from channels.phone.load import CallLimits, Seat
 from channels.phone.number import SCHEMES, called, caller_of, dialled
 from channels.phone.outgoing_bridge import OutgoingBridge
 from channels.phone.overload import LOOK_S, Overload
+from channels.phone.ports import BridgePorts
 from channels.phone.registrar import Registrar, RegistrarSettings
 from channels.phone.relay import Relay
 from channels.phone.settings import PhoneSettings
@@ -54,7 +55,7 @@ from session.ports import (
     StoreUnavailable,
     Telephones,
 )
-from session.state import LegEnd, Medium
+from session.state import LegEnd, Medium, Supervision
 
 log = logging.getLogger(__name__)
 
@@ -234,8 +235,7 @@ class PhoneChannel:
             bridge.hang_up(reason)
             return
         for other in self._bridges.values():
-            if other.has_agent_leg(leg):
-                other.hang_up_agent(reason)
+            other.hang_up_leg(leg, reason)
 
     async def drain(self, within_s: float) -> None:
         """Refuse new calls with 503, and wait for those that run."""
@@ -315,6 +315,10 @@ class PhoneChannel:
     async def press(self, leg: LegId, digits: str, turn: int) -> None:
         """Send digits to the citizen's end."""
         await self._bridge(leg).press(digits, turn)
+
+    async def supervise(self, leg: LegId, by: AssigneeId, what: Supervision, turn: int) -> None:
+        """Call a supervisor to a citizen's call, or let the one who is there do what they ask for."""
+        await self._bridge(leg).supervise(by, what, turn)
 
     # -- the endpoint's application ----------------------------------------------------------------------------
 

@@ -9,26 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import quote
 
 from channels.phone.call import Call, Confirmed, EndCause, Ended, Referred, RefreshDue, Reoffered
-from channels.phone.endpoint import Endpoint
-from channels.phone.number import ANONYMOUS
+from channels.phone.guest import Guest
+from channels.phone.hearing import hearing
 from channels.phone.outbox import Outbox
-from channels.phone.outgoing import OutgoingCall
-from channels.phone.registrar import Registrar
+from channels.phone.parting import leg_end, who_ended
+from channels.phone.ports import BridgePorts
 from channels.phone.ringing import ELSEWHERE, NoAnswer, PickedUp, Ringing
-from channels.phone.sip.address import NameAddress
 from channels.phone.sip.digits import InfoDigit
 from channels.phone.sip.refer import Reference
 from channels.phone.sip.sdp import asks_hold
-from channels.phone.sip.uri import Uri
+from channels.phone.summons import Summons
+from channels.phone.supervision import Supervisor
 from channels.phone.taping import Taping
-from channels.phone.vigil import Vigilance, keep_vigil
+from channels.phone.vigil import keep_vigil
 from session.audio import (
     CITIZEN_DROPPED,
     KEEP_PLACE,
@@ -40,43 +37,32 @@ from session.audio import (
     Slot,
 )
 from session.errors import YihaoError
-from session.events import DigitPressed, LegClosed, LegHeld, LegMuted, LegOpened, LegsJoined, PlaceKept
-from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
-from session.ports import Contact, Handover, Inbox, SharedState, StoreUnavailable, Telephones
+from session.events import (
+    DigitPressed,
+    Event,
+    LegClosed,
+    LegHeld,
+    LegMuted,
+    LegOpened,
+    LegSilent,
+    LegsJoined,
+    PlaceKept,
+    QualityMeasured,
+)
+from session.ids import AssigneeId, LegId, RecordingId, SessionId
+from session.ports import Contact, StoreUnavailable
 from session.ports import Verdict as Accepted
-from session.state import Leg, LegEnd, Mark, Medium, Party
+from session.state import Leg, LegEnd, Mark, Medium, Party, Supervision
 
 log = logging.getLogger(__name__)
 
 MUSIC = (Announcement("hold_music"),)
+_PARTIES = (Slot.CITIZEN, Slot.AGENT)
 _LEASE_GRACE_S = 1.0
+_GUEST_RINGS_S = 30.0
 _SAME_PRESS_S = 1.0
 _DROPPED_S = 8.0
 _KEEP_PLACE_KEY = "1"
-
-
-@dataclass(frozen=True, slots=True)
-class BridgePorts:
-    """What a bridge is given."""
-
-    endpoint: Endpoint
-    registrar: Registrar
-    inbox: Inbox
-    telephones: Telephones
-    shared: SharedState
-    node: NodeId
-    channel: str
-    recording_path: Callable[[RecordingId], Path] | None
-    vigilance: Vigilance
-    handover: Handover | None = None
-
-
-@dataclass(eq=False)
-class AgentEnd:
-    """The agent's side of a bridge."""
-
-    leg: LegId
-    call: OutgoingCall
 
 
 class Bridge:
@@ -95,7 +81,9 @@ class Bridge:
         self._audio_turn = asyncio.Lock()
         self._outbox = Outbox(ports.inbox)
         self._taping = Taping(audio, self._audio_turn, self._outbox, contact.leg, ports.recording_path)
-        self._agent: AgentEnd | None = None
+        self._summons = Summons(ports, audio, self._audio_turn, contact.address)
+        self._agent: Guest | None = None
+        self._supervisor = Supervisor(self)
         self._ringing: Ringing | None = None
         self._ring_turn = asyncio.Lock()
         self._ring_tasks: set[asyncio.Task[None]] = set()
@@ -159,14 +147,14 @@ class Bridge:
         """The citizen is gone: nothing rings, nobody is left talking to silence, and the core is told."""
         if self.call is not None:
             self.call.hang_up()
-        self._note_sound(Slot.CITIZEN)
+        self._measure(self.contact.leg, Slot.CITIZEN)
         self._tell_end()
         if self._end is LegEnd.LOST and self.is_joined:
             await self._tell_dropped()
         for task in tuple(self._ring_tasks):
             task.cancel()
         agent = self._agent
-        await asyncio.gather(*self._ring_tasks, return_exceptions=True)
+        await asyncio.gather(*self._ring_tasks, self._supervisor.close(), return_exceptions=True)
         if agent is not None:
             await self._agent_gone(agent, LegEnd.CLOSED)
         await self._audio.close()
@@ -215,17 +203,23 @@ class Bridge:
             return True
         self.is_joined = True
         self._silent.clear()
-        async with self._audio_turn:
-            await self._audio.join()
+        await self.sound()
         self.ladder.note("joined")
         joined = LegsJoined(citizen_leg=self.contact.leg, assignee_leg=assignee_leg)
         self._outbox.put(self.session, joined, f"joined:{assignee_leg}")
         await self._taping.begin(self.session, recording)
         return True
 
-    def has_agent_leg(self, leg: LegId) -> bool:
-        """Whether that leg is the agent's end of this bridge."""
-        return self._agent is not None and self._agent.leg == leg
+    def hang_up_leg(self, leg: LegId, reason: LegEnd) -> None:
+        """End the call of the agent, or of a guest, where that leg is theirs; the citizen's stays.
+
+        An agent who is told that it broke off hears that first.
+        """
+        if self._agent is not None and self._agent.leg == leg:
+            if not (reason is LegEnd.LOST and self._telling is not None):
+                self._agent.call.hang_up()
+        elif self._supervisor.has(leg):
+            self._supervisor.let_go()
 
     async def hold(self, *, held: bool) -> None:
         """Let the citizen wait with music and the agent hear nothing, whatever their telephone sends; or talk on."""
@@ -255,15 +249,11 @@ class Bridge:
         async with self._audio_turn:
             await self._audio.send_digits(Slot.CITIZEN, digits)
 
-    def hang_up_agent(self, reason: LegEnd) -> None:
-        """End the agent's call from our side; the citizen's stays. Who is told that it broke off hears that first."""
-        if self._agent is not None and not (reason is LegEnd.LOST and self._telling is not None):
-            self._agent.call.hang_up()
-
     def spare(self, assignee: AssigneeId) -> None:
         """That agent is to be rung for the call that was dialled again: they need not hear any longer that it broke."""
-        if self._telling is not None and self._ringing is not None and self._ringing.assignee == assignee:
-            self.hang_up_agent(LegEnd.CLOSED)
+        agent = self._agent
+        if self._telling is not None and agent is not None and agent.assignee == assignee:
+            agent.call.hang_up()
 
     async def _ring(self, ringing: Ringing, lease_until: float) -> None:
         """One offer, from the first ring to the end of the call that may come of it. Offers have the slot in turn."""
@@ -271,7 +261,7 @@ class Bridge:
             if ringing is not self._ringing or self.session is None:
                 return
             try:
-                outcome = await self._ring_devices(ringing, lease_until)
+                outcome = await self._summons.ring(ringing, Slot.AGENT, lease_until)
                 if isinstance(outcome, PickedUp):
                     await self._picked_up(self.session, ringing, outcome, lease_until)
                 elif outcome is not None:
@@ -279,27 +269,13 @@ class Bridge:
             except Exception:  # the task's top: the lease brings the session on
                 log.exception("an agent's devices could not be rung")
             finally:
-                if not self.is_over:
+                if not self.is_over and self._agent is None:
                     async with self._audio_turn:
                         await self._audio.drop(Slot.AGENT)
 
-    async def _ring_devices(self, ringing: Ringing, lease_until: float) -> PickedUp | NoAnswer | None:
-        try:
-            extension = await self._ports.telephones.extension_of(ringing.assignee)
-            bindings = await self._ports.registrar.bindings(extension) if extension else ()
-            left_s = lease_until - await self._ports.shared.now()
-        except StoreUnavailable:
-            return None
-        async with self._audio_turn:
-            offer = await self._audio.offer(Slot.AGENT)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, left_s)):
-                return await ringing.run(bindings, self._shown_caller(), offer)
-        return None
-
     async def _picked_up(self, session: SessionId, ringing: Ringing, picked: PickedUp, lease_until: float) -> None:
         """Picking up is accepting. The 200 has been acknowledged; only a granted accept lets sound through."""
-        agent = AgentEnd(LegId(f"agent-{secrets.token_hex(12)}"), picked.call)
+        agent = Guest(ringing.assignee, LegId(f"agent-{secrets.token_hex(12)}"), picked.call, Slot.AGENT)
         try:
             verdict = await self._accept(session, ringing, lease_until)
             if not verdict.granted:
@@ -315,9 +291,9 @@ class Bridge:
                 await self._agent_gone(agent, LegEnd.LOST)
                 return
             self._outbox.put(session, LegOpened(leg=leg), f"leg:{agent.leg}")
-            ended = await self._hear_watched(picked.call, Slot.AGENT, agent.leg)
+            ended = await self._hear_watched(picked.call, agent.leg)
             self.ladder.note("agent over", who_ended(ended, "the agent", LegEnd.CLOSED))
-            await self._agent_gone(agent, _leg_end(ended.cause))
+            await self._agent_gone(agent, leg_end(ended.cause))
         finally:
             picked.call.hang_up(ELSEWHERE)
 
@@ -341,14 +317,16 @@ class Bridge:
         with suppress(StoreUnavailable):
             await self._ports.inbox.decline(session, ringing.assignee, ringing.token, why)
 
-    async def _agent_gone(self, agent: AgentEnd, reason: LegEnd) -> None:
+    async def _agent_gone(self, agent: Guest, reason: LegEnd) -> None:
         if self._agent is not agent:
             return
         self._agent = None
-        self.is_joined = self._muted = False
+        self.is_joined = False
         if self._telling is not None:
             self._telling.set()
-        self._held[Slot.AGENT].clear()
+        self._forget_state()
+        self._supervisor.let_go()
+        self._measure(agent.leg, Slot.AGENT)
         agent.call.hang_up()
         await self._taping.finish()
         if self.session is not None:
@@ -358,45 +336,129 @@ class Bridge:
                 await self._audio.part()
             await self.play((), music=True)
 
+    # -- guests (`guest.Host`) ---------------------------------------------------------------------------------
+
+    async def supervise(self, by: AssigneeId, what: Supervision, turn: int) -> None:
+        """Call a supervisor to this call, or let the one who is there do what they ask for."""
+        if self.is_joined and self.session is not None:
+            await self._supervisor.ask(by, what, turn)
+
+    async def call_in(self, assignee: AssigneeId, slot: Slot, party: Party) -> Guest | NoAnswer | None:
+        """Call somebody's telephones to this call, and tell of their leg."""
+        try:
+            until = await self._ports.shared.now() + _GUEST_RINGS_S
+        except StoreUnavailable:
+            return None
+        outcome = await self._summons.ring(Ringing(self._ports.endpoint, self._ports.node, assignee, 0), slot, until)
+        if not isinstance(outcome, PickedUp):
+            return outcome
+        guest = Guest(assignee, LegId(f"{party.value}-{secrets.token_hex(12)}"), outcome.call, slot)
+        try:
+            async with self._audio_turn:
+                await self._audio.accept(slot, outcome.answer)
+        except YihaoError:
+            outcome.call.hang_up()
+            return NoAnswer.REJECTED
+        leg = Leg(guest.leg, self._ports.channel, Medium.VOICE, party, self._ports.node)
+        self.tell(LegOpened(leg=leg), f"leg:{guest.leg}")
+        return guest
+
+    async def attend(self, guest: Guest) -> LegEnd:
+        """Follow the telephone of an agent or guest until its call is over."""
+        return leg_end((await self._hear_watched(guest.call, guest.leg)).cause)
+
+    async def see_off(self, guest: Guest, reason: LegEnd) -> None:
+        """Let go of a guest who is not the agent."""
+        self._measure(guest.leg, guest.slot)
+        self.tell(LegClosed(leg=guest.leg, reason=reason), f"closed:{guest.leg}")
+        if not self.is_over:
+            async with self._audio_turn:
+                await self._audio.drop(guest.slot)
+            await self.sound()
+
+    async def put_in_charge(self, guest: Guest) -> None:
+        """Make a guest the agent. The recording runs on; whoever was the agent hears no more, and is let go."""
+        before, self._agent = self._agent, guest
+        async with self._audio_turn:
+            await self._audio.move(guest.slot, Slot.AGENT)
+        guest.slot = Slot.AGENT
+        self._forget_state()
+        await self.sound()
+        if before is not None:
+            before.call.hang_up()
+            # Told behind what `put_in_charge` was asked for: the core then knows whose leg it no longer is.
+            asyncio.get_running_loop().call_soon(
+                self.tell, LegClosed(leg=before.leg, reason=LegEnd.CLOSED), f"closed:{before.leg}"
+            )
+
+    async def agent_left(self, guest: Guest, reason: LegEnd) -> None:
+        """As when an agent who was offered the call has gone: the slot is free for the next."""
+        async with self._ring_turn:
+            await self._agent_gone(guest, reason)
+            if not self.is_over:
+                async with self._audio_turn:
+                    await self._audio.drop(Slot.AGENT)
+
+    async def sound(self) -> None:
+        """Let everybody hear whom they are to hear."""
+        async with self._audio_turn:
+            await self._audio.mix(hearing(joined=self.is_joined, supervision=self._supervisor.what))
+
+    def tell(self, event: Event, dedupe: str | None = None) -> None:
+        """Bring an event to the core."""
+        if self.session is not None:
+            self._outbox.put(self.session, event, dedupe)
+
+    def mark(self, mark: Mark) -> None:
+        """Remember this moment in the recording."""
+        self._taping.mark(mark)
+
+    def _forget_state(self) -> None:
+        """Another agent begins neither held nor muted."""
+        self._muted = False
+        self._held[Slot.AGENT].clear()
+
     # -- either end --------------------------------------------------------------------------------------------
 
-    async def _hear_watched(self, call: Call, slot: Slot, leg: LegId) -> Ended:
+    async def _hear_watched(self, call: Call, leg: LegId) -> Ended:
         """As `_hear`, with an eye on whether that telephone is still there."""
         vigilance = self._ports.vigilance
-        first_s = vigilance.citizen_s if slot is Slot.CITIZEN else vigilance.agent_s
+        first_s = vigilance.citizen_s if call is self.call else vigilance.agent_s
         vigil = asyncio.create_task(
-            keep_vigil(call, lambda: self._audio.stats(slot).packets_received, vigilance, first_s=first_s)
+            keep_vigil(call, lambda: self._audio.stats(self._slot_of(leg)).packets_received, vigilance, first_s=first_s)
         )
         try:
-            return await self._hear(call, slot, leg)
+            return await self._hear(call, leg)
         finally:
             vigil.cancel()
             await asyncio.gather(vigil, return_exceptions=True)
 
-    async def _hear(self, call: Call, slot: Slot, leg: LegId) -> Ended:
+    async def _hear(self, call: Call, leg: LegId) -> Ended:
         """Serve one end's signalling until its call is over."""
         async for event in call:
             match event:
                 case Ended():
                     return event
                 case Reoffered(offer=offer):
-                    await self._reoffered(call, slot, leg, offer)
+                    await self._reoffered(call, leg, offer)
                 case RefreshDue():
-                    await self._refresh(call, slot)
+                    await self._refresh(call, leg)
                 case Referred(reference=reference):
-                    call.decide_reference(await self._refer(slot, reference))
+                    call.decide_reference(await self._refer(self._slot_of(leg), reference))
                 case Confirmed(body=body):
                     self._acknowledged(call)
                     if body:
-                        await self._confirmed(call, slot, body)
+                        await self._confirmed(call, leg, body)
                 case InfoDigit(digit=digit):
-                    self._pressed(leg, digit, "info")
+                    if self._slot_of(leg) in _PARTIES:
+                        self._pressed(leg, digit, "info")
                 case _:
                     pass
         return Ended(EndCause.LOST)
 
-    async def _reoffered(self, call: Call, slot: Slot, leg: LegId, offer: bytes | None) -> None:
+    async def _reoffered(self, call: Call, leg: LegId, offer: bytes | None) -> None:
         """Answer a re-INVITE or UPDATE; what cannot be agreed leaves the session as it was."""
+        slot = self._slot_of(leg)
         try:
             async with self._audio_turn:
                 body = await (self._audio.answer(slot, offer) if offer else self._audio.offer(slot))
@@ -411,8 +473,8 @@ class Bridge:
         reasons = self._held[slot]
         was = bool(reasons)
         (reasons.add if held else reasons.discard)(why)
-        if bool(reasons) is not was and self.session is not None:
-            self._outbox.put(self.session, LegHeld(leg=leg, held=held))
+        if bool(reasons) is not was and slot in _PARTIES:
+            self.tell(LegHeld(leg=leg, held=held))
             self._taping.mark(Mark.HELD if held else Mark.RESUMED)
 
     async def _refer(self, slot: Slot, reference: Reference) -> int:
@@ -420,35 +482,35 @@ class Bridge:
 
         A call of theirs to be joined with this one (Replaces) is not ours to give: consultation is the desk's.
         """
-        handover, ringing = self._ports.handover, self._ringing
-        if slot is not Slot.AGENT or handover is None or ringing is None or self.session is None or not self.is_joined:
+        handover, agent = self._ports.handover, self._agent
+        if slot is not Slot.AGENT or handover is None or agent is None or self.session is None or not self.is_joined:
             return 403
         if reference.replaces is not None:
             return 403
         try:
-            why_not = await handover.hand_on(self.session, ringing.assignee, reference.target.number or "")
+            why_not = await handover.hand_on(self.session, agent.assignee, reference.target.number or "")
         except StoreUnavailable:
             return 503
         self.ladder.note("transfer", why_not or "handed on", slot)
         return _REFERRED.get(why_not, 404)
 
-    async def _refresh(self, call: Call, slot: Slot) -> None:
+    async def _refresh(self, call: Call, leg: LegId) -> None:
         """Offer anew what there is. What is refused leaves the session its time, which its timer watches."""
 
         async def offer() -> bytes:
             async with self._audio_turn:
-                return await self._audio.offer(slot)
+                return await self._audio.offer(self._slot_of(leg))
 
         with suppress(YihaoError):
             answer = await call.reinvite(offer)
             async with self._audio_turn:
-                await self._audio.accept(slot, answer)
+                await self._audio.accept(self._slot_of(leg), answer)
 
-    async def _confirmed(self, call: Call, slot: Slot, answer: bytes) -> None:
+    async def _confirmed(self, call: Call, leg: LegId, answer: bytes) -> None:
         """The ACK brought the answer to an offer of ours; without one that fits there is no call."""
         try:
             async with self._audio_turn:
-                await self._audio.accept(slot, answer)
+                await self._audio.accept(self._slot_of(leg), answer)
         except YihaoError:
             call.hang_up()
 
@@ -465,8 +527,8 @@ class Bridge:
                         await self.play((), music=True)
                 case PlaybackEnded(slot=Slot.AGENT) if self._telling is not None:
                     self._telling.set()
-                case AudioLost(slot=slot):
-                    self._fell_silent(slot)
+                case AudioLost(slot=slot, silent_s=silent_s):
+                    self._fell_silent(slot, silent_s)
                 case _:
                     pass
 
@@ -484,53 +546,49 @@ class Bridge:
         if digit == _KEEP_PLACE_KEY and leg == self.contact.leg and self._may_keep_place and not self.is_joined:
             self._outbox.put(self.session, PlaceKept(leg=leg))
 
-    def _fell_silent(self, slot: Slot) -> None:
+    def _fell_silent(self, slot: Slot, silent_s: float) -> None:
         """End a joined call when nothing comes from either end. One silent end may only be a muted telephone."""
         self.ladder.note("silence", peer=slot)
+        leg = self._leg_of(slot)
+        if leg is None:
+            return
+        if self.is_joined:
+            self.tell(LegSilent(leg=leg, silent_s=round(silent_s, 1)))
         self._silent[slot] = self._audio.stats(slot).packets_received
         still = [one for one, count in self._silent.items() if self._audio.stats(one).packets_received == count]
-        if self.is_joined and len(still) == len(Slot):
+        if self.is_joined and len(still) == len(_PARTIES):
             log.warning("a joined call fell silent at both ends", extra={"leg": self.contact.leg})
             self.hang_up(LegEnd.LOST)
 
-    def _note_sound(self, slot: Slot) -> None:
-        """How it arrived, onto the ladder."""
-        stats = self._audio.stats(slot)
+    def _measure(self, leg: LegId, slot: Slot) -> None:
+        """Tell how a leg sounded, before its slot is given to another; onto the ladder too."""
+        stats, quality = self._audio.stats(slot), self._audio.quality(slot)
+        if quality is None:
+            return
         figures = f"{stats.packets_received} packets, {stats.packets_lost} lost, jitter {stats.jitter_ms:.1f} ms"
-        self.ladder.note("sound heard", figures, slot)
+        self.ladder.note("sound heard", f"{figures}, MOS {quality.mos:.1f}", slot)
+        measured = QualityMeasured(
+            leg=leg,
+            mos=round(quality.mos, 2),
+            loss=round(quality.loss, 4),
+            jitter_ms=round(quality.jitter_ms, 1),
+            round_trip_ms=None if quality.round_trip_ms is None else round(quality.round_trip_ms, 1),
+            heard=quality.heard,
+        )
+        self.tell(measured, f"quality:{leg}")
 
     def _leg_of(self, slot: Slot) -> LegId | None:
+        """Whose digits count: the citizen's and the agent's."""
         if slot is Slot.CITIZEN:
             return self.contact.leg
-        return self._agent.leg if self._agent is not None else None
+        return self._agent.leg if self._agent is not None and slot is Slot.AGENT else None
 
-    def _shown_caller(self) -> NameAddress:
-        """The citizen's number as the agent's telephone shows it; hidden where the citizen hid it."""
-        address = self.contact.address
-        host, port = self._ports.endpoint.bound
-        if address.scheme == ANONYMOUS:
-            return NameAddress(Uri("sip", "anonymous.invalid", "anonymous"), "Anonymous")
-        user = quote(address.identifier.partition("@")[0], safe="+")
-        return NameAddress(Uri("sip", host, user, port=port))
+    def _slot_of(self, leg: LegId) -> Slot:
+        """Where a leg is heard now: a guest may have come to be the agent."""
+        if leg == self.contact.leg:
+            return Slot.CITIZEN
+        return Slot.SUPERVISOR if self._supervisor.has(leg) else Slot.AGENT
 
 
 _REFERRED = {"": 202, "not_yours": 403, "agent_away": 480}
 """How a transfer that is asked for by telephone is answered; what names nobody is not found."""
-
-
-def who_ended(ended: Ended, whom: str, reason: LegEnd) -> str:
-    """In words for the ladder."""
-    match ended.cause:
-        case EndCause.FAR_END:
-            return f"{whom} hung up"
-        case EndCause.OURS:
-            return f"we hung up: {reason}"
-        case EndCause.REFUSED:
-            return f"refused with {ended.status}"
-        case EndCause.LOST:
-            return f"{whom} was lost: what must be answered was not"
-
-
-def _leg_end(cause: EndCause) -> LegEnd:
-    """Why the agent's leg ended, in the core's words."""
-    return {EndCause.FAR_END: LegEnd.HANGUP, EndCause.OURS: LegEnd.CLOSED}.get(cause, LegEnd.LOST)

@@ -7,10 +7,12 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from channels.phone.bridge import Bridge, BridgePorts, who_ended
+from channels.phone.bridge import Bridge
 from channels.phone.call import Call, EndCause
 from channels.phone.incoming import IncomingCall
 from channels.phone.load import Seat
+from channels.phone.parting import who_ended
+from channels.phone.ports import BridgePorts
 from channels.phone.waiting import Kept, WaitingRoom
 from session.audio import Announcement, AudioSession, Slot
 from session.errors import YihaoError
@@ -47,7 +49,7 @@ class IncomingBridge(Bridge):
                 kept = room.enter(replace(self.contact, arrived_at=self._arrived_at))
                 keeping = asyncio.create_task(self._be_kept(room, kept))
                 background.append(keeping)
-            ended = await self._hear_watched(self._incoming, Slot.CITIZEN, self.contact.leg)
+            ended = await self._hear_watched(self._incoming, self.contact.leg)
             if ended.cause is EndCause.LOST:
                 self._end = LegEnd.LOST
             self.ladder.note("over", who_ended(ended, "the caller", self._end))

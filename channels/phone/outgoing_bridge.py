@@ -11,11 +11,14 @@ import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from channels.phone.bridge import AgentEnd, Bridge, BridgePorts, who_ended
+from channels.phone.bridge import Bridge
 from channels.phone.call import Answered, EndCause, Ended
 from channels.phone.call import Ringing as Progress
 from channels.phone.carriers import Carriers
+from channels.phone.guest import Guest
 from channels.phone.outgoing import OutgoingCall
+from channels.phone.parting import who_ended
+from channels.phone.ports import BridgePorts
 from channels.phone.ringing import Ringing
 from channels.phone.sip.address import NameAddress
 from channels.phone.trunk import Trunk, TrunkUnreachable, Way
@@ -231,7 +234,7 @@ class OutgoingBridge(Bridge):
         )
         if self.session is not None:
             self._outbox.put(self.session, LegOpened(leg=leg), f"leg:{contact.leg}")
-        ended = await self._hear_watched(call, Slot.CITIZEN, contact.leg)
+        ended = await self._hear_watched(call, contact.leg)
         if ended.cause is EndCause.LOST:
             self._end = LegEnd.LOST
         self.ladder.note("over", who_ended(ended, "the citizen", self._end))
@@ -256,7 +259,7 @@ class OutgoingBridge(Bridge):
                 self._fail(DialFailure.NO_AGENT)
             self._over.set()
 
-    async def _agent_gone(self, agent: AgentEnd, reason: LegEnd) -> None:
+    async def _agent_gone(self, agent: Guest, reason: LegEnd) -> None:
         if self._agent is agent and not self._is_up:
             self._fail(DialFailure.NO_AGENT)
             self._over.set()

@@ -84,6 +84,10 @@ local APPLY = {
   release = function(session, want)
     release(session, want.assignee)
   end,
+  engage = function(session, want)
+    charge.take(want.assignee, session, want.medium)
+    redis.call('HSET', journal.session_key(session), 'holder', want.assignee)
+  end,
   set_timer = function(session, want)
     redis.call('SADD', P .. 'timers_of:' .. session, want.name)
     redis.call('ZADD', P .. 'timers', NOW + want.after, session .. BETWEEN .. want.name)

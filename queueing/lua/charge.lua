@@ -28,6 +28,13 @@ function charge.put(who, session, medium, state)
   assignee.refresh(who)
 end
 
+-- Charge who came to a session without an offer, where there is room for it.
+function charge.take(who, session, medium)
+  if assignee.enlisted(who) and assignee.has_room(fields(assignee.key(who), 'kind', 'cap:' .. medium, 'has:' .. medium, 'has:voice'), medium) then
+    charge.put(who, session, medium, 'engaged')
+  end
+end
+
 -- Go on to another state; a session that is not charged stays so.
 function charge.move(who, session, state)
   local medium = read(who, session)

@@ -14,6 +14,7 @@ from queueing.policy import Class
 from session.effects import (
     ClearTimer,
     EndSession,
+    Engage,
     Enqueue,
     LegEffect,
     LetCitizenGo,
@@ -101,12 +102,8 @@ class MemoryMailboxes:
                 kept.waiting = None
             case PauseOffers() | ResumeOffers():
                 self._pause(kept, paused=isinstance(change, PauseOffers))
-            case Wrap(assignee):
-                worker = world.workers.get(assignee)
-                if worker and kept.id in worker.charges:
-                    world.charge(assignee, kept.id, worker.charges[kept.id][0], "wrapping")
-            case Release(assignee):
-                self._release(kept, assignee)
+            case Wrap() | Release() | Engage():
+                self._recharge(kept, change)
             case Raise() | Owe() | Settle():
                 self._about_a_call(kept, change)
             case SetTimer(name, after_s):
@@ -131,6 +128,21 @@ class MemoryMailboxes:
                 self._world.owe(kept, policy.milliseconds(due_at))
             case Settle(end):
                 self._world.settle(kept, end)
+
+    def _recharge(self, kept: Kept, change: Wrap | Release | Engage) -> None:
+        world = self._world
+        match change:
+            case Wrap(assignee):
+                worker = world.workers.get(assignee)
+                if worker and kept.id in worker.charges:
+                    world.charge(assignee, kept.id, worker.charges[kept.id][0], "wrapping")
+            case Release(assignee):
+                self._release(kept, assignee)
+            case Engage(assignee, medium):
+                worker = world.workers.get(assignee)
+                if worker and worker.enlisted and capacity_left(worker, kept.id, medium):
+                    world.charge(assignee, kept.id, medium, "engaged")
+                kept.holder = assignee
 
     def _enqueue(self, kept: Kept, change: Enqueue, commit: Commit) -> None:
         world = self._world

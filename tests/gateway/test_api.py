@@ -105,6 +105,8 @@ ROUTES = {
     "GET /api/calls/{call}": Route(Open.SUPERVISOR, "/api/calls/none", 404),
     "GET /api/calls/{call}/ladder.txt": Route(Open.SUPERVISOR, "/api/calls/none/ladder.txt", 404),
     "GET /api/calls/{call}/capture.pcap": Route(Open.ADMINISTRATOR, "/api/calls/none/capture.pcap", 403),
+    "GET /api/supervision": Route(Open.SUPERVISOR, "/api/supervision", 200),
+    "POST /api/supervision/{session}": Route(Open.SUPERVISOR_ON_OWN_PAGE, f"/api/supervision/{SESSION}", 400),
     "GET /api/wallboard": Route(Open.SUPERVISOR, "/api/wallboard", 200),
     "POST /api/agents/{login}/presence": Route(Open.SUPERVISOR_ON_OWN_PAGE, "/api/agents/8001/presence", 400),
     "POST /api/notices": Route(Open.SUPERVISOR_ON_OWN_PAGE, "/api/notices", 400),

@@ -28,7 +28,7 @@ from session.events import Event, LegOpened, OfferMade
 from session.ids import AssigneeId, LegId, MessageId, NodeId, RecordingId, SessionId
 from session.ports import Contact
 from session.rules import Rules
-from session.state import AssigneeKind, Leg, LegEnd, Medium, Party, Phase, Session
+from session.state import AssigneeKind, Leg, LegEnd, Medium, Party, Phase, Session, Supervision
 from storage.files import FileStore
 
 LINK_KEY = b"a key that only tests have to sign"
@@ -120,6 +120,9 @@ class Telephone(Device):
 
     async def press(self, leg: LegId, digits: str, turn: int) -> None:
         await self._note("press", leg, digits, turn)
+
+    async def supervise(self, leg: LegId, by: AssigneeId, what: Supervision, turn: int) -> None:
+        await self._note("supervise", leg, by, what, turn)
 
 
 @dataclass

@@ -226,9 +226,9 @@ async def test_reports_go_out_and_are_read(call: Call) -> None:
             for hostile in (b"", b"\x81\xc9", reply[:-1], b"\x9f\xc8" + bytes(30), os.urandom(200), reply):
                 odd.sendto(hostile, (citizen.target[0], citizen.target[1] + 1))
             deadline = loop.time() + 2
-            while call.quality(Slot.CITIZEN) is None and loop.time() < deadline:
+            while call.far_quality(Slot.CITIZEN) is None and loop.time() < deadline:
                 await asyncio.sleep(0.01)
-            quality = call.quality(Slot.CITIZEN)
+            quality = call.far_quality(Slot.CITIZEN)
             assert quality is not None
             assert (quality.fraction_lost, quality.packets_lost, quality.jitter_ms) == (0.25, 12, 10.0)
         finally:

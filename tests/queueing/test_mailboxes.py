@@ -8,8 +8,8 @@ import pytest
 from queueing.errors import StaleFence, VersionConflict
 from session import events as ev
 from session.effects import Play
-from session.ids import LegId, MessageId, NodeId, SessionId
-from session.state import LegEnd, Phase
+from session.ids import AssigneeId, LegId, MessageId, NodeId, SessionId
+from session.state import Leg, LegEnd, Party, Phase
 from tests.queueing.house import CHAT, NODE, VOICE, House, agent, step
 
 S1 = SessionId("S1")
@@ -170,3 +170,22 @@ async def test_timers_fire_once_and_can_be_cleared(house: House) -> None:
     assert (await house.store.queue.sweep()).timers == 1
     assert (await house.store.queue.sweep()).timers == 0
     assert (await house.events("S1"))[-1] == "TimerFired"
+
+
+async def test_who_takes_a_call_over_is_charged_for_it_and_whoever_had_it_is_free(house: House) -> None:
+    """Law 4 all the same: one who has no room for it is not charged beyond it."""
+    await house.staff(agent("wang"))
+    await house.waiting("S1", VOICE)
+    await house.talking("S1", "wang")
+    await house.staff(agent("li"))
+    await house.post("S1", ev.LegOpened(leg=Leg(LegId("wang-call"), "phone", VOICE, Party.ASSIGNEE, NODE)))
+    await house.post("S1", ev.LegOpened(leg=Leg(LegId("li-call"), "phone", VOICE, Party.SUPERVISOR, NODE)))
+    await house.post("S1", ev.SessionTakenOver(by=AssigneeId("li"), leg=LegId("li-call")))
+    await house.absorb("S1")
+    views = {view.profile.assignee: view for view in await house.store.queue.roster()}
+    assert views[AssigneeId("wang")].charges == ()
+    assert [(charge.session, charge.state) for charge in views[AssigneeId("li")].charges] == [("S1", "engaged")]
+    await house.post("S1", ev.ContactFinished(by=AssigneeId("li")))
+    await house.absorb("S1")
+    view = await house.store.queue.view(AssigneeId("li"))
+    assert [charge.state for charge in view.charges] == ["wrapping"]

@@ -63,6 +63,17 @@ async def finished_recording(desk: DeskPage) -> dict[str, object]:
     return dict(frame["entry"])
 
 
+async def heard_of_both_legs(desk: DeskPage) -> list[dict[str, object]]:
+    """How each leg sounded, once both have ended."""
+
+    def told() -> list[dict[str, object]]:
+        entries = [frame["entry"] for frame in desk.frames if frame["t"] == "contact.timeline"]
+        return [entry for entry in entries if entry["kind"] == "quality"]
+
+    await desk.until(lambda _: len(told()) == 2, what="two legs' quality")
+    return told()
+
+
 async def test_one_waits_with_music_then_they_hear_each_other_and_are_recorded(
     gateway: Yihao, softphone: MakesSoftphone, desk: OpensDesk, tmp_path: Path
 ) -> None:
@@ -87,6 +98,8 @@ async def test_one_waits_with_music_then_they_hear_each_other_and_are_recorded(
 
     entry = await finished_recording(agent)
     assert entry["whole"]
+    quality = await heard_of_both_legs(agent)
+    assert all(one["heard"] and float(str(one["mos"])) > 4 for one in quality)
     file = tmp_path / "recording.wav"
     file.write_bytes(await agent.get(f"/api/recordings/{entry['recording']}"))
     left, right = read_wave(file)

@@ -13,7 +13,7 @@ from session.audio import Announcement
 from session.codec import EFFECTS, EVENTS, SNAPSHOT, encode_effect, encode_event, encode_session
 from session.ids import LegId, MessageId, RecordingId
 from session.machine import replay
-from session.state import LegEnd
+from session.state import LegEnd, Supervision
 from session.switch import Purpose
 from tests.session.stories import AGENT_CALL, CALL, CHAT, SESSION, START, STORIES, WANG, every_kind, stamped
 
@@ -31,6 +31,7 @@ EFFECT_SAMPLES: Mapping[type[ef.LegEffect], ef.LegEffect] = {
         ef.Hold(CALL, held=True),
         ef.Mute(CALL, muted=True),
         ef.Press(CALL, "12#", 14),
+        ef.Supervise(CALL, WANG, Supervision.WHISPER, 15),
         ef.Deliver(CHAT, MessageId("m2")),
         ef.CloseLeg(CALL, LegEnd.CLOSED),
         ef.SendLink(Purpose.SWITCH),

@@ -8,7 +8,7 @@ from session import events as ev
 from session.address import Address
 from session.identity import Proof
 from session.ids import AssigneeId, FileId, LegId, LinkId, MessageId, NodeId, RecordingId, SessionId
-from session.state import AssigneeKind, Demand, DialFailure, Failure, Leg, LegEnd, Mark, Medium, Party
+from session.state import AssigneeKind, Demand, DialFailure, Failure, Leg, LegEnd, Mark, Medium, Party, Supervision
 from session.switch import Purpose
 
 CITIZEN = Address("tel", "+8613800138000")
@@ -18,6 +18,7 @@ GUIDE = AssigneeId("guide")
 CALL, CHAT, AGENT_CALL, AGENT_CALL_2 = LegId("call"), LegId("chat"), LegId("agent"), LegId("agent-2")
 CALL_AGAIN = LegId("call-again")
 ASKED = LegId("asked")
+SUPERVISING_CALL = LegId("supervisor")
 NODE, OTHER_NODE = NodeId("n1"), NodeId("n2")
 OTHER_SESSION = SessionId("01J00000000000000000000001")
 LINK = LinkId("01J0000000000000000000000L")
@@ -40,6 +41,10 @@ def chat(leg: LegId = CHAT, owner: NodeId = NODE) -> ev.LegOpened:
 
 def telephone(leg: LegId = AGENT_CALL, owner: NodeId = NODE) -> ev.LegOpened:
     return ev.LegOpened(leg=Leg(leg, "phone", Medium.VOICE, Party.ASSIGNEE, owner))
+
+
+def supervisor(leg: LegId = SUPERVISING_CALL, owner: NodeId = NODE) -> ev.LegOpened:
+    return ev.LegOpened(leg=Leg(leg, "phone", Medium.VOICE, Party.SUPERVISOR, owner))
 
 
 def offer(token: int, assignee: AssigneeId = WANG, medium: Medium = Medium.CHAT) -> ev.OfferMade:
@@ -133,8 +138,10 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         ev.MuteRequested(by=WANG, muted=True),
         ev.LegMuted(leg=AGENT_CALL, muted=True),
         ev.DigitsRequested(by=WANG, digits="12#"),
+        ev.LegSilent(leg=CALL, silent_s=10.5),
         hangs_up(),
         ev.RecordingFinished(leg=CALL, recording=RECORDING, duration_s=61.5, size_bytes=1_968_044, sha256="ab" * 32),
+        ev.QualityMeasured(leg=CALL, mos=4.25, loss=0.125, jitter_ms=2.5, round_trip_ms=None, heard=True),
         ev.WrapFinished(by=WANG, kind="投诉", note="路灯"),
         ev.RatingGiven(score=5, comment="谢谢"),
         ev.NoteAdded(by=LI, text="已转办"),
@@ -146,6 +153,22 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         offer(1, medium=Medium.VOICE),
         hangs_up(),
         timer("grace:call"),
+    ),
+    "supervised, then taken over": (
+        OPENED_BY_CALL,
+        call(),
+        offer(1, medium=Medium.VOICE),
+        accept(1),
+        telephone(),
+        ev.SupervisionRequested(by=LI, what=Supervision.LISTEN),
+        supervisor(),
+        ev.SupervisionChanged(by=LI, what=Supervision.LISTEN),
+        ev.SupervisionRequested(by=LI, what=Supervision.TAKE_OVER),
+        ev.SessionTakenOver(by=LI, leg=SUPERVISING_CALL),
+        hangs_up(AGENT_CALL),
+        hangs_up(SUPERVISING_CALL),
+        ev.SupervisionEnded(by=LI, reason="left"),
+        ev.WrapFinished(by=LI),
     ),
     "nobody picks up, the next one does": (
         OPENED_BY_CALL,

@@ -46,6 +46,22 @@ export async function login(login: string, password: string): Promise<Agent> {
   return ((await post("/api/login", { login, password })) as { agent: Agent }).agent;
 }
 
+/** A call that runs now, as a supervisor sees it. */
+export interface LiveCall {
+  readonly session: string;
+  readonly agent: string;
+  readonly queue: string;
+  readonly citizen: string;
+  readonly since: number;
+  readonly supervisor: string;
+  readonly what: Desk.CallSupervise["what"] | "";
+}
+
+/** Every call that runs now; for supervisors. */
+export async function liveCalls(): Promise<readonly LiveCall[]> {
+  return ((await ask("/api/supervision")) as { calls: LiveCall[] }).calls;
+}
+
 export async function logout(): Promise<void> {
   await ask("/api/logout", { method: "POST" });
 }

@@ -15,6 +15,7 @@ export const router = createRouter({
         { path: "", name: "desk", component: ContactsView },
         { path: "history/:session?", name: "history", component: HistoryView },
         // Loaded by those who may see it, and by nobody else.
+        { path: "supervision", name: "supervision", component: () => import("./views/SupervisionView.vue"), meta: { supervises: true } },
         { path: "wallboard", name: "wallboard", component: () => import("./views/WallboardView.vue"), meta: { supervises: true } },
       ],
     },

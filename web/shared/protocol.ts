@@ -339,7 +339,7 @@ export namespace Desk {
     id: string;
     channel: string;
     medium: "voice" | "chat" | "message";
-    party: "citizen" | "assignee";
+    party: "citizen" | "assignee" | "supervisor";
     state: "planned" | "calling" | "live" | "away" | "ended";
   }
 
@@ -428,7 +428,7 @@ export namespace Desk {
     at: number;
     who: Who;
     leg: string;
-    what: "opened" | "away" | "back" | "joined" | "held" | "unheld" | "muted" | "unmuted" | "closed";
+    what: "opened" | "away" | "back" | "joined" | "held" | "unheld" | "muted" | "unmuted" | "silent" | "closed";
     channel: string;
     medium: "voice" | "chat" | "message" | null;
     reason: string;
@@ -454,8 +454,21 @@ export namespace Desk {
     what: "started" | "marked" | "finished";
     duration_s: number | null;
     whole: boolean;
-    mark: "held" | "resumed" | "muted" | "unmuted" | null;
+    mark: "held" | "resumed" | "muted" | "unmuted" | "listening" | "whispering" | "barged_in" | "taken_over" | "supervisor_left" | null;
     at_s: number | null;
+  }
+
+  /** How a leg's call sounded, at its end. `mos` 1 to 4.5; `loss` a share. Not `heard`: nothing ever came from it. */
+  export interface QualityEntry {
+    kind: "quality";
+    at: number;
+    who: Who;
+    leg: string;
+    mos: number;
+    loss: number;
+    jitter_ms: number;
+    round_trip_ms: number | null;
+    heard: boolean;
   }
 
   /** An agent's note. */
@@ -508,14 +521,14 @@ export namespace Desk {
     kind: "event";
     at: number;
     who: Who;
-    what: "opened" | "human_requested" | "digit" | "digits_sent" | "place" | "place_kept" | "picture_requested" | "link_failed" | "link_opened" | "joined" | "joined_into" | "split" | "split_from" | "verification_asked" | "address_verified" | "address_parted" | "address_revealed" | "parked" | "resumed" | "finished" | "assignee_away" | "assignee_back" | "timer";
+    what: "opened" | "human_requested" | "digit" | "digits_sent" | "supervision_requested" | "supervision_changed" | "supervision_ended" | "taken_over" | "place" | "place_kept" | "picture_requested" | "link_failed" | "link_opened" | "joined" | "joined_into" | "split" | "split_from" | "verification_asked" | "address_verified" | "address_parted" | "address_revealed" | "parked" | "resumed" | "finished" | "assignee_away" | "assignee_back" | "timer";
     detail: string;
   }
 
   /** An entry at its place in the session's timeline. */
   export interface Placed {
     version: number;
-    entry: TextEntry | FileEntry | LocationEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
+    entry: TextEntry | FileEntry | LocationEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | QualityEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
   }
 
   /** A session that this agent has, with all that has happened in it. */
@@ -599,7 +612,7 @@ export namespace Desk {
     seq: number;
     session: string;
     version: number;
-    entry: TextEntry | FileEntry | LocationEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
+    entry: TextEntry | FileEntry | LocationEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | QualityEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
   }
 
   /** The contact is no longer this agent's. */
@@ -825,6 +838,15 @@ export namespace Desk {
     digits: string;
   }
 
+  /** For supervisors: be called to another's call (`listen`), speak in it, have it, or leave it. Refused: forbidden, no_call, no_phone (the supervisor's telephone is not registered). */
+  export interface CallSupervise {
+    t: "call.supervise";
+    id: string;
+    cseq: number;
+    session: string;
+    what: "listen" | "whisper" | "barge" | "take_over" | "leave";
+  }
+
   /** The contact is written up, which ends wrap-up. `kind` is one of 咨询 求助 投诉 举报 建议, or empty. */
   export interface WrapSave {
     t: "wrap.save";
@@ -874,6 +896,7 @@ export namespace Desk {
     | CallHold
     | CallMute
     | CallDigits
+    | CallSupervise
     | WrapSave
     | Typing;
 
@@ -895,6 +918,7 @@ export namespace Desk {
     | CallHold
     | CallMute
     | CallDigits
+    | CallSupervise
     | WrapSave;
 
   export type Durable =

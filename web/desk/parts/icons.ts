@@ -22,6 +22,7 @@ export const icons = {
   board: "M4 20h3v-8H4zm6 0h3V4h-3zm6 0h3v-5h-3z",
   full: "M5 14H3v7h7v-2H5zM3 10h2V5h5V3H3zm16 9h-5v2h7v-7h-2zM14 3v2h5v5h2V3z",
   speaker: "M3 10v4h3l7 4V6l-7 4zm13-3v10a5 5 0 0 0 0-10z",
+  headset: "M12 3a9 9 0 0 0-9 9v6a3 3 0 0 0 3 3h3v-8H5v-1a7 7 0 0 1 14 0v1h-4v8h3a3 3 0 0 0 3-3v-6a9 9 0 0 0-9-9z",
   note: "M3 18h12v-2H3zM3 6v2h18V6zm0 7h18v-2H3z",
 } as const;
 

@@ -1,0 +1,29 @@
+"""What each citizen's call is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from channels.phone.endpoint import Endpoint
+from channels.phone.registrar import Registrar
+from channels.phone.vigil import Vigilance
+from session.ids import NodeId, RecordingId
+from session.ports import Handover, Inbox, SharedState, Telephones
+
+
+@dataclass(frozen=True, slots=True)
+class BridgePorts:
+    """The parts that all bridges share."""
+
+    endpoint: Endpoint
+    registrar: Registrar
+    inbox: Inbox
+    telephones: Telephones
+    shared: SharedState
+    node: NodeId
+    channel: str
+    recording_path: Callable[[RecordingId], Path] | None
+    vigilance: Vigilance
+    handover: Handover | None = None

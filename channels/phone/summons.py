@@ -1,0 +1,46 @@
+"""Calling somebody of ours to a citizen's call: their registered telephones, with a slot of its audio on offer."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from urllib.parse import quote
+
+from channels.phone.number import ANONYMOUS
+from channels.phone.ports import BridgePorts
+from channels.phone.ringing import NoAnswer, PickedUp, Ringing
+from channels.phone.sip.address import NameAddress
+from channels.phone.sip.uri import Uri
+from session.address import Address
+from session.audio import AudioSession, Slot
+from session.ports import StoreUnavailable
+
+
+class Summons:
+    """`turn` is the lock under which the audio session is spoken to; `citizen` is who is shown as the caller."""
+
+    def __init__(self, ports: BridgePorts, audio: AudioSession, turn: asyncio.Lock, citizen: Address) -> None:
+        self._ports, self._audio, self._turn, self._citizen = ports, audio, turn, citizen
+
+    async def ring(self, ringing: Ringing, slot: Slot, until: float) -> PickedUp | NoAnswer | None:
+        """Ring until a time by the store's clock; None where nobody picked up by then, or the store is away."""
+        try:
+            extension = await self._ports.telephones.extension_of(ringing.assignee)
+            bindings = await self._ports.registrar.bindings(extension) if extension else ()
+            left_s = until - await self._ports.shared.now()
+        except StoreUnavailable:
+            return None
+        async with self._turn:
+            offer = await self._audio.offer(slot)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, left_s)):
+                return await ringing.run(bindings, self._shown_caller(), offer)
+        return None
+
+    def _shown_caller(self) -> NameAddress:
+        """The citizen's number as the agent's telephone shows it; hidden where the citizen hid it."""
+        host, port = self._ports.endpoint.bound
+        if self._citizen.scheme == ANONYMOUS:
+            return NameAddress(Uri("sip", "anonymous.invalid", "anonymous"), "Anonymous")
+        user = quote(self._citizen.identifier.partition("@")[0], safe="+")
+        return NameAddress(Uri("sip", host, user, port=port))

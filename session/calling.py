@@ -1,0 +1,107 @@
+"""What has happened on a call, beyond its legs: handled, supervised, marked, measured. Part of `session.events`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from session.event import Event
+from session.ids import AssigneeId, LegId, RecordingId
+from session.state import Mark, Supervision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegMuted(Event):
+    """A leg is heard no more, or again; it hears all the while."""
+
+    leg: LegId
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegSilent(Event):
+    """Nothing has come from a leg for a while, on a call that is joined: muted at the telephone, or one way only."""
+
+    leg: LegId
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRequested(Event):
+    """The assignee wants the citizen to wait with music, or to talk on (保持、恢复)."""
+
+    by: AssigneeId
+    held: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MuteRequested(Event):
+    """The assignee wants to hear without being heard, or to be heard again (静音)."""
+
+    by: AssigneeId
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitsRequested(Event):
+    """The assignee presses digits for the far end's machine (送号)."""
+
+    by: AssigneeId
+    digits: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisionRequested(Event):
+    """A supervisor wants to hear a running call, to speak in it, to have it, or to leave it."""
+
+    by: AssigneeId
+    what: Supervision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisionChanged(Event):
+    """What a supervisor who is on the call hears and is heard by, from now on."""
+
+    by: AssigneeId
+    what: Supervision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisionEnded(Event):
+    """They are no longer there, or never came (`reason`: left, occupied, no_answer, busy, rejected, unreachable)."""
+
+    by: AssigneeId
+    reason: str
+    late: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionTakenOver(Event):
+    """A supervisor has the session in its agent's place, on the call that was their supervising one (接管)."""
+
+    by: AssigneeId
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityMeasured(Event):
+    """How a call sounded, at its end: `session.audio.AudioQuality`. Not `heard`: nothing ever came from that leg."""
+
+    leg: LegId
+    mos: float
+    loss: float
+    jitter_ms: float
+    round_trip_ms: float | None
+    heard: bool
+    late: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingMarked(Event):
+    """`at_s` seconds into a recording something happened that whoever listens to it must know."""
+
+    leg: LegId
+    recording: RecordingId
+    at_s: float
+    mark: Mark
+    late: ClassVar[bool] = True
