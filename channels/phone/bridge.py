@@ -147,8 +147,8 @@ class Bridge:
         """The citizen is gone: nothing rings, nobody is left talking to silence, and the core is told."""
         if self.call is not None:
             self.call.hang_up()
+        self._tell_end()  # before all else: who dials again at once must find that this call is over
         self._measure(self.contact.leg, Slot.CITIZEN)
-        self._tell_end()
         if self._end is LegEnd.LOST and self.is_joined:
             await self._tell_dropped()
         for task in tuple(self._ring_tasks):

@@ -486,7 +486,6 @@ export const en: Words = {
     not_yours: "This contact is no longer yours",
     use_phone: "Pick up your phone",
     no_call: "There is no such call, or you are not on it",
-    no_phone: "Your phone is not registered",
     why_needed: "Say why you hand it on",
     one_destination: "Choose one colleague or one line",
     unknown_agent: "There is no such colleague",

@@ -477,7 +477,6 @@ export const zh = {
     not_yours: "这个会话已不在您名下",
     use_phone: "请拿起话机接听",
     no_call: "没有这通电话，或您不在其中",
-    no_phone: "您的话机没有注册",
     why_needed: "请写明转接原因",
     one_destination: "请选择一个坐席或队列",
     unknown_agent: "没有这位坐席",
