@@ -51,8 +51,9 @@ class Server:
     def __init__(self, url: str, prefix: str, library: Library, connections: int) -> None:
         self._prefix, self._library = prefix, library
         self._names: dict[str, str] = {}
-        self._pool = _pool(url, connections)
-        self._patient = _pool(url, connections)
+        self._pool = _pool(url, connections, COMMAND_S)
+        # Without: redis-py would send under `asyncio.wait_for`, which before Python 3.12 may swallow a cancellation.
+        self._patient = _pool(url, connections, None)
         self._waiting: deque[_Sent] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
 
@@ -163,12 +164,14 @@ class _Connection:
     def __init__(self, pool: BlockingConnectionPool) -> None:
         self._pool = pool
         self._connection: AbstractConnection | None = None
+        self._greeting_s: float | None = None
+        """redis-py's own limit, set aside while it is in use: whoever uses it has one of their own."""
 
     async def __aenter__(self) -> AbstractConnection:
         try:
             connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call] # redis-py's decorator
             self._connection = connection
-            connection.socket_timeout = None  # whoever uses it has a time limit of their own
+            self._greeting_s, connection.socket_timeout = connection.socket_timeout, None
         except (exceptions.RedisError, *_Broken) as error:
             raise _unavailable(error) from error
         return connection
@@ -178,20 +181,20 @@ class _Connection:
         if error is not None:
             await self._connection.disconnect(nowait=True)
         # A store that stands still takes the next connection and says nothing: its greeting needs a limit too.
-        self._connection.socket_timeout = COMMAND_S
+        self._connection.socket_timeout = self._greeting_s
         await self._pool.release(self._connection)
         if isinstance(error, (exceptions.RedisError, *_Broken)):
             raise _unavailable(error) from error
 
 
-def _pool(url: str, connections: int) -> BlockingConnectionPool:
+def _pool(url: str, connections: int, timeout_s: float | None) -> BlockingConnectionPool:
     """A pool without redis-py's default of ten retries, which ran a script four times whose reply was lost."""
     return BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
         timeout=CONNECT_S,
         socket_connect_timeout=CONNECT_S,
-        socket_timeout=COMMAND_S,
+        socket_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
         retry_on_error=[],
         protocol=2,
