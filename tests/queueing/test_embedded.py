@@ -66,7 +66,8 @@ async def test_what_was_acknowledged_is_there_after_a_kill_and_clients_go_on(
 
             async def back() -> bool:
                 try:
-                    return bool(await store.shared.now())
+                    # TIME is answered while the log is still loaded; what is kept in it is not.
+                    return bool(await store.log.read("S0"))  # type: ignore[arg-type] # a plain name will do
                 except StoreUnavailable:
                     return False
 
