@@ -3,6 +3,7 @@ import { createApp } from "vue";
 import "element-plus/theme-chalk/base.css";
 import "element-plus/theme-chalk/dark/css-vars.css";
 import "@shared/tokens.css";
+import "./dark.css";
 import "./desk.css";
 import App from "./App.vue";
 import { router } from "./router";
