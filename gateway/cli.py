@@ -15,7 +15,7 @@ import uvloop
 from config.loading import load
 from config.printing import effective
 from config.settings import Settings
-from gateway import agents, calls, doctor, figures, menu, up
+from gateway import agents, calls, doctor, figures, menu, prompts, up
 from gateway.demo import city
 from gateway.demo.pace import Pace
 from session.errors import YihaoError
@@ -75,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     saving.add_argument("file", type=Path)
     tracing.set_defaults(run=_calls)
 
+    _add_prompts(commands)
+
     commands.add_parser("dial", add_help=False, help="call the number from this terminal")
     living = commands.add_parser("demo", parents=[_common()], help="bring a city alive around a running gateway")
     living.add_argument("--http", default="", help="its web address (default: as the settings say)")
@@ -94,6 +96,20 @@ def _parser() -> argparse.ArgumentParser:
     printing = commands.add_parser("config", parents=[_common()], help="print the configuration in force")
     printing.set_defaults(run=_config)
     return parser
+
+
+def _add_prompts(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    speaking = commands.add_parser("prompts", parents=[_common()], help="the announcements and music that callers hear")
+    speeches = speaking.add_subparsers(dest="act", required=True, metavar="add|list|remove")
+    placing = speeches.add_parser("add", parents=[_common("inner_sets")], help="put a sound of yours in place of one")
+    placing.add_argument("name")
+    placing.add_argument("file", type=Path, help="WAV, MP3, FLAC, Ogg, AAC, M4A, AMR, AIFF, WMA, …")
+    speeches.add_parser("list", parents=[_common("inner_sets")], help="all of them, and whose is heard")
+    removing = speeches.add_parser(
+        "remove", parents=[_common("inner_sets")], help="let the product's own be heard again"
+    )
+    removing.add_argument("name")
+    speaking.set_defaults(run=_prompts)
 
 
 def _common(sets: str = "sets") -> argparse.ArgumentParser:
@@ -144,6 +160,17 @@ def _calls(settings: Settings, arguments: argparse.Namespace) -> int:
             print(calls.shown(settings, arguments.call), end="")
         case _:
             print(calls.save_capture(settings, arguments.call, arguments.file))
+    return 0
+
+
+def _prompts(settings: Settings, arguments: argparse.Namespace) -> int:
+    match arguments.act:
+        case "add":
+            print(asyncio.run(prompts.added(settings, arguments.name, arguments.file)))
+        case "list":
+            print(asyncio.run(prompts.listed(settings)))
+        case _:
+            print(asyncio.run(prompts.removed(settings, arguments.name)))
     return 0
 
 

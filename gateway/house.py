@@ -8,7 +8,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -41,6 +41,7 @@ from gateway.desk import Desks
 from gateway.destinations import Destinations
 from gateway.doors import open_doors
 from gateway.dossier import Dossiers
+from gateway.errands import attend, match, until_taken
 from gateway.feed import Feed, Follower
 from gateway.handover import TelephoneHandover
 from gateway.inbox import StoreInbox
@@ -56,6 +57,7 @@ from gateway.outgoing import Outgoing, Wishes
 from gateway.oversight import Oversight
 from gateway.performer import Performer
 from gateway.persons import Persons
+from gateway.prompts import PromptBook, PromptShelf
 from gateway.proxies import believing
 from gateway.reach import Reach
 from gateway.routing import Route
@@ -70,6 +72,7 @@ from gateway.wallboard import Alarms, Wallboard
 from identity.ledger import Ledger
 from identity.verification import Codes, Scans
 from insight.board import Board
+from media.decoder import Decoder
 from media.engine import Engine
 from media.playable import Playable
 from media.prompts import PromptLibrary
@@ -85,7 +88,7 @@ from recordings.store import RecordingStore
 from session.errors import YihaoError
 from session.events import RecordingFinished
 from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
-from session.ports import Contact, Entry, SessionGone, StoreUnavailable
+from session.ports import Contact, Entry, SessionGone
 from session.rules import Rules
 from session.state import AssigneeKind, Medium
 from storage.archiver import Archiver
@@ -99,8 +102,6 @@ log = logging.getLogger(__name__)
 LARGEST_BODY_BYTES = 11 * 1024 * 1024
 """Of one request: a file of the largest kind that is taken, and what goes around it."""
 SCRAPERS = ("127.0.0.0/8", "::1/128")
-RETRY_S = 0.5
-ATTEND_S = 5.0
 BOT_CAPACITY = 1000
 
 
@@ -178,6 +179,8 @@ class _Builder:
         self._hours = BusinessHours.parse(settings.bots.hours)
         self._channels: dict[str, Channel] = {}
         self._public = settings.http.public
+        self._decoder = Decoder()
+        self._library = PromptLibrary.load()
 
     async def build(self) -> House:
         """All of it."""
@@ -185,6 +188,7 @@ class _Builder:
         self._store = await self._open_store()
         database = await enter(Database.open(settings.storage.url.reveal() or sqlite_url(settings.data)))
         self._rulebook = await Rulebook.open(database)
+        self._shelf = PromptShelf(PromptBook(database, self._decoder), self._library)
         self._roster = Roster(database, self._stack.enter_context(Passwords()), realm=settings.sip.realm)
         credentials = await self._seed()
         self._staff = Staff(self._roster, PresenceLog(database), self._store)
@@ -225,12 +229,13 @@ class _Builder:
         archiver = Archiver(self._store.log, self._store.shared, self._history, holder=self._node)
         self._stack.push_async_callback(node.leave)
         self._stack.push_async_callback(desks.stop)
-        duties = (node.run(), feed.run(), _match(self._store, node), desks.run(), self._staff.run())
+        duties = (node.run(), feed.run(), match(self._store, node), desks.run(), self._staff.run())
         for work in (
             *duties,
             bots.run(),
-            _attend(self._store, bots),
+            attend(self._store, bots),
             self._rulebook.run(),
+            self._shelf.run(),
             self._persons.run(),
             archiver.run(),
             self._tell_mended(),
@@ -415,7 +420,7 @@ class _Builder:
     def _engine(self) -> Engine:
         media = self._settings.media
         return Engine(
-            PromptLibrary.load(),
+            self._library,
             addresses=(media.host,),
             ports=(media.port_min, media.port_max),
             recorder=self._recordings if self._settings.recordings.enabled else None,
@@ -479,7 +484,7 @@ class _Builder:
                 whole=False,
             )
             with suppress(SessionGone):
-                await _until_taken(partial(self._store.log.append, one.session, event, dedupe=f"recording:{one.id}"))
+                await until_taken(partial(self._store.log.append, one.session, event, dedupe=f"recording:{one.id}"))
 
     def _wallboard(self) -> Wallboard:
         settings, store = self._settings.wallboard, self._store
@@ -495,7 +500,7 @@ class _Builder:
         joining = Joining(self._store.log, self._persons, self._store.shared.now)
         area = self._settings.sip.area
         dossiers = Dossiers(self._persons, self._verification, joining, self._history, sight, self._inbox, area)
-        playable = Playable(self._files, self._settings.data / "files" / "playable")
+        playable = Playable(self._files, self._settings.data / "files" / "playable", self._decoder)
         doors = api.Doors(
             logins=self._logins,
             access=access,
@@ -526,7 +531,7 @@ class _Builder:
                 *pages.routes(self._settings.http.origins),
             ]
         )
-        app.add_routes(Calls(self._settings).routes(access))
+        app.add_routes([*Calls(self._settings).routes(access), *self._shelf.routes(access)])
         for channel in self._channels.values():
             app.add_routes(channel.routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -565,35 +570,6 @@ def _followers(mailboxes: Mailboxes, *others: Follower) -> list[Follower]:
         mailboxes.hint(entry)
 
     return [hint, *others]
-
-
-async def _until_taken(write: Callable[[], Awaitable[object]]) -> None:
-    while True:
-        try:
-            await write()
-            return
-        except StoreUnavailable:
-            await asyncio.sleep(RETRY_S)
-
-
-async def _match(store: Store, node: Node) -> None:
-    """Make offers the moment that something changed; the sweep makes those whose hint was lost."""
-    while True:
-        try:
-            async for session in store.wakes():
-                if not session and not node.draining:
-                    await store.queue.match()
-        except StoreUnavailable:
-            await asyncio.sleep(RETRY_S)
-
-
-async def _attend(store: Store, bots: BotRunner) -> None:
-    """A bot that missed an offer, with the node that ran it, is there again: it has no own act to wait for."""
-    while True:
-        await asyncio.sleep(ATTEND_S)
-        with suppress(StoreUnavailable):
-            for bot in bots.bots:
-                await store.queue.present(bot.name, Presence.READY)
 
 
 async def _readiness(store: Store, node: Node, channels: Mapping[str, Channel]) -> dict[str, bool]:

@@ -9,6 +9,7 @@ MediaError
 ├── CannotRecord        no recorder is plugged in, or one runs already
 ├── PromptMissing       pieces are not in the folder of prompts
 ├── PromptUnreadable    a piece is not an 8 kHz mono PCM16 WAV
+├── Undecodable         a sound in no form that we know, too long, or no decoder is installed
 └── CannotAnnounce      no such announcement, or a number that cannot be said
 """
 
@@ -93,6 +94,13 @@ class PromptUnreadable(MediaError):
     def __init__(self, path: Path, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(f"{path} is no 8 kHz mono 16-bit WAV: {reason}")
+
+
+class Undecodable(MediaError):
+    """Somebody's sound cannot be made into one of ours."""
+
+    def __init__(self) -> None:
+        super().__init__("no sound of a form that we know, too long, or the extra `sound` is not installed")
 
 
 class CannotAnnounce(MediaError):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import wave
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from media.announcement import PIECES, pieces, silence_ms
-from media.errors import PromptMissing, PromptUnreadable
-from media.g711 import FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Law, encode
+from media.errors import CannotAnnounce, PromptMissing, PromptUnreadable
+from media.g711 import FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Law, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +29,8 @@ class PromptLibrary:
     """All pieces of one folder in memory; shared by every call."""
 
     def __init__(self, sounds: dict[str, Sound]) -> None:
-        self._sounds = sounds
+        self._shipped = sounds
+        self._sounds = dict(sounds)
 
     @classmethod
     def load(cls, path: Path = ZH) -> PromptLibrary:
@@ -36,7 +38,27 @@ class PromptLibrary:
         missing = sorted(name for name in PIECES if not (path / f"{name}.wav").is_file())
         if missing:
             raise PromptMissing(path, missing)
-        return cls({name: _read(path / f"{name}.wav") for name in PIECES})
+        return cls({name: read_sound(path / f"{name}.wav") for name in PIECES})
+
+    def put(self, name: str, sound: Sound | None) -> None:
+        """Play this for a piece from now on, or what came with the product again; what plays now plays on."""
+        if name not in self._shipped:
+            raise CannotAnnounce(name, "there is no such piece")
+        self._sounds[name] = sound if sound is not None else self._shipped[name]
+
+    def wave(self, name: str) -> bytes:
+        """The WAVE file of what a piece is now, as a telephone hears it."""
+        whole = io.BytesIO()
+        with wave.open(whole, "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(SAMPLE_RATE)
+            file.writeframes(decode(self._sounds[name][Law.PCMA], Law.PCMA))
+        return whole.getvalue()
+
+    def seconds(self, name: str) -> float:
+        """How long a piece lasts now."""
+        return len(self._sounds[name][Law.PCMA]) / SAMPLE_RATE
 
     def sounds(self, items: Iterable[Announcement]) -> list[Sound]:
         """What these announcements take, in the order they are heard. Raises `CannotAnnounce`."""
@@ -50,9 +72,11 @@ class PromptLibrary:
         return heard
 
 
-def _read(path: Path) -> Sound:
+def read_sound(source: Path | bytes) -> Sound:
+    """A WAVE file of one channel, 8000 Hz and 16 bits, under each law. Blocks. Raises `PromptUnreadable`."""
+    path = source if isinstance(source, Path) else Path("-")
     try:
-        with wave.open(str(path), "rb") as file:
+        with wave.open(io.BytesIO(source) if isinstance(source, bytes) else str(source), "rb") as file:
             form = (file.getnchannels(), file.getframerate(), file.getsampwidth())
             if form != (1, SAMPLE_RATE, 2):
                 raise PromptUnreadable(path, "{} channels, {} Hz, {} octets a sample".format(*form))

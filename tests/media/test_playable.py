@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import pytest
 
+from media.decoder import Decoder
 from media.playable import NotPlayable, Playable
 from media.unpack import wave_of
 from session.errors import YihaoError
@@ -50,7 +51,7 @@ def files(tmp_path: Path) -> FileStore:
 
 @pytest.fixture
 def playable(files: FileStore, tmp_path: Path) -> Playable:
-    return Playable(files, tmp_path / "playable")
+    return Playable(files, tmp_path / "playable", Decoder())
 
 
 def heard(sound: bytes) -> tuple[float, int, float]:
@@ -100,9 +101,9 @@ async def test_a_program_that_hangs_or_is_not_there_is_no_sound(
 ) -> None:
     kept = await files.keep(chunks(amr(0.1)), "")
     with pytest.raises(NotPlayable):
-        await Playable(files, tmp_path / "none", program="media.no_such_program").sound(kept.id)
-    monkeypatch.setattr("media.playable._PATIENCE_S", 0.05)
-    slow = Playable(files, tmp_path / "slow", program="http.server")
+        await Playable(files, tmp_path / "none", Decoder("media.no_such_program")).sound(kept.id)
+    monkeypatch.setattr("media.decoder._PATIENCE_S", 0.05)
+    slow = Playable(files, tmp_path / "slow", Decoder("http.server"))
     with pytest.raises(NotPlayable):
         await slow.sound(kept.id)
 

@@ -13,11 +13,12 @@ import accounts.tables
 import identity.tables
 import storage.history
 import storage.policies
+import storage.prompts
 from storage.database import Database, sqlite_url
 from storage.errors import StorageUnavailable, UnsupportedDatabase
 from storage.metadata import METADATA, Instant
 
-ROOMS = (accounts.tables, identity.tables, storage.history, storage.policies)
+ROOMS = (accounts.tables, identity.tables, storage.history, storage.policies, storage.prompts)
 
 
 async def test_the_migrated_schema_is_what_the_code_describes(database: Database) -> None:
