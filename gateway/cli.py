@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import getpass
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import uvloop
-
 from config.loading import load
 from config.printing import effective
 from config.settings import Settings
-from gateway import agents, calls, doctor, figures, menu, prompts, up
-from gateway.demo import city
-from gateway.demo.pace import Pace
 from session.errors import YihaoError
+
+# Each command loads what it needs when it runs: the whole house takes over a second, and a mistyped setting is told
+# before that.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -137,13 +136,28 @@ def _dial(rest: list[str]) -> int:
 
 
 def _up(settings: Settings, arguments: argparse.Namespace) -> int:
+    gc.disable()  # until all stands (`up.collect_seldom`): nothing of what a start loads is garbage
+    import uvloop
+
+    from gateway import up
+
     return uvloop.run(up.serve(settings, ready_json=arguments.ready_json))
 
 
 def _agents(settings: Settings, arguments: argparse.Namespace) -> int:
+    from gateway import agents
+
     match arguments.act:
         case "add":
-            print(asyncio.run(agents.add(settings, _wanted(arguments))))
+            wanted = agents.Wanted(
+                login=arguments.login,
+                name=arguments.name or arguments.login,
+                extension=arguments.extension or (arguments.login if arguments.login.isdecimal() else None),
+                role=arguments.role,
+                queues=tuple(arguments.queue) or ("general",),
+                skills=tuple(arguments.skill),
+            )
+            print(asyncio.run(agents.add(settings, wanted)))
         case "list":
             print(asyncio.run(agents.listed(settings)))
         case _:
@@ -153,6 +167,8 @@ def _agents(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _calls(settings: Settings, arguments: argparse.Namespace) -> int:
+    from gateway import calls
+
     match arguments.act:
         case "list":
             print(calls.listed(settings))
@@ -164,6 +180,8 @@ def _calls(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _prompts(settings: Settings, arguments: argparse.Namespace) -> int:
+    from gateway import prompts
+
     match arguments.act:
         case "add":
             print(asyncio.run(prompts.added(settings, arguments.name, arguments.file)))
@@ -174,18 +192,12 @@ def _prompts(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _wanted(arguments: argparse.Namespace) -> agents.Wanted:
-    return agents.Wanted(
-        login=arguments.login,
-        name=arguments.name or arguments.login,
-        extension=arguments.extension or (arguments.login if arguments.login.isdecimal() else None),
-        role=arguments.role,
-        queues=tuple(arguments.queue) or ("general",),
-        skills=tuple(arguments.skill),
-    )
-
-
 def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
+    import uvloop
+
+    from gateway.demo import city
+    from gateway.demo.pace import Pace
+
     town = city.Town.of(settings, arguments.http, arguments.sip)
     pace = Pace(haste=min(max(arguments.haste, 0.1), 20.0))
     count = uvloop.run(city.live(town, pace, arguments.seconds, lambda line: print(line, flush=True)))
@@ -195,6 +207,8 @@ def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _figures(settings: Settings, arguments: argparse.Namespace) -> int:
     """1 where the board and the log disagree."""
+    from gateway import figures
+
     del arguments
     lines, agree = asyncio.run(figures.told(settings))
     print(lines)
@@ -204,12 +218,16 @@ def _figures(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _menu(settings: Settings, arguments: argparse.Namespace) -> int:
+    from gateway import menu
+
     for section in asyncio.run(menu.set_menus(settings, arguments.page)):
         print(f"{section}: set; followers see it within a day, or when they follow anew")
     return 0
 
 
 def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:
+    from gateway import doctor
+
     del arguments
     findings = [*doctor.examine(settings), asyncio.run(doctor.examine_store(settings))]
     for finding in findings:
