@@ -58,7 +58,6 @@ def _allow_many_files() -> None:
 
 def collect_seldom() -> None:
     """What was made at the start stays; what a message makes has no cycles. Measured: 15 % less time a chat message."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     gc.enable()

@@ -6,11 +6,11 @@ since Python 3.13.
 
 from __future__ import annotations
 
-import sys
-from array import array
 from enum import IntEnum
 from itertools import pairwise
 from typing import NamedTuple
+
+import numpy as np
 
 SAMPLE_RATE = 8000
 FRAME_SAMPLES = 160
@@ -80,6 +80,8 @@ def _compression(levels: tuple[int, ...]) -> bytes:
 COMPRESSIONS = {law: _compression(levels) for law, levels in LEVELS.items()}
 """The octet of the nearest level, indexed by a sample's 16 bits."""
 
+_TABLES = {law: np.frombuffer(table, dtype=np.uint8) for law, table in COMPRESSIONS.items()}
+
 TRANSCODE: dict[tuple[Law, Law], bytes] = {
     (source, target): bytes(COMPRESSIONS[target][level & 0xFFFF] for level in LEVELS[source])
     for source, target in ((Law.PCMA, Law.PCMU), (Law.PCMU, Law.PCMA))
@@ -89,10 +91,7 @@ TRANSCODE: dict[tuple[Law, Law], bytes] = {
 
 def encode(pcm: bytes, law: Law) -> bytes:
     """Octets of a law for little-endian 16-bit samples."""
-    samples = array("H", pcm)
-    if sys.byteorder == "big":
-        samples.byteswap()
-    return bytes(map(COMPRESSIONS[law].__getitem__, samples))
+    return bytes(_TABLES[law][np.frombuffer(pcm, dtype="<u2")])
 
 
 def decode(octets: bytes, law: Law) -> bytes:
