@@ -37,7 +37,7 @@ run: setup .venv/.dial .venv/.sound ## set up and answer: ARGS="--set http.port=
 	@exec .venv/bin/yihao up --data data $(ARGS)
 
 test: system-packages setup .venv/.dev .venv/.dial check ## set up, check, and run the tests
-	$(PYTEST) -n $(WORKERS) --dist worksteal $(ARGS)
+	$(PYTEST) -n $(WORKERS) --dist worksteal $(ARGS) || tools/again
 
 check: .venv/.project .venv/.dev $(PAGES) ## lint, format, types, import contracts
 	.venv/bin/ruff check .
