@@ -33,14 +33,15 @@ class DemoCredential:
 
 
 def demo_agents(queues: Sequence[str]) -> tuple[Agent, ...]:
-    """8001 to 8004, all on these queues."""
+    """8001 to 8004, all on these queues; and who administers, on none."""
     everything = {Medium.VOICE: 1, Medium.CHAT: 3, Medium.MESSAGE: 5}
-    mandarin, english = Skill("zh", 10), Skill("en", 6)
+    mandarin, english = Skill("mandarin", 10), Skill("english", 6)
     return (
         _demo_agent("8001", "王芳", queues, (mandarin,), everything),
         _demo_agent("8002", "李强", queues, (mandarin, english), everything),
         _demo_agent("8003", "张敏", queues, (mandarin,), everything),
         _demo_agent("8004", "刘洋", queues, (mandarin, english), everything, Role.SUPERVISOR),
+        _demo_agent("8009", "陈静", (), (mandarin,), everything, Role.ADMINISTRATOR),
     )
 
 

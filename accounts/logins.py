@@ -89,6 +89,11 @@ class Logins:
         await self._keep(token, _Kept(agent.login, epoch, now, now))
         return token, agent
 
+    async def known(self, login: str) -> str:
+        """The login, as it is kept, where somebody has it; empty where nobody has."""
+        agent = await self._roster.agent(AssigneeId(login.strip().lower()[:_LONGEST_LOGIN]))
+        return agent.login if agent else ""
+
     async def agent(self, token: str) -> Agent:
         """Whose login this is; goes on with it. Raises `NotLoggedIn`."""
         kept = await self._shared.get(_key("login", token)) if len(token) <= _LONGEST_TOKEN else None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Insert, Row, Update, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -55,6 +55,41 @@ class Roster:
                     await connection.execute(delete(SIP_SECRETS).where(SIP_SECRETS.c.login == agent.login))
         except IntegrityError as error:
             raise AgentTaken(agent.login, agent.extension) from error
+
+    async def become(self, connection: AsyncConnection, agents: Sequence[Agent]) -> None:
+        """Put these in place of all accounts, in the caller's transaction: who is new cannot log in before `renew`.
+
+        Nobody is forgotten: who is not among them stays as they are. Raises `AgentTaken`.
+        """
+        there = {row.login: _agent(row) for row in await connection.execute(select(AGENTS))}
+        changed = [agent for agent in agents if there.get(agent.login) not in (None, agent)]
+        moved = [one.login for one in changed if there[one.login].extension != one.extension]
+        # First nobody has them, then each their own: two may change places.
+        await connection.execute(update(AGENTS).where(AGENTS.c.login.in_(moved)).values(extension=None))
+        await connection.execute(delete(SIP_SECRETS).where(SIP_SECRETS.c.login.in_(moved)))
+        for agent in changed:
+            await self._put(connection, agent, update(AGENTS).where(AGENTS.c.login == agent.login), AGENTS.c.epoch + 1)
+        for agent in agents:
+            if agent.login not in there:
+                await self._put(connection, agent, insert(AGENTS), 1)
+
+    async def _put(self, connection: AsyncConnection, agent: Agent, where: Insert | Update, epoch: Any) -> None:
+        try:
+            await connection.execute(where.values({**_row(agent), "epoch": epoch}))
+        except IntegrityError as error:
+            raise AgentTaken(agent.login, agent.extension) from error
+
+    async def renew(self, login: AssigneeId, password: str, sip_password: str) -> Agent:
+        """New passwords for desk and telephone; ends all logins. Raises `AgentUnknown`, `PasswordRefused`."""
+        hashed = await self._passwords.hash(password)
+        async with self._database.writing() as connection:
+            agent = await _find(connection, login)
+            risen = update(AGENTS).where(AGENTS.c.login == login).values(epoch=AGENTS.c.epoch + 1)
+            await connection.execute(risen)
+            await connection.execute(delete(PASSWORDS).where(PASSWORDS.c.login == login))
+            await connection.execute(insert(PASSWORDS).values(login=login, argon2=hashed))
+            await self._keep_sip_secret(connection, agent, sip_password)
+        return agent
 
     async def set_password(self, login: AssigneeId, password: str) -> None:
         """A new password; ends all logins that the old one began. Raises `AgentUnknown`, `PasswordRefused`."""

@@ -66,3 +66,18 @@ PRESENCE = Table(
     Index(None, "login", "at"),
 )
 """Appended to, never changed: working time is counted from it."""
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("id", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", String(32), nullable=False),
+    Column("deed", String(32), nullable=False),
+    Column("on", String(200), nullable=False),
+    Column("detail", String(200), nullable=False),
+    PrimaryKeyConstraint("id"),
+    Index(None, "by", "id"),
+    Index(None, "deed", "id"),
+)
+"""Appended to: triggers of both databases refuse to change or delete a row."""

@@ -50,10 +50,10 @@ from channels.wechat.settings import WeChatSettings
 from channels.wechat.signature import sign
 from channels.wechat.webhook import body_of
 from gateway.inbox import StoreInbox
-from gateway.routing import Routing
 from gateway.up import collect_seldom
 from queueing.embedded import EmbeddedValkey
 from queueing.store import RedisStore
+from rulebook.routing import LAST_RESORT, Named, Routing
 from session.address import Address
 from session.ids import NodeId
 from storage.files import FileStore
@@ -64,6 +64,7 @@ WECHAT = WeChatSettings(appid=APPID, secret="s", token=TOKEN, aes_keys=(AES_KEY,
 ACCOUNT, PUBLIC = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "https://hotline.example.org"
 TWILIO = TwilioSettings(account=ACCOUNT, tokens=(TOKEN,), sender="+18005551212", public_url=PUBLIC)
 PATHS = {"wechat": WECHAT.path, "twilio": "/api/sms/twilio/up"}
+ROUTING = Routing(queues=(Named(name=LAST_RESORT, title="综合"),))
 TEXT = "我家门口的路灯坏了三天了，在长江路12号，麻烦派人来看一下。"
 
 CONNECTIONS = 64
@@ -102,7 +103,7 @@ async def whole_channel(kind: str, folder: Path) -> AsyncIterator[Channel]:
         store = await stack.enter_async_context(RedisStore.connect(valkey.url, tenant="bench", pepper=b"bench"))
         node = NodeId("bench")
         await store.mailboxes.beat(node, ttl_s=3600.0)
-        inbox = StoreInbox(store, node, Routing(()).route, lambda _: None)
+        inbox = StoreInbox(store, node, ROUTING.route, lambda _: None)
         if kind == "wechat":
             opened = WeChatChannel.open(
                 WECHAT, inbox=inbox, shared=store.shared, files=FileStore(folder / "files"), on_scan=_nowhere

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from bots.contract import Act, Finish, HandOver, Part, Say, View
-from bots.hours import BusinessHours
 from bots.phrases import Phrases, phrases_for
 from bots.wish import says_goodbye, wants_human
 from session import events as ev
@@ -24,21 +24,33 @@ NOTED_AFTER_S = 60.0
 """That words are kept is said again after this time, however much the citizen writes."""
 
 
+class Hours(Protocol):
+    """When people answer."""
+
+    def open_at(self, at: float) -> bool:
+        """Whether they do at that time."""
+        ...
+
+    def said(self, at: float | None = None, *, english: bool = False) -> str:
+        """As a citizen reads them, with what holds on that day alone."""
+        ...
+
+
 class Guide:
-    """See `decide`; the rest of it is settings."""
+    """See `decide`; the rest of it is settings. `hours` gives those in force at the moment of asking."""
 
     name = NAME
 
-    def __init__(self, hours: BusinessHours, *, queues: tuple[str, ...] = ("bots",)) -> None:
+    def __init__(self, hours: Callable[[], Hours], *, queues: tuple[str, ...] = ("bots",)) -> None:
         self.queues = queues
         self._hours = hours
 
     async def meet(self, view: View) -> Sequence[Act]:
         """What the guide does now."""
-        return decide(view, self._hours)
+        return decide(view, self._hours())
 
 
-def decide(view: View, hours: BusinessHours) -> Sequence[Act]:
+def decide(view: View, hours: Hours) -> Sequence[Act]:
     """What the guide does now. Pure."""
     phrases = phrases_for(view.memory.language)
     if view.part is Part.DRIVER:
@@ -46,7 +58,7 @@ def decide(view: View, hours: BusinessHours) -> Sequence[Act]:
     return _accompany(view, phrases)
 
 
-def _drive(view: View, hours: BusinessHours, phrases: Phrases) -> Sequence[Act]:
+def _drive(view: View, hours: Hours, phrases: Phrases) -> Sequence[Act]:
     match view.entry.event if view.entry else None:
         case ev.OfferAccepted():
             return (Say(_greeting(view, hours, phrases)),)
@@ -59,11 +71,11 @@ def _drive(view: View, hours: BusinessHours, phrases: Phrases) -> Sequence[Act]:
     return ()
 
 
-def _greeting(view: View, hours: BusinessHours, phrases: Phrases) -> str:
+def _greeting(view: View, hours: Hours, phrases: Phrases) -> str:
     if hours.open_at(view.now):
         return phrases.open
     english = phrases is not phrases_for("zh")
-    return phrases.closed.format(hours=hours.said(english=english))
+    return phrases.closed.format(hours=hours.said(view.now, english=english))
 
 
 def _accompany(view: View, phrases: Phrases) -> Sequence[Act]:

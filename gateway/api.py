@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from accounts.agent import Agent
+from accounts.audit import Audit, Deed
 from accounts.errors import NotLoggedIn, TooManyAttempts, WrongPassword
 from accounts.logins import Logins
 from accounts.role import Role, allows
@@ -59,6 +60,7 @@ class Doors:
     ready: Callable[[], Awaitable[dict[str, bool]]]
     scrapers: Sequence[str]
     """Networks that may read `/metrics`."""
+    audit: Audit
 
 
 def routes(doors: Doors) -> list[web.RouteDef]:
@@ -138,9 +140,12 @@ class _Api:
                 login, password, address=request.remote or "", old_token=token_of(request)
             )
         except WrongPassword:
+            # What is no login may be a password that went into the wrong field: it is not noted.
+            await self._doors.audit.note(await self._doors.logins.known(login), Deed.LOGIN_REFUSED)
             return refused(401, "wrong_password")
         except TooManyAttempts as error:
             return refused(429, "too_many_attempts", retry_after_s=error.retry_after_s)
+        await self._doors.audit.note(agent.login, Deed.LOG_IN)
         response = web.json_response({"agent": _shown(agent)})
         response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", secure=request.secure, path="/api")
         return response
@@ -154,6 +159,7 @@ class _Api:
             agent = await self._doors.logins.agent(token)
         except NotLoggedIn:
             return web.json_response({})
+        await self._doors.audit.note(agent.login, Deed.LOG_OUT)
         await self._doors.logins.log_out(token)
         self._doors.desk.dismiss(agent.login)
         response = web.json_response({})
@@ -191,6 +197,7 @@ class _Api:
         if not is_text(given) or given not in [one.value for one in Supervision]:
             return refused(400, "malformed")
         session = SessionId(request.match_info["session"][:64])
+        await self._doors.audit.note(agent.login, Deed.SUPERVISE, session, given)
         answer = await self._doors.oversight.ask(agent.login, session, Supervision(given))
         if isinstance(answer, Refusal):
             return refused(409, answer.code)
@@ -222,6 +229,8 @@ class _Api:
             return web.json_response({"error": "range"}, status=416, headers=headers)
         except RecordingError:
             return refused(404, "no_such_recording")
+        if span is None or span[0] == 0:  # a player asks for the rest in pieces
+            await self._doors.audit.note(agent.login, Deed.LISTEN, recording)
         size = found.card.size_bytes
         first, last = span or (0, size - 1)
         headers = {"Accept-Ranges": "bytes", "Cache-Control": "no-store", "Content-Type": "audio/wav"}

@@ -10,13 +10,13 @@ from aiohttp import web
 LARGEST_BYTES = 4096
 
 
-async def small_json(request: web.Request) -> dict[str, object]:
-    """The object that the body writes; an empty one for what is too large or none."""
-    body = b""
-    while chunk := await request.content.read(LARGEST_BYTES + 1 - len(body)):
+async def small_json(request: web.Request, largest: int = LARGEST_BYTES) -> dict[str, object]:
+    """The object that the body writes; an empty one for what is larger than `largest` bytes, or none."""
+    body = bytearray()
+    while chunk := await request.content.read(largest + 1 - len(body)):
         body += chunk
     try:
-        given = json.loads(body) if len(body) <= LARGEST_BYTES else None
+        given = json.loads(body) if len(body) <= largest else None
     except (ValueError, RecursionError):
         return {}
     return given if isinstance(given, dict) else {}

@@ -13,6 +13,7 @@ from pathlib import Path
 from aiohttp import web
 
 from accounts.agent import Agent
+from accounts.audit import Audit, Deed
 from accounts.role import Role
 from channels.phone.ladder import Row, Way, draw
 from channels.phone.ladders import find_capture, find_session, read_ladder, recent
@@ -78,8 +79,8 @@ def save_capture(settings: Settings, name: str, target: Path) -> str:
 class Calls:
     """The same over HTTP."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._folder = folder(settings)
+    def __init__(self, settings: Settings, audit: Audit) -> None:
+        self._folder, self._audit = folder(settings), audit
 
     def routes(self, access: Access) -> list[web.RouteDef]:
         """Ladders for supervisors; captures, which hold numbers and names, for administrators."""
@@ -119,11 +120,12 @@ class Calls:
             return refused(404, "call_unknown")
         return web.Response(text=_page(request.match_info["call"], rows))
 
-    async def capture(self, request: web.Request, _: Agent) -> web.StreamResponse:
+    async def capture(self, request: web.Request, agent: Agent) -> web.StreamResponse:
         """The packets of one call."""
         found = await asyncio.to_thread(find_capture, self._folder, request.match_info["call"])
         if found is None:
             return refused(404, "capture_absent")
+        await self._audit.note(agent.login, Deed.CAPTURE, request.match_info["call"])
         return web.FileResponse(found, headers={"Content-Type": "application/vnd.tcpdump.pcap"})
 
     async def _rows(self, request: web.Request) -> list[Row] | None:

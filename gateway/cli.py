@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     tracing.set_defaults(run=_calls)
 
     _add_prompts(commands)
+    _add_rules(commands)
 
     commands.add_parser("dial", add_help=False, help="call the number from this terminal")
     living = commands.add_parser("demo", parents=[_common()], help="bring a city alive around a running gateway")
@@ -109,6 +110,26 @@ def _add_prompts(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     removing.add_argument("name")
     speaking.set_defaults(run=_prompts)
+
+
+def _add_rules(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    ruling = commands.add_parser(
+        "rules", parents=[_common()], help="hours, queues, canned replies, sensitive words, agents: as files, and back"
+    )
+    acts = ruling.add_subparsers(dest="act", required=True, metavar="export|import|history|rollback")
+    exporting = acts.add_parser("export", parents=[_common("inner_sets")], help="write what is in force, a file a kind")
+    exporting.add_argument("folder", type=Path)
+    importing = acts.add_parser("import", parents=[_common("inner_sets")], help="show what the files would change")
+    importing.add_argument("folder", type=Path)
+    importing.add_argument("--yes", action="store_true", help="and put it in force")
+    importing.add_argument("--why", default="imported", help="for the history")
+    looking = acts.add_parser("history", parents=[_common("inner_sets")], help="the versions of a kind")
+    looking.add_argument("kind")
+    going = acts.add_parser("rollback", parents=[_common("inner_sets")], help="put an earlier version in force again")
+    going.add_argument("kind")
+    going.add_argument("version", type=int)
+    going.add_argument("--why", default="rolled back", help="for the history")
+    ruling.set_defaults(run=_rules)
 
 
 def _common(sets: str = "sets") -> argparse.ArgumentParser:
@@ -189,6 +210,23 @@ def _prompts(settings: Settings, arguments: argparse.Namespace) -> int:
             print(asyncio.run(prompts.listed(settings)))
         case _:
             print(asyncio.run(prompts.removed(settings, arguments.name)))
+    return 0
+
+
+def _rules(settings: Settings, arguments: argparse.Namespace) -> int:
+    from gateway import rules
+
+    match arguments.act:
+        case "export":
+            print(asyncio.run(rules.exported(settings, arguments.folder)))
+        case "import":
+            work = rules.imported(settings, arguments.folder, why=arguments.why, really=arguments.yes)
+            print(asyncio.run(work))
+        case "history":
+            print(asyncio.run(rules.history(settings, arguments.kind)))
+        case _:
+            work = rules.rolled_back(settings, arguments.kind, arguments.version, why=arguments.why)
+            print(asyncio.run(work))
     return 0
 
 

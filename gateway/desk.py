@@ -88,6 +88,8 @@ class Desks:
         self._oversight = Oversight(store, inbox, staff)
         self.tell_typing: Typing = _told_nobody
         """Set once: the channel that shows the citizen that the agent writes."""
+        self.revision: Callable[[], int] = int
+        """Set once: which revision of the rules is in force here."""
         self._rescind_after_s = rescind_after_s
         self._desks: dict[AssigneeId, DeskState] = {}
         self._links: dict[AssigneeId, set[Link]] = defaultdict(set)
@@ -95,6 +97,8 @@ class Desks:
         self._undelivered: dict[Link, deque[tuple[int, SessionId, MessageId]]] = defaultdict(deque)
         """Citizens' messages that were sent to a page, by the number of the frame that it has not confirmed."""
         self._bulletin = Bulletin(store.shared)
+        self._revisions: dict[Link, int] = {}
+        """What each page was told last that is in force."""
         self._told: dict[AssigneeId, str] = {}
         """The word to all that each desk was told last."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -180,6 +184,7 @@ class Desks:
         """See `Peer`."""
         agent = AssigneeId(link.subject)
         self._undelivered.pop(link, None)
+        self._revisions.pop(link, None)
         self._links[agent].discard(link)
         if not self._links[agent]:
             del self._links[agent]
@@ -460,6 +465,7 @@ class Desks:
     async def _look_around(self, *, refresh: bool) -> None:
         if not self._desks:
             return
+        self._tell_revision()
         await self._read_out()
         queues = await self._store.queue.queues()
         for agent, desk in list(self._desks.items()):
@@ -476,6 +482,15 @@ class Desks:
             if stats is not None:
                 for link in links:
                     link.mention(stats)
+
+    def _tell_revision(self) -> None:
+        """Nothing that an administrator changes waits for a page to be loaded anew."""
+        revision = self.revision()
+        for links in self._links.values():
+            for link in links:
+                if link.is_connected and self._revisions.get(link) != revision:
+                    self._revisions[link] = revision
+                    link.mention(frames.RulesChanged(revision=revision))
 
     async def _read_out(self) -> None:
         """What a supervisor has said to all, once to each desk."""

@@ -35,6 +35,11 @@ def lacking(settings: Settings) -> tuple[str, ...]:
     return tuple(key for door in doors() for key in door.lacking(getattr(settings, door.section)))
 
 
+def shut(settings: Settings) -> tuple[str, ...]:
+    """The sections of channels that nobody has filled in."""
+    return tuple(door.section for door in doors() if not door.is_wanted(getattr(settings, door.section)))
+
+
 def advice(settings: Settings) -> list[Advice]:
     """What works and should not stay so."""
     return [one for door in doors() for one in door.advice(getattr(settings, door.section))]

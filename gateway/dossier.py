@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from aiohttp import web
 
 from accounts.agent import Agent
+from accounts.audit import Audit, Deed
 from accounts.role import Role
 from gateway import desk_view
 from gateway.access import Access, refused
@@ -53,9 +54,11 @@ class Dossiers:
         sight: Sight,
         inbox: Inbox,
         area: str,
+        audit: Audit,
     ) -> None:
         self._persons, self._verification, self._joining = persons, verification, joining
         self._history, self._sight, self._inbox, self._area = history, sight, inbox, area
+        self._audit = audit
 
     def routes(self, access: Access) -> list[web.RouteDef]:
         """To read for who may see the session; to change for who has it."""
@@ -192,6 +195,7 @@ class Dossiers:
         """POST `{why}`: the addresses in full. The reason stands in the session's timeline for the audit."""
         why = await _word(request, "why")
         person = await self._whose(session)
+        await self._audit.note(agent.login, Deed.REVEAL, session.id)
         await self._inbox.post(session.id, AddressRevealed(by=agent.login, why=why))
         return web.json_response({"addresses": [one.identifier for one in person.addresses]})
 

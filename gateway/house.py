@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from aiohttp import web
 
+from accounts.audit import Audit
 from accounts.demo import seed_demo
 from accounts.errors import NotLoggedIn
 from accounts.logins import Logins
@@ -23,7 +22,6 @@ from accounts.passwords import Passwords
 from accounts.presence import PresenceLog
 from accounts.roster import Roster
 from bots.guide import Guide
-from bots.hours import BusinessHours
 from bots.runner import BotRunner
 from channels.contract import Channel, FollowsTimeline
 from channels.door import Ports
@@ -34,12 +32,13 @@ from config.secrets import machine_secrets
 from config.settings import Settings
 from gateway import api, arrivals, pages
 from gateway.access import Access
+from gateway.administration import Administration, Parts
 from gateway.bulletin import Bulletin
 from gateway.calls import Calls
 from gateway.certificate import Certificate
 from gateway.desk import Desks
 from gateway.destinations import Destinations
-from gateway.doors import open_doors
+from gateway.doors import open_doors, shut
 from gateway.dossier import Dossiers
 from gateway.errands import attend, match, until_taken
 from gateway.feed import Feed, Follower
@@ -48,6 +47,7 @@ from gateway.inbox import StoreInbox
 from gateway.joining import Joining
 from gateway.kinship import one_hotline
 from gateway.links import Links
+from gateway.listening import Address, listening
 from gateway.mailboxes import Mailboxes
 from gateway.measures import Measures
 from gateway.metrics import Metrics
@@ -59,14 +59,15 @@ from gateway.performer import Performer
 from gateway.persons import Persons
 from gateway.prompts import PromptBook, PromptShelf
 from gateway.proxies import believing
+from gateway.pulse import Pulse
 from gateway.reach import Reach
-from gateway.routing import Route
-from gateway.rulebook import Rulebook
+from gateway.rules import open_rulebook
 from gateway.sight import Sight
 from gateway.staff import Staff
 from gateway.telephones import TelephonesReach
 from gateway.telephony import outgoing_rule, phone_settings
 from gateway.ulid import new_ulid
+from gateway.veil import Veil
 from gateway.verification import Verification
 from gateway.wallboard import Alarms, Wallboard
 from identity.ledger import Ledger
@@ -85,7 +86,7 @@ from realtime.errors import TokenRefused
 from realtime.settings import CITIZEN, DESK
 from realtime.socket import Sockets
 from recordings.store import RecordingStore
-from session.errors import YihaoError
+from rulebook.routing import Route
 from session.events import RecordingFinished
 from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
 from session.ports import Contact, Entry, SessionGone
@@ -103,35 +104,6 @@ LARGEST_BODY_BYTES = 11 * 1024 * 1024
 """Of one request: a file of the largest kind that is taken, and what goes around it."""
 SCRAPERS = ("127.0.0.0/8", "::1/128")
 BOT_CAPACITY = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where something listens."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-class CannotListen(YihaoError):
-    """The address of `[section]` is not ours, or another program's."""
-
-    def __init__(self, section: str, address: Address, why: str) -> None:
-        self.section, self.address, self.why = section, address, why
-        super().__init__(f"cannot listen on {address}: {why}; stop what uses it, or set {section}.host, {section}.port")
-
-
-@contextmanager
-def _listening(section: str, host: str, port: int) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
-            raise
-        raise CannotListen(section, Address(host, port), os.strerror(error.errno)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +148,8 @@ class _Builder:
         self._node = NodeId(f"{socket.gethostname()[:24]}-{secrets.token_hex(4)}")
         self._metrics = Metrics()
         self._failed = asyncio.Event()
-        self._hours = BusinessHours.parse(settings.bots.hours)
         self._channels: dict[str, Channel] = {}
+        self._pulse = Pulse(self._channels)
         self._public = settings.http.public
         self._decoder = Decoder()
         self._library = PromptLibrary.load()
@@ -187,9 +159,11 @@ class _Builder:
         settings, enter = self._settings, self._stack.enter_async_context
         self._store = await self._open_store()
         database = await enter(Database.open(settings.storage.url.reveal() or sqlite_url(settings.data)))
-        self._rulebook = await Rulebook.open(database)
         self._shelf = PromptShelf(PromptBook(database, self._decoder), self._library)
         self._roster = Roster(database, self._stack.enter_context(Passwords()), realm=settings.sip.realm)
+        self._audit = Audit(database, self._store.shared.now)
+        self._rulebook = await open_rulebook(database, self._roster, settings.bots.hours)
+        self._veil = Veil(lambda: self._rulebook.words)
         credentials = await self._seed()
         self._staff = Staff(self._roster, PresenceLog(database), self._store)
         self._history = History(database)
@@ -213,19 +187,17 @@ class _Builder:
             lambda: {phone.name: phone.calls, webchat.name: webchat.open_sockets},
             lambda: engine.packets_lost,
         )
-        feed = Feed(
-            self._store.log,
-            _followers(mailboxes, self._verification.follow, desks.follow, bots.follow, measures.follow),
-        )
+        followers = (self._verification.follow, desks.follow, bots.follow, measures.follow, self._pulse.follow)
+        feed = Feed(self._store.log, _followers(mailboxes, *followers))
         await feed.start()
         self._channels[webchat.name] = await enter(webchat)
         desk_sockets = await enter(self._desk_sockets(desks))
-        with _listening("sip", settings.sip.host, settings.sip.port):
+        with listening("sip", settings.sip.host, settings.sip.port):
             self._channels[phone.name] = await enter(phone)
         self._channels |= {door.name: door for door in await enter(open_doors(settings, self._ports(inbox)))}
         for channel in self._channels.values():
             if isinstance(channel, FollowsTimeline):
-                feed.show_to(channel.follow)
+                feed.show_to(self._veil.follower(channel.follow))
         archiver = Archiver(self._store.log, self._store.shared, self._history, holder=self._node)
         self._stack.push_async_callback(node.leave)
         self._stack.push_async_callback(desks.stop)
@@ -279,7 +251,7 @@ class _Builder:
     async def _seed(self) -> Path | None:
         if not self._settings.demo:
             return None
-        return await seed_demo(self._roster, self._settings.data, self._rulebook.routing.queues)
+        return await seed_demo(self._roster, self._settings.data, [one.name for one in self._rulebook.routing.queues])
 
     def _core(self) -> tuple[Node, Mailboxes, StoreInbox]:
         mailboxes = Mailboxes(self._store, self._node, self._rules)
@@ -289,6 +261,7 @@ class _Builder:
         performer = Performer(
             self._store, self._node, self._channels, inbox, self._metrics, self._links, self._outgoing
         )
+        performer.veil = self._veil.event
         mailboxes.perform = performer.perform
         return Node(self._store, self._node, mailboxes, performer, self._channels, self._metrics), mailboxes, inbox
 
@@ -333,7 +306,8 @@ class _Builder:
 
     def _route(self, contact: Contact, at: float) -> Route:
         """By the rules in force; where no bot is at work nobody is sent to one."""
-        route = self._rulebook.routing.route(contact, at, closed=not self._hours.open_at(at))
+        book = self._rulebook
+        route = book.routing.route(contact, at, closed=not book.hours.open_at(at))
         return route if self._settings.bots.guide else replace(route, bot_queue="")
 
     def _sockets(self, inbox: StoreInbox) -> tuple[WebChatChannel, Desks]:
@@ -345,7 +319,7 @@ class _Builder:
             self._staff,
             self._rules,
             self._settings.agents.rescind_after_s,
-            Reach(self._channels, self._notices),
+            Reach(self._channels, self._notices, self._veil.text),
             self._outgoing,
         )
         webchat = WebChatChannel(
@@ -355,7 +329,7 @@ class _Builder:
             lines=self._store.queue,
             shared=self._store.shared,
             files=self._files,
-            timeline=self._timeline,
+            timeline=self._veil.timeline(self._timeline),
             key=self._keys.resume_key.reveal().encode(),
             badge=self._staff.badge,
             call=Wishes(self._outgoing, self._store.log, inbox).ask,
@@ -363,6 +337,7 @@ class _Builder:
             proves=self._verification,
         )
         desks.tell_typing = webchat.typing
+        desks.revision = lambda: self._rulebook.revision
         return webchat, desks
 
     def _webchat_settings(self) -> WebChatSettings:
@@ -410,7 +385,7 @@ class _Builder:
             shared=self._store.shared,
             files=self._files,
             lines=self._store.queue,
-            timeline=self._timeline,
+            timeline=self._veil.timeline(self._timeline),
             badge=self._staff.badge,
             scanned=self._verification.scanned,
             attests=self._verification,
@@ -454,7 +429,7 @@ class _Builder:
 
     def _bots(self, inbox: StoreInbox) -> BotRunner:
         settings = self._settings.bots
-        bots = (Guide(self._hours),) if settings.guide else ()
+        bots = (Guide(lambda: self._rulebook.hours),) if settings.guide else ()
         return BotRunner(inbox, self._store.queue, self._store.log.read, bots, node=self._node)
 
     async def _enlist(self, bots: BotRunner) -> None:
@@ -490,7 +465,18 @@ class _Builder:
         settings, store = self._settings.wallboard, self._store
         board = Board(self._history, store.shared.now)
         bounds = Alarms(settings.longest_wait_s, settings.least)
-        return Wallboard(board, store, self._staff, Bulletin(store.shared), bounds)
+        return Wallboard(board, store, self._staff, Bulletin(store.shared), bounds, self._audit)
+
+    def _administration(self) -> Administration:
+        parts = Parts(
+            self._rulebook,
+            self._roster,
+            self._audit,
+            self._store.shared.now,
+            self._pulse.shown,
+            shut(self._settings),
+        )
+        return Administration(parts)
 
     async def _serve(
         self, node: Node, inbox: StoreInbox, desk: Sockets, measures: Measures
@@ -499,7 +485,9 @@ class _Builder:
         sight = Sight(self._timeline)
         joining = Joining(self._store.log, self._persons, self._store.shared.now)
         area = self._settings.sip.area
-        dossiers = Dossiers(self._persons, self._verification, joining, self._history, sight, self._inbox, area)
+        dossiers = Dossiers(
+            self._persons, self._verification, joining, self._history, sight, self._inbox, area, self._audit
+        )
         playable = Playable(self._files, self._settings.data / "files" / "playable", self._decoder)
         doors = api.Doors(
             logins=self._logins,
@@ -517,6 +505,7 @@ class _Builder:
             measure=measures.look,
             ready=lambda: _readiness(self._store, node, self._channels),
             scrapers=SCRAPERS,
+            audit=self._audit,
         )
         middlewares = [believing(self._settings.http.trusted_proxies), api.typed_errors]
         app = self._app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
@@ -528,10 +517,11 @@ class _Builder:
                 *api.routes(doors),
                 *wallboard.routes(access),
                 *dossiers.routes(access),
+                *self._administration().routes(access),
                 *pages.routes(self._settings.http.origins),
             ]
         )
-        app.add_routes([*Calls(self._settings).routes(access), *self._shelf.routes(access)])
+        app.add_routes([*Calls(self._settings, self._audit).routes(access), *self._shelf.routes(access)])
         for channel in self._channels.values():
             app.add_routes(channel.routes())
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -540,7 +530,7 @@ class _Builder:
         http, tls = self._settings.http, self._certificate.serving
         ports = [http.port] if tls is None else [http.port, http.tls_port]
         for port, context in zip(ports, (None, tls), strict=False):
-            with _listening("http", http.host, port):
+            with listening("http", http.host, port):
                 await web.TCPSite(runner, http.host, port, ssl_context=context).start()
         plain, *secure = (Address(http.host, address[1]) for address in runner.addresses)
         if self._settings.demo and not self._public:

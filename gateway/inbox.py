@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from gateway.routing import Route
 from gateway.ulid import new_ulid
 from queueing.contract import Store
+from rulebook.routing import Route
 from session.events import Event, LegOpened, SessionOpened
 from session.ids import AssigneeId, NodeId, SessionId
 from session.ports import Admission, Contact, Verdict

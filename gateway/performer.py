@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 
 from channels.contract import (
     CarriesAudio,
@@ -72,6 +72,8 @@ class Performer:
         self._store, self._node, self._channels = store, node, channels
         self._inbox, self._metrics, self._links = inbox, metrics, links
         self._outgoing = outgoing
+        self.veil: Callable[[Event], Event] = _as_it_is
+        """Set once: what citizens are shown of an event."""
 
     async def perform(self, session: Session, name: str, effect: LegEffect) -> None:
         """Perform here, or pass on to the node that owns the leg."""
@@ -180,7 +182,7 @@ class Performer:
             return
         version = int(name.partition(".")[0])
         for entry in await self._store.log.read(session.id, after=version - 1, limit=1):
-            content = _content(entry.event)
+            content = _content(self.veil(entry.event))
             if content is not None:
                 await self._send(session.id, effect.leg, channel, content)
 
@@ -204,6 +206,10 @@ async def _handle(effect: Hold | Mute | Press | Supervise, channel: HandlesCalls
             await channel.press(effect.leg, effect.digits, effect.turn)
         case Supervise():
             await channel.supervise(effect.leg, effect.by, effect.what, effect.turn)
+
+
+def _as_it_is(event: Event) -> Event:
+    return event
 
 
 def _content(event: Event) -> Content | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from channels.contract import Channel, ChannelError, LegUnknown, Rations
@@ -45,8 +45,9 @@ def moves(event: Event) -> bool:
 class Reach:
     """Of one node; any node may ask."""
 
-    def __init__(self, channels: Mapping[str, Channel], notices: Notices) -> None:
-        self._channels, self._notices = channels, notices
+    def __init__(self, channels: Mapping[str, Channel], notices: Notices, veil: Callable[[str], str] = str) -> None:
+        """`veil` makes of an agent's words what citizens see of them."""
+        self._channels, self._notices, self._veil = channels, notices, veil
 
     async def of(self, session: Session) -> frames.ContactReach:
         """What can be sent now. Raises `StoreUnavailable`."""
@@ -66,9 +67,8 @@ class Reach:
         text = _failed_text(entries, MessageId(command.message))
         if text is None:
             return Refusal("unknown_message")
-        notice = Notice(
-            id=MessageId(command.id), template=Template(REPLY, {"text": text}), session=session.id, asked_for=True
-        )
+        template = Template(REPLY, {"text": self._veil(text)})
+        notice = Notice(id=MessageId(command.id), template=template, session=session.id, asked_for=True)
         for address in _addresses(session):
             if command.channel in await self._notices.ways(address, REPLY):
                 with suppress(NobodyReaches, ChannelError):  # what became of it stands in the timeline

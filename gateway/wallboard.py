@@ -7,13 +7,13 @@ queues and agents from the store.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
 
 from accounts.agent import Agent
+from accounts.audit import Audit, Deed
 from accounts.role import Role
 from gateway import desk_view
 from gateway.access import Access, refused
@@ -29,8 +29,6 @@ from queueing.errors import UnknownAssignee
 from session.ids import AssigneeId
 from session.state import AssigneeKind
 from storage.record import SessionRecord
-
-log = logging.getLogger(__name__)
 
 MOST_LIVE = 200
 """Live sessions that are listed, the longest waiting first; the count of all is told."""
@@ -50,9 +48,11 @@ class Alarms:
 class Wallboard:
     """What a supervisor sees of the whole house, and does to all of it."""
 
-    def __init__(self, board: Board, store: Store, staff: Staff, bulletin: Bulletin, alarms: Alarms) -> None:
+    def __init__(
+        self, board: Board, store: Store, staff: Staff, bulletin: Bulletin, alarms: Alarms, audit: Audit
+    ) -> None:
         self._board, self._store, self._staff = board, store, staff
-        self._bulletin, self._alarms = bulletin, alarms
+        self._bulletin, self._alarms, self._audit = bulletin, alarms, audit
 
     def routes(self, access: Access) -> list[web.RouteDef]:
         """All for supervisors."""
@@ -93,7 +93,7 @@ class Wallboard:
             view = await self._staff.present(login, Presence(str(presence)), f"{reason.strip()} ({supervisor.login})")
         except UnknownAssignee:
             return refused(404, "no_such_agent")
-        log.info("presence forced", extra={"agent": login, "by": supervisor.login})
+        await self._audit.note(supervisor.login, Deed.FORCE, login, f"{presence}: {reason.strip()}")
         return web.json_response({"agent": self._agent(view)})
 
     async def tell_all(self, request: web.Request, supervisor: Agent) -> web.StreamResponse:
@@ -101,6 +101,7 @@ class Wallboard:
         text = (await small_json(request)).get("text")
         if not is_text(text) or not 0 < len(text.strip()) <= LONGEST_TEXT:
             return refused(400, "malformed")
+        await self._audit.note(supervisor.login, Deed.BROADCAST, detail=text.strip())
         await self._bulletin.post(supervisor.name, text.strip())
         return web.json_response({})
 

@@ -210,6 +210,12 @@ class QueueStats(Ephemeral, frozen=True, tag="queue.stats"):
     queues: tuple[Line, ...]
 
 
+class RulesChanged(Ephemeral, frozen=True, tag="rules.changed"):
+    """Which revision of the rules is in force: a page that goes by another asks for them (`/api/desk/rules`)."""
+
+    revision: int
+
+
 class Ration(Part, frozen=True):
     """How many messages a leg's channel still takes before the citizen writes again, and until when."""
 
@@ -393,6 +399,7 @@ DOWN = by_tag(
     DeviceState,
     Notice,
     QueueStats,
+    RulesChanged,
     ContactReach,
     Typing,
 )

@@ -23,7 +23,7 @@ async def test_the_file_holds_what_opens(roster: Roster, tmp_path: Path) -> None
     assert path == tmp_path / FILE_NAME
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     made = json.loads(path.read_text())
-    assert [one["extension"] for one in made] == ["8001", "8002", "8003", "8004"]
+    assert [one["extension"] for one in made] == ["8001", "8002", "8003", "8004", "8009"]
     for one in made:
         assert set(one) == {"login", "password", "extension", "sip_password"}
         assert await roster.verified(one["login"], one["password"]) is not None
@@ -31,7 +31,7 @@ async def test_the_file_holds_what_opens(roster: Roster, tmp_path: Path) -> None
         assert credential is not None
         assert credential.ha1 == ha1(one["extension"], "yihao", one["sip_password"])
     secrets = [one[name] for one in made for name in ("password", "sip_password")]
-    assert len(set(secrets)) == 8
+    assert len(set(secrets)) == 10
     for agent in (await roster.agents())[:2]:
         assert agent.capacity[Medium.VOICE] == 1
         assert agent.capacity[Medium.CHAT] >= 2
@@ -54,7 +54,7 @@ async def test_a_start_that_died_midway_is_gone_on_with(roster: Roster, tmp_path
     kept = json.loads((tmp_path / FILE_NAME).read_text())
     await roster.add(demo.demo_agents(QUEUES)[0], kept[0]["password"])
     await seed_demo(roster, tmp_path, QUEUES)
-    assert len(await roster.agents()) == 4
+    assert len(await roster.agents()) == 5
     assert await roster.verified("8004", kept[3]["password"]) is not None
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from bots.contract import Act, Finish, HandOver, Part, Say, View
 from bots.guide import NAME, decide
-from bots.hours import BusinessHours
 from bots.phrases import CHINESE, ENGLISH
 from bots.watch import Watch
+from rulebook.hours import BusinessHours
 from session import events as ev
 from session.ids import LegId, MessageId, SessionId
 from session.ports import Entry, Place
@@ -17,7 +17,7 @@ from session.state import AssigneeKind
 from tests.session import stories
 from tests.session.stories import CHAT, GUIDE, OPENED_BY_CHAT, OPENED_OUT_OF_HOURS, START, accept, chat, offer, wrote
 
-NEVER, ALWAYS = BusinessHours(()), BusinessHours.parse(["mon-sun 00:00-24:00"])
+NEVER, ALWAYS = BusinessHours(), BusinessHours.parse(["mon-sun 00:00-24:00"])
 DRIVING = (OPENED_OUT_OF_HOURS, chat(), offer(1, GUIDE), accept(1, GUIDE))
 WAITING = (OPENED_BY_CHAT, chat())
 

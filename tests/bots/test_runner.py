@@ -10,15 +10,15 @@ import pytest
 import bots.runner
 from bots.contract import Act, View
 from bots.guide import NAME, Guide
-from bots.hours import BusinessHours
 from bots.phrases import CHINESE
 from bots.runner import BotRunner
 from gateway.feed import Feed
 from gateway.inbox import StoreInbox
 from gateway.mailboxes import Mailboxes
-from gateway.routing import Route
 from queueing.contract import Presence, Profile
 from queueing.memory import MemoryStore
+from rulebook.hours import BusinessHours
+from rulebook.routing import Route
 from session import events as ev
 from session.address import Address
 from session.effects import LegEffect
@@ -85,7 +85,7 @@ async def build(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Build]:
         mailboxes.perform = nothing
         route = Route(Demand("general"), bot_queue)
         inbox = StoreInbox(store, NODE, lambda _contact, _at: route, mailboxes.wake)
-        guide = Guide(BusinessHours(()))
+        guide = Guide(BusinessHours)
         await store.mailboxes.beat(NODE, ttl_s=60)
         await store.queue.enlist(Profile(guide.name, AssigneeKind.BOT, guide.queues, {Medium.CHAT: 1000}))
         await store.queue.present(guide.name, Presence.READY)
@@ -260,7 +260,7 @@ async def test_a_bot_that_fails_does_not_silence_the_others(
 
     house = await build()
     (runner,) = house.runners
-    runner.bots = (*runner.bots, Broken(BusinessHours(()), queues=()))
+    runner.bots = (*runner.bots, Broken(BusinessHours, queues=()))
     session = await house.comes()
     await eventually(lambda: house.said(session))
     await house.writes(session, "人工")

@@ -59,7 +59,8 @@ class Open(Enum):
     AGENT_ON_OWN_PAGE = "whoever is logged in, from a page of ours"
     SUPERVISOR = "a supervisor"
     SUPERVISOR_ON_OWN_PAGE = "a supervisor, from a page of ours"
-    ADMINISTRATOR = "an administrator, whom this house has not"
+    ADMINISTRATOR = "an administrator, whom no row asks as"
+    ADMINISTRATOR_ON_OWN_PAGE = "an administrator, from a page of ours"
     SOCKET = "a page of ours that says so"
     VISITOR = "whoever shows a visitor's token, which no foreign page has"
 
@@ -114,6 +115,28 @@ ROUTES = {
     "GET /api/wallboard": Route(Open.SUPERVISOR, "/api/wallboard", 200),
     "POST /api/agents/{login}/presence": Route(Open.SUPERVISOR_ON_OWN_PAGE, "/api/agents/8001/presence", 400),
     "POST /api/notices": Route(Open.SUPERVISOR_ON_OWN_PAGE, "/api/notices", 400),
+    "GET /api/desk/rules": Route(Open.AGENT, "/api/desk/rules", 200),
+    **{
+        f"GET /api/admin/{path}": Route(Open.ADMINISTRATOR, f"/api/admin/{asked}", 403)
+        for path, asked in {
+            "rules": "rules",
+            "rules/{kind}": "rules/hours",
+            "rules/{kind}/versions": "rules/hours/versions",
+            "rules/{kind}/versions/{version}": "rules/hours/versions/0",
+            "holidays": "holidays",
+            "channels": "channels",
+            "audit": "audit",
+        }.items()
+    },
+    **{
+        f"POST /api/admin/{path}": Route(Open.ADMINISTRATOR_ON_OWN_PAGE, f"/api/admin/{asked}", 403)
+        for path, asked in {
+            "rules/{kind}": "rules/hours",
+            "rules/{kind}/compare": "rules/hours/compare",
+            "rules/{kind}/rollback": "rules/hours/rollback",
+            "agents/{login}/passwords": "agents/8001/passwords",
+        }.items()
+    },
     "GET /api/desk/socket": Route(Open.SOCKET, "/api/desk/socket", 426),
     "GET /api/phone/sip": Route(Open.SOCKET, "/api/phone/sip", 400),
     "GET /api/webchat/socket": Route(Open.SOCKET, "/api/webchat/socket", 426),
@@ -142,6 +165,8 @@ def _expected(route: Route, role: str | None, origin: str | None) -> int:
     is_ours = origin in (OWN, ABSENT)
     match route.to:
         case Open.OWN_PAGE | Open.AGENT_ON_OWN_PAGE | Open.SUPERVISOR_ON_OWN_PAGE if not is_ours:
+            return 403
+        case Open.ADMINISTRATOR_ON_OWN_PAGE if not is_ours:
             return 403
         case Open.SOCKET if origin != OWN:
             return 403

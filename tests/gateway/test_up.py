@@ -33,7 +33,7 @@ async def test_a_whole_life(short_folder: Path, eventually: Eventually) -> None:
             credentials = Path(ready["credentials"])
             assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
             secrets = [secret for one in yihao.agents() for secret in (one.password, one.sip_password)]
-            assert [one.login for one in yihao.agents()] == ["8001", "8002", "8003", "8004"]
+            assert [one.login for one in yihao.agents()] == ["8001", "8002", "8003", "8004", "8009"]
 
             await _people_come(yihao)
             assert await _readiness(http, yihao) == 200

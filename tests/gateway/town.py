@@ -19,9 +19,9 @@ from gateway.node import Node
 from gateway.notices import Notices
 from gateway.outgoing import Outgoing, OutgoingRule
 from gateway.performer import Performer
-from gateway.routing import Routing
 from gateway.ulid import new_ulid
 from queueing.contract import Presence, Profile, Store
+from rulebook.routing import LAST_RESORT, Named, Routing
 from session.address import Address
 from session.audio import Announcement
 from session.events import Event, LegOpened, OfferMade
@@ -33,6 +33,7 @@ from storage.files import FileStore
 
 LINK_KEY = b"a key that only tests have to sign"
 PAGE = "https://hotline.example"
+ROUTING = Routing(queues=(Named(name=LAST_RESORT, title="综合"),))
 CALLS, CHATS, LETTERS = "calls", "chats", "letters"
 PATIENT = Rules(announce_s=(3600.0,))
 """Nothing is said while a test runs that it did not ask for."""
@@ -179,7 +180,7 @@ def post_on(store: Store, name: str, rules: Rules = PATIENT) -> Post:
     """A node's parts, with nothing running yet."""
     node_id, metrics = NodeId(name), Metrics()
     mailboxes = Mailboxes(store, node_id, rules)
-    inbox = StoreInbox(store, node_id, Routing(()).route, mailboxes.wake)
+    inbox = StoreInbox(store, node_id, ROUTING.route, mailboxes.wake)
     telephone = Telephone(CALLS, Medium.VOICE)
     chat = Device(CHATS, Medium.CHAT, survives_node=True, follows_timeline=True)
     letters = Device(LETTERS, Medium.MESSAGE)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from gateway.inbox import StoreInbox
 from gateway.mailboxes import Mailboxes
-from gateway.routing import Route
 from queueing.settings import QueueSettings
 from queueing.store import RedisStore
+from rulebook.routing import Route
 from session import events as ev
 from session.address import Address
 from session.effects import LegEffect

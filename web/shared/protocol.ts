@@ -657,6 +657,12 @@ export namespace Desk {
     queues: ReadonlyArray<Line>;
   }
 
+  /** Which revision of the rules is in force: a page that goes by another asks for them (`/api/desk/rules`). */
+  export interface RulesChanged {
+    t: "rules.changed";
+    revision: number;
+  }
+
   /** How many messages a leg's channel still takes before the citizen writes again, and until when. */
   export interface Ration {
     leg: string;
@@ -872,6 +878,7 @@ export namespace Desk {
     | DeviceState
     | Notice
     | QueueStats
+    | RulesChanged
     | ContactReach
     | Typing;
 

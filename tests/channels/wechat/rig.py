@@ -22,9 +22,9 @@ from gateway.inbox import StoreInbox
 from gateway.mailboxes import Mailboxes
 from gateway.metrics import Metrics
 from gateway.performer import Performer
-from gateway.routing import Route
 from queueing.contract import Presence, Profile, Store
 from queueing.memory.store import MemoryStore
+from rulebook.routing import Route
 from session import events as ev
 from session.address import Address
 from session.ids import AssigneeId, LegId, MessageId, NodeId, SessionId

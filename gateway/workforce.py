@@ -1,0 +1,117 @@
+"""The agents (坐席) as a document of the rulebook: their accounts stay where they are, versions are kept besides."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Annotated
+
+from msgspec import Meta, field, structs
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from accounts.agent import Agent
+from accounts.errors import AgentMalformed
+from accounts.role import Role
+from accounts.roster import Roster
+from rulebook.document import Document, Line, Name, once
+from rulebook.kinds import Elsewhere, Kind
+from rulebook.routing import Level, Routing
+from session.ids import AssigneeId
+from session.state import Medium, Skill
+
+AGENTS = "agents"
+
+
+class AgentEntry(Document, frozen=True):
+    """One account, without anything that proves who somebody is."""
+
+    login: Line
+    name: Line
+    role: Role = Role.AGENT
+    extension: Line | None = None
+    queues: tuple[Name, ...] = ()
+    skills: dict[Name, Level] = field(default_factory=dict)
+    capacity: dict[Medium, Annotated[int, Meta(ge=0, le=100)]] = field(default_factory=dict)
+    disabled: bool = False
+
+
+class Workforce(Document, frozen=True):
+    """All of them, by login."""
+
+    agents: Annotated[tuple[AgentEntry, ...], Meta(max_length=5000)] = ()
+
+    def __post_init__(self) -> None:
+        once((one.login for one in self.agents), "login")
+        once((one.extension for one in self.agents if one.extension), "extension")
+        for one in self.agents:
+            try:
+                account(one)
+            except AgentMalformed as error:
+                raise ValueError(f"{one.login}: {error}") from error
+
+
+def kind(roster: Roster, routing: Callable[[], Routing]) -> Kind:
+    """How the rulebook keeps the accounts of this roster; they may serve the queues, and have the skills, in force."""
+
+    async def now() -> Workforce:
+        return Workforce(agents=tuple(map(entry, await roster.agents())))
+
+    async def put(connection: AsyncConnection, document: Document) -> None:
+        if isinstance(document, Workforce):
+            await roster.become(connection, [account(one) for one in document.agents])
+
+    return Kind(AGENTS, Workforce, Workforce(), Elsewhere(now, partial(_becoming, now, routing), put))
+
+
+async def _becoming(
+    now: Callable[[], Awaitable[Workforce]], routing: Callable[[], Routing], document: Document
+) -> Document:
+    """Who is left out is disabled: nobody whose work stands in the history is forgotten."""
+    if not isinstance(document, Workforce):
+        return document
+    before = {one.login: one for one in (await now()).agents}
+    wanted = {one.login for one in document.agents}
+    left = [structs.replace(one, disabled=True) for one in before.values() if one.login not in wanted]
+    agents = sorted((*document.agents, *left), key=lambda one: one.login)
+    if _rules(before.values()) and not _rules(agents):
+        raise ValueError("no administrator would be left")
+    queues, skills = ({one.name for one in named} for named in (routing().queues, routing().skills))
+    for one in agents:
+        was = before.get(one.login)
+        for queue in set(one.queues) - queues - set(was.queues if was else ()):
+            raise ValueError(f"{one.login} is to serve the queue {queue!r}, which is not in the list")
+        for skill in one.skills.keys() - skills - (was.skills.keys() if was else set()):
+            raise ValueError(f"{one.login} is to have the skill {skill!r}, which is not in the list")
+    return Workforce(agents=tuple(agents))
+
+
+def _rules(agents: Iterable[AgentEntry]) -> bool:
+    return any(one.role is Role.ADMINISTRATOR and not one.disabled for one in agents)
+
+
+def account(one: AgentEntry) -> Agent:
+    """Raises `AgentMalformed`."""
+    return Agent(
+        login=AssigneeId(one.login),
+        name=one.name,
+        role=one.role,
+        extension=one.extension or None,
+        queues=one.queues,
+        skills=tuple(Skill(name, level) for name, level in sorted(one.skills.items())),
+        capacity=one.capacity,
+        disabled=one.disabled,
+    )
+
+
+def entry(agent: Agent) -> AgentEntry:
+    """An account as the document has it."""
+    return AgentEntry(
+        login=agent.login,
+        name=agent.name,
+        role=agent.role,
+        extension=agent.extension,
+        queues=agent.queues,
+        skills={skill.name: skill.level for skill in agent.skills},
+        capacity=dict(agent.capacity),
+        disabled=agent.disabled,
+    )
