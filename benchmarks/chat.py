@@ -63,7 +63,7 @@ class Ledger:
             self.write(session, contact.first)
         return Admission(session, contact.leg, fresh=True)
 
-    async def post(self, session: SessionId, event: ev.Event, *, dedupe: str | None = None) -> int:
+    async def post(self, session: SessionId, event: ev.Event, *, dedupe: str | None = None, **_: object) -> int:
         if dedupe is None:
             return self.write(session, event)
         done = self.done[session]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gateway.ulid import new_ulid
 from queueing.contract import Store
 from rulebook.routing import Route
 from session.events import Event, LegOpened, SessionOpened
 from session.ids import AssigneeId, NodeId, SessionId
-from session.ports import Admission, Contact, Verdict
+from session.ports import Admission, Contact, Note, Thread, Verdict
 from session.state import Leg, Party
 
 
@@ -54,13 +54,23 @@ class StoreInbox:
             dedupe=f"leg:{contact.leg}",
             word_dedupe=contact.first_dedupe,
             at=contact.arrived_at,
+            thread=contact.thread,
+            notes=contact.notes,
         )
         self._wake(session)
         return Admission(session, contact.leg, fresh)
 
-    async def post(self, session: SessionId, event: Event, *, dedupe: str | None = None) -> int:
+    async def post(
+        self,
+        session: SessionId,
+        event: Event,
+        *,
+        dedupe: str | None = None,
+        thread: Thread | None = None,
+        notes: Sequence[Note] = (),
+    ) -> int:
         """See the port."""
-        version = await self._store.log.append(session, event, dedupe=dedupe)
+        version = await self._store.log.append(session, event, dedupe=dedupe, thread=thread, notes=notes)
         self._wake(session)
         return version
 

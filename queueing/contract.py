@@ -15,7 +15,7 @@ from session.address import Address
 from session.effects import LegEffect, QueueChange
 from session.events import Event, LegOpened, SessionOpened
 from session.ids import AssigneeId, NodeId, SessionId
-from session.ports import Entry, NodeMail, Place, SharedState, Verdict
+from session.ports import Entry, NodeMail, Note, Place, SharedState, Thread, Verdict
 from session.state import AssigneeKind, Medium, Session, Skill
 
 
@@ -157,6 +157,8 @@ class Log(Protocol):
         dedupe: str,
         word_dedupe: str | None = None,
         at: float | None = None,
+        thread: Thread | None = None,
+        notes: Sequence[Note] = (),
     ) -> tuple[SessionId, bool]:
         """Begin a session, or find the one that this contact belongs to; `True` where it began.
 
@@ -164,12 +166,21 @@ class Log(Protocol):
         theirs began it (`Kin`) where the network vouches for this one; unless both it and the new leg are calls: then
         another person is calling from the same number. The same `dedupe` gives the same session. `at` in the past is
         the true time of arrival of a call that was kept while the store was away. A first word that is known already
-        begins nothing: it gives the session that it stands in, closed or not.
+        begins nothing: it gives the session that it stands in, closed or not, and leaves the thread as it is. Raises
+        `ThreadMoved`.
         """
         ...
 
-    async def append(self, session: SessionId, event: Event, *, dedupe: str | None = None) -> int:
-        """Append; gives the version. Same `dedupe` in 24 h, same version. Raises `SessionGone`."""
+    async def append(
+        self,
+        session: SessionId,
+        event: Event,
+        *,
+        dedupe: str | None = None,
+        thread: Thread | None = None,
+        notes: Sequence[Note] = (),
+    ) -> int:
+        """Append; gives the version. Same `dedupe` in 24 h, same version. Raises `SessionGone`, `ThreadMoved`."""
         ...
 
     async def join(self, kept: Entry, other: Entry) -> bool:

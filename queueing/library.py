@@ -22,6 +22,7 @@ PARTS = (
     "offer",
     "node",
     "kin",
+    "shared",
     "session",
     "debt",
     "change",
@@ -30,7 +31,6 @@ PARTS = (
     "answer",
     "dispatch",
     "sight",
-    "shared",
 )
 """Files of `lua/`, each after those that it calls."""
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from queueing.errors import TooLarge
 from queueing.library import MOST
-from queueing.server import Server
+from queueing.policy import milliseconds
+from queueing.server import Argument, Server
 from queueing.wire import Blinding
 from session import codec
 from session.events import Event, LegClosed, LegOpened, SessionOpened
 from session.ids import NodeId, SessionId
 from session.machine import begin
-from session.ports import Entry, SessionGone
+from session.ports import Entry, Note, SessionGone, Thread, ThreadMoved
 from session.state import Medium, Session
 
 FEED_BATCH = 1000
@@ -38,6 +40,8 @@ class RedisLog:
         dedupe: str,
         word_dedupe: str | None = None,
         at: float | None = None,
+        thread: Thread | None = None,
+        notes: Sequence[Note] = (),
     ) -> tuple[SessionId, bool]:
         asked = (
             session,
@@ -52,22 +56,36 @@ class RedisLog:
             "" if at is None else round(at * 1000),
             int(first_leg.leg.asserted),
         )
+        key, held, ttl_s = ("", b"", 0.0) if thread is None else (thread.key, thread.held, thread.ttl_s)
+        beside = (key, held, milliseconds(ttl_s), first_leg.leg.id, *_flat(notes))
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + self._settle_s
         while True:
-            (outcome,) = await self._server.call("open", *asked, int(loop.time() >= give_up_at))
+            (outcome,) = await self._server.call("open", *asked, int(loop.time() >= give_up_at), *beside)
+            if outcome == b"moved":
+                raise ThreadMoved
             if outcome != b"unsettled":
                 known, _, fresh = _written(outcome)
                 return known, fresh
             await asyncio.sleep(SETTLE_STEP_S)
 
-    async def append(self, session: SessionId, event: Event, *, dedupe: str | None = None) -> int:
+    async def append(
+        self,
+        session: SessionId,
+        event: Event,
+        *,
+        dedupe: str | None = None,
+        thread: Thread | None = None,
+        notes: Sequence[Note] = (),
+    ) -> int:
         word = self._blinding.word(dedupe)
-        (outcome,) = await self._server.call(
-            "append", session, word, _bounded(event), vital_kind(event), int(event.late)
-        )
+        asked = (session, word, _bounded(event), vital_kind(event), int(event.late))
+        given = ("", b"") if thread is None else (thread.key, thread.held)
+        (outcome,) = await self._server.call("append", *asked, *given, *_flat(notes))
         if outcome == b"gone":
             raise SessionGone(session)
+        if outcome == b"moved":
+            raise ThreadMoved
         return _written(outcome)[1]
 
     async def join(self, kept: Entry, other: Entry) -> bool:
@@ -139,6 +157,11 @@ def _bounded(event: Event) -> bytes:
     if len(data) > codec.LARGEST_BYTES:
         raise TooLarge(codec.tag_of(event), len(data), codec.LARGEST_BYTES)
     return data
+
+
+def _flat(notes: Sequence[Note]) -> list[Argument]:
+    """As the scripts take them."""
+    return [part for note in notes for part in (note.key, note.value, milliseconds(note.ttl_s))]
 
 
 def vital_kind(event: Event) -> str:

@@ -34,6 +34,9 @@ class RedisShared:
     async def delete(self, key: str) -> None:
         await self._server.send("DEL", self._prefix + key)
 
+    async def delete_if(self, key: str, value: bytes) -> None:
+        await self._server.call("delete_if", key, value)
+
     async def put_field(self, key: str, name: str, value: bytes, *, ttl_s: float) -> None:
         if not await self._server.call("put_field", key, name, value, milliseconds(ttl_s)):
             raise TooLarge("fields of one map", FIELDS + 1, FIELDS)

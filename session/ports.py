@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -36,6 +36,46 @@ class SessionGone(YihaoError):
         super().__init__(f"session {session} takes no more events")
 
 
+class ThreadMoved(YihaoError):
+    """The thread is not what it was taken for: another node was faster, or its leg has ended. Nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__("the thread has moved on")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A value of the shared state that is kept in the same commit as what it comes with, or not at all."""
+
+    key: str
+    value: bytes
+    ttl_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """Which leg of which session a citizen's words belong to, where no connection tells it: the same on every node.
+
+    A contact moves it on to its own leg, and an event is written for it, only while it is what it was taken for.
+    """
+
+    key: str
+    """Where the shared state keeps it."""
+    held: bytes
+    """What it was taken for; empty for none."""
+    ttl_s: float
+
+    @staticmethod
+    def record(leg: LegId, session: SessionId) -> bytes:
+        """What is kept."""
+        return f"{leg}\n{session}".encode()
+
+    def leads_to(self) -> tuple[LegId, SessionId] | None:
+        """The leg and the session of what is held."""
+        leg, found, session = self.held.decode().partition("\n")
+        return (LegId(leg), SessionId(session)) if found else None
+
+
 @dataclass(frozen=True, slots=True)
 class Contact:
     """A citizen who has come to a channel: what the core needs to begin or go on with a session."""
@@ -54,6 +94,9 @@ class Contact:
     first_dedupe: str | None = None
     arrived_at: float | None = None
     """When they truly came, where the store could not be reached then (law 12)."""
+    thread: Thread | None = None
+    """The citizen's, which is this leg's from now on."""
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +173,24 @@ class Inbox(Protocol):
     """
 
     async def open(self, contact: Contact) -> Admission:
-        """Begin a session, or go on with the citizen's open one. Idempotent by `contact.leg`."""
+        """Begin a session, or go on with the citizen's open one. Idempotent by `contact.leg`.
+
+        Raises `ThreadMoved`.
+        """
         ...
 
-    async def post(self, session: SessionId, event: Event, *, dedupe: str | None = None) -> int:
+    async def post(
+        self,
+        session: SessionId,
+        event: Event,
+        *,
+        dedupe: str | None = None,
+        thread: Thread | None = None,
+        notes: Sequence[Note] = (),
+    ) -> int:
         """Append an event; gives its version. The same `dedupe` within 24 h is one event (law 8), same version.
 
-        Raises `SessionGone` for a closed session, unless the event is `late`.
+        Raises `SessionGone` for a closed session, unless the event is `late`; `ThreadMoved`.
         """
         ...
 
@@ -198,6 +252,10 @@ class SharedState(Protocol):
 
     async def delete(self, key: str) -> None:
         """Forget the value."""
+        ...
+
+    async def delete_if(self, key: str, value: bytes) -> None:
+        """Forget the value if it is still this one."""
         ...
 
     async def put_field(self, key: str, name: str, value: bytes, *, ttl_s: float) -> None:

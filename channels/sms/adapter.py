@@ -32,7 +32,7 @@ from channels.sms.outbox import Outbox
 from channels.sms.reassembly import PREFIX as PARTS
 from channels.sms.reception import SmsReception
 from channels.sms.settings import SmsSettings
-from channels.sms.threads import Threads
+from channels.threads import Threads
 from session.address import Address
 from session.errors import YihaoError
 from session.ids import LegId, NodeId, SessionId
@@ -79,7 +79,15 @@ class SmsChannel:
         self._keys = keys = Keys(settings.pepper)
         self._agenda = agenda = Agenda(shared)
         self._opt_outs = OptOuts(shared, keys, ttl_s=settings.opt_out_ttl_s)
-        self._threads = Threads(inbox, shared, keys, channel=name, number=settings.number, ttl_s=settings.thread_ttl_s)
+        self._threads = Threads(
+            inbox,
+            shared,
+            channel=name,
+            number=settings.number,
+            name="sms",
+            pepper=settings.pepper,
+            ttl_s=settings.thread_ttl_s,
+        )
         self._outbox = Outbox(
             settings, self._carriers, inbox, shared, agenda, keys, self._opt_outs, self._settled, name
         )

@@ -11,7 +11,6 @@ SmsError
 ├── TooMany              more messages than this number or campaign may get
 ├── QuietHours           notices are not sent at this hour
 ├── AgendaFull           more is unfinished than is kept
-├── ThreadUnsettled      the citizen's sessions end faster than a word can be put into one
 ├── CallRefused          a webhook without proof, or that cannot be read; carries the status to answer
 ├── MediaRefused         a picture that is not fetched: a foreign host, too large, not what it says
 ├── MediaAway            a picture that could not be fetched now
@@ -131,16 +130,6 @@ class AgendaFull(SmsError):
 
     def __init__(self) -> None:
         super().__init__("too much is unfinished")
-
-
-class ThreadUnsettled(SmsError):
-    """The word is not in any session yet; nothing is acknowledged."""
-
-    retryable = True
-    retry_after_s = 1.0
-
-    def __init__(self) -> None:
-        super().__init__("no session would take the word")
 
 
 class CallRefused(SmsError):

@@ -6,8 +6,6 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 
-from session.ids import LegId
-
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -31,18 +29,6 @@ class Keys:
     def media(self, word: str, number: int) -> str:
         """A file of a message, once it is kept."""
         return f"sms:media:{word}:{number}"
-
-    def thread(self, citizen: str) -> str:
-        """Where the citizen's words go."""
-        return f"sms:thread:{self.digest('thread', citizen)}"
-
-    def successor(self, citizen: str, leg: LegId | None) -> str:
-        """The leg after one that has ended; the first for None."""
-        return f"sms:next:{self.digest('next', citizen, leg or '')}"
-
-    def leg(self, leg: LegId) -> str:
-        """Whose leg it is."""
-        return f"sms:leg:{leg}"
 
     def whole(self, carrier: str, sender: str, recipient: str, reference: int, total: int) -> str:
         """The parts of one long text. Sender and recipient are in it: two citizens' references may be the same."""

@@ -16,10 +16,10 @@ from weakref import WeakValueDictionary
 from channels.sms.agenda import Agenda
 from channels.sms.carrier import Part, Uplink
 from channels.sms.coding import Coding, decode
-from channels.sms.errors import ThreadUnsettled
 from channels.sms.header import Place
 from channels.sms.keys import Keys
 from channels.sms.settings import SmsSettings
+from channels.threads import ThreadUnsettled
 from session.ids import NodeId
 from session.ports import SharedState
 

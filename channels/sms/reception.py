@@ -16,7 +16,7 @@ from channels.sms.optout import OptOuts, wish_of
 from channels.sms.outbox import Outbox
 from channels.sms.reassembly import Reassembly
 from channels.sms.settings import SmsSettings
-from channels.sms.threads import Threads, Word
+from channels.threads import Threads, Word
 from session import events as ev
 from session.errors import YihaoError
 from session.ids import FileId, LegId, MessageId, NodeId
@@ -113,7 +113,9 @@ class SmsReception:
         await self._threads.mention(_word(uplink, word, _said(text)))
 
     async def _say(self, uplink: Uplink, word: str, said: Callable[[LegId, MessageId], ev.Event]) -> None:
-        await self._threads.say(_word(uplink, word, said))
+        one = _word(uplink, word, said)
+        async with self._threads.turn(one.address):
+            await self._threads.say(one)
 
     async def _kept(self, media: Media, key: str) -> Callable[[LegId, MessageId], ev.Event]:
         """The file's event; or a text in its place that says why there is none."""
@@ -139,10 +141,10 @@ class SmsReception:
 def _word(uplink: Uplink, word: str, said: Callable[[LegId, MessageId], ev.Event]) -> Word:
     return Word(
         address=address_of(uplink.sender),
-        carrier=uplink.carrier,
-        vouched=uplink.vouched,
         said=lambda leg: said(leg, MessageId(word)),
         dedupe=word,
+        vouched=uplink.vouched,
+        way=uplink.carrier,
     )
 
 

@@ -23,7 +23,7 @@ from channels.wechat.outbox import Outbox
 from channels.wechat.owed import Owed
 from channels.wechat.push import Account
 from channels.wechat.settings import WeChatSettings
-from channels.wechat.threads import Identity, Threads
+from channels.wechat.threads import Threads
 from channels.wechat.webhook import Webhook
 from session.address import Address
 from session.ids import LegId, SessionId
@@ -79,8 +79,7 @@ class WeChatChannel:
             [MessageKey.parse(encoded, settings.appid) for encoded in settings.aes_keys],
             settings.fresh_s,
         )
-        identity = Identity(name, SCHEME, settings.appid, settings.number)
-        threads = Threads(inbox, shared, keys, identity, ttl_s=settings.thread_ttl_s)
+        threads = Threads(inbox, shared, settings, channel=name, scheme=SCHEME)
         budget = Budget(shared, keys, clock)
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http, public_session() as elsewhere:
             api = Api(settings, http, shared)

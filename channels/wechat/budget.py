@@ -14,7 +14,7 @@ from enum import StrEnum
 from channels.contract import Allowance
 from channels.wechat.keys import Keys
 from session.ids import MessageId
-from session.ports import SharedState
+from session.ports import Note, SharedState
 
 
 class Cause(StrEnum):
@@ -59,9 +59,14 @@ class Budget:
 
     async def allow(self, openid: str, cause: Cause, by: MessageId) -> None:
         """The citizen did something that allows messages."""
+        opened = self.opened(openid, cause, by)
+        await self._shared.put(opened.key, opened.value, ttl_s=opened.ttl_s)
+
+    def opened(self, openid: str, cause: Cause, by: MessageId) -> Note:
+        """The window that it opens."""
         # The key's own end is by the store's clock, and is what counts; the time in it is for people's eyes.
         until = self._clock() + cause.lasts_s
-        await self._shared.put(self._keys.window(openid, cause), f"{until} {by}".encode(), ttl_s=cause.lasts_s)
+        return Note(self._keys.window(openid, cause), f"{until} {by}".encode(), cause.lasts_s)
 
     async def left(self, openid: str) -> int:
         """How many messages may be sent now."""

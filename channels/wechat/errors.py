@@ -23,7 +23,6 @@ WeChatError
 ├── OutcomeUnknown           no answer; it may have been done
 ├── TypeUnsendable           an official account cannot send such a file
 ├── MediaRefused             a file that is not fetched: too large, or from a foreign place
-├── ThreadUnsettled          sessions closed faster than the citizen's word could be put into one
 ├── NotReviewed              the account has no template for such a notice
 ├── MenuMalformed
 └── SceneMalformed
@@ -230,16 +229,6 @@ class MediaRefused(WeChatError):
     def __init__(self, why: str) -> None:
         self.why = why
         super().__init__(f"a file is not fetched: {why}")
-
-
-class ThreadUnsettled(WeChatError):
-    """Sessions closed faster than the word could be put into one; it is not lost, since WeChat sends it again."""
-
-    retryable = True
-    retry_after_s = 1.0
-
-    def __init__(self) -> None:
-        super().__init__("no session stayed open for long enough")
 
 
 class NotReviewed(WeChatError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from channels.wechat.budget import Budget, Cause
@@ -36,9 +35,6 @@ log = logging.getLogger(__name__)
 _DONE_S = 24 * 3600.0
 """So long is a push known again (law 8)."""
 
-_MOST_TEXTS = 20_000
-"""Remembered here; what is older is still known to its session."""
-
 ScanSeen = Callable[[Address, str], Awaitable[str | None]]
 """Told that a citizen has scanned a QR code with that scene; durable when it returns, since WeChat's next try is then
 taken for done. Told twice if the store fails in between. Gives what to tell the citizen at once; None for nothing.
@@ -64,8 +60,6 @@ class Intake:
         self._budget, self._media, self._owed = budget, media, owed
         self._on_scan, self._name = on_scan, name
         self._keys = Keys(settings.appid)
-        self._texts: OrderedDict[MessageId, None] = OrderedDict()
-        """The newest that this node has taken."""
 
     async def take(self, one: Incoming) -> str:
         """Take it; durable when this returns. Gives what to tell the citizen at once, or nothing.
@@ -96,21 +90,11 @@ class Intake:
 
     async def _take_text(self, one: Incoming, word: Said) -> None:
         """By far the most of all, and nothing is told at once: the session knows it again by its id, so no mark of it
-        is read and set. What it allows is written in the turn of the loop in which the thread is read: one trip.
-
-        One that came again to this node asks nothing of the store; thousands of them would hold up the citizen's next.
+        is read and set, and what it allows is kept in its own commit.
         """
+        window = self._budget.opened(one.openid, Cause.WORD, one.id)
         async with self._threads.turn(one.openid):
-            if one.id in self._texts:
-                return
-            allowing = asyncio.ensure_future(self._allow(one))
-            try:
-                await self._say(one, wrote(word.text, one.id))
-            finally:
-                await allowing
-            self._texts[one.id] = None
-            if len(self._texts) > _MOST_TEXTS:
-                self._texts.popitem(last=False)
+            await self._threads.say(one.openid, wrote(word.text, one.id), one.id, [window])
 
     def _begin_fetch(self, word: Word) -> asyncio.Task[StoredFile] | None:
         if not isinstance(word, SentMedia):
@@ -145,7 +129,7 @@ class Intake:
 
     async def _allow(self, one: Incoming) -> None:
         match one.word:
-            case Said() | SentMedia() | Located():
+            case SentMedia() | Located():
                 await self._budget.allow(one.openid, Cause.WORD, one.id)
             case Followed() | Scanned(frees=True) | Clicked() | Noticed(frees=True):
                 await self._budget.allow(one.openid, Cause.ACT, one.id)

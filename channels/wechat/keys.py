@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from session.ids import LegId, MessageId, SessionId
+from session.ids import MessageId, SessionId
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +21,6 @@ class Keys:
     def done(self, openid: str, message: MessageId) -> str:
         """A push that is durable, with all that follows from it."""
         return self._named("done", _hash(f"{openid}\n{message}"))
-
-    def thread(self, openid: str) -> str:
-        """Where the citizen's words go."""
-        return self._named("thread", _hash(openid))
-
-    def successor(self, openid: str, leg: LegId | None) -> str:
-        """The leg after one that has ended; the first for None."""
-        return self._named("next", _hash(f"{openid}\n{leg or ''}"))
-
-    def leg(self, leg: LegId) -> str:
-        """Whose leg it is."""
-        return self._named("leg", leg)
 
     def window(self, openid: str, cause: str) -> str:
         """What allows messages to the citizen."""

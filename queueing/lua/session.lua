@@ -65,10 +65,12 @@ function matter.unindex(id)
 end
 
 -- id, node, citizen, contact's word, first word's word, opened, leg, is it a call, first event, at ('' for now), does
--- the network vouch for the address ('1': only then is it taken for one of its citizen's others), insist ('1')
--- -> { "id#version#fresh" } | { 'unsettled' }, unless insisted upon
+-- the network vouch for the address ('1': only then is it taken for one of its citizen's others), insist ('1'), the
+-- thread that is the leg's from now on ('' for none), what it is taken for, its ttl, the leg's id, notes…
+-- -> { "id#version#fresh" } | { 'moved' } | { 'unsettled' }, unless insisted upon
 entry('open', function(args)
-  local id, name, citizen, contact, word, opened, leg, is_call, first, at, vouched, insist = unpack(args)
+  local id, name, citizen, contact, word, opened, leg, is_call, first, at, vouched, insist = unpack(args, 1, 12)
+  local thread, held, ttl, leg_id = unpack(args, 13, 16)
   local known = journal.known(citizen, contact)
   if known then
     return { known }
@@ -83,6 +85,9 @@ entry('open', function(args)
   local again = fresh and first ~= '' and known_of(addresses, word)
   if again then
     return { again } -- a word that comes again, after the session that it was in has closed, begins nothing
+  end
+  if not shared.stands(thread, held) then
+    return { 'moved' }
   end
   if fresh then
     redis.call('HSET', journal.session_key(id), 'open', 1, 'log', 0, 'snap', 0, 'vital', 0, 'fence', 1, 'token', 0,
@@ -109,13 +114,18 @@ entry('open', function(args)
       journal.remember(owner, word, said)
     end
   end
+  if thread ~= '' then
+    shared.keep(thread, leg_id .. '\n' .. id, ttl)
+  end
+  shared.note(args, 17)
   return { outcome }
 end)
 
--- id, word, event, vital kind ('came', 'gone' or ''), may it be late ('1')
--- -> { 'gone' } | { "id#version#0" }; what is written to a session that goes on in another one is the other one's
+-- id, word, event, vital kind ('came', 'gone' or ''), may it be late ('1'), the thread that it is for ('' for none),
+-- what that is taken for, notes…
+-- -> { 'gone' } | { 'moved' } | { "id#version#0" }; what is written to a session that goes on in another one is the other one's
 entry('append', function(args)
-  local id, word, event, kind, late = unpack(args)
+  local id, word, event, kind, late, thread, taken_for = unpack(args, 1, 7)
   local held = fields(journal.session_key(id), 'citizen', 'open', 'into')
   if not held.citizen then
     return { 'gone' }
@@ -137,12 +147,16 @@ entry('append', function(args)
   if not held.open and late ~= '1' then
     return { 'gone' }
   end
+  if not shared.stands(thread, taken_for) then
+    return { 'moved' }
+  end
   local version = journal.write(id, event, NOW)
   if held.open then
     matter.vital(id, version, kind)
   end
   local outcome = matter.written(id, version, 0)
   journal.remember(held.citizen, word, outcome)
+  shared.note(args, 8)
   return { outcome }
 end)
 

@@ -2,9 +2,37 @@
 
 local FIELDS = 64
 
+local shared = {}
+
+local function shared_key(name)
+  return P .. 'shared:' .. name
+end
+
+-- Whether a thread is what the caller takes it for ('' for none); no name is no question.
+function shared.stands(name, held)
+  return name == '' or (redis.call('GET', shared_key(name)) or '') == held
+end
+
+function shared.keep(name, value, ttl)
+  redis.call('SET', shared_key(name), value, 'PX', ttl)
+end
+
+-- From the n-th on: name, value, ttl of each value that goes with a commit.
+function shared.note(args, n)
+  for i = n, #args, 3 do
+    shared.keep(args[i], args[i + 1], args[i + 2])
+  end
+end
+
+-- key, value -> 1, or 0 where it is not that one
+entry('delete_if', function(args)
+  local key, value = shared_key(args[1]), args[2]
+  return redis.call('GET', key) == value and redis.call('DEL', key) or 0
+end)
+
 -- key, field, value, ttl -> 1, or 0 where the map is full
 entry('put_field', function(args)
-  local key, name, value, ttl = P .. 'shared:' .. args[1], args[2], args[3], tonumber(args[4])
+  local key, name, value, ttl = shared_key(args[1]), args[2], args[3], tonumber(args[4])
   if redis.call('HEXISTS', key, name) == 0 and redis.call('HLEN', key) >= FIELDS then
     return 0
   end

@@ -8,20 +8,21 @@ from dataclasses import replace
 
 from queueing.errors import TooLarge
 from queueing.log import SETTLE_STEP_S, vital_kind
+from queueing.memory.shared import MemoryShared
 from queueing.memory.world import Kept, World
 from session import codec
 from session.events import Event, LegOpened, SessionOpened
 from session.ids import NodeId, SessionId
 from session.machine import begin
-from session.ports import Entry, SessionGone
+from session.ports import Entry, Note, SessionGone, Thread, ThreadMoved
 from session.state import Medium, Session
 
 
 class MemoryLog:
     """Lists."""
 
-    def __init__(self, world: World, hold: Callable[[NodeId], None]) -> None:
-        self._world, self._hold = world, hold
+    def __init__(self, world: World, shared: MemoryShared, hold: Callable[[NodeId], None]) -> None:
+        self._world, self._shared, self._hold = world, shared, hold
 
     async def open(
         self,
@@ -34,6 +35,8 @@ class MemoryLog:
         dedupe: str,
         word_dedupe: str | None = None,
         at: float | None = None,
+        thread: Thread | None = None,
+        notes: Sequence[Note] = (),
     ) -> tuple[SessionId, bool]:
         world, citizen, contact = self._world, str(opened.citizen), f"contact:{dedupe}"
         for event in (opened, first_leg, first_word):
@@ -49,6 +52,7 @@ class MemoryLog:
         again = next((known for one in addresses if (known := world.known(one, word_dedupe))), None)
         if fresh and first_word is not None and again is not None:
             return again[0], again[2]
+        self._stands(thread)
         if kept is None:
             kept = world.sessions[session] = Kept(session, node, citizen, round(stamp * 1000))
             self._hold(node)
@@ -60,7 +64,15 @@ class MemoryLog:
             version = world.write(kept, replace(first_word, at=stamp))
             for one in {citizen, kept.citizen}:
                 world.remember(one, word_dedupe, kept.id, version, fresh=False)
+        if thread is not None:
+            moved = Note(thread.key, Thread.record(first_leg.leg.id, kept.id), thread.ttl_s)
+            self._shared.note([moved])
+        self._shared.note(notes)
         return kept.id, fresh
+
+    def _stands(self, thread: Thread | None) -> None:
+        if thread is not None and (self._shared.held(thread.key) or b"") != thread.held:
+            raise ThreadMoved
 
     async def _settled(self, addresses: Sequence[str], *, is_call: bool) -> None:
         """Whether another call of theirs has just ended is not known before that is absorbed."""
@@ -81,7 +93,15 @@ class MemoryLog:
         newest_first = sorted(self._theirs(addresses), key=lambda kept: (kept.began, kept.id), reverse=True)
         return next((kept for kept in newest_first if kept.open and not (is_call and kept.call)), None)
 
-    async def append(self, session: SessionId, event: Event, *, dedupe: str | None = None) -> int:
+    async def append(
+        self,
+        session: SessionId,
+        event: Event,
+        *,
+        dedupe: str | None = None,
+        thread: Thread | None = None,
+        notes: Sequence[Note] = (),
+    ) -> int:
         _check_size(event)
         world = self._world
         kept = world.sessions.get(session)
@@ -97,10 +117,12 @@ class MemoryLog:
                 return known[1]
         if not kept.open and not event.late:
             raise SessionGone(session)
+        self._stands(thread)
         version = world.write(kept, replace(event, at=world.now / 1000))
         if event.vital and kept.open:
             kept.vital, kept.vital_kind = version, vital_kind(event)
         world.remember(kept.citizen, dedupe, kept.id, version, fresh=False)
+        self._shared.note(notes)
         return version
 
     async def join(self, kept: Entry, other: Entry) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from queueing.errors import TooLarge
 from queueing.shared import FIELDS
+from session.ports import Note
 
 
 class MemoryShared:
@@ -31,12 +32,25 @@ class MemoryShared:
         return True
 
     async def get(self, key: str) -> bytes | None:
+        return self.held(key)
+
+    def held(self, key: str) -> bytes | None:
+        """For those who must not give way between a look and what they do then."""
         value, until = self._values.get(key, (None, 0.0))
         return value if until > self._clock() else None
+
+    def note(self, notes: Iterable[Note]) -> None:
+        """Keep what comes with a commit."""
+        for note in notes:
+            self._values[note.key] = (note.value, self._clock() + note.ttl_s)
 
     async def delete(self, key: str) -> None:
         self._values.pop(key, None)
         self._maps.pop(key, None)
+
+    async def delete_if(self, key: str, value: bytes) -> None:
+        if self.held(key) == value:
+            del self._values[key]
 
     async def put_field(self, key: str, name: str, value: bytes, *, ttl_s: float) -> None:
         held, until = self._live(key)

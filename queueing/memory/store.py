@@ -27,10 +27,10 @@ class MemoryStore:
         self._listeners: set[asyncio.Queue[SessionId]] = set()
         world = World(settings or QueueSettings(), clock, self._wake)
         self.mailboxes = MemoryMailboxes(world)
-        self.log = MemoryLog(world, self.mailboxes.hold)
+        self.shared = MemoryShared(clock)
+        self.log = MemoryLog(world, self.shared, self.mailboxes.hold)
         self.kin = MemoryKin(world)
         self.queue = MemoryQueue(world)
-        self.shared = MemoryShared(clock)
         self.mail = MemoryMail(world, self.mailboxes.reachable)
 
     def _wake(self, session: SessionId) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from channels.contract import Channel
 from gateway.inbox import StoreInbox
@@ -33,9 +34,9 @@ class Door:
         self.came.append(contact)
         return admission
 
-    async def post(self, session: SessionId, event: Event, *, dedupe: str | None = None) -> int:
+    async def post(self, session: SessionId, event: Event, *, dedupe: str | None = None, **beside: Any) -> int:
         self._reach()
-        return await self.inbox.post(session, event, dedupe=dedupe)
+        return await self.inbox.post(session, event, dedupe=dedupe, **beside)
 
     async def accept(self, session: SessionId, assignee: AssigneeId, token: int) -> Verdict:
         self._reach()

@@ -11,9 +11,9 @@ from session import belonging as bl
 from session import codec
 from session import events as ev
 from session.ids import AssigneeId, LegId, MessageId, NodeId, SessionId
-from session.ports import Entry, SessionGone
-from session.state import LegEnd, Party, Phase, Session
-from tests.queueing.house import CHAT, EPOCH_S, MESSAGE, VOICE, House, agent
+from session.ports import Entry, Note, SessionGone, Thread, ThreadMoved
+from session.state import Demand, LegEnd, Party, Phase, Session
+from tests.queueing.house import CHAT, EPOCH_S, MESSAGE, NODE, VOICE, House, agent, citizen_leg
 
 S1 = SessionId("S1")
 
@@ -41,6 +41,49 @@ async def test_the_citizens_open_session_is_gone_on_with(house: House) -> None:
     await house.waiting("S1", MESSAGE, citizen="+861", word="m1")
     assert await house.open("S2", VOICE, citizen="+861") == ("S1", False)
     assert (await house.events("S1"))[-1] == "LegOpened"
+
+
+async def _comes(house: House, leg: str, thread: Thread, *, word: str, says: str = "在") -> tuple[str, bool]:
+    """One citizen's contact by text, with what their thread is taken for."""
+    opened = citizen_leg("S1", MESSAGE, "+861", leg=leg)
+    assert opened.address is not None
+    begun = ev.SessionOpened(citizen=opened.address, number="12345", demand=Demand("q"))
+    note = Note("allowed", says.encode(), 60.0)
+    return await house.store.log.open(
+        SessionId(f"S-{leg}"), NODE, begun, ev.LegOpened(leg=opened), text(word, says, leg), dedupe=leg,
+        word_dedupe=word, thread=thread, notes=[note],
+    )  # fmt: skip
+
+
+async def test_a_thread_goes_to_one_leg_only(house: House) -> None:
+    """Two nodes, which both have found none."""
+    none = Thread("thread", b"", 60.0)
+    session, _ = await _comes(house, "one", none, word="m1")
+    before = await house.store.log.read(SessionId(session))
+    with pytest.raises(ThreadMoved):
+        await _comes(house, "two", none, word="m2", says="又")
+    assert await house.store.shared.get("thread") == Thread.record(LegId("one"), SessionId(session))
+    assert await house.store.shared.get("allowed") == "在".encode()
+    assert await house.store.log.read(SessionId(session)) == before
+
+
+async def test_a_thread_that_has_moved_on_takes_no_word_and_no_note(house: House) -> None:
+    none = Thread("thread", b"", 60.0)
+    session = SessionId((await _comes(house, "one", none, word="m1"))[0])
+    one = replace(none, held=Thread.record(LegId("one"), session))
+    append = house.store.log.append
+    again = [Note("allowed", "再".encode(), 60.0)]
+    version = await append(session, text("m2", leg="one"), dedupe="m2", thread=one, notes=again)
+    assert await house.store.shared.get("allowed") == "再".encode()
+    await house.store.shared.delete_if("thread", b"another")
+    await house.store.shared.delete_if("thread", one.held)
+    for held in (one, replace(one, held=b"another")):
+        with pytest.raises(ThreadMoved):
+            await append(session, text("m3", leg="one"), dedupe="m3", thread=held, notes=[Note("allowed", b"", 60.0)])
+    assert await house.store.shared.get("allowed") == "再".encode()
+    # What is in a session already is there, wherever the thread has gone.
+    assert await append(session, text("m2", leg="one"), dedupe="m2", thread=one) == version
+    assert len(await house.store.log.read(session)) == version
 
 
 async def test_two_calls_at_once_are_two_people(house: House) -> None:

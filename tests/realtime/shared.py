@@ -31,6 +31,10 @@ class SharedKeys:
     async def delete(self, key: str) -> None:
         self.values.pop(key, None)
 
+    async def delete_if(self, key: str, value: bytes) -> None:
+        if await self.get(key) == value:
+            await self.delete(key)
+
     async def put_field(self, key: str, name: str, value: bytes, *, ttl_s: float) -> None:
         await self.put(f"{key}\0{name}", value, ttl_s=ttl_s)
 

@@ -26,7 +26,7 @@ from channels.wechat.outbox import Outbox
 from channels.wechat.owed import Owed
 from channels.wechat.push import Account, open_push, sealed_challenge
 from channels.wechat.reply import DONE
-from channels.wechat.threads import Identity, Threads
+from channels.wechat.threads import Threads
 from channels.wechat.webhook import body_of, refused
 from session.address import Address
 from session.errors import YihaoError
@@ -87,8 +87,7 @@ class KfChannel:
         if not settings.account.aes_keys:
             raise ValueError("an account of WeCom has an EncodingAESKey")
         account, keys = settings.account, Keys(settings.account.appid)
-        identity = Identity(name, SCHEME, account.appid, account.number)
-        threads = Threads(inbox, shared, keys, identity, ttl_s=account.thread_ttl_s)
+        threads = Threads(inbox, shared, account, channel=name, scheme=SCHEME)
         budget = Budget(shared, keys, clock)
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http, public_session() as elsewhere:
             api = KfApi(settings, http, shared)

@@ -54,7 +54,7 @@ class Core:
                 await self.post(SessionId(""), contact.first, dedupe=contact.first_dedupe)
         return Admission(SessionId(f"session-{contact.leg}"), contact.leg, fresh)
 
-    async def post(self, session: SessionId, event: Event, *, dedupe: str | None = None) -> int:
+    async def post(self, session: SessionId, event: Event, *, dedupe: str | None = None, **_: object) -> int:
         self._reach("post")
         if dedupe is None or dedupe not in self._seen:
             self.events.append(event)
@@ -106,6 +106,9 @@ class Core:
         raise NotImplementedError
 
     async def delete(self, key: str) -> None:
+        raise NotImplementedError
+
+    async def delete_if(self, key: str, value: bytes) -> None:
         raise NotImplementedError
 
     async def take(self, bucket: str, *, rate_per_s: float, burst: int) -> bool:

@@ -139,14 +139,16 @@ class Inbox:
             contact.first,
             dedupe=contact.leg,
             word_dedupe=contact.first_dedupe,
+            thread=contact.thread,
+            notes=contact.notes,
         )
         self._lose()
         return Admission(session, contact.leg, fresh)
 
-    async def post(self, session: SessionId, event: ev.Event, *, dedupe: str | None = None) -> int:
+    async def post(self, session: SessionId, event: ev.Event, *, dedupe: str | None = None, **beside: Any) -> int:
         self._check()
         await asyncio.sleep(0)
-        version: int = await self._world.store.log.append(session, event, dedupe=dedupe)
+        version: int = await self._world.store.log.append(session, event, dedupe=dedupe, **beside)
         self._lose()
         return version
 

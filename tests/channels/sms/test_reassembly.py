@@ -176,7 +176,7 @@ async def test_a_whole_text_that_finds_no_session_is_kept(
 ) -> None:
     first, second = parts("一二三四五六七")
     await carrier.brings(first)
-    world.refuses = "sms:next"
+    world.refuses = "sms:thread"
     with pytest.raises(StoreUnavailable):
         await carrier.brings(second)
     world.refuses = None

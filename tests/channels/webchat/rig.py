@@ -111,7 +111,7 @@ class Inbox:
         self._lose()
         return Admission(session, contact.leg, fresh)
 
-    async def post(self, session: SessionId, event: ev.Event, *, dedupe: str | None = None) -> int:
+    async def post(self, session: SessionId, event: ev.Event, *, dedupe: str | None = None, **_: object) -> int:
         self._check()
         await asyncio.sleep(0)
         version = await self._world.store.log.append(session, event, dedupe=dedupe)

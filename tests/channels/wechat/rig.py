@@ -4,13 +4,14 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import yarl
 from aiohttp import web
 from wechatpy.crypto import WeChatCrypto
 from wechatpy.utils import WeChatSigner
@@ -80,9 +81,9 @@ class UnsteadyInbox:
         self._world.lose("open")
         return admission
 
-    async def post(self, session: SessionId, event: ev.Event, *, dedupe: str | None = None) -> int:
+    async def post(self, session: SessionId, event: ev.Event, *, dedupe: str | None = None, **beside: Any) -> int:
         self._world.reach("post")
-        version = await self._inner.post(session, event, dedupe=dedupe)
+        version = await self._inner.post(session, event, dedupe=dedupe, **beside)
         self._world.lose("post")
         return version
 
@@ -167,6 +168,22 @@ class Wire:
     async def bring(self, body: bytes, query: dict[str, str]) -> tuple[int, str]:
         async with self.http.post(self.url, data=body, params=query) as response:
             return response.status, await response.text()
+
+    async def bring_all(self, requests: Sequence[tuple[bytes, dict[str, str]]]) -> list[tuple[int, str]]:
+        """All by one connection, none waiting for the answer to the one before (RFC 9112, section 9.3.2)."""
+        url = yarl.URL(self.url)
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        for body, query in requests:
+            head = f"POST {url.with_query(query).raw_path_qs} HTTP/1.1\r\nHost: {url.host}\r\n"
+            writer.write(f"{head}Content-Type: text/xml\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        answers = []
+        for _ in requests:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
+            answers.append((int(head.split()[1]), (await reader.readexactly(length)).decode()))
+        writer.close()
+        await writer.wait_closed()
+        return answers
 
     async def push(
         self, fields: dict[str, Any], *, key: str | None = KEY, as_json: bool = False, compatible: bool = False

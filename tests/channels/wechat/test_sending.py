@@ -146,7 +146,7 @@ async def test_the_shorter_window_is_used_first(world: World, here: ServingNode,
 
 async def test_wechats_tries_do_not_refill_the_budget(world: World, here: ServingNode) -> None:
     message = here.wire.message(Content="停水")
-    world.breaking = ":thread:"
+    world.losing = 1
     assert (await here.wire.push(message))[0] == 503
     world.api.windows[OPENID] = (world.clock() + 48 * HOUR_S, 5)
     session, leg = await world.newest()

@@ -13,17 +13,19 @@ from aiohttp import web
 
 from channels.contract import Capabilities, Content, LegUnknown, Text
 from channels.postbox.errors import FileNotCarried, LetterRefused, LetterTooLarge, ProviderAway, ProviderRefused
-from channels.postbox.letter import SIGNATURE, TIME, check, read, signed
+from channels.postbox.letter import SIGNATURE, TIME, Letter, check, read, signed
 from channels.postbox.settings import PostboxSettings
-from channels.postbox.threads import SCHEME, Threads
+from channels.threads import Threads, Word
+from session.address import Address
 from session.errors import YihaoError
-from session.ids import LegId, SessionId
+from session.events import TextReceived
+from session.ids import LegId, MessageId, SessionId
 from session.ports import Inbox, SharedState
 from session.state import LegEnd, Medium
 
 log = logging.getLogger(__name__)
 
-NAME = "postbox"
+NAME = SCHEME = "postbox"
 
 
 class PostboxChannel:
@@ -56,7 +58,16 @@ class PostboxChannel:
         """What is opened here is closed at the end of the block."""
         timeout = aiohttp.ClientTimeout(total=settings.timeout_s)
         async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as http:
-            yield cls(settings, Threads(settings, NAME, inbox, shared), http, clock)
+            threads = Threads(
+                inbox,
+                shared,
+                channel=NAME,
+                number=settings.number,
+                name=NAME,
+                pepper=settings.pepper,
+                ttl_s=settings.thread_ttl_s,
+            )
+            yield cls(settings, threads, http, clock)
 
     def routes(self) -> Sequence[web.RouteDef]:
         """The webhook."""
@@ -67,12 +78,12 @@ class PostboxChannel:
 
         Raises `ChannelError`; what it means for the message is the error's `failure`, and the gateway tells the agent.
         """
-        citizen = await self._threads.citizen_of(leg)
-        if citizen is None:
+        reached = await self._threads.reaches(leg)
+        if reached is None:
             raise LegUnknown(leg)
         if not isinstance(content, Text):
             raise FileNotCarried
-        letter = {"id": f"{session}-{content.message}", "to": citizen, "text": content.text}
+        letter = {"id": f"{session}-{content.message}", "to": reached[0].identifier, "text": content.text}
         body = json.dumps(letter, ensure_ascii=False).encode()
         headers = signed(body, int(self._clock()), self._settings.secret)
         url = f"{self._settings.url}/letters"
@@ -100,7 +111,9 @@ class PostboxChannel:
             signature, at = request.headers.get(SIGNATURE, ""), request.headers.get(TIME, "")
             settings = self._settings
             check(body, signature, at, settings.secret, now=self._clock(), fresh_s=settings.fresh_s)
-            await self._threads.take(read(body))
+            word = _word(read(body))
+            async with self._threads.turn(word.address):
+                await self._threads.say(word)
         except LetterRefused as error:
             log.info("letter refused", extra={"why": type(error).__name__})
             return web.Response(status=error.status, text="refused")
@@ -117,3 +130,14 @@ class PostboxChannel:
             if len(body) > self._settings.largest_bytes:
                 raise LetterTooLarge(self._settings.largest_bytes)
         return bytes(body)
+
+
+def _word(letter: Letter) -> Word:
+    """Named by the provider's own id: a letter that comes again changes nothing. Nobody vouches for its sender."""
+    message, text = MessageId(f"{NAME}-{letter.id}"), letter.text
+    return Word(
+        Address(SCHEME, letter.citizen),
+        lambda leg: TextReceived(leg=leg, message=message, text=text),
+        f"{NAME}:{letter.id}",
+        vouched=False,
+    )

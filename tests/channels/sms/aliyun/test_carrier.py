@@ -210,14 +210,13 @@ async def test_nothing_is_taken_while_the_store_is_away(world: World, serving: S
 async def test_a_slow_store_is_answered_in_time(
     world: World, vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append, slow = world.store.log.append, asyncio.Event()
+    begin, slow = world.store.log.open, asyncio.Event()
 
-    async def slowly(*args: Any, **kwargs: Any) -> int:
+    async def slowly(*args: Any, **kwargs: Any) -> Any:
         await slow.wait()
-        version: int = await append(*args, **kwargs)
-        return version
+        return await begin(*args, **kwargs)
 
-    monkeypatch.setattr(world.store.log, "append", slowly)
+    monkeypatch.setattr(world.store.log, "open", slowly)
     carrier = AliyunCarrier(settings(vendor, answer_within_s=0.1))
     async with node(world, [carrier], tmp_path) as serving:
         async with asyncio.timeout(0.7):
