@@ -30,6 +30,7 @@ from channels.phone.number import SCHEMES, called, caller_of, dialled
 from channels.phone.outgoing_bridge import OutgoingBridge
 from channels.phone.overload import LOOK_S, Overload
 from channels.phone.ports import BridgePorts
+from channels.phone.redial import bury_dead
 from channels.phone.registrar import Registrar, RegistrarSettings
 from channels.phone.relay import Relay
 from channels.phone.settings import PhoneSettings
@@ -353,6 +354,7 @@ class PhoneChannel:
             seat.leave()
 
     async def _carry(self, call: IncomingCall, contact: Contact, seat: Seat) -> None:
+        await bury_dead(tuple(self._bridges.values()), contact)
         try:
             audio = await self._audio.open(contact.leg)
         except YihaoError:

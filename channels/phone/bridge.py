@@ -18,6 +18,7 @@ from channels.phone.hearing import hearing
 from channels.phone.outbox import Outbox
 from channels.phone.parting import leg_end, who_ended
 from channels.phone.ports import BridgePorts
+from channels.phone.referral import FORBIDDEN, answer_to
 from channels.phone.ringing import ELSEWHERE, NoAnswer, PickedUp, Ringing
 from channels.phone.sip.digits import InfoDigit
 from channels.phone.sip.refer import Reference
@@ -127,6 +128,18 @@ class Bridge:
         if self.call is not None and not self.is_over:
             self._end = reason
             self.call.hang_up()
+
+    def received(self) -> int:
+        """Packets of sound that the citizen's telephone has sent."""
+        return self._audio.stats(Slot.CITIZEN).packets_received
+
+    async def lose(self) -> None:
+        """The citizen's telephone is there no more: returns once the core knows."""
+        if self.call is not None and not self.is_over:
+            self._end = LegEnd.LOST
+            self._tell_end()
+            self.call.give_up()
+            await self._outbox.drained()
 
     async def play(self, items: Sequence[Announcement], *, music: bool) -> None:
         """Let the citizen hear announcements, then music where `music`; ignored once joined."""
@@ -478,21 +491,13 @@ class Bridge:
             self._taping.mark(Mark.HELD if held else Mark.RESUMED)
 
     async def _refer(self, slot: Slot, reference: Reference) -> int:
-        """The answer to a REFER. Only the agent whose contact it is hands it on, and to whom the desk would let them.
-
-        A call of theirs to be joined with this one (Replaces) is not ours to give: consultation is the desk's.
-        """
-        handover, agent = self._ports.handover, self._agent
-        if slot is not Slot.AGENT or handover is None or agent is None or self.session is None or not self.is_joined:
-            return 403
-        if reference.replaces is not None:
-            return 403
-        try:
-            why_not = await handover.hand_on(self.session, agent.assignee, reference.target.number or "")
-        except StoreUnavailable:
-            return 503
-        self.ladder.note("transfer", why_not or "handed on", slot)
-        return _REFERRED.get(why_not, 404)
+        """The answer to a REFER: only the agent whose contact it is hands it on."""
+        agent, session = self._agent, self.session
+        if slot is not Slot.AGENT or agent is None or session is None or not self.is_joined:
+            return FORBIDDEN
+        status, why = await answer_to(reference, self._ports.handover, session, agent.assignee)
+        self.ladder.note("transfer", why, slot)
+        return status
 
     async def _refresh(self, call: Call, leg: LegId) -> None:
         """Offer anew what there is. What is refused leaves the session its time, which its timer watches."""
@@ -588,7 +593,3 @@ class Bridge:
         if leg == self.contact.leg:
             return Slot.CITIZEN
         return Slot.SUPERVISOR if self._supervisor.has(leg) else Slot.AGENT
-
-
-_REFERRED = {"": 202, "not_yours": 403, "agent_away": 480}
-"""How a transfer that is asked for by telephone is answered; what names nobody is not found."""
