@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from channels.phone.bridge import Bridge
 from channels.phone.call import Answered, EndCause, Ended
@@ -31,6 +31,9 @@ from session.state import DialFailure, Leg, LegEnd, Medium, Party
 log = logging.getLogger(__name__)
 
 RINGBACK = (Announcement("ringback"),)
+NOTICE = (Announcement("recording_notice"),)
+_NOTICE_S = 10.0
+"""No notice is longer."""
 _OVERLOADED = 503
 _ELSEWHERE = {500, 502, _OVERLOADED, 504}
 _UNHEARD_S = 4.0
@@ -227,23 +230,40 @@ class OutgoingBridge(Bridge):
             call.hang_up()
             return DialFailure.UNREACHABLE
         await self._let_agent_hear(())
-        self._is_up = True
-        contact, ports = self.contact, self._ports
-        leg = Leg(
-            contact.leg, ports.channel, Medium.VOICE, Party.CITIZEN, ports.node, contact.address, contact.asserted
-        )
-        if self.session is not None:
-            self._outbox.put(self.session, LegOpened(leg=leg), f"leg:{contact.leg}")
-        ended = await self._hear_watched(call, contact.leg)
+        greeting = asyncio.create_task(self._greet(call))
+        try:
+            ended = await self._hear_watched(call, self.contact.leg)
+        finally:
+            greeting.cancel()
+            await asyncio.gather(greeting, return_exceptions=True)
+        if not self._is_up:
+            return DialFailure.UNREACHABLE if ended.cause is EndCause.LOST else DialFailure.DECLINED
         if ended.cause is EndCause.LOST:
             self._end = LegEnd.LOST
         self.ladder.note("over", who_ended(ended, "the citizen", self._end))
         return None
 
-    async def _let_agent_hear(self, items: tuple[Announcement, ...]) -> None:
+    async def _greet(self, call: OutgoingCall) -> None:
+        """Before a word is recorded both hear that it will be; only then is the citizen there for the core."""
+        if self._ports.recording_path is not None:
+            with suppress(TimeoutError, YihaoError):
+                await super().play(NOTICE, music=False)
+                await self._let_agent_hear(NOTICE, loop=False)
+                async with asyncio.timeout(_NOTICE_S):
+                    await self._played.wait()
+        if call.is_over or self.session is None:
+            return
+        self._is_up = True
+        contact, ports = self.contact, self._ports
+        leg = Leg(
+            contact.leg, ports.channel, Medium.VOICE, Party.CITIZEN, ports.node, contact.address, contact.asserted
+        )
+        self.tell(LegOpened(leg=leg), f"leg:{contact.leg}")
+
+    async def _let_agent_hear(self, items: tuple[Announcement, ...], *, loop: bool = True) -> None:
         async with self._audio_turn:
             if items:
-                await self._audio.play(Slot.AGENT, items, loop=True)
+                await self._audio.play(Slot.AGENT, items, loop=loop)
             else:
                 await self._audio.stop(Slot.AGENT)
 

@@ -13,7 +13,7 @@ from media.announcement import PIECES
 from media.engine import Engine
 from media.g711 import Law
 from media.prompts import PromptLibrary
-from session.ids import NodeId
+from session.ids import NodeId, RecordingId
 from session.ports import NodeMail
 from tests.channels.phone.core import Core
 
@@ -36,7 +36,11 @@ def prompts() -> PromptLibrary:
 def open_phone(core: Core, prompts: PromptLibrary, tmp_path: Path) -> OpenPhone:
     @asynccontextmanager
     async def opened(
-        node: str = "n1", mail: NodeMail | None = None, timing: Timing | None = None, **settings: object
+        node: str = "n1",
+        mail: NodeMail | None = None,
+        timing: Timing | None = None,
+        recording_path: Callable[[RecordingId], Path] | None = None,
+        **settings: object,
     ) -> AsyncIterator[PhoneChannel]:
         values: dict[str, object] = {"port": 0, "trunks": LOOPBACK, "debts": tmp_path / "debts"}
         async with (
@@ -51,7 +55,7 @@ def open_phone(core: Core, prompts: PromptLibrary, tmp_path: Path) -> OpenPhone:
                 reachability=core,
                 choices=core,
                 handover=core,
-                recording_path=None,
+                recording_path=recording_path,
                 mail=mail,
                 timing=timing,
             ) as phone,

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,8 @@ from channels.contract import LegUnknown
 from channels.phone.adapter import PhoneChannel
 from channels.phone.sip.message import Request
 from channels.phone.trunk import TrunkSettings
+from media.g711 import Law
+from media.prompts import PromptLibrary
 from session.address import Address
 from session.events import DialFailed, DialStarted, LegOpened, LegsJoined
 from session.ids import AssigneeId, LegId, RecordingId, SessionId
@@ -19,6 +22,7 @@ from session.state import DialFailure, LegEnd, Party
 from tests.channels.phone.conftest import OpenPhone
 from tests.channels.phone.core import PASSWORD, Core
 from tests.channels.phone.telephone import Telephone
+from tests.channels.phone.test_sound import Ear, port_of
 from tests.conftest import Eventually
 
 AGENT = AssigneeId("a8001")
@@ -71,10 +75,18 @@ async def scene(open_phone: OpenPhone, core: Core) -> AsyncIterator[Scene]:
 
 
 @asynccontextmanager
-async def _scene(open_phone: OpenPhone, core: Core, **more: object) -> AsyncIterator[Scene]:
+async def _scene(
+    open_phone: OpenPhone,
+    core: Core,
+    recording_path: Callable[[RecordingId], Path] | None = None,
+    **more: object,
+) -> AsyncIterator[Scene]:
     async with Telephone(("127.0.0.1", 9), user="citizen") as trunk:
         settings = TrunkSettings(host="127.0.0.1", port=trunk.port, caller="0106512345", **more)  # type: ignore[arg-type]
-        async with open_phone(outbound=settings) as phone, Telephone(phone.bound, user="8001") as device:
+        async with (
+            open_phone(outbound=settings, recording_path=recording_path) as phone,
+            Telephone(phone.bound, user="8001") as device,
+        ):
             trunk.server = phone.bound
             await device.register(PASSWORD)
             yield Scene(phone, core, device, trunk)
@@ -260,18 +272,80 @@ async def test_a_demonstration_calls_back_where_the_call_came_from(
         await eventually(lambda: scene.failure() is DialFailure.BUSY)
 
 
-async def test_the_networks_own_words_are_heard_before_the_answer(scene: Scene, eventually: Eventually) -> None:
-    """Early media (183): the agent hears that the number is switched off, and not our ringback."""
+@pytest.fixture
+async def network() -> AsyncIterator[Ear]:
+    """What the network says before anybody has picked up."""
+    ear = Ear(0x31)
+    speaking = asyncio.create_task(ear.run())
+    yield ear
+    speaking.cancel()
+    await asyncio.gather(speaking, return_exceptions=True)
+    ear.socket.close()
+
+
+@pytest.fixture
+async def agent_hears(scene: Scene) -> AsyncIterator[Ear]:
+    """The agent's telephone, which listens."""
+    ear = Ear(0x47)
+    scene.device.offer = lambda: ear.sdp  # type: ignore[method-assign]  # this device says where its sound goes
+    listening = asyncio.create_task(ear.run())
+    yield ear
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    ear.socket.close()
+
+
+RINGBACK_OR_PROMPT, OF_THE_NETWORK = 0x55, 0x31
+
+
+async def test_the_networks_own_words_are_heard_before_the_answer(
+    scene: Scene, eventually: Eventually, network: Ear, agent_hears: Ear
+) -> None:
+    """Early media (183): the agent hears that the number is switched off, and no longer our ringback."""
     _, invite = await scene.dialled()
-    sdp = scene.trunk.offer()
-    scene.trunk.reply(invite, 183, body=sdp)
+    network.target = port_of(invite.body)
     scene.trunk.reply(invite, 180)
-    scene.trunk.reply(invite, 200, body=sdp)
+    await eventually(lambda: RINGBACK_OR_PROMPT in agent_hears.heard)
+    assert OF_THE_NETWORK not in agent_hears.heard, "nothing was agreed on yet"
+    scene.trunk.reply(invite, 183, body=network.sdp)
+    await eventually(lambda: OF_THE_NETWORK in agent_hears.heard)
+    agent_hears.heard.clear()
+    scene.trunk.reply(invite, 180)
+    await eventually(lambda: OF_THE_NETWORK in agent_hears.heard)
+    assert RINGBACK_OR_PROMPT not in agent_hears.heard, "a 180 behind it brings no ringback over the announcement"
+    scene.trunk.reply(invite, 200, body=network.sdp)
     await scene.trunk.request("ACK")
     await eventually(lambda: len(scene.core.said(LegOpened)) == 2)
     await scene.phone.close_leg(SESSION, LEG, LegEnd.CLOSED)
     scene.trunk.reply(await scene.trunk.request("BYE"), 200)
     await eventually(lambda: ("dial", LegEnd.CLOSED) in scene.core.closed())
+
+
+async def test_whom_we_call_hears_that_they_are_recorded_before_they_are(
+    open_phone: OpenPhone, core: Core, eventually: Eventually, network: Ear, tmp_path: Path
+) -> None:
+    """The notice first, to both; the core hears of the citizen behind it, and only then can it record."""
+    async with _scene(open_phone, core, lambda recording: tmp_path / f"{recording}.wav") as scene:
+        _, invite = await scene.dialled()
+        network.target = port_of(invite.body)
+        scene.trunk.reply(invite, 200, body=network.sdp)
+        await scene.trunk.request("ACK")
+        await eventually(lambda: len(scene.core.said(LegOpened)) == 2)
+        assert RINGBACK_OR_PROMPT in network.heard, "they have heard it to its end"
+        assert scene.failure() is None
+
+
+async def test_who_hangs_up_on_the_notice_was_not_reached(
+    open_phone: OpenPhone, core: Core, eventually: Eventually, prompts: PromptLibrary, tmp_path: Path
+) -> None:
+    prompts._sounds["recording_notice"] = dict.fromkeys(Law, b"U" * 80_000)  # ten seconds
+    async with _scene(open_phone, core, lambda recording: tmp_path / f"{recording}.wav") as scene:
+        _, invite = await scene.dialled()
+        scene.trunk.reply(invite, 200, body=scene.trunk.offer())
+        await scene.trunk.request("ACK")
+        scene.trunk.send(_bye(scene.trunk, invite))
+        await eventually(lambda: scene.failure() is DialFailure.DECLINED)
+        assert len(scene.core.said(LegOpened)) == 1, "the agent's alone"
 
 
 async def test_a_node_that_goes_down_leaves_an_attempt_of_unknown_outcome(
