@@ -65,7 +65,7 @@ from gateway.rules import open_rulebook
 from gateway.sight import Sight
 from gateway.staff import Staff
 from gateway.telephones import TelephonesReach
-from gateway.telephony import outgoing_rule, phone_settings
+from gateway.telephony import outgoing_rule, phone_settings, rules_of
 from gateway.ulid import new_ulid
 from gateway.veil import Veil
 from gateway.verification import Verification
@@ -90,7 +90,6 @@ from rulebook.routing import Route
 from session.events import RecordingFinished
 from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
 from session.ports import Contact, Entry, SessionGone
-from session.rules import Rules
 from session.state import AssigneeKind, Medium
 from storage.archiver import Archiver
 from storage.database import Database, sqlite_url
@@ -153,6 +152,7 @@ class _Builder:
         self._public = settings.http.public
         self._decoder = Decoder()
         self._library = PromptLibrary.load()
+        self._rules = rules_of(settings)
 
     async def build(self) -> House:
         """All of it."""
@@ -166,7 +166,7 @@ class _Builder:
         self._veil = Veil(lambda: self._rulebook.words)
         credentials = await self._seed()
         self._staff = Staff(self._roster, PresenceLog(database), self._store)
-        self._history = History(database)
+        self._history = History(database, self._rules)
         self._files = FileStore(settings.data / "files")
         self._recordings = await enter(RecordingStore(settings.recordings_folder))
         node, mailboxes, inbox = self._core()
@@ -264,12 +264,6 @@ class _Builder:
         performer.veil = self._veil.event
         mailboxes.perform = performer.perform
         return Node(self._store, self._node, mailboxes, performer, self._channels, self._metrics), mailboxes, inbox
-
-    @property
-    def _rules(self) -> Rules:
-        """Nobody is promised a call where we cannot call."""
-        rules = self._settings.session
-        return rules if self._settings.outbound.leads_anywhere else replace(rules, callback_pauses_s=())
 
     def _make_outgoing(self) -> Outgoing:
         queue, shared = self._store.queue, self._store.shared

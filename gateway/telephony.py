@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 
 from channels.phone.carriers import CarrierSettings
 from channels.phone.flow import Protocol3261
@@ -13,6 +14,7 @@ from config.settings import Carrier, Settings
 from gateway.calls import folder
 from gateway.certificate import Certificate
 from gateway.outgoing import OutgoingRule
+from session.rules import Rules
 
 
 def phone_settings(settings: Settings, certificate: Certificate) -> PhoneSettings:
@@ -56,6 +58,12 @@ def phone_settings(settings: Settings, certificate: Certificate) -> PhoneSetting
         ),
         debts=settings.data / "debts",
     )
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The sessions'. Nobody is promised a call where we cannot call."""
+    rules = settings.session
+    return rules if settings.outbound.leads_anywhere else replace(rules, callback_pauses_s=())
 
 
 def outgoing_rule(settings: Settings) -> OutgoingRule:

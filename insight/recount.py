@@ -8,6 +8,7 @@ from insight.tally import Tally, tally_of
 from session.events import SessionOpened
 from session.ids import SessionId
 from session.ports import Entry
+from session.rules import Rules
 from storage.history import History
 from storage.record import SessionRecord
 
@@ -22,16 +23,16 @@ async def recount(history: History, since: float, until: float) -> dict[str, Tal
             if record is not None and record.session.id != entry.session:
                 sums[record.session.demand.queue] += tally_of(record)
                 record = None
-            record = _grown(record, entry)
+            record = _grown(record, entry, history.rules)
         after = (page[-1].session, page[-1].version)
     if record is not None:
         sums[record.session.demand.queue] += tally_of(record)
     return dict(sums)
 
 
-def _grown(record: SessionRecord | None, entry: Entry) -> SessionRecord | None:
+def _grown(record: SessionRecord | None, entry: Entry, rules: Rules) -> SessionRecord | None:
     if record is not None:
-        return record.after(entry.event)
+        return record.after(entry.event, rules)
     if isinstance(entry.event, SessionOpened):
-        return SessionRecord.begin(SessionId(entry.session), entry.event)
+        return SessionRecord.begin(SessionId(entry.session), entry.event, rules)
     return None

@@ -30,7 +30,9 @@ from session.address import Address
 from session.codec import decode_event, decode_session, encode_event, encode_session, tag_of
 from session.events import Event, LegOpened, SessionOpened
 from session.ids import AssigneeId, SessionId
+from session.machine import DEFAULT_RULES
 from session.ports import Entry
+from session.rules import Rules
 from storage.database import Database
 from storage.errors import EarlierMissing, StaleCursor
 from storage.metadata import METADATA, Instant
@@ -118,8 +120,9 @@ class Place:
 class History:
     """Sessions and timelines in SQL. Behind the live log by as much as the archiver has not yet drained."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, rules: Rules = DEFAULT_RULES) -> None:
+        """`rules` are the gateway's: the rows stand where its sessions do."""
+        self._database, self.rules = database, rules
 
     async def timeline(self, session: SessionId, after: int = 0, limit: int = 1000) -> list[Entry]:
         """The archived events after a version, in order."""
@@ -215,7 +218,7 @@ class History:
                 raise EarlierMissing(missing)
             await connection.execute(insert(EVENTS), [_event_row(entry) for entry in fresh])
             await _note_addresses(connection, fresh)
-            await _write_rows(connection, records, _folded(records, fresh), turn)
+            await _write_rows(connection, records, _folded(records, fresh, self.rules), turn)
             return len(fresh)
 
 
@@ -264,15 +267,17 @@ def _missing(records: Mapping[SessionId, SessionRecord], fresh: Sequence[Entry])
     return missing
 
 
-def _folded(records: Mapping[SessionId, SessionRecord], fresh: Sequence[Entry]) -> dict[SessionId, SessionRecord]:
+def _folded(
+    records: Mapping[SessionId, SessionRecord], fresh: Sequence[Entry], rules: Rules
+) -> dict[SessionId, SessionRecord]:
     """The records that have grown."""
     grown: dict[SessionId, SessionRecord] = {}
     for entry in fresh:
         record = grown.get(entry.session) or records.get(entry.session)
         if record is None and entry.version == 1 and isinstance(entry.event, SessionOpened):
-            grown[entry.session] = SessionRecord.begin(entry.session, entry.event)
+            grown[entry.session] = SessionRecord.begin(entry.session, entry.event, rules)
         elif record is not None and entry.version == record.session.version + 1:
-            grown[entry.session] = record.after(entry.event)
+            grown[entry.session] = record.after(entry.event, rules)
     return grown
 
 

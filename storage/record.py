@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from session import events as ev
 from session.ids import SessionId
 from session.machine import BrokenLaw, advance, begin
+from session.rules import Rules
 from session.state import AssigneeKind, Session
 
 
@@ -24,14 +25,14 @@ class SessionRecord:
     rating: int | None = None
 
     @classmethod
-    def begin(cls, session: SessionId, opened: ev.SessionOpened) -> SessionRecord:
+    def begin(cls, session: SessionId, opened: ev.SessionOpened, rules: Rules) -> SessionRecord:
         """The record of a session that has just been opened."""
-        return cls(begin(session, opened)).after(opened)
+        return cls(begin(session, opened)).after(opened, rules)
 
-    def after(self, event: ev.Event) -> SessionRecord:
-        """The record after one more event."""
+    def after(self, event: ev.Event, rules: Rules) -> SessionRecord:
+        """The record after one more event, by the rules that the session lives by: by others it would end elsewhere."""
         try:
-            session, _ = advance(self.session, event)
+            session, _ = advance(self.session, event, rules)
         except BrokenLaw:
             # A defect of the machine. History keeps every event all the same: it must be there to find the defect by.
             session = replace(self.session, version=self.session.version + 1)

@@ -1,6 +1,7 @@
 """Exactly once into SQL, and the same row by any road."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +11,7 @@ from sqlalchemy import text
 from session import events as ev
 from session.address import Address
 from session.ids import SessionId
+from session.machine import DEFAULT_RULES, replay
 from session.ports import Entry
 from session.state import CloseReason, Phase, Session
 from storage.database import Database
@@ -31,9 +33,9 @@ def all_stories() -> list[list[Entry]]:
 def folded(entries: Sequence[Entry]) -> SessionRecord:
     first = entries[0].event
     assert isinstance(first, ev.SessionOpened)
-    record = SessionRecord.begin(entries[0].session, first)
+    record = SessionRecord.begin(entries[0].session, first, DEFAULT_RULES)
     for entry in entries[1:]:
-        record = record.after(entry.event)
+        record = record.after(entry.event, DEFAULT_RULES)
     return record
 
 
@@ -57,6 +59,19 @@ async def test_the_row_is_the_same_whatever_the_batches(history: History) -> Non
         cursor = str(step + 1)
     for entries in stories:
         assert await history.session(entries[0].session) == folded(entries)
+
+
+async def test_the_row_stands_where_the_session_does_whatever_the_rules(database: Database) -> None:
+    """Where we cannot call, a caller who left is owed nothing: else their row would wait for it for ever."""
+    cannot_call = replace(DEFAULT_RULES, callback_pauses_s=())
+    history = History(database, cannot_call)
+    entries = entries_of(SessionId("01A"), stamped(STORIES["call abandoned"], every_s=70.0))
+    await history.archive(entries, since=BEGINNING, upto="1")
+    record = await history.session(SessionId("01A"))
+    assert record is not None
+    assert record.session == replay(SessionId("01A"), [entry.event for entry in entries], cannot_call)
+    assert record.session.close_reason is CloseReason.ABANDONED
+    assert replay(SessionId("01A"), [entry.event for entry in entries]).phase is Phase.CALLBACK_PENDING
 
 
 async def test_the_row_says_what_people_ask_for(history: History) -> None:
