@@ -29,6 +29,7 @@ from session.events import (
     AssigneeAway,
     AssigneeBack,
     ContactFinished,
+    ContactJudged,
     DigitsRequested,
     Event,
     FileSent,
@@ -59,7 +60,7 @@ REACH_TTL_S = 10.0
 REFRESH_S = 3.0
 LOOK_S = 1.0
 
-_ON_A_CALL = (frames.CallHold, frames.CallMute, frames.CallDigits)
+_ON_A_CALL = (frames.CallHold, frames.CallMute, frames.CallDigits, frames.CallJudge)
 Typing = Callable[[SessionId], None]
 
 
@@ -568,4 +569,6 @@ def _handling(agent: AssigneeId, command: Command) -> Event | None:
             return MuteRequested(by=agent, muted=command.muted)
         case frames.CallDigits():
             return DigitsRequested(by=agent, digits=command.digits)
+        case frames.CallJudge():
+            return ContactJudged(by=agent, reached=command.reached)
     return None

@@ -65,6 +65,10 @@ def _word(event: ev.Event) -> drawn.TimelineEntry | None:
             return drawn.ProgressEntry(at=event.at, who=_party(event.to), message=event.message, state="delivered")
         case ev.MessageRead():
             return drawn.ProgressEntry(at=event.at, who=_party(event.by), message=event.message, state="read")
+        case ev.MessageAccepted():
+            return drawn.AcceptedEntry(
+                at=event.at, who=SYSTEM, message=event.message, channel=event.channel, parts=event.parts
+            )
         case ev.NoticeSent():
             sender = _agent(event.by) if event.by is not None else SYSTEM
             return drawn.NoticeEntry(
@@ -234,6 +238,9 @@ def _dial(event: ev.Event) -> drawn.TimelineEntry | None:
             return drawn.DialEntry(at=event.at, who=SYSTEM, what="started")
         case ev.DialFailed():
             return drawn.DialEntry(at=event.at, who=SYSTEM, what="failed", reason=event.reason.value)
+        case ev.ContactJudged():
+            judged: Literal["reached", "machine"] = "reached" if event.reached else "machine"
+            return drawn.DialEntry(at=event.at, who=_agent(event.by), what=judged)
     return None
 
 
@@ -353,6 +360,7 @@ def contact_state(session: Session, wrap_until: float | None) -> frames.ContactS
         assignee=session.assignee,
         opened_at=session.opened_at,
         wrap_until=wrap_until,
+        owed=_owed(session),
     )
 
 
@@ -391,9 +399,9 @@ def offer(session: Session, made: ev.OfferMade) -> frames.OfferNew:
 
 
 def _owed(session: Session) -> frames.CallBack | None:
-    """Where the agent is asked to call back: since when the citizen waits for it."""
+    """Where a call back is asked for, or made: since when the citizen waits for it."""
     debt = session.debt
-    if debt is None or session.dial is None:
+    if debt is None or session.call is None:
         return None
     return frames.CallBack(since=debt.since, due_at=debt.due_at, attempts=debt.attempts)
 

@@ -84,6 +84,31 @@ FIGURES = (
         Unit.SHARE,
         lambda sums: _share(sums.pleased, sums.rated),
     ),
+    Figure(
+        "promised",
+        "承诺回电量",
+        "calls promised",
+        "promises_kept + promises_broken + promises_due",
+        Unit.COUNT,
+        lambda sums: float(sums.promises_kept + sums.promises_broken + sums.promises_due),
+    ),
+    Figure("promises_due", "待回电量", "calls owed", "promises_due", Unit.COUNT, lambda sums: float(sums.promises_due)),
+    Figure(
+        "promises_broken",
+        "失约量",
+        "promises broken",
+        "promises_broken",
+        Unit.COUNT,
+        lambda sums: float(sums.promises_broken),
+    ),
+    Figure(
+        "promise_rate",
+        "回电履约率",
+        "promises kept",
+        "promises_kept / (promises_kept + promises_broken)",
+        Unit.SHARE,
+        lambda sums: _share(sums.promises_kept, sums.promises_kept + sums.promises_broken),
+    ),
 )
 
 

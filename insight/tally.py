@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 
-from session.state import CloseReason, Phase
+from session.state import CloseReason, Phase, Session
 from storage.record import SessionRecord
 
 PROMPT_S = 15.0
@@ -29,37 +30,31 @@ class Tally:
     """From coming to a human's answer, of those that were answered."""
     rated: int = 0
     pleased: int = 0
+    promises_kept: int = 0
+    """Calls that were owed and led to a talk before their deadline, by our call or the citizen's own return."""
+    promises_broken: int = 0
+    """And those that did not, or too late."""
+    promises_due: int = 0
+    """Owed now, and still in time."""
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            self.came + other.came,
-            self.answered + other.answered,
-            self.prompt + other.prompt,
-            self.lost + other.lost,
-            self.by_bot + other.by_bot,
-            self.waited_s + other.waited_s,
-            self.rated + other.rated,
-            self.pleased + other.pleased,
-        )
+        return Tally(*(mine + theirs for mine, theirs in zip(_sums(self), _sums(other), strict=True)))
 
     def __neg__(self) -> Tally:
-        return Tally(
-            -self.came,
-            -self.answered,
-            -self.prompt,
-            -self.lost,
-            -self.by_bot,
-            -self.waited_s,
-            -self.rated,
-            -self.pleased,
-        )
+        return Tally(*(-one for one in _sums(self)))
 
 
+_sums = attrgetter(*(one.name for one in fields(Tally)))
 NONE = Tally()
 
 
 def tally_of(record: SessionRecord) -> Tally:
     """One session's, as it stands. One that still waits has only come: it is in no rate yet."""
+    kept, broken, due = _promise(record.session)
+    return replace(_contact(record), promises_kept=kept, promises_broken=broken, promises_due=due)
+
+
+def _contact(record: SessionRecord) -> Tally:
     session = record.session
     rated, pleased = int(record.rating is not None), int((record.rating or 0) >= PLEASED)
     if record.answered_at is not None:
@@ -69,3 +64,14 @@ def tally_of(record: SessionRecord) -> Tally:
         return Tally(came=1, by_bot=1, rated=rated, pleased=pleased)
     is_lost = session.phase in (Phase.CLOSED, Phase.CALLBACK_PENDING)
     return Tally(came=1, lost=int(is_lost), rated=rated, pleased=pleased)
+
+
+def _promise(session: Session) -> tuple[int, int, int]:
+    """Kept, broken, due: of the last call that was owed. One that another session's call answers too is that one's."""
+    if session.close_reason is CloseReason.MERGED:
+        return 0, 0, 0
+    if session.debt is not None:
+        return (0, 1, 0) if session.phase is Phase.CLOSED else (0, 0, 1)
+    if session.redeemed is None:
+        return 0, 0, 0
+    return (1, 0, 0) if session.redeemed.is_kept else (0, 1, 0)

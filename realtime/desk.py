@@ -112,6 +112,7 @@ class Contact(Part, frozen=True):
     assignee: str | None
     opened_at: float
     wrap_until: float | None = None
+    owed: CallBack | None = None
     timeline: tuple[Placed, ...] = ()
 
 
@@ -162,6 +163,8 @@ class ContactState(Durable, frozen=True, tag="contact.state"):
     opened_at: float
     wrap_until: float | None = None
     """When wrap-up ends by itself."""
+    owed: CallBack | None = None
+    """The call that runs, or is made, is owed, and is no contact yet."""
 
 
 class ContactTimeline(Durable, frozen=True, tag="contact.timeline"):
@@ -369,6 +372,13 @@ class CallDigits(Command, frozen=True, tag="call.digits"):
     digits: Digits
 
 
+class CallJudge(Command, frozen=True, tag="call.judge"):
+    """Say whether a call that was owed has `reached` the citizen; else it ends here, and is owed still."""
+
+    session: Name
+    reached: bool
+
+
 class CallSupervise(Command, frozen=True, tag="call.supervise"):
     """For supervisors: be called to another's call (`listen`), speak in it, have it, or leave it.
 
@@ -422,6 +432,7 @@ UP = by_tag(
     CallHold,
     CallMute,
     CallDigits,
+    CallJudge,
     CallSupervise,
     WrapSave,
     Typing,

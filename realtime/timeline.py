@@ -83,6 +83,16 @@ class ProgressEntry(_Entry, frozen=True, tag="progress"):
     state: MessageState
 
 
+class AcceptedEntry(_Entry, frozen=True, tag="accepted"):
+    """The carrier or platform of `channel` has a message to the citizen, as so many `parts`; it is on its way."""
+
+    at: float
+    who: Who
+    message: str
+    channel: str
+    parts: int
+
+
 class NoticeEntry(_Entry, frozen=True, tag="notice"):
     """The house told the citizen something by a channel, in the reviewed words of `template`."""
 
@@ -180,11 +190,14 @@ class TransferEntry(_Entry, frozen=True, tag="transfer"):
 
 
 class DialEntry(_Entry, frozen=True, tag="dial"):
-    """A call to the citizen: asked for, waiting for the agent's telephone line, dialled, or come to nothing."""
+    """A call to the citizen: asked for, waiting for the agent's telephone line, dialled, or come to nothing.
+
+    Of one that was owed the agent may say that it `reached` them, or a `machine`.
+    """
 
     at: float
     who: Who
-    what: Literal["requested", "waiting", "started", "failed"]
+    what: Literal["requested", "waiting", "started", "failed", "reached", "machine"]
     reason: DialFailureName | None = None
 
 
@@ -243,6 +256,7 @@ TimelineEntry = (
     | FileEntry
     | LocationEntry
     | ProgressEntry
+    | AcceptedEntry
     | NoticeEntry
     | FailureEntry
     | LegEntry

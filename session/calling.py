@@ -51,6 +51,14 @@ class DigitsRequested(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContactJudged(Event):
+    """The assignee says whether a call that was owed has reached the citizen: a person, or a machine (是否联系上)."""
+
+    by: AssigneeId
+    reached: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisionRequested(Event):
     """A supervisor wants to hear a running call, to speak in it, to have it, or to leave it."""
 

@@ -62,6 +62,7 @@ EVENTS: Mapping[str, type[ev.Event]] = {
     "slot.granted": ev.SlotGranted,
     "slot.refused": ev.SlotRefused,
     "debt.merged": ev.DebtMerged,
+    "contact.judged": ev.ContactJudged,
     "supervision.requested": ev.SupervisionRequested,
     "supervision.changed": ev.SupervisionChanged,
     "supervision.ended": ev.SupervisionEnded,

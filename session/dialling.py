@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from session import events as ev
-from session.effects import ClearTimer, CloseLeg, Dial, Join, Play, Raise, Ring, SetTimer
+from session.effects import ClearTimer, CloseLeg, Dial, Effect, Join, Play, Raise, Ring, SetTimer
 from session.ending import ended
 from session.ids import RecordingId
 from session.owing import HELD_NOWHERE, owe, planned, promised, settled
 from session.rules import Rules
 from session.state import DebtEnd, Leg, LegEnd, LegState, Medium, Party, Session
 from session.step import Step
-from session.timers import DIAL, IDLE, MEDIA, SLOT
+from session.timers import CONTACT, DIAL, IDLE, MEDIA, SLOT
 from session.waiting import back_in_line, keep_place, no_call_awaited
 
 
@@ -108,17 +108,23 @@ def joined(session: Session, citizen: Leg, assignee: Leg) -> Step:
     return replace(session, recorded=True), (Join(citizen.id, assignee.id, recording), ClearTimer(MEDIA))
 
 
-def answered(session: Session, event: ev.LegOpened) -> Step:
-    """The citizen has picked up: the promise is kept. A leg that has ended stays ended."""
+def answered(session: Session, event: ev.LegOpened, rules: Rules) -> Step:
+    """The citizen has picked up, or a machine of theirs; a call that was owed is not contact yet (`owing.talked`).
+
+    A leg that has ended stays ended.
+    """
     known = session.leg(event.leg.id)
     if known is None or known.state is not LegState.CALLING:
         return session, ()
     assignee = session.voice_leg(Party.ASSIGNEE)
-    up, paid = settled(session.with_leg(event.leg), DebtEnd.KEPT)
+    up = session.with_leg(event.leg)
+    timers: tuple[Effect, ...] = (ClearTimer(DIAL),)
+    if session.debt is not None:
+        timers = (*timers, SetTimer(CONTACT, rules.contact_after_s))
     if assignee is None:
-        return up, (*paid, ClearTimer(DIAL))
+        return up, timers
     talking, join = joined(up, event.leg, assignee)
-    return talking, (*join, *paid, ClearTimer(DIAL))
+    return talking, (*join, *timers)
 
 
 def failed(session: Session, event: ev.Event, rules: Rules) -> Step:
@@ -148,7 +154,7 @@ def came_by_themselves(session: Session, grown: Session, event: ev.LegOpened) ->
     others = [leg for leg in session.live_legs(Party.CITIZEN) if leg is not dial]
     if dial is None or (others and event.leg.medium is not Medium.VOICE):
         return grown, ()
-    here, paid = settled(grown.with_leg(replace(dial, state=LegState.ENDED)), DebtEnd.RETURNED)
+    here, paid = settled(grown.with_leg(replace(dial, state=LegState.ENDED)), event, DebtEnd.RETURNED)
     return here, (CloseLeg(dial.id, LegEnd.CLOSED), *paid)
 
 

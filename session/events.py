@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from session.address import Address
 from session.calling import (
+    ContactJudged,
     DigitsRequested,
     HoldRequested,
     LegMuted,
@@ -26,6 +27,7 @@ from session.calling import (
 )
 from session.event import Event
 from session.ids import AssigneeId, FileId, LegId, MessageId, NodeId, RecordingId, SessionId
+from session.later import later
 from session.state import AssigneeKind, Demand, DialFailure, Failure, Leg, LegEnd, Medium, Party
 from session.switch import Purpose
 
@@ -161,6 +163,8 @@ class MessageAccepted(Event):
 
     message: MessageId
     channel: str
+    parts: int = later(1)
+    """As how many it goes, and is charged: segments of a text, messages of a budget."""
     late: ClassVar[bool] = True
 
 

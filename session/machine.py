@@ -57,7 +57,7 @@ from session.state import (
     Session,
 )
 from session.step import Rule, Step
-from session.timers import ANNOUNCE, ASSIGNEE, CALLBACK, DIAL, IDLE, MEDIA, PARK, RETRY, SLOT, WRAP, grace
+from session.timers import ANNOUNCE, ASSIGNEE, CALLBACK, CONTACT, DIAL, IDLE, MEDIA, PARK, RETRY, SLOT, WRAP, grace
 from session.transfer import transferred
 from session.waiting import back_in_line, comfort, stand, stop_ringing, stop_waiting, wait
 
@@ -139,7 +139,7 @@ def _another_leg(session: Session, event: ev.Event, rules: Rules) -> Step:
     """The citizen comes on one more channel, or the assignee's own call is up."""
     assert isinstance(event, ev.LegOpened)
     if session.leg(event.leg.id) is not None:
-        return dialling.answered(session, event)  # or said twice
+        return dialling.answered(session, event, rules)  # or said twice
     grown = session.with_leg(event.leg)
     if event.leg.party is Party.CITIZEN:
         if session.phase is Phase.BOT and event.leg.medium is Medium.VOICE:
@@ -229,7 +229,7 @@ def _accepted(session: Session, event: ev.Event, rules: Rules) -> Step:
     )
     paid: tuple[Effect, ...] = ()
     if any(leg is not session.dial for leg in session.live_legs(Party.CITIZEN)):
-        answered, paid = owing.settled(answered, DebtEnd.RETURNED)
+        answered, paid = owing.settled(answered, event, DebtEnd.RETURNED)
     by_voice = session.offer.medium is Medium.VOICE and event.kind is AssigneeKind.AGENT
     last = SetTimer(MEDIA, rules.media_up_s) if by_voice else SetTimer(IDLE, rules.chat_idle_s)
     return answered, (ClearTimer(ANNOUNCE), last, *paid, *settled(answered, rules))
@@ -352,6 +352,7 @@ _ON_TIME: Mapping[tuple[Phase, str], Rule] = {
     (Phase.ACTIVE, DIAL): dialling.out_of_time,
     (Phase.ACTIVE, SLOT): dialling.slot_due,
     (Phase.ACTIVE, CALLBACK): owing.being_kept,
+    (Phase.ACTIVE, CONTACT): owing.talked,
     (Phase.BOT, ASSIGNEE): _human_wanted,
     (Phase.BOT, IDLE): _closing(CloseReason.RESOLVED_BY_BOT),
     (Phase.PARKED, PARK): _parked_too_long,
@@ -366,7 +367,7 @@ def _citizen_returned(session: Session, event: ev.Event, rules: Rules) -> Step:
     assert isinstance(event, ev.LegOpened)
     if event.leg.party is not Party.CITIZEN:
         return _opened_too_late(session, event, rules)
-    met, paid = owing.settled(session.with_leg(event.leg), DebtEnd.RETURNED)
+    met, paid = owing.settled(session.with_leg(event.leg), event, DebtEnd.RETURNED)
     queued, effects = wait(met, event)
     return queued, (ClearTimer(PARK), *paid, *effects, *comfort(queued, rules))
 
@@ -467,6 +468,7 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.ACTIVE, ev.SlotGranted): Cell(dialling.slot_granted, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.SlotRefused): Cell(dialling.slot_refused, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.DialFailed): Cell(dialling.failed, (Phase.ACTIVE, Phase.CALLBACK_PENDING, Phase.CLOSED)),
+    (Phase.ACTIVE, ev.ContactJudged): Cell(owing.judged, (Phase.ACTIVE, Phase.CALLBACK_PENDING, Phase.CLOSED)),
     (Phase.ACTIVE, ev.TextReceived): Cell(_heard, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.FileReceived): Cell(_heard, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.LocationReceived): Cell(_heard, (Phase.ACTIVE,)),

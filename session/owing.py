@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from session.calling import ContactJudged
 from session.effects import ClearTimer, Effect, Owe, SetTimer, Settle
 from session.ending import close, ended, letting_go
 from session.events import Event
 from session.ids import LegId, NodeId
 from session.number import SCHEME
 from session.rules import Rules
-from session.state import CloseReason, Debt, DebtEnd, Leg, LegState, Medium, Party, Phase, Session
+from session.state import CloseReason, Debt, DebtEnd, Leg, LegState, Medium, Party, Phase, Redeemed, Session
 from session.step import Step
-from session.timers import ANNOUNCE, ASSIGNEE, CALLBACK, IDLE, MEDIA, RETRY
+from session.timers import ANNOUNCE, ASSIGNEE, CALLBACK, CONTACT, IDLE, MEDIA, RETRY
 from session.waiting import no_call_awaited, stop_waiting, wait
 
 HELD_NOWHERE = NodeId("")
@@ -61,7 +62,7 @@ def owe(session: Session, event: Event, rules: Rules, *, tried: bool = False) ->
         legs=ended(session.legs),
         debt=debt,
     )
-    timers = tuple(ClearTimer(name) for name in (ANNOUNCE, MEDIA, ASSIGNEE, IDLE))
+    timers = tuple(ClearTimer(name) for name in (ANNOUNCE, MEDIA, ASSIGNEE, IDLE, *((CONTACT,) if tried else ())))
     _, promise = promised(session, event, rules)
     forgotten = (*timers, *no_call_awaited(session))
     return owed, (*letting_go(session), *forgotten, *promise, *_next_attempt(owed, debt, event, rules))
@@ -75,11 +76,29 @@ def promised(session: Session, event: Event, rules: Rules) -> Step:
     return replace(session, debt=debt), (Owe(debt.due_at), SetTimer(CALLBACK, rules.callback_s))
 
 
-def settled(session: Session, end: DebtEnd) -> Step:
+def settled(session: Session, event: Event, end: DebtEnd) -> Step:
     """The call is owed no more; nothing where none was."""
     if session.debt is None:
         return session, ()
-    return replace(session, debt=None), (Settle(end), ClearTimer(CALLBACK), ClearTimer(RETRY))
+    redeemed = Redeemed(event.at, session.debt.due_at, end)
+    return replace(session, debt=None, redeemed=redeemed), (Settle(end), ClearTimer(CALLBACK), ClearTimer(RETRY))
+
+
+def talked(session: Session, event: Event, rules: Rules) -> Step:
+    """Both have been on the line for so long that it was no machine."""
+    both = session.voice_leg(Party.CITIZEN) is not None and session.voice_leg(Party.ASSIGNEE) is not None
+    return settled(session, event, DebtEnd.KEPT) if both else (session, ())
+
+
+def judged(session: Session, event: Event, rules: Rules) -> Step:
+    """Whoever was on the line knows best. A machine is hung up on, and the citizen owed the call still."""
+    assert isinstance(event, ContactJudged)
+    if session.debt is None or session.assignee != event.by or session.voice_leg(Party.CITIZEN) is None:
+        return session, ()
+    if not event.reached:
+        return owe(session, event, rules, tried=True)
+    kept, paid = settled(session, event, DebtEnd.KEPT)
+    return kept, (*paid, ClearTimer(CONTACT))
 
 
 def call_back(session: Session, event: Event, rules: Rules) -> Step:
@@ -93,7 +112,7 @@ def too_late(session: Session, event: Event, rules: Rules) -> Step:
     if session.debt is None:
         return session, ()
     if any(leg is not session.dial for leg in session.live_legs(Party.CITIZEN)):
-        return settled(session, DebtEnd.UNREACHED)
+        return settled(session, event, DebtEnd.UNREACHED)
     return close(session, event, CloseReason.UNREACHED)
 
 

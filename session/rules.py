@@ -38,6 +38,9 @@ class Rules:
     """Attempts but the first are made between these times of the day, in seconds after the hotline's midnight."""
     callback_claims: bool = False
     """Whether a number is called back for which only the caller's own telephone vouched."""
+    contact_after_s: float = 15.0
+    """A call back is contact once both have been on the line so long, unless the agent says so, or denies it, sooner:
+    an answering machine picks up too."""
     dial_ring_s: float = 45.0
     """How long a citizen's telephone may ring."""
     slot_wait_s: float = 120.0

@@ -226,6 +226,20 @@ class Debt:
 
 
 @dataclass(frozen=True, slots=True)
+class Redeemed:
+    """How a call that was owed is owed no more."""
+
+    at: float
+    due_at: float
+    end: DebtEnd
+
+    @property
+    def is_kept(self) -> bool:
+        """They spoke with somebody before its deadline, by our call or their own return."""
+        return self.end is not DebtEnd.UNREACHED and self.at <= self.due_at
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """What a session asks of the queue. Given by the routing rules when it opens."""
 
@@ -272,6 +286,8 @@ class Session:
     """The token of the offer that its assignee accepted last."""
     debt: Debt | None = later(None)  # noqa: RUF009 - a frozen value
     """The call that the citizen is owed; None once they have spoken with somebody."""
+    redeemed: Redeemed | None = later(None)  # noqa: RUF009 - a frozen value
+    """What became of the last call that they were owed."""
 
     def leg(self, leg_id: LegId) -> Leg | None:
         """The leg of that id, ended or not."""

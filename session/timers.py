@@ -5,6 +5,7 @@ from __future__ import annotations
 ANNOUNCE = "announce"
 ASSIGNEE = "assignee"
 CALLBACK = "callback"
+CONTACT = "contact"
 DIAL = "dial"
 IDLE = "idle"
 MEDIA = "media"

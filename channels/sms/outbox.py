@@ -246,7 +246,8 @@ class Outbox:
             case Standing.DELIVERED:
                 return ev.MessageDelivered(message=message, to=Party.CITIZEN), f"delivered:{message}"
             case Standing.ACCEPTED:
-                return ev.MessageAccepted(message=message, channel=self._channel), f"accepted:{message}"
+                parts = max(1, len(known.ids))
+                return ev.MessageAccepted(message=message, channel=self._channel, parts=parts), f"accepted:{message}"
             case _:
                 return failed(self._channel, message, known.reason or Failure.REFUSED, known.code)
 

@@ -67,12 +67,12 @@ class Outbox:
         if openid is None:
             raise LegUnknown(leg)
         await self._send(session, openid, content)
-        await self._tell(session, content.message)
+        await self._tell(session, content.message, self._count(content))
 
     async def say(self, openid: str, session: SessionId | None, message: MessageId, text: str) -> None:
         """A text to a citizen, with or without a leg of theirs; as `send`."""
         await self._send(session or SessionId(""), openid, Text(message, text))
-        await self._tell(session, message)
+        await self._tell(session, message, self._count(Text(message, text)))
 
     async def once(self, session: SessionId | None, message: MessageId, ask: Callable[[str], Awaitable[None]]) -> None:
         """Something that counts against no budget, named by its attempt, and not asked for again once it was."""
@@ -182,9 +182,9 @@ class Outbox:
             await asyncio.sleep(pause_s)
             pause_s *= 2
 
-    async def _tell(self, session: SessionId | None, message: MessageId) -> None:
+    async def _tell(self, session: SessionId | None, message: MessageId, parts: int = 1) -> None:
         if session is None:
             return
-        event = MessageAccepted(message=message, channel=self._name)
+        event = MessageAccepted(message=message, channel=self._name, parts=parts)
         with suppress(SessionGone):
             await self._inbox.post(session, event, dedupe=f"accepted:{message}")

@@ -1,11 +1,13 @@
 """Calls to citizens: who may be called at all, how often, and what becomes of the others."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 import pytest
 
+from gateway.measures import Measures
 from gateway.metrics import Metrics
 from gateway.outgoing import CallRefused, Outgoing, OutgoingRule, Why
 from queueing.memory import MemoryStore
@@ -19,7 +21,7 @@ from tests.gateway.town import CALLS, PATIENT, Post, a_call, a_chat, agents_leg,
 
 MOBILE = Address("tel", "+8613800138000")
 VISITOR = Address("web", "visitor-1")
-SOON = replace(PATIENT, callback_pauses_s=(0.05, 3600.0))
+SOON = replace(PATIENT, callback_pauses_s=(0.05, 3600.0), contact_after_s=0.1)
 
 
 @dataclass
@@ -197,8 +199,16 @@ async def test_a_lost_call_is_offered_to_an_agent_who_is_rung_first_and_then_dia
     up = leg(id=dialled, owner=post.id)
     await post.inbox.post(session, LegOpened(leg=up))
     await eventually(lambda: post.telephone.of("join"))
-    promises = await post.store.queue.promises()
+    deadline = asyncio.get_running_loop().time() + 15
+    while (promises := await post.store.queue.promises()).owed and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.02)  # both talk: that is what makes it contact
     assert (promises.owed, promises.kept) == (0, 1)
+    metrics = Metrics()
+    await Measures(post.store, metrics, dict, int).look()
+    scraped = metrics.exposition().decode()
+    assert 'yihao_calls_owed{state="owed"} 0.0' in scraped
+    assert 'yihao_calls_owed_ended{end="kept"} 1.0' in scraped
+    assert 'yihao_calls_owed_ended{end="unreached"} 0.0' in scraped
 
 
 def _lost(leg_id: LegId) -> LegClosed:

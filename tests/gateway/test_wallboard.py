@@ -89,7 +89,7 @@ async def test_it_shows_what_happened_and_a_recount_agrees(
     code = await asyncio.to_thread(main, ["figures", "--data", str(town.data)])
     said = capsys.readouterr().out
     assert code == 0
-    assert "connect_rate  50.0%        50.0%         接通率  answered / (answered + lost)" in said
+    assert "connect_rate     50.0%        50.0%         接通率  answered / (answered + lost)" in said
 
 
 async def test_a_supervisor_puts_an_agent_into_another_state_and_says_why(town: Living, eventually: Eventually) -> None:

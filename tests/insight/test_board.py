@@ -40,6 +40,7 @@ async def test_it_reads_on_from_where_it_was(database: Database, fresh: None) ->
     assert window.total.came == len(stories)
     assert window.total.answered > 0
     assert window.total.lost > 0
+    assert min(window.total.promises_kept, window.total.promises_broken) > 0
     for entries in stories:
         record = await history.session(entries[0].session)
         assert record is not None

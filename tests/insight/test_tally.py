@@ -8,7 +8,7 @@ from insight.figures import computed
 from insight.tally import NONE, Tally, tally_of
 from session.address import Address
 from session.ids import SessionId
-from session.state import CloseReason, Demand, Phase, Session
+from session.state import CloseReason, Debt, DebtEnd, Demand, Phase, Redeemed, Session
 from storage.record import SessionRecord
 
 OPENED = 1_790_000_000.0
@@ -46,8 +46,29 @@ def test_one_session(record: SessionRecord, tally: Tally) -> None:
     assert tally_of(record) == tally
 
 
+OWED = Debt(since=OPENED, due_at=OPENED + 60)
+
+
+@pytest.mark.parametrize(
+    ("session", "kept", "broken", "due"),
+    [
+        (replace(WAITING.session, debt=OWED), 0, 0, 1),
+        (replace(WAITING.session, redeemed=Redeemed(OPENED + 60, OPENED + 60, DebtEnd.KEPT)), 1, 0, 0),
+        (replace(WAITING.session, redeemed=Redeemed(OPENED + 60, OPENED + 60, DebtEnd.RETURNED)), 1, 0, 0),
+        (replace(WAITING.session, redeemed=Redeemed(OPENED + 61, OPENED + 60, DebtEnd.KEPT)), 0, 1, 0),
+        (replace(WAITING.session, redeemed=Redeemed(OPENED + 9, OPENED + 60, DebtEnd.UNREACHED)), 0, 1, 0),
+        (replace(ended(CloseReason.UNREACHED).session, debt=OWED), 0, 1, 0),
+        (replace(ended(CloseReason.MERGED).session, debt=OWED), 0, 0, 0),
+    ],
+)
+def test_what_became_of_a_promise(session: Session, kept: int, broken: int, due: int) -> None:
+    tally = tally_of(replace(WAITING, session=session))
+    assert (tally.promises_kept, tally.promises_broken, tally.promises_due) == (kept, broken, due)
+
+
 def test_the_figures_by_hand() -> None:
     sums = Tally(came=25, answered=18, prompt=15, lost=2, by_bot=4, waited_s=180.0, rated=8, pleased=6)
+    sums += Tally(promises_kept=6, promises_broken=2, promises_due=2)
     assert computed(sums) == {
         "came": 25,
         "answered": 18,
@@ -58,6 +79,10 @@ def test_the_figures_by_hand() -> None:
         "loss_rate": 0.1,
         "mean_wait_s": 10.0,
         "pleased_rate": 0.75,
+        "promised": 10,
+        "promises_due": 2,
+        "promises_broken": 2,
+        "promise_rate": 0.75,
     }
 
 

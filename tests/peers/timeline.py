@@ -126,6 +126,14 @@ _OFFER = {
     "rescinded": "收回",
     "cancelled": "取消",
 }
+_DIAL = {
+    "requested": "请求电话沟通",
+    "waiting": "坐席正忙，稍后接通",
+    "started": "拨打市民电话",
+    "failed": "没有打通",
+    "reached": "坐席确认已联系上",
+    "machine": "坐席标记为语音信箱，仍欠回电",
+}
 _EVENT = {
     "opened": "市民发起诉求",
     "human_requested": "要求转人工",
@@ -174,6 +182,10 @@ def words(entry: Mapping[str, Any]) -> str:
             return f"<span class='entry good'>整理完成 {html.escape(entry['subject'])}</span>"
         case "note":
             return f"<span class='dim'>备注：{html.escape(entry['text'])}</span>"
+        case "dial":
+            why = html.escape(entry["reason"] or "")
+            style = {"failed": "bad", "machine": "bad", "reached": "good"}.get(entry["what"], "")
+            return f"<span class='entry {style}'>{_DIAL[entry['what']]} {why}</span>"
         case "transfer":
             return f"<span class='entry'>转给 {html.escape(entry['to'] or entry['queue'])}</span>"
     return ""

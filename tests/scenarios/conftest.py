@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.peers.baresip import Baresip
-from tests.peers.browser import Chromium
+from tests.peers.browser import Chromium, Window
 from tests.peers.caller import Telephones
 from tests.peers.pages import CitizenPage, DeskPage
 from tests.peers.sound import Sound, read_wave
+from tests.peers.timeline import draw_timeline
 from tests.peers.yihao import HOUSE, Yihao
+from tests.scenarios.kinds import Draws, OpensWindow, Placed
 
 SHORT_WAITS = {
     "agents.offer_lease_s": "4",
@@ -130,3 +132,33 @@ async def citizen() -> AsyncIterator[Callable[..., object]]:
 def prompt(name: str) -> Sound:
     """A sound that the gateway plays, by its name."""
     return read_wave(HOUSE / "media" / "prompts" / "zh" / f"{name}.wav")[0]
+
+
+@pytest.fixture
+async def window(chromium: Chromium) -> AsyncIterator[OpensWindow]:
+    async with AsyncExitStack() as stack:
+
+        async def make(address: str, **form: object) -> Window:
+            one = await chromium.window(**form)  # type: ignore[arg-type]  # size or language, as Chromium has them
+            stack.push_async_callback(one.close)
+            await one.open(address)
+            return one
+
+        yield make
+
+
+@pytest.fixture
+def album(tmp_path: Path, long_run: bool) -> Path:
+    return HOUSE / "docs" / "timelines" if long_run else tmp_path
+
+
+@pytest.fixture
+async def draws(chromium: Chromium, album: Path) -> Draws:
+    """Draws a session's timeline, as the gateway's history has it."""
+
+    async def draw(name: str, title: str, placed: Placed) -> None:
+        sheet = await chromium.window((1100, 600))
+        await draw_timeline(sheet, title, placed, album / name)
+        await sheet.close()
+
+    return draw

@@ -4,16 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.conftest import Eventually
 from tests.peers.baresip import Baresip
+from tests.peers.browser import Window
 from tests.peers.caller import Telephones
 from tests.peers.sound import likeness, speech
 from tests.peers.yihao import Yihao
-from tests.scenarios.kinds import MakesGateway, MakesSoftphone, OpensDesk
+from tests.scenarios.conftest import prompt
+from tests.scenarios.kinds import Draws, MakesGateway, MakesSoftphone, OpensWindow, Placed
+from tests.scenarios.test_browser import log_in, make_ready
+from tests.scenarios.told import entries
 
 NUMBER = "+8613800138000"
-CITIZEN, AGENT = speech(3, seed=31), speech(3, seed=32)
+CITIZEN, AGENT = speech(1.5, seed=31), speech(1.5, seed=32)
+NOTICE = prompt("recording_notice")
 ALIKE = 0.9
 AT_ONCE = {
     "session__missed_after_s": "0.2",
@@ -52,24 +58,59 @@ async def missed(gateway: Yihao) -> None:
         await call.hang_up()
 
 
-async def test_a_missed_call_is_dialled_back_when_an_agent_is_there(
-    own_gateway: MakesGateway, softphone: MakesSoftphone, desk: OpensDesk, tmp_path: Path, eventually: Eventually
+async def test_a_missed_call_is_dialled_back_until_there_is_contact(
+    own_gateway: MakesGateway,
+    softphone: MakesSoftphone,
+    window: OpensWindow,
+    draws: Draws,
+    tmp_path: Path,
+    album: Path,
+    eventually: Eventually,
 ) -> None:
+    """A machine picks up first: that is no contact, the agent says so, and it is dialled once more."""
     async with citizens_phone(tmp_path / "citizen") as citizen:
         gateway = await started(own_gateway, citizen)
-        page = await desk(gateway, "8001")
+        screen = await window(f"{gateway.http}/desk")
+        await log_in(screen, gateway.agent("8001"))
+        await make_ready(screen)
         await missed(gateway)
         phone = await softphone(gateway, "8001", says=AGENT)
-        offer = await page.offer()
-        assert offer["owed"]["attempts"] == 0, "the agent sees that it is a call back, and since when"
-        await phone.saw("CALL_INCOMING", 10)
-        assert not citizen.all("CALL_INCOMING"), "nobody is called before the agent is there"
-        await phone.answer()
-        await citizen.saw("CALL_INCOMING", 10)
-        await citizen.answer()
-        await citizen.saw("CALL_ESTABLISHED", 10)
-        await eventually(lambda: likeness(AGENT, citizen.heard()).correlation >= ALIKE, deadline_s=15)
-        await eventually(lambda: likeness(CITIZEN, phone.heard()).correlation >= ALIKE, deadline_s=15)
+
+        async def dialled(times: int) -> None:
+            await screen.sees(".offer:has-text('欠市民一个回电')", 15)
+            await phone.saw("CALL_INCOMING", 15, times=times)
+            assert len(citizen.all("CALL_INCOMING")) == times - 1, "nobody is called before the agent is there"
+            await phone.answer()
+            await citizen.saw("CALL_INCOMING", 15, times=times)
+            await citizen.answer()
+            await screen.sees(".acts .reached", 15)
+
+        await dialled(1)
+        await eventually(lambda: likeness(NOTICE, citizen.heard()).correlation >= ALIKE, deadline_s=20)
+        await screen.click(".acts .machine")
+        await citizen.saw("CALL_CLOSED", 15)
+        await dialled(2)
+        await eventually(lambda: likeness(AGENT, citizen.heard()).correlation >= ALIKE, deadline_s=20)
+        await screen.picture(album / "callback-desk.png")
+        await screen.click(".acts .reached")
+        await screen.sees_no(".acts .reached")
         await citizen.hang_up()
-        await phone.saw("CALL_CLOSED", 10)
-        assert len(citizen.all("CALL_INCOMING")) == 1
+        await phone.saw("CALL_CLOSED", 15, times=2)
+        assert len(citizen.all("CALL_INCOMING")) == 2
+
+        placed = await written(screen)
+        assert [one["what"] for one in entries(placed, "dial")] == ["started", "machine", "started", "reached"]
+        await draws("callback.png", "漏接电话：回拨，语音信箱不算，联系上才销账 · a missed call", placed)
+
+
+async def written(screen: Window) -> Placed:
+    """The only session's timeline, once it is written up and in the history."""
+    async with asyncio.timeout(15):
+        while not (found := (await asked(screen, "/api/sessions"))["sessions"]) or found[0]["phase"] != "closed":
+            await asyncio.sleep(0.1)
+    return list((await asked(screen, f"/api/sessions/{found[0]['session']}/timeline"))["entries"])
+
+
+async def asked(screen: Window, path: str) -> Any:
+    """What the desk's page is told there."""
+    return await screen.evaluate(f"fetch('{path}').then((one) => one.json())")

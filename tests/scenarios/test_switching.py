@@ -2,9 +2,7 @@
 and a real Chromium; with `--long` the timelines' pictures in docs/timelines are drawn anew.
 """
 
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +12,18 @@ import pytest
 from channels.sms.coding import Coding, decode
 from session.switch import read
 from tests.conftest import Eventually
-from tests.peers.browser import MOBILE, Chromium, Window
+from tests.peers.browser import MOBILE
 from tests.peers.caller import Call, Telephones
 from tests.peers.cmpp import ACCOUNT as SP_ID
 from tests.peers.cmpp import SECRET, Gateway, listening
-from tests.peers.pages import DeskPage
 from tests.peers.sound import speech
-from tests.peers.timeline import draw_timeline
-from tests.peers.yihao import HOUSE, Yihao
+from tests.peers.yihao import Yihao
 from tests.scenarios.conftest import prompt
-from tests.scenarios.kinds import MakesGateway, MakesSoftphone, OpensDesk
+from tests.scenarios.kinds import Draws, MakesGateway, MakesSoftphone, OpensDesk, OpensWindow
 from tests.scenarios.test_browser import log_in, make_ready, photograph
 from tests.scenarios.test_phone import hears
+from tests.scenarios.told import entries, history, legs
 
-OpensWindow = Callable[..., Awaitable[Window]]
-Placed = list[dict[str, Any]]
-Draws = Callable[[str, str, Placed], Awaitable[None]]
 MOBILES = ("13800138001", "13800138002", "13800138003")
 WHERE = (39.90420, 116.40740)
 
@@ -54,36 +48,6 @@ async def hotline(own_gateway: MakesGateway, carrier: Gateway) -> Yihao:
     )
     await yihao.start()
     return yihao
-
-
-@pytest.fixture
-async def window(chromium: Chromium) -> AsyncIterator[OpensWindow]:
-    async with AsyncExitStack() as stack:
-
-        async def make(address: str, **form: object) -> Window:
-            one = await chromium.window(**form)  # type: ignore[arg-type]  # size or language, as Chromium has them
-            stack.push_async_callback(one.close)
-            await one.open(address)
-            return one
-
-        yield make
-
-
-@pytest.fixture
-def album(tmp_path: Path, long_run: bool) -> Path:
-    return HOUSE / "docs" / "timelines" if long_run else tmp_path
-
-
-@pytest.fixture
-async def draws(chromium: Chromium, album: Path) -> Draws:
-    """Draws a session's timeline, as the gateway's history has it."""
-
-    async def draw(name: str, title: str, placed: Placed) -> None:
-        sheet = await chromium.window((1100, 600))
-        await draw_timeline(sheet, title, placed, album / name)
-        await sheet.close()
-
-    return draw
 
 
 def texts(carrier: Gateway) -> str:
@@ -112,23 +76,6 @@ async def three_in_line(phones: Telephones) -> list[Call]:
         await call.answered(5.0)
         calls.append(call)
     return calls
-
-
-async def history(agent: DeskPage, session: str) -> Placed:
-    """A session's timeline, as any agent may read it."""
-    given = json.loads(await agent.get(f"/api/sessions/{session}/timeline"))
-    return list(given["entries"] if isinstance(given, dict) else given)
-
-
-def entries(placed: Placed, kind: str) -> list[dict[str, Any]]:
-    """Those of one kind."""
-    return [one["entry"] for one in placed if one["entry"]["kind"] == kind]
-
-
-def legs(placed: Placed) -> list[str]:
-    """The citizen's legs as they came."""
-    opened = (one for one in entries(placed, "leg") if one["what"] == "opened")
-    return [one["channel"] for one in opened if one["who"]["kind"] == "citizen"]
 
 
 async def test_a_caller_keeps_the_place_and_goes_on_in_the_chat(

@@ -159,12 +159,43 @@ def test_the_agents_telephone_comes_first_and_the_citizens_second() -> None:
     assert (session.dial and session.dial.state) is LegState.CALLING
     assert (session.dial and session.dial.owner) == OTHER_NODE, "the node that holds the agent's end makes the call"
     session, effects = after(*script, accept(1), telephone(), dialled(attempt(4)))
-    assert effects[:3] == (
-        Join(attempt(4), AGENT_CALL, RecordingId(f"{SESSION}-8")),
-        ClearTimer("media"),
-        Settle(DebtEnd.KEPT),
-    )
-    assert (session.debt, session.recorded) == (None, True)
+    assert effects[:2] == (Join(attempt(4), AGENT_CALL, RecordingId(f"{SESSION}-8")), ClearTimer("media"))
+    assert session.recorded
+
+
+JUDGED = ev.ContactJudged(by=WANG, reached=True)
+CALLED_BACK = (*LOST, timer("retry"), offer(1, medium=VOICE), accept(1), telephone(), dialled(attempt(4)))
+
+
+def test_that_somebody_picked_up_is_not_contact_yet() -> None:
+    """An answering machine picks up too: the promise is kept once both were on the line for a while."""
+    session, effects = after(*CALLED_BACK)
+    assert session.debt is not None
+    assert effects[-1] == SetTimer("contact", RULES.contact_after_s)
+    session, effects = after(*CALLED_BACK, timer("contact"))
+    assert (session.debt, effects[0]) == (None, Settle(DebtEnd.KEPT))
+
+
+@pytest.mark.parametrize("end", [hangs_up(attempt(4)), hangs_up(AGENT_CALL), ev.ContactFinished(by=WANG)])
+def test_a_call_that_was_over_at_once_is_an_attempt_in_vain(end: ev.Event) -> None:
+    session, effects = after(*CALLED_BACK, end)
+    assert (session.phase, session.debt and session.debt.attempts) == (Phase.CALLBACK_PENDING, 1)
+    assert ClearTimer("contact") in effects
+
+
+def test_the_agent_knows_best_whether_it_was_a_person() -> None:
+    session, effects = after(*CALLED_BACK, ev.ContactJudged(by=WANG, reached=True))
+    assert (session.debt, effects[0]) == (None, Settle(DebtEnd.KEPT))
+    assert after(*CALLED_BACK, ev.ContactJudged(by=WANG, reached=True), hangs_up(attempt(4)))[0].phase is Phase.WRAPPING
+    session, effects = after(*CALLED_BACK, ev.ContactJudged(by=WANG, reached=False))
+    assert (session.phase, session.debt and session.debt.attempts) == (Phase.CALLBACK_PENDING, 1)
+    assert CloseLeg(attempt(4), LegEnd.CLOSED) in effects, "nobody talks to a machine any longer"
+
+
+def test_only_whose_call_it_is_judges_it_and_only_while_it_runs() -> None:
+    for script in ((*CALLED_BACK, ev.ContactJudged(by=LI, reached=False)), (*CALLED_BACK[:-1], JUDGED)):
+        session, effects = after(*script)
+        assert (session.debt is not None, session.phase, effects) == (True, Phase.ACTIVE, ())
 
 
 def test_a_failed_attempt_is_not_contact() -> None:

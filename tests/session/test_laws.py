@@ -344,6 +344,7 @@ class Books:
             stories.said(by=who, message=f"m{len(self.log)}"),
             ev.SessionParked(by=who),
             ev.ContactFinished(by=who),
+            ev.ContactJudged(by=who, reached=data.draw(st.booleans())),
             ev.WrapFinished(by=who),
             ev.AssigneeAway(assignee=who),
             ev.AssigneeBack(assignee=who),

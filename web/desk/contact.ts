@@ -15,11 +15,11 @@ export interface Contact extends Omit<Desk.Contact, "timeline"> {
   readonly timeline: Desk.Placed[];
 }
 
-const STATES = ["sent", "delivered", "read"] as const;
+const STATES = ["sent", "accepted", "delivered", "read"] as const;
 export type MessageState = (typeof STATES)[number] | "undelivered";
 
 /**
- * How far each message has come at the other side. A progress entry speaks for all earlier ones of its sender too; but
+ * How far each message has come: to its carrier, and at the other side. A progress entry speaks for all earlier ones of its sender too; but
  * one that failed has come only when that is said of itself, by this way or by another.
  */
 export function messageStates(timeline: readonly Desk.Placed[]): Map<string, MessageState> {
@@ -29,8 +29,10 @@ export function messageStates(timeline: readonly Desk.Placed[]): Map<string, Mes
     if (isMessage(entry) || entry.kind === "notice") {
       order.push({ id: entry.message, fromCitizen: entry.who.kind === "citizen" });
       if (!states.has(entry.message)) states.set(entry.message, "sent");
+    } else if (entry.kind === "accepted") {
+      if (states.get(entry.message) === "sent") states.set(entry.message, "accepted");
     } else if (entry.kind === "failure") {
-      if (states.get(entry.message) === "sent") states.set(entry.message, "undelivered");
+      if (["sent", "accepted"].includes(states.get(entry.message) ?? "")) states.set(entry.message, "undelivered");
     } else if (entry.kind === "progress") {
       const byCitizen = entry.who.kind === "citizen";
       const upTo = order.findIndex(({ id }) => id === entry.message);
@@ -42,6 +44,11 @@ export function messageStates(timeline: readonly Desk.Placed[]): Map<string, Mes
     }
   }
   return states;
+}
+
+/** As how many its carrier counts each message that it has (条数): segments of a text, messages of a budget. */
+export function partsOf(timeline: readonly Desk.Placed[]): Map<string, number> {
+  return new Map(timeline.flatMap(({ entry }) => (entry.kind === "accepted" ? [[entry.message, entry.parts]] : [])));
 }
 
 type MessageEntry = Extract<Entry, { kind: "text" | "file" | "location" }>;

@@ -401,6 +401,16 @@ export namespace Desk {
     state: "sent" | "delivered" | "read";
   }
 
+  /** The carrier or platform of `channel` has a message to the citizen, as so many `parts`; it is on its way. */
+  export interface AcceptedEntry {
+    kind: "accepted";
+    at: number;
+    who: Who;
+    message: string;
+    channel: string;
+    parts: number;
+  }
+
   /** The house told the citizen something by a channel, in the reviewed words of `template`. */
   export interface NoticeEntry {
     kind: "notice";
@@ -507,12 +517,12 @@ export namespace Desk {
     why: string;
   }
 
-  /** A call to the citizen: asked for, waiting for the agent's telephone line, dialled, or come to nothing. */
+  /** A call to the citizen: asked for, waiting for the agent's telephone line, dialled, or come to nothing. Of one that was owed the agent may say that it `reached` them, or a `machine`. */
   export interface DialEntry {
     kind: "dial";
     at: number;
     who: Who;
-    what: "requested" | "waiting" | "started" | "failed";
+    what: "requested" | "waiting" | "started" | "failed" | "reached" | "machine";
     reason: "busy" | "no_answer" | "declined" | "unreachable" | "refused" | "no_agent" | "unknown" | null;
   }
 
@@ -528,7 +538,7 @@ export namespace Desk {
   /** An entry at its place in the session's timeline. */
   export interface Placed {
     version: number;
-    entry: TextEntry | FileEntry | LocationEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | QualityEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
+    entry: TextEntry | FileEntry | LocationEntry | ProgressEntry | AcceptedEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | QualityEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
   }
 
   /** A session that this agent has, with all that has happened in it. */
@@ -543,6 +553,7 @@ export namespace Desk {
     assignee: string | null;
     opened_at: number;
     wrap_until: number | null;
+    owed: CallBack | null;
     timeline: ReadonlyArray<Placed>;
   }
 
@@ -604,6 +615,7 @@ export namespace Desk {
     assignee: string | null;
     opened_at: number;
     wrap_until: number | null;
+    owed: CallBack | null;
   }
 
   /** One more entry of a contact's timeline. `version` rises, with gaps where an event is not for show. */
@@ -612,7 +624,7 @@ export namespace Desk {
     seq: number;
     session: string;
     version: number;
-    entry: TextEntry | FileEntry | LocationEntry | ProgressEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | QualityEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
+    entry: TextEntry | FileEntry | LocationEntry | ProgressEntry | AcceptedEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | QualityEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
   }
 
   /** The contact is no longer this agent's. */
@@ -844,6 +856,15 @@ export namespace Desk {
     digits: string;
   }
 
+  /** Say whether a call that was owed has `reached` the citizen; else it ends here, and is owed still. */
+  export interface CallJudge {
+    t: "call.judge";
+    id: string;
+    cseq: number;
+    session: string;
+    reached: boolean;
+  }
+
   /** For supervisors: be called to another's call (`listen`), speak in it, have it, or leave it. Refused: forbidden, no_call, no_phone (the supervisor's telephone is not registered). */
   export interface CallSupervise {
     t: "call.supervise";
@@ -903,6 +924,7 @@ export namespace Desk {
     | CallHold
     | CallMute
     | CallDigits
+    | CallJudge
     | CallSupervise
     | WrapSave
     | Typing;
@@ -925,6 +947,7 @@ export namespace Desk {
     | CallHold
     | CallMute
     | CallDigits
+    | CallJudge
     | CallSupervise
     | WrapSave;
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Desk } from "@shared/protocol";
-import { type Contact, callState, isHeldByUs, isMuted, isRecording, lastMessage, mergeTimeline, messageStates, unreadOf } from "../desk/contact";
+import { type Contact, callState, isHeldByUs, isMuted, isRecording, lastMessage, mergeTimeline, messageStates, partsOf, unreadOf } from "../desk/contact";
 
 type Who = Desk.Who["kind"];
 
@@ -50,6 +50,17 @@ describe("how far a message has come", () => {
     expect(Object.fromEntries(messageStates(timeline))).toEqual({ a1: "undelivered", a2: "delivered" });
     expect(messageStates([...timeline, progress(5, "citizen", "a1", "delivered")]).get("a1")).toBe("delivered");
     expect(messageStates([...timeline, failure(5, "a2")]).get("a2")).toBe("delivered");
+  });
+
+  test("the carrier has it before the telephone does, and may fail yet", () => {
+    const accepted = (version: number, message: string, parts: number) =>
+      at(version, { kind: "accepted", at: version, who: who("system"), message, channel: "sms", parts });
+    const failure = at(4, { kind: "failure", at: 4, who: who("system"), message: "a1", channel: "sms", reason: "undelivered", code: "30003" });
+    const timeline = [text(1, "agent", "a1"), text(2, "agent", "a2"), accepted(3, "a1", 3)];
+    expect(Object.fromEntries(messageStates(timeline))).toEqual({ a1: "accepted", a2: "sent" });
+    expect(Object.fromEntries(partsOf(timeline))).toEqual({ a1: 3 });
+    expect(messageStates([...timeline, failure]).get("a1")).toBe("undelivered");
+    expect(messageStates([...timeline, progress(4, "citizen", "a1", "delivered"), accepted(5, "a1", 3)]).get("a1")).toBe("delivered");
   });
 
   test("a progress for a message that is not here says nothing", () => {
@@ -114,6 +125,7 @@ describe("a call", () => {
     assignee: "8001",
     opened_at: 0,
     wrap_until: null,
+    owed: null,
     timeline,
   });
 

@@ -196,6 +196,8 @@ export const en: Words = {
     unmute: "Unmute",
     picture: "Ask for a picture",
     digits: "Keypad",
+    reached: "Reached",
+    machine: "Voicemail",
     pressed: "Digits pressed",
   },
   composer: {
@@ -213,7 +215,7 @@ export const en: Words = {
     send_file: "Send file",
     cancel: "Cancel",
   },
-  state: { sending: "Sending", sent: "Sent", delivered: "Delivered", read: "Read", undelivered: "Not delivered", failed: "Not sent", again: "Send again" },
+  state: { sending: "Sending", sent: "Sent", accepted: "With the carrier", parts: " ({count} parts)", delivered: "Delivered", read: "Read", undelivered: "Not delivered", failed: "Not sent", again: "Send again" },
   wrap: {
     title: "Wrap-up",
     left: "{time} left",
@@ -297,6 +299,8 @@ export const en: Words = {
       waiting: "{name} is on another call; it follows",
       started: "Calling the citizen",
       failed: "The call came to nothing: {why}",
+      reached: "{name} says the citizen was reached",
+      machine: "{name} says it was a machine; the call is owed still",
     },
     own_phone: "Agent's phone",
     leg: {

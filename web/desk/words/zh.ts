@@ -187,6 +187,8 @@ export const zh = {
     unmute: "取消静音",
     picture: "请市民发图",
     digits: "拨号盘",
+    reached: "已联系上",
+    machine: "语音信箱",
     pressed: "已按的号码",
   },
   composer: {
@@ -204,7 +206,7 @@ export const zh = {
     send_file: "发送文件",
     cancel: "取消",
   },
-  state: { sending: "发送中", sent: "已发送", delivered: "已送达", read: "已读", undelivered: "未送达", failed: "未发送", again: "重发" },
+  state: { sending: "发送中", sent: "已发送", accepted: "通道已接收", parts: "（{count} 条）", delivered: "已送达", read: "已读", undelivered: "未送达", failed: "未发送", again: "重发" },
   wrap: {
     title: "事后整理",
     left: "剩余 {time}",
@@ -288,6 +290,8 @@ export const zh = {
       waiting: "{name} 正在另一通电话中，稍后接通",
       started: "正在拨打市民电话",
       failed: "电话没有打通：{why}",
+      reached: "{name} 确认已联系上市民",
+      machine: "{name} 标记为语音信箱，仍欠回电",
     },
     own_phone: "坐席话机",
     leg: {
