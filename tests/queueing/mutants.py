@@ -225,30 +225,26 @@ MUTANTS = (
     ),
     Mutant(
         "acknowledged before committed",
-        "                    reply = await connection.read_response()\n",
-        "                    call = b'FCALL' in batch[0][0]\n"
-        "                    reply = [b'S1#3#0'] if call else await connection.read_response()\n",
+        "            return await pipe.send(packed)\n",
+        "            reply = pipe.send(packed)\n"
+        "            return [b'S1#3#0'] if command[0] == 'FCALL' else await reply\n",
         file="server",
         found_by="nothing_is_acknowledged_that_is_not_there",
     ),
     Mutant(
         "client retries are left on",
-        "        loop = asyncio.get_running_loop()\n        answer:",
-        "        async def by_the_packages_own_client() -> Any:\n"
-        "            async with Redis(unix_socket_path=self._pool.connection_kwargs['path']) as client:\n"
-        "                return await client.execute_command(*command)\n\n"
+        "        packed = hiredis",
         "        if command[0] == 'FCALL':\n"
-        "            return asyncio.ensure_future(by_the_packages_own_client())\n"
-        "        loop = asyncio.get_running_loop()\n        answer:",
+        "            async with Redis(unix_socket_path=self._patient.connection_kwargs['path']) as client:\n"
+        "                return await client.execute_command(*command)\n"
+        "        packed = hiredis",
         file="server",
         found_by="nothing_is_run_twice",
     ),
     Mutant(
-        "a batch is sent again when its replies are lost",
-        "                    await self._exchange(batch)\n                except",
-        "                    try:\n                        await self._exchange(batch)\n"
-        "                    except StoreUnavailable:\n                        await self._exchange(batch)\n"
-        "                except",
+        "a command is sent again when its reply is lost",
+        "        except _Broken as error:\n            raise _unavailable(error) from error\n\n    def _open",
+        "        except _Broken as error:\n            return await (await self._open()).send(packed)\n\n    def _open",
         file="server",
         found_by="nothing_is_run_twice",
     ),

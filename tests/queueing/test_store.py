@@ -144,11 +144,7 @@ async def test_words_at_the_same_time_are_all_kept_in_one_order(store: RedisStor
     assert versions[:50] == versions[50:]
 
 
-@pytest.mark.parametrize("lanes", [1, 4])
-async def test_no_call_is_left_lying(store: RedisStore, monkeypatch: pytest.MonkeyPatch, lanes: int) -> None:
-    """A lane that has just run dry must not count as one that will see to it."""
-    monkeypatch.setattr("queueing.server.LANES", lanes)
-
+async def test_no_call_is_left_lying(store: RedisStore) -> None:
     async def ask() -> None:
         for _ in range(100):
             await store.shared.get("k")

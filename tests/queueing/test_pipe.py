@@ -1,0 +1,84 @@
+"""The pipe to a server that is none of ours, or does not answer: nobody waits for ever, nobody gets another's reply."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import hiredis
+import pytest
+
+from queueing.pipe import Pipe, PipeBroken, open_pipe
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def packed(*command: Any) -> bytes:
+    return bytes(hiredis.pack_command(command))
+
+
+PING = packed("PING")
+
+
+@asynccontextmanager
+async def piped(folder: Path, serve: Serve, *, patience_s: float = 20.0) -> AsyncIterator[Pipe]:
+    server = await asyncio.start_unix_server(serve, folder / "s.sock")
+    pipe = await open_pipe(f"unix://{folder / 's.sock'}", within_s=20.0, patience_s=patience_s)
+    try:
+        yield pipe
+    finally:
+        await pipe.close()
+        server.close()
+
+
+async def test_replies_come_to_who_asked_though_some_have_given_up(valkey_url: str) -> None:
+    pipe = await open_pipe(valkey_url, within_s=20.0, patience_s=20.0)
+    asked = [pipe.send(packed("ECHO", f"{number}")) for number in range(1000)]
+    for answer in asked[::3]:
+        answer.cancel()
+    wrong = pipe.send(packed("NOTHING"))
+    assert [await answer for answer in asked if not answer.cancelled()] == [
+        b"%d" % number for number in range(1000) if number % 3
+    ]
+    with pytest.raises(hiredis.ReplyError):
+        await wrong
+    last = pipe.send(PING)
+    await pipe.close()
+    assert await last == b"PONG"
+    with pytest.raises(PipeBroken):
+        await pipe.send(PING)
+
+
+async def test_a_server_that_says_nothing_is_given_up_with_all_that_wait(short_folder: Path) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with piped(short_folder, silent, patience_s=0.05) as pipe:
+        answers = await asyncio.gather(*(pipe.send(PING) for _ in range(3)), return_exceptions=True)
+        assert {type(answer) for answer in answers} == {PipeBroken}
+        assert pipe.is_broken
+
+
+@pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"+PONG\r\n+PONG\r\n+ONE MORE\r\n"])
+async def test_a_server_that_is_none_is_left(short_folder: Path, reply: bytes) -> None:
+    async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(2 * len(PING))
+        writer.write(reply)
+        await reader.read()
+        writer.close()
+
+    async with piped(short_folder, other) as pipe:
+        await asyncio.gather(pipe.send(PING), pipe.send(PING), return_exceptions=True)
+        async with asyncio.timeout(20):
+            while not pipe.is_broken:
+                await asyncio.sleep(0)
+
+
+async def test_a_password_and_a_database_are_said_first(valkey_url: str) -> None:
+    pipe = await open_pipe(f"{valkey_url}?db=3", within_s=20.0, patience_s=20.0)
+    assert b"db=3" in await pipe.send(packed("CLIENT", "INFO"))
+    await pipe.close()
+    with pytest.raises(hiredis.ReplyError):
+        await open_pipe(valkey_url.replace("unix://", "unix://:a-password@"), within_s=20.0, patience_s=20.0)
