@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import json
 import secrets
 import time
 from collections import OrderedDict
@@ -81,8 +80,13 @@ class Threads:
             lock = self._turns[citizen] = asyncio.Lock()
         return lock
 
+    async def take(self, word: Word) -> None:
+        """Say a word in the citizen's turn."""
+        async with self.turn(word.address):
+            await self.say(word)
+
     async def say(self, word: Word) -> None:
-        """Put a word into the citizen's session, or begin one with it; durable when this returns.
+        """Put a word into the citizen's session, or begin one with it; durable when this returns. In their turn.
 
         One that came again to this node asks nothing of the store: thousands of them would hold up the citizen's next.
         Raises `StoreUnavailable`, `ThreadUnsettled`.
@@ -127,7 +131,7 @@ class Threads:
         stored = await self._shared.get(self._leg_key(leg))
         if stored is None:
             return None
-        citizen, way = json.loads(stored)
+        citizen, _, way = stored.decode().partition("\n")
         return Address.parse(citizen), way
 
     async def _ask(self, citizen: Address) -> Thread:
@@ -172,7 +176,7 @@ class Threads:
             await self._shared.delete_if(thread.key, thread.held)
 
     def _whose(self, leg: LegId, word: Word) -> Note:
-        return Note(self._leg_key(leg), json.dumps([str(word.address), word.way]).encode(), self._ttl_s)
+        return Note(self._leg_key(leg), f"{word.address}\n{word.way}".encode(), self._ttl_s)
 
     def _leg_key(self, leg: LegId) -> str:
         return f"{self._name}:leg:{leg}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -37,7 +36,8 @@ class Blinding:
     """Makes names of keys out of what must not stand in one, under a pepper: a number's bare hash is soon guessed."""
 
     def __init__(self, pepper: bytes) -> None:
-        self._pepper = pepper
+        # Keyed BLAKE2 (RFC 7693) is as good as HMAC, and takes a third of its time; its keys have 64 bytes at most.
+        self._keyed = hashlib.blake2b(key=hashlib.blake2b(pepper).digest(), digest_size=20)
 
     def citizen(self, address: Address) -> str:
         """The name of a citizen."""
@@ -52,7 +52,9 @@ class Blinding:
         return self._mac(f"word:{dedupe}") if dedupe is not None else ""
 
     def _mac(self, text: str) -> str:
-        return hmac.digest(self._pepper, text.encode(), hashlib.sha256).hex()[:40]
+        mac = self._keyed.copy()
+        mac.update(text.encode())
+        return mac.hexdigest()
 
 
 def pack_profile(profile: Profile) -> bytes:

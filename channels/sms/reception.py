@@ -113,9 +113,7 @@ class SmsReception:
         await self._threads.mention(_word(uplink, word, _said(text)))
 
     async def _say(self, uplink: Uplink, word: str, said: Callable[[LegId, MessageId], ev.Event]) -> None:
-        one = _word(uplink, word, said)
-        async with self._threads.turn(one.address):
-            await self._threads.say(one)
+        await self._threads.take(_word(uplink, word, said))
 
     async def _kept(self, media: Media, key: str) -> Callable[[LegId, MessageId], ev.Event]:
         """The file's event; or a text in its place that says why there is none."""

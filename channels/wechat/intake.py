@@ -93,8 +93,7 @@ class Intake:
         is read and set, and what it allows is kept in its own commit.
         """
         window = self._budget.opened(one.openid, Cause.WORD, one.id)
-        async with self._threads.turn(one.openid):
-            await self._threads.say(one.openid, wrote(word.text, one.id), one.id, [window])
+        await self._threads.take(one.openid, wrote(word.text, one.id), one.id, window)
 
     def _begin_fetch(self, word: Word) -> asyncio.Task[StoredFile] | None:
         if not isinstance(word, SentMedia):

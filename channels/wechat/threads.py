@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from channels import threads
 from channels.threads import Word
@@ -41,9 +41,13 @@ class Threads:
         """See `channels.threads`."""
         return self._threads.turn(self.address(openid))
 
-    async def say(self, openid: str, said: Said, dedupe: str, notes: Sequence[Note] = ()) -> None:
+    async def take(self, openid: str, said: Said, dedupe: str, *notes: Note) -> None:
         """See `channels.threads`."""
-        await self._threads.say(Word(self.address(openid), said, dedupe, notes=tuple(notes)))
+        await self._threads.take(Word(self.address(openid), said, dedupe, notes=notes))
+
+    async def say(self, openid: str, said: Said, dedupe: str) -> None:
+        """See `channels.threads`."""
+        await self._threads.say(Word(self.address(openid), said, dedupe))
 
     async def mention(self, openid: str, said: Said, dedupe: str) -> None:
         """See `channels.threads`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from urllib.parse import urlencode
@@ -156,9 +156,13 @@ class TwilioCarrier:
             )
         )
 
-    def _media(self, fields: MultiDict[str]) -> list[Media]:
-        named = [(fields.get(f"MediaUrl{n}"), fields.get(f"MediaContentType{n}", "")) for n in range(_MOST_MEDIA)]
-        return [Media(kind, partial(self._fetch.chunks, url)) for url, kind in named if url]
+    def _media(self, fields: MultiDict[str]) -> Iterator[Media]:
+        """Numbered without a gap."""
+        for number in range(_MOST_MEDIA):
+            url = fields.get(f"MediaUrl{number}")
+            if not url:
+                return
+            yield Media(fields.get(f"MediaContentType{number}", ""), partial(self._fetch.chunks, url))
 
     async def _report(self, fields: MultiDict[str], reception: Reception) -> None:
         code = fields.get("ErrorCode", "")

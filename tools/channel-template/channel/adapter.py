@@ -111,9 +111,7 @@ class PostboxChannel:
             signature, at = request.headers.get(SIGNATURE, ""), request.headers.get(TIME, "")
             settings = self._settings
             check(body, signature, at, settings.secret, now=self._clock(), fresh_s=settings.fresh_s)
-            word = _word(read(body))
-            async with self._threads.turn(word.address):
-                await self._threads.say(word)
+            await self._threads.take(_word(read(body)))
         except LetterRefused as error:
             log.info("letter refused", extra={"why": type(error).__name__})
             return web.Response(status=error.status, text="refused")
