@@ -44,7 +44,10 @@ def _changes(at: tuple[str, ...], before: Any, after: Any) -> Iterator[Change]:
 
 def _each(at: tuple[str, ...], before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
     for name in dict.fromkeys((*before, *after)):
-        yield from _changes((*at, name), before.get(name), after.get(name))
+        if name in before and name in after:
+            yield from _changes((*at, name), before[name], after[name])
+        else:
+            yield Change((*at, name), before.get(name), after.get(name))
 
 
 def _named(items: Any) -> Mapping[str, Any] | None:
@@ -53,5 +56,9 @@ def _named(items: Any) -> Mapping[str, Any] | None:
         return None
     if not all(isinstance(one, Mapping) for one in items):
         return None
-    key = next((name for name in _NAMES if len({str(one.get(name, "")) for one in items}) == len(items)), None)
+    key = next((name for name in _NAMES if _tells_apart(name, items)), None)
     return {str(one[key]) if key else str(index): one for index, one in enumerate(items, 1)}
+
+
+def _tells_apart(name: str, items: Sequence[Mapping[str, Any]]) -> bool:
+    return all(name in one for one in items) and len({str(one[name]) for one in items}) == len(items)

@@ -30,6 +30,12 @@ def test_one_field_is_one_change() -> None:
     assert difference(_days(a=[]), _days(a=["1"])) == (Change(("days", "a", "open"), [], ["1"]),)
 
 
+def test_the_first_item_of_a_list() -> None:
+    assert difference({"words": []}, {"words": [{"word": "x", "why": ""}]}) == (
+        Change(("words", "x"), None, {"word": "x", "why": ""}),
+    )
+
+
 def test_an_order_that_matters_is_seen() -> None:
     assert difference(_days(a=[], b=[]), _days(b=[], a=[])) == (Change(("days", "order"), ["a", "b"], ["b", "a"]),)
 

@@ -24,26 +24,64 @@ export class Refused extends Error {
     readonly retryAfter_s: number | null,
     /** Why, by a name of the dictionary. */
     readonly code = "",
+    /** What else was said. */
+    readonly more: Readonly<Record<string, unknown>> = {},
   ) {
     super(`refused with ${status}`);
   }
 }
 
-async function ask(path: string, init: RequestInit = {}): Promise<unknown> {
-  const headers = init.method === "POST" ? { "X-Yihao": "1", ...init.headers } : { ...init.headers };
+export async function ask(path: string, init: RequestInit = {}): Promise<unknown> {
+  const headers = init.method ? { "X-Yihao": "1", ...init.headers } : { ...init.headers };
   const response = await fetch(path, { ...init, headers, credentials: "same-origin" });
   const isJson = response.headers.get("Content-Type")?.includes("json") ?? false;
   const body: unknown = isJson ? await response.json() : null;
   if (response.ok) return body;
   const why = body as { retry_after_s?: number; error?: string } | null;
-  throw new Refused(response.status, why?.retry_after_s ?? null, why?.error ?? "");
+  throw new Refused(response.status, why?.retry_after_s ?? null, why?.error ?? "", { ...why });
 }
 
-const post = (path: string, given: object): Promise<unknown> =>
+export const post = (path: string, given: object): Promise<unknown> =>
   ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(given) });
 
 export async function login(login: string, password: string): Promise<Agent> {
   return ((await post("/api/login", { login, password })) as { agent: Agent }).agent;
+}
+
+/** What administrators have set that every desk shows. */
+export interface DeskRules {
+  readonly revision: number;
+  readonly queues: readonly Named[];
+  readonly skills: readonly Named[];
+  readonly replies: readonly CannedReply[];
+  readonly words: readonly SensitiveWord[];
+}
+
+/** A queue or a skill: how the rules name it, and how people do. */
+export interface Named {
+  readonly name: string;
+  readonly title: string;
+  readonly english: string;
+}
+
+export interface CannedReply {
+  readonly word: string;
+  readonly title: string;
+  readonly text: string;
+  readonly english: string;
+  readonly queues: readonly string[];
+  readonly group: string;
+}
+
+export interface SensitiveWord {
+  readonly word: string;
+  readonly act: "mask" | "mark";
+  readonly of: "all" | "agent" | "citizen";
+  readonly why: string;
+}
+
+export async function deskRules(): Promise<DeskRules> {
+  return (await ask("/api/desk/rules")) as DeskRules;
 }
 
 /** A call that runs now, as a supervisor sees it. */

@@ -17,6 +17,7 @@ export const router = createRouter({
         // Loaded by those who may see it, and by nobody else.
         { path: "supervision", name: "supervision", component: () => import("./views/SupervisionView.vue"), meta: { supervises: true } },
         { path: "wallboard", name: "wallboard", component: () => import("./views/WallboardView.vue"), meta: { supervises: true } },
+        { path: "administration/:section?", name: "administration", component: () => import("./views/AdministrationView.vue"), meta: { administers: true } },
       ],
     },
     { path: "/login", name: "login", component: LoginView },
@@ -29,6 +30,7 @@ router.beforeEach(async (to) => {
   await agent.know();
   if (to.name !== "login" && !agent.agent) return { name: "login" };
   if (to.meta["supervises"] && !agent.supervises) return { name: "desk" };
+  if (to.meta["administers"] && !agent.administers) return { name: "desk" };
   if (to.name === "login" && agent.agent) return { name: "desk" };
   return true;
 });

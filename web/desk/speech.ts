@@ -1,4 +1,5 @@
 import { useI18n } from "vue-i18n";
+import { useRules } from "./stores/rules";
 
 /** 五类: what is kept is Chinese whatever the desk speaks. */
 export const SUBJECTS = ["咨询", "求助", "投诉", "举报", "建议"] as const;
@@ -27,8 +28,10 @@ export function useSpeech() {
     return te(`channel.${name}`, "zh") ? t(`channel.${name}`) : name;
   }
 
-  /** Queues are policy: a supervisor may name one as they like, and then that is its name. */
+  /** As administrators have called it; as the dictionary does while that is not known. */
   function queue(name: string): string {
+    const named = useRules().titles.get(name);
+    if (named) return (locale.value === "en" && named.english) || named.title;
     return te(`queues.${name}`, "zh") ? t(`queues.${name}`) : name;
   }
 

@@ -6,6 +6,7 @@ import { type Agent, login, logout, me } from "../api";
 export const useAgent = defineStore("agent", () => {
   const agent = ref<Agent | null>(null);
   const supervises = computed(() => agent.value !== null && agent.value.role !== "agent");
+  const administers = computed(() => agent.value?.role === "administrator");
   let asked: Promise<void> | null = null;
 
   /** Ask the gateway once, at the first page. */
@@ -31,5 +32,5 @@ export const useAgent = defineStore("agent", () => {
     agent.value = null;
   }
 
-  return { agent, supervises, know, enter, leave };
+  return { agent, supervises, administers, know, enter, leave };
 });

@@ -7,6 +7,7 @@ import { Refused, ticket, upload } from "../api";
 import { type Contact, type Sending, mergeTimeline, unreadOf } from "../contact";
 import { dropDrafts } from "../drafts";
 import { useClock } from "./clock";
+import { useRules } from "./rules";
 
 type Command = Unsent<Desk.Command>;
 
@@ -123,6 +124,9 @@ export const useDesk = defineStore("desk", () => {
         return;
       case "typing":
         typingUntil.set(frame.session, clock.now_s + TYPING_SHOWN_S);
+        return;
+      case "rules.changed":
+        void useRules().follow(frame.revision);
         return;
       case "notice":
         remark.value = { key: frame.text_key, values: { by: frame.by, text: frame.text }, level: frame.level };

@@ -17,6 +17,7 @@ export const en: Words = {
     history: "History",
     wallboard: "Board",
     supervision: "Supervise",
+    administration: "Admin",
     shortcuts: "Keys",
     sound_on: "Ring on",
     sound_off: "Ring off",
@@ -201,7 +202,7 @@ export const en: Words = {
     pressed: "Digits pressed",
   },
   composer: {
-    placeholder: "Reply to the citizen. Enter sends, Shift+Enter breaks the line",
+    placeholder: "Reply to the citizen. Enter sends, Shift+Enter breaks the line, / puts in a canned reply",
     note_placeholder: "Internal note, never shown to the citizen. Enter saves",
     reply: "Reply",
     note: "Note",
@@ -216,6 +217,8 @@ export const en: Words = {
     cancel: "Cancel",
   },
   state: { sending: "Sending", sent: "Sent", accepted: "With the carrier", parts: " ({count} parts)", delivered: "Delivered", read: "Read", undelivered: "Not delivered", failed: "Not sent", again: "Send again" },
+  canned: { title: "Canned replies", none: "No such reply" },
+  veil: { lift: "Sensitive word; click to read", marked: "Sensitive word" },
   wrap: {
     title: "Wrap-up",
     left: "{time} left",
@@ -419,6 +422,7 @@ export const en: Words = {
     tabs: "Change contact",
     send: "Send",
     line: "New line",
+    canned: "Canned reply",
     close: "Close the top window",
   },
   bulletin: { said: "{by}: {text}" },

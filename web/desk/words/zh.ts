@@ -16,6 +16,7 @@ export const zh = {
     history: "历史",
     wallboard: "监控",
     supervision: "班长台",
+    administration: "管理",
     shortcuts: "快捷键",
     sound_on: "铃声已开",
     sound_off: "铃声已关",
@@ -192,7 +193,7 @@ export const zh = {
     pressed: "已按的号码",
   },
   composer: {
-    placeholder: "回复市民，Enter 发送，Shift+Enter 换行",
+    placeholder: "回复市民，Enter 发送，Shift+Enter 换行，/ 插入常用语",
     note_placeholder: "内部备注，市民看不到。Enter 保存",
     reply: "回复",
     note: "备注",
@@ -207,6 +208,8 @@ export const zh = {
     cancel: "取消",
   },
   state: { sending: "发送中", sent: "已发送", accepted: "通道已接收", parts: "（{count} 条）", delivered: "已送达", read: "已读", undelivered: "未送达", failed: "未发送", again: "重发" },
+  canned: { title: "常用语", none: "没有这样的常用语" },
+  veil: { lift: "敏感词，点击查看", marked: "敏感词" },
   wrap: {
     title: "事后整理",
     left: "剩余 {time}",
@@ -410,6 +413,7 @@ export const zh = {
     tabs: "切换会话",
     send: "发送",
     line: "换行",
+    canned: "插入常用语",
     close: "关闭最上层窗口",
   },
   bulletin: { said: "{by}：{text}" },

@@ -1,0 +1,169 @@
+"""Administration in a real Chromium: what is changed there holds at once, for citizens and for agents.
+
+With `--long` the pictures of docs/screens are taken anew.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.peers.browser import DESKTOP, Window
+from tests.peers.pages import CitizenPage
+from tests.peers.yihao import HOUSE, Yihao
+from tests.web.test_pages import breaches, log_in, no, sideways_px
+
+OpensWindow = Callable[..., Awaitable[Window]]
+SECTIONS = ("hours", "routing", "agents", "canned", "words", "prompts", "channels", "audit")
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Yihao]:
+    """With the guide: it is who tells citizens that nobody answers now."""
+    with tempfile.TemporaryDirectory(prefix="yh-") as folder:
+        yihao = Yihao(Path(folder) / "data")
+        asyncio.run(yihao.start())
+        yield yihao
+        asyncio.run(yihao.__aexit__())
+
+
+@pytest.fixture
+def album(tmp_path: Path, long_run: bool) -> Path:
+    return HOUSE / "docs" / "screens" if long_run else tmp_path
+
+
+async def _greeted(gateway: Yihao, *, waiting: bool) -> list[str]:
+    """What a citizen who comes now is told: that they wait for people, or what the guide says."""
+    async with CitizenPage(gateway.http) as page:
+        await page.open()
+        await page.write("路灯不亮")
+        if waiting:
+            await page.saw("session.state", 20.0, phase="waiting")
+        else:
+            await page.until(lambda one: one["t"] == "msg.new" and one["from"] == "bot", 20.0, "word of the guide")
+        said = page.texts()[1:]
+        await page.command("session.end")
+        return said
+
+
+async def _put_in_force(admin: Window, why: str) -> None:
+    await admin.click(".review")
+    await admin.sees(".el-dialog .changes")
+    await admin.write(".el-dialog .why input", why)
+    await admin.click(".el-dialog .put")
+    await admin.sees("footer p:not(.changed)")
+
+
+async def test_hours_are_changed_shown_and_rolled_back(gateway: Yihao, window: OpensWindow, album: Path) -> None:
+    admin = await window(f"{gateway.http}/desk", DESKTOP)
+    await log_in(admin, gateway, "8009")
+    await admin.click(".rail .item:has-text('管理')")
+    await admin.sees(".week .range")
+    await admin.write(".range .clock.end", "00:01")
+    await admin.press("Tab")
+    await admin.click(".fill")
+    await admin.sees("footer p.changed")
+    await admin.picture(album / "administration-hours.png")
+    await admin.click("[data-date$='-10-01']")
+    await admin.click(".el-dialog label:has-text('单独设定') input")
+    await admin.write(".el-dialog label:has-text('时段') input", "09:00-12:00")
+    await admin.click(".el-dialog .el-button--primary")
+
+    await admin.click(".review")
+    await admin.sees(".changes del:has-text('mon-sun 00:00-24:00')")
+    await admin.sees(".changes ins:has-text('mon-sun 00:00-00:01')")
+    await admin.write(".el-dialog .why input", "假日值班")
+    await admin.picture(album / "administration-difference.png")
+    await admin.click(".el-dialog .put")
+    await admin.sees(".tag:has-text('第 1 版')")
+    (said,) = await _greeted(gateway, waiting=False)
+    assert "现在不是人工服务时间，人工在线时间为每天 0:00–0:01" in said
+
+    await admin.click(".versions")
+    await admin.sees(".all-versions:has-text('假日值班')")
+    await admin.click(".all-versions li:last-child button")
+    await admin.sees(".changes ins:has-text('mon-sun 00:00-24:00')")
+    await admin.write(".el-drawer .why input", "假日已过")
+    assert no(await breaches(admin))
+    await admin.picture(album / "administration-versions.png")
+    await admin.click(".el-drawer .back")
+    await admin.sees(".tag:has-text('第 2 版')")
+    assert await _greeted(gateway, waiting=True) == []
+
+
+async def test_a_canned_reply_is_put_in_by_keyboard_and_a_word_is_veiled(
+    gateway: Yihao, window: OpensWindow, album: Path
+) -> None:
+    admin = await window(f"{gateway.http}/desk/administration/words", DESKTOP)
+    await admin.sees("#login")
+    await log_in(admin, gateway, "8009")
+    desk = await window(f"{gateway.http}/desk", DESKTOP)
+    await log_in(desk, gateway, "8001")
+    await desk.click(".presence")
+    await desk.click(".el-dropdown-menu__item:has-text('就绪')")
+
+    await admin.click(".rail .item:has-text('管理')")
+    await admin.click(".admin nav a:has-text('敏感词')")
+    await admin.write(".bulk textarea", "内部编号\n")
+    await admin.click(".bulk .el-button")
+    await _put_in_force(admin, "保密")
+    await admin.click(".admin nav a:has-text('常用语')")
+    await admin.click(".add")
+    await admin.write(".el-dialog label:has-text('词') input", "路灯")
+    await admin.write(".el-dialog label:has-text('标题') input", "路灯报修")
+    await admin.write(".el-dialog textarea >> nth=0", "我是{name}，{number}号。内部编号已登记。")
+    await admin.click(".el-dialog .keep")
+    await _put_in_force(admin, "新增报修")
+
+    async with CitizenPage(gateway.http) as citizen:
+        await citizen.open()
+        await citizen.write("路灯不亮，内部编号是多少？")
+        await desk.sees(".offer .accept")
+        await desk.press("F2")
+        await desk.sees(".timeline .message .stars")
+        await desk.type(".talk .composer textarea", "/路")
+        await desk.sees(".canned [role=option]:has-text('路灯报修')")
+        assert no(await breaches(desk))
+        await desk.picture(album / "desk-canned.png")
+        await desk.press("Enter")
+        await desk.sees_no(".canned")
+        await desk.press("Enter")
+        await desk.sees(".message.ours:has-text('我是王芳，8001号。')")
+        said = await citizen.until(lambda one: one["t"] == "msg.new" and one["from"] == "agent", 20.0, "the reply")
+        assert said["text"] == "我是王芳，8001号。＊＊＊＊已登记。"
+        await desk.click(".message.ours .stars")
+        await desk.sees(".message.ours mark:has-text('内部编号')")
+        await desk.press("F9")
+        await desk.click(".el-popconfirm .el-button--primary")
+
+
+async def test_every_page_is_open_to_all_who_may_see_it(
+    gateway: Yihao, window: OpensWindow, album: Path, long_run: bool
+) -> None:
+    """Every day in one look; with `--long` in both languages, light and dark."""
+    admin = await window(f"{gateway.http}/desk", DESKTOP)
+    await log_in(admin, gateway, "8009")
+    looks = (("zh", "light"), ("en", "light"), ("zh", "dark"), ("en", "dark")) if long_run else (("zh", "light"),)
+    for language, theme in looks:
+        stored = f"localStorage['yihao.desk.language'] = '{language}', localStorage['yihao.desk.theme'] = '{theme}'"
+        await admin.evaluate(stored)
+        await admin.open(f"{gateway.http}/desk/administration")
+        for place, section in enumerate(SECTIONS, 1):
+            await admin.click(f".admin nav a:nth-child({place})")
+            await admin.sees(f".admin nav a.here[href$='{section}']")
+            await admin.sees(".admin .frame .card")
+            assert no(await breaches(admin)), (section, language, theme)
+            assert await sideways_px(admin) <= 0
+            if (language, theme) == ("zh", "light") and section != "hours":
+                await admin.picture(album / f"administration-{section}.png")
+
+
+async def test_who_is_no_administrator_sees_none_of_it(gateway: Yihao, window: OpensWindow) -> None:
+    supervisor = await window(f"{gateway.http}/desk", DESKTOP)
+    await log_in(supervisor, gateway, "8004")
+    assert await supervisor.count(".rail .item:has-text('管理')") == 0
+    await supervisor.open(f"{gateway.http}/desk/administration/audit")
+    await supervisor.sees(".list .empty")
+    assert await supervisor.count(".admin") == 0

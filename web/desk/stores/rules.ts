@@ -1,0 +1,27 @@
+import { defineStore } from "pinia";
+import { computed, ref } from "vue";
+import { type DeskRules, deskRules } from "../api";
+import { veilOf } from "../veil";
+
+const NONE: DeskRules = { revision: -1, queues: [], skills: [], replies: [], words: [] };
+
+/** What administrators have set that a desk shows: asked for once, and again whenever the gateway tells of a newer one. */
+export const useRules = defineStore("rules", () => {
+  const rules = ref<DeskRules>(NONE);
+  let asking = NONE.revision;
+
+  async function follow(revision: number): Promise<void> {
+    if (revision === rules.value.revision || revision === asking) return;
+    asking = revision;
+    try {
+      rules.value = await deskRules();
+    } catch {
+      asking = NONE.revision; // the gateway tells again when the link is back
+    }
+  }
+
+  const veil = computed(() => veilOf(rules.value.words));
+  const titles = computed(() => new Map(rules.value.queues.map((one) => [one.name, one])));
+
+  return { rules, veil, titles, follow };
+});
