@@ -23,5 +23,11 @@ export const useRules = defineStore("rules", () => {
   const veil = computed(() => veilOf(rules.value.words));
   const titles = computed(() => new Map(rules.value.queues.map((one) => [one.name, one])));
 
-  return { rules, veil, titles, follow };
+  /** Where there is room for one line alone: what is masked stays so. */
+  function starred(text: string, writer: "agent" | "citizen"): string {
+    const pieces = veil.value(text, writer);
+    return pieces.map((piece) => (piece.act === "mask" ? "＊".repeat(piece.text.length) : piece.text)).join("");
+  }
+
+  return { rules, veil, titles, follow, starred };
 });
