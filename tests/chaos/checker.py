@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from session.events import Event, OfferAccepted, OfferMade, SessionOpened, TextReceived
 from session.ids import AssigneeId, SessionId
-from session.machine import replay
+from session.machine import DEFAULT_RULES, replay
 from session.ports import Entry
+from session.rules import Rules
 from session.state import Party, Phase, Session
 
 
@@ -28,6 +29,8 @@ class Evidence:
     """Numbers that stand in a file of debts."""
     charges: Mapping[AssigneeId, frozenset[SessionId]]
     """What each agent is charged for."""
+    rules: Rules = DEFAULT_RULES
+    """That the gateways went by."""
 
 
 def findings(evidence: Evidence) -> list[str]:
@@ -35,7 +38,7 @@ def findings(evidence: Evidence) -> list[str]:
     return [
         *_lost_words(evidence),
         *_lost_calls(evidence),
-        *(found for session, log in evidence.logs.items() for found in _of_one(session, log)),
+        *(found for session, log in evidence.logs.items() for found in _of_one(session, log, evidence.rules)),
         *_leaked(evidence),
     ]
 
@@ -63,14 +66,14 @@ def _number(log: Sequence[Entry]) -> str:
     return opened.citizen.identifier.removeprefix("+86") if isinstance(opened, SessionOpened) else ""
 
 
-def _of_one(session: SessionId, log: Sequence[Entry]) -> Iterator[str]:
+def _of_one(session: SessionId, log: Sequence[Entry], rules: Rules) -> Iterator[str]:
     versions = [entry.version for entry in log]
     if versions != list(range(1, len(log) + 1)):
         yield f"{session}: its log has gaps or doubles: {versions}"
         return
     yield from _offers(session, log)
     try:
-        end = replay(session, (entry.event for entry in log))
+        end = replay(session, (entry.event for entry in log), rules)
     except ValueError as error:
         yield f"{session}: its log cannot be replayed: {error}"
         return
@@ -111,7 +114,7 @@ def _leaked(evidence: Evidence) -> Iterator[str]:
     for agent, charged in evidence.charges.items():
         for session in sorted(charged):
             log = evidence.logs.get(session)
-            phase = replay(session, (entry.event for entry in log)).phase if log else None
+            phase = replay(session, (entry.event for entry in log), evidence.rules).phase if log else None
             if phase is None or phase is Phase.CLOSED:
                 yield f"{agent} leaked: charged for {session}, which is {phase or 'unknown'}"
 

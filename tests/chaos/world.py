@@ -11,15 +11,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from queueing.settings import QueueSettings
-from queueing.store import RedisStore
 from session.ids import SessionId
 from session.machine import replay
-from session.ports import Entry
 from session.state import Phase
-from storage.database import Database
-from storage.history import History
-from storage.timeline import read_timeline
 from tests.chaos.checker import Evidence
+from tests.chaos.remains import KEYS, Remains
 from tests.peers.baresip import Baresip
 from tests.peers.caller import Telephones
 from tests.peers.pages import CitizenPage, DeskPage, Refused
@@ -33,7 +29,6 @@ CALLING = 3
 SOFTPHONES = ("8001", "8003")
 DESKS = ("8002", "8004")
 LEASE_S = 4.0
-KEYS = {"resume_key": "1" * 64, "cookie_key": "2" * 64, "pepper": "3" * 64}
 RULES = {
     "agents.offer_lease_s": str(int(LEASE_S)),
     "agents.decline_pause_s": "1",
@@ -80,7 +75,7 @@ class World:
             node = Yihao(self.folder / f"node{number}", {**RULES, **shared, **keys, **ports})
             await self._stack.enter_async_context(node)
             self.nodes.append(node)
-        self._database = database
+        self._remains = Remains(self.store.url, database, QueueSettings(lease_s=LEASE_S, decline_pause_s=1.0))
         await self._take_seats()
         return self
 
@@ -224,7 +219,7 @@ class World:
                     await asyncio.sleep(0.5)
 
     async def _open_sessions(self) -> list[SessionId]:
-        logs = await self._logs()
+        logs = await self._remains.logs()
         at_rest = {Phase.CLOSED, Phase.CALLBACK_PENDING, Phase.PARKED}
         return [
             session
@@ -234,32 +229,8 @@ class World:
 
     async def evidence(self) -> Evidence:
         """What is left, from the history, the store, and the nodes' files of debts."""
-        async with self._opened() as (store, _):
-            charges = {
-                view.profile.assignee: frozenset(charge.session for charge in view.charges)
-                for view in await store.queue.roster()
-            }
-        return Evidence(await self._logs(), frozenset(self.words), frozenset(self.callers), self._debts(), charges)
-
-    async def _logs(self) -> dict[SessionId, list[Entry]]:
-        async with self._opened() as (store, history):
-            found: dict[SessionId, list[Entry]] = {}
-            cursor = "0"
-            while True:
-                cursor, entries = await store.log.follow(cursor, block_s=0.01)
-                if not entries:
-                    break
-                found.update((entry.session, []) for entry in entries)
-            before: SessionId | None = None
-            while page := await history.recent(limit=200, before=before):
-                found.update((record.session.id, []) for record in page)
-                before = page[-1].session.id
-            for session in found:
-                found[session] = await read_timeline(store.log, history, session)
-            return found
-
-    def _opened(self) -> "_Opened":
-        return _Opened(self.store.url, self._database)
+        logs, charges = await self._remains.logs(), await self._remains.charges()
+        return Evidence(logs, frozenset(self.words), frozenset(self.callers), self._debts(), charges)
 
     def _debts(self) -> frozenset[str]:
         lines = [line for node in self.nodes for file in (node.data / "debts").glob("*") for line in _lines(file)]
@@ -275,26 +246,6 @@ class World:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self.faults.append(error)
-
-
-class _Opened:
-    """The store and the history, as any node reads them."""
-
-    def __init__(self, store: str, database: str) -> None:
-        self._urls = (store, database)
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> tuple[RedisStore, History]:
-        store, database = self._urls
-        settings = QueueSettings(lease_s=LEASE_S, decline_pause_s=1.0)
-        pepper = KEYS["pepper"].encode()
-        opened = await self._stack.enter_async_context(
-            RedisStore.connect(store, tenant="main", pepper=pepper, settings=settings)
-        )
-        return opened, History(await self._stack.enter_async_context(Database.open(database)))
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from channels.contract import Channel, LinkVisit
 from gateway.links import Links
@@ -20,7 +20,7 @@ from session.ids import AssigneeId, LegId, MessageId, SessionId
 from session.notice import Notice
 from session.ports import Contact, SessionGone
 from session.rules import Rules
-from session.state import AssigneeKind, Leg, LegEnd, LegState, Medium, Party, Phase, Session
+from session.state import AssigneeKind, DialFailure, Leg, LegEnd, LegState, Medium, Party, Phase, Session
 from session.switch import LinkRefused
 from tests.gateway.town import CALLS, CHATS, Device, Post, agents_leg, hire, links_on, post_on
 
@@ -39,6 +39,7 @@ RELEASING = (
     ev.SessionParked,
     ev.SlotGranted,
     ev.DialFailed,
+    ev.SessionTransferred,
 )
 """Events after which nobody may have the session any longer."""
 
@@ -169,6 +170,32 @@ class Day:
             if session.phase is Phase.ACTIVE and not session.live_legs(Party.ASSIGNEE):
                 await self.tell(session, agents_leg(self.post.id))
 
+    async def a_call_is_asked_for(self) -> None:
+        """By the citizen, from the page; or by who writes to them."""
+        for session in self.mine():
+            self.names += 1
+            by = session.assignee if self.pick(2) else None
+            leg = LegId(f"dial-{self.names}")
+            await self.tell(session, ev.CallRequested(by=by, leg=leg, channel=CALLS, address=ADDRESS))
+
+    async def the_citizen_is_called(self) -> None:
+        """And picks up, or does not."""
+        for session in self.mine():
+            dial = session.dial
+            if dial is None or dial.state is not LegState.CALLING:
+                continue
+            await self.tell(session, ev.DialStarted(leg=dial.id), f"dialling:{dial.id}")
+            up = replace(dial, state=LegState.LIVE, owner=self.post.id)
+            missed = ev.DialFailed(leg=dial.id, reason=DialFailure.NO_ANSWER)
+            outcome = missed if self.pick(2) else ev.LegOpened(leg=up)
+            await self.tell(session, outcome, f"dialled:{dial.id}")
+
+    async def agent_hands_it_on(self) -> None:
+        for session in self.mine():
+            if session.phase is Phase.ACTIVE and session.assignee is not None:
+                to = AGENTS[self.pick(len(AGENTS))] if self.pick(2) else None
+                await self.tell(session, ev.SessionTransferred(by=session.assignee, to=to, why="a test"))
+
     async def agent_writes(self) -> None:
         for session in self.mine():
             if session.assignee is not None:
@@ -207,6 +234,7 @@ class Day:
         *(calls, calls, call_ends, call_ends, keeps_the_place, keeps_the_place, asks_for_a_picture, opens_a_link),
         *(opens_a_link, writes, writes, page_comes_and_goes, agents_answer, agents_answer, telephone_is_picked_up),
         *(telephone_is_picked_up, agent_writes, agent_finishes, time_passes, time_passes, node_dies, carrier_fails),
+        *(a_call_is_asked_for, the_citizen_is_called, the_citizen_is_called, agent_hands_it_on),
     )
 
     # --- rest, and a look --------------------------------------------------------------------------------------

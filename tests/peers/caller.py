@@ -61,9 +61,13 @@ class Message:
 class Telephones(asyncio.DatagramProtocol):
     """One socket that any number of calls share."""
 
-    def __init__(self, server: tuple[str, int], host: str = "127.0.0.1") -> None:
+    def __init__(self, server: tuple[str, int], host: str = "127.0.0.1", *, answers: bool = False) -> None:
+        """`answers` picks up whoever calls here, silently."""
         self.server = server
         self.host = host
+        self.taken: dict[str, str] = {}
+        """The calls that were picked up: by Call-ID, the first line of what called."""
+        self._silence = RtpEnd() if answers else None
         self.calls: dict[str, Call] = {}
         self._transport: Any = None
         self._transactions: dict[tuple[str, str], asyncio.Queue[Message]] = {}
@@ -72,6 +76,8 @@ class Telephones(asyncio.DatagramProtocol):
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self.host, 0))
+        if self._silence is not None:
+            await self._silence.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -80,6 +86,8 @@ class Telephones(asyncio.DatagramProtocol):
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        if self._silence is not None:
+            await self._silence.__aexit__()
         self._transport.close()
 
     @property
@@ -130,13 +138,28 @@ class Telephones(asyncio.DatagramProtocol):
         if call is not None:
             call.take(message)
         elif message.status == 0 and message.method != "ACK":
-            self.answer(message, 481)
+            self._take_stranger(message, addr)
 
-    def answer(self, request: Message, status: int, extra: str = "", body: str = "") -> None:
+    def _take_stranger(self, request: Message, sender: tuple[str, int]) -> None:
+        """A call that comes in; or what belongs to none of ours."""
+        call = request.header("call-id")
+        if request.method == "INVITE" and self._silence is not None and not request.to_tag:
+            self.taken[call] = request.start
+            contact = f"contact: <sip:{self.host}:{self.port}>\r\ncontent-type: application/sdp\r\n"
+            self.answer(request, 200, contact, self._silence.description, to=sender)
+        else:
+            self.answer(request, 200 if call in self.taken else 481, to=sender)
+
+    def answer(
+        self, request: Message, status: int, extra: str = "", body: str = "", *, to: tuple[str, int] | None = None
+    ) -> None:
         head = f"SIP/2.0 {status} -\r\n"
         for name in ("via", "from", "to", "call-id", "cseq"):
             head += "".join(f"{name}: {value}\r\n" for value in request.headers.get(name, []))
-        self.send(f"{head}{extra}content-length: {len(body)}\r\n\r\n{body}")
+        if to is not None and not request.to_tag:
+            head = head.replace("\r\ncall-id:", ";tag=taken\r\ncall-id:", 1)
+        text = f"{head}{extra}content-length: {len(body)}\r\n\r\n{body}"
+        self._transport.sendto(text.encode(), to or self.server)
 
 
 @dataclass

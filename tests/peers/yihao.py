@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -33,6 +34,8 @@ class Yihao:
     data: Path
     sets: dict[str, str] = field(default_factory=dict)
     ready: dict[str, Any] = field(default_factory=dict)
+    program: Sequence[str] = ()
+    """Takes the arguments of `yihao`; the product's own where there is none."""
     _child: subprocess.Popen[bytes] | None = None
 
     async def __aenter__(self) -> Self:
@@ -49,9 +52,9 @@ class Yihao:
         self.data.mkdir(parents=True, exist_ok=True)
         said = self.data / "said.txt"
         said.unlink(missing_ok=True)
-        program = Path(sys.executable).with_name("yihao")
+        program = self.program or (str(Path(sys.executable).with_name("yihao")),)
         sets = {"http.port": "0", "sip.port": "0", **self.sets}
-        arguments = [str(program), "up", "--data", str(self.data), "--ready-json"]
+        arguments = [*program, "up", "--data", str(self.data), "--ready-json"]
         for key, value in sets.items():
             arguments += ["--set", f"{key}={value}"]
         self._child = start_child(arguments, said)
