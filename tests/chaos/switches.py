@@ -22,8 +22,9 @@ import aiohttp
 from accounts.agent import Agent
 from accounts.passwords import Passwords
 from accounts.roster import Roster
-from gateway.rulebook import KIND
 from queueing.settings import QueueSettings
+from rulebook.kinds import ROUTING
+from rulebook.routing import LAST_RESORT
 from session.events import LegOpened
 from session.ids import AssigneeId, SessionId
 from session.machine import replay
@@ -31,7 +32,7 @@ from session.ports import Entry
 from session.rules import Rules
 from session.state import LegState, Party, Phase, Session
 from storage.database import Database
-from storage.policies import Policies
+from storage.policies import Policies, Policy
 from tests.chaos.checker import Evidence, findings, stories
 from tests.chaos.remains import KEYS, Remains
 from tests.chaos.toll import Step, Toll, Watched
@@ -159,9 +160,12 @@ class World:
 
     async def _hire(self, database: str) -> None:
         """Each number leads to a line of its own, with people of its own."""
-        rules = "".join(f'[[rule]]\nnumber = "{one.number}"\nqueue = "q{one.number}"\n' for one in self._switches)
+        lines = [{"number": one.number, "queue": f"q{one.number}"} for one in self._switches]
+        named = [*(line["queue"] for line in lines), SECOND, LAST_RESORT]
+        queues = [{"name": name, "title": name, "english": name} for name in named]
+        body = json.dumps({"queues": queues, "skills": [], "rules": lines})
         async with Database.open(database) as opened:
-            await Policies(opened).write(KIND, 1, rules, author="test", at=time.time())
+            await Policies(opened).write(Policy(ROUTING, 1, body, "test", time.time()))
             with Passwords() as passwords:
                 roster = Roster(opened, passwords, realm="yihao")
                 for switch in self._switches:
