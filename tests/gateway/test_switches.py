@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -76,10 +77,12 @@ def forgets_a_word(patch: pytest.MonkeyPatch) -> None:
     """A page's second message is taken for its first, sent again."""
     append = MemoryLog.append
 
-    async def by_leg(self: MemoryLog, session: SessionId, event: ev.Event, *, dedupe: str | None = None) -> int:
+    async def by_leg(
+        self: MemoryLog, session: SessionId, event: ev.Event, *, dedupe: str | None = None, **beside: Any
+    ) -> int:
         if isinstance(event, ev.TextReceived):
             dedupe = f"word:{event.leg}"
-        return await append(self, session, event, dedupe=dedupe)
+        return await append(self, session, event, dedupe=dedupe, **beside)
 
     patch.setattr(MemoryLog, "append", by_leg)
 
@@ -88,8 +91,12 @@ def takes_a_word_twice(patch: pytest.MonkeyPatch) -> None:
     """A word that is sent again is another one."""
     append = MemoryLog.append
 
-    async def each(self: MemoryLog, session: SessionId, event: ev.Event, *, dedupe: str | None = None) -> int:
-        return await append(self, session, event, dedupe=None if isinstance(event, ev.TextReceived) else dedupe)
+    async def each(
+        self: MemoryLog, session: SessionId, event: ev.Event, *, dedupe: str | None = None, **beside: Any
+    ) -> int:
+        return await append(
+            self, session, event, dedupe=None if isinstance(event, ev.TextReceived) else dedupe, **beside
+        )
 
     patch.setattr(MemoryLog, "append", each)
 
@@ -120,8 +127,10 @@ def gives_it_to_another(patch: pytest.MonkeyPatch) -> None:
     """Asking for a picture puts the session before whoever is free."""
     append = MemoryLog.append
 
-    async def to_another(self: MemoryLog, session: SessionId, event: ev.Event, *, dedupe: str | None = None) -> int:
-        version = await append(self, session, event, dedupe=dedupe)
+    async def to_another(
+        self: MemoryLog, session: SessionId, event: ev.Event, *, dedupe: str | None = None, **beside: Any
+    ) -> int:
+        version = await append(self, session, event, dedupe=dedupe, **beside)
         if isinstance(event, ev.PictureRequested):
             other = next(agent for agent in AGENTS if agent != event.by)
             await append(self, session, ev.OfferAccepted(token=10_000, assignee=other, kind=AssigneeKind.AGENT))
