@@ -1,7 +1,7 @@
 """Two gateways, one of them mortal, and citizens who go on elsewhere while it dies.
 
 Each citizen has a number of ours and people of their own behind it, so that many go on at once and none gets into
-another's way; and each stops at a step of their own, at which the toll bar holds the gateway's hand.
+another's way; and each stops at a step of their own, from which on the toll bar lets nothing of theirs through.
 """
 
 import asyncio
@@ -294,11 +294,11 @@ class World:
         async with asyncio.TaskGroup() as tasks:
             for citizen, (switch, _, _) in zip(self.citizens, stops, strict=True):
                 tasks.create_task(self._told(citizen, switch))
-                # One after the other: what comes to the store together travels together, and is held together.
+                # One after the other: calls that cannot be opened are kept, and opened in their order.
                 await self.until(citizen.watched.has_begun)
 
     async def _told(self, citizen: Citizen, switch: Switch) -> None:
-        """A story that stands still since another's hand is held goes no further: it never came to its step."""
+        """Where another's call is kept, a story may stand still behind it: then it never comes to its step."""
         story = asyncio.create_task(switch.tell(self, citizen))
         stopped = asyncio.create_task(citizen.watched.stopped.wait())
         try:
@@ -314,7 +314,6 @@ class World:
     async def kill(self) -> None:
         """SIGKILL; come back when the other gateway has seen to all that the dead one held."""
         self.mortal.kill()
-        self.toll.cut()
         async with asyncio.timeout(PATIENCE_S):
             while not all([await self._is_mourned(log) for log in (await self._logs()).values()]):
                 await asyncio.sleep(0.2)
@@ -477,4 +476,3 @@ TO_A_CALL = (
     Switch(is_called, CALLED, desks=("5001",), telephones=("5001",)),
     Switch(becomes_a_call, CHATS, desks=("1001",), telephones=("1001",)),
 )
-"""No more than three at once: what is held holds a connection to the store, and a gateway has four."""

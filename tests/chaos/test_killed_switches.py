@@ -1,7 +1,7 @@
 """A gateway process killed at each step of each switch: the citizen is in one of the two places, never in neither.
 
 `tests/gateway/test_killed_switches.py` shows the same of every word with a store in memory, in no time; here gateways
-are real processes on a real store, killed by the system while a toll bar holds their hand at a step.
+are real processes on a real store, killed by the system once a toll bar has let them come as far as a step.
 """
 
 import sys
@@ -81,7 +81,7 @@ async def test_a_gateway_dies_at_each_step_of_each_switch(group: Sequence[Switch
     for row in rows:
         steps, lost = await killed_at(row)
         found += [f"{_said(row)}\n{one}" for one in lost]
-        # One that another's death kept from its step is told once more, alone.
+        # One that stood still behind another is told once more, alone.
         missed = [stop for made, stop in zip(steps, row, strict=True) if made[-1:] != [stop[1]]]
         rows += [[stop] for stop in missed if len(row) > 1]
     print(f"killed at {sum(map(len, columns))} steps of {len(group)} switches")

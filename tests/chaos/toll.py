@@ -1,8 +1,10 @@
-"""A toll bar between a gateway and its store: at a named step of somebody's story nothing of theirs gets through.
+"""A toll bar between a gateway and its store: from a named step of somebody's story on, nothing of theirs gets through.
 
 A step is a command that writes something about one who is `watched` (whoever is named in it: a citizen's number, a
-page, the session that a command of theirs began). What is held hangs, as if the gateway had been killed right there;
-then the test kills it. Commands travel one at a time, each with its whole answer.
+page, the session that a command of theirs began). It never reaches the store, or it is done and its answer is lost; the
+gateway knows only that the store did not confirm. What it tries after that is refused, so that what the store has is
+what a gateway leaves that was killed right there; then the test kills it. Others go on meanwhile: all of a gateway's
+commands share one connection, and one that hung would hold them all.
 """
 
 import asyncio
@@ -25,13 +27,10 @@ class Passage(Enum):
     """What becomes of a command."""
 
     FREE = auto()
-    HELD = auto()
+    REFUSED = auto()
     """It never reaches the store."""
     UNHEARD = auto()
     """It is done, and nobody hears of it."""
-    REFUSED = auto()
-    """It comes after one that was held: a dead gateway would not have sent it. Held too, a few would take up all of
-    the gateway's connections, and stop the others' stories."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Watched:
         if self.steps[-1] != self.stops_at:
             return Passage.FREE
         self.stopped.set()
-        return Passage.UNHEARD if self.done else Passage.HELD
+        return Passage.UNHEARD if self.done else Passage.REFUSED
 
 
 class Toll:
@@ -102,11 +101,6 @@ class Toll:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-
-    def cut(self) -> None:
-        """Whoever was held is gone."""
-        for task in self._running:
-            task.cancel()
 
     def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
@@ -133,14 +127,11 @@ class Toll:
             raw = await whole(near)
             command = arguments(raw)
             passage = self._passage(command)
-            if passage is Passage.REFUSED:
-                near_end.write(b"-ERR nobody is there any more\r\n")
-                continue
-            if passage is not Passage.HELD:
+            if passage is not Passage.REFUSED:
                 far_end.write(raw)
                 answer = await whole(far)
             if passage is not Passage.FREE:
-                await asyncio.Event().wait()  # until the gateway is dead, and this task with it
+                answer = b"-ERR held at the toll bar\r\n"
             near_end.write(answer)
             if command[0].upper() == b"SUBSCRIBE":
                 await self._relay(far, near_end)
