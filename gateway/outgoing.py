@@ -19,7 +19,7 @@ from queueing.contract import Log, Queue
 from session.address import Address
 from session.errors import YihaoError
 from session.events import CallRequested
-from session.identity import Person, Proof
+from session.identity import Person
 from session.ids import AssigneeId, LegId, SessionId
 from session.number import COUNTRY, SCHEME, is_persons
 from session.ports import Inbox, SessionGone, SharedState
@@ -27,8 +27,6 @@ from session.state import Leg, LegState, Medium, Party, Session
 
 log = logging.getLogger(__name__)
 
-SUREST = 0.9
-"""The least confidence of a proof by which a number may be called."""
 _NEVER_REFILLED_PER_S = 1e-9
 _DAY_S = 24 * 3600
 _HOTLINE_UTC_S = 8 * 3600
@@ -152,11 +150,7 @@ class Outgoing:
             and leg.address is not None
         ]
         person = await self.known(session.citizen)
-        proven = [
-            link.key
-            for link in (person.links if person is not None else ())
-            if link.proof.confidence >= SUREST and link.proof is not Proof.AGENT_WORD
-        ]
+        proven = person.proven if person is not None else ()
         return list(dict.fromkeys(one for one in (*own, *proven) if one.scheme == SCHEME))
 
 

@@ -8,9 +8,11 @@ from contextlib import suppress
 from channels.contract import Channel, ChannelError, LegUnknown, Rations
 from gateway.desk_view import masked
 from gateway.notices import NobodyReaches, Notices
+from gateway.outgoing import Known, known_to_nobody
 from realtime import desk as frames
 from realtime.peer import Refusal
 from session.address import Address
+from session.belonging import AddressParted, AddressVerified
 from session.events import (
     Event,
     FileReceived,
@@ -28,12 +30,13 @@ from session.ids import AssigneeId, LegId, MessageId
 from session.notice import Notice, Template
 from session.ports import Entry
 from session.state import LegState, Party, Session
+from storage.errors import StorageUnavailable
 
 REPLY = "reply"
 """The notice in which an agent's own words go."""
 _MOVING = (
     LegOpened, LegClosed, TextReceived, FileReceived, HumanRequested, NoteAdded,
-    OfferAccepted, MessageAccepted, MessageFailed,
+    OfferAccepted, MessageAccepted, MessageFailed, AddressVerified, AddressParted,
 )  # fmt: skip
 
 
@@ -45,16 +48,22 @@ def moves(event: Event) -> bool:
 class Reach:
     """Of one node; any node may ask."""
 
-    def __init__(self, channels: Mapping[str, Channel], notices: Notices, veil: Callable[[str], str] = str) -> None:
-        """`veil` makes of an agent's words what citizens see of them."""
-        self._channels, self._notices, self._veil = channels, notices, veil
+    def __init__(
+        self,
+        channels: Mapping[str, Channel],
+        notices: Notices,
+        veil: Callable[[str], str] = str,
+        known: Known = known_to_nobody,
+    ) -> None:
+        """`veil` makes of an agent's words what citizens see of them; `known` says whose an address is."""
+        self._channels, self._notices, self._veil, self._known = channels, notices, veil, known
 
     async def of(self, session: Session) -> frames.ContactReach:
         """What can be sent now. Raises `StoreUnavailable`."""
         rations = [await self._ration(channel, leg, rationed) for channel, leg, rationed in self._rationed(session)]
         ways = [
             frames.Way(channel=channel, citizen=masked(address))
-            for address in _addresses(session)
+            for address in await self._addresses(session)
             for channel in await self._notices.ways(address, REPLY)
         ]
         known = tuple(ration for ration in rations if ration is not None)
@@ -69,12 +78,25 @@ class Reach:
             return Refusal("unknown_message")
         template = Template(REPLY, {"text": self._veil(text)})
         notice = Notice(id=MessageId(command.id), template=template, session=session.id, asked_for=True)
-        for address in _addresses(session):
+        for address in await self._addresses(session):
             if command.channel in await self._notices.ways(address, REPLY):
                 with suppress(NobodyReaches, ChannelError):  # what became of it stands in the timeline
                     await self._notices.tell(address, notice, by=agent, channel=command.channel)
                 return 0
         return Refusal("no_way")
+
+    async def _addresses(self, session: Session) -> list[Address]:
+        """The citizen's: where the network vouches for them, and what they have proven to be theirs by any session.
+
+        Nothing else: what an agent writes is for nobody else's eyes.
+        """
+        legs = [leg for leg in session.legs if leg.party is Party.CITIZEN and leg.address is not None and leg.asserted]
+        own = [leg.address for leg in legs if leg.address is not None]
+        try:
+            person = await self._known(session.citizen)
+        except StorageUnavailable:
+            person = None  # the book of who is who is away: what the session knows is something
+        return list(dict.fromkeys([*own, *(person.proven if person is not None else ())]))
 
     async def _ration(self, channel: str, leg: LegId, rationed: Rations) -> frames.Ration | None:
         try:
@@ -88,12 +110,6 @@ class Reach:
         for leg in session.legs:
             if leg.party is Party.CITIZEN and leg.state is not LegState.ENDED and leg.channel in rationing:
                 yield leg.channel, leg.id, rationing[leg.channel]
-
-
-def _addresses(session: Session) -> list[Address]:
-    """The citizen's, as far as the network vouches for them: what an agent writes is for nobody else's eyes."""
-    legs = [leg for leg in session.legs if leg.party is Party.CITIZEN and leg.address is not None and leg.asserted]
-    return list(dict.fromkeys(leg.address for leg in legs if leg.address is not None))
 
 
 def _failed_text(entries: Sequence[Entry], message: MessageId) -> str | None:

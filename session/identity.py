@@ -16,6 +16,8 @@ from session.address import Address
 from session.errors import YihaoError
 from session.ids import AssigneeId, LinkId, PersonId
 
+SUREST = 0.9
+"""The least confidence of a proof by which somebody may be called, or written to with what is for their eyes."""
 MOST_ADDRESSES = 16
 """Of one person. Nobody has more; who goes on linking would gather strangers (a merge bomb)."""
 CHANGED_HANDS_S = 90 * 24 * 3600.0
@@ -148,6 +150,12 @@ class Person:
     addresses: tuple[Address, ...]
     links: tuple[AddressesLinked, ...] = ()
     claims: tuple[AddressClaimed, ...] = ()
+
+    @property
+    def proven(self) -> tuple[Address, ...]:
+        """What was proven to be theirs, surely enough to call or to write to: by no agent's word, and by no claim."""
+        sure = (one for one in self.links if one.proof.confidence >= SUREST and one.proof is not Proof.AGENT_WORD)
+        return tuple(dict.fromkeys(one.key for one in sure))
 
     def links_of(self, address: Address) -> tuple[AddressesLinked, ...]:
         """What holds one address to the others, the newest first."""

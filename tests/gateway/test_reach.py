@@ -17,8 +17,10 @@ from realtime import desk as frames
 from realtime.peer import Refusal
 from session.address import Address
 from session.events import LegOpened, MessageFailed, NoticeSent, TextSent
-from session.ids import AssigneeId, LegId, MessageId
+from session.identity import AddressesLinked, Person, Proof
+from session.ids import AssigneeId, LegId, LinkId, MessageId, PersonId
 from session.state import AssigneeKind, Failure, Leg, Medium, Party
+from storage.errors import StorageUnavailable
 from tests.channels.wechat.rig import APPID, KEY, OPENID, SECRET, TOKEN, Wire
 from tests.conftest import Eventually
 from tests.gateway.living import living
@@ -163,6 +165,34 @@ async def test_a_number_that_the_network_vouches_for_is_another_way(
     assert await reach.again(AGENT, session, entries, again) == 0
     assert mast.asked == [("notify", Address("tel", "+8613800138000"), "n1")]
     assert len(await post.said(admission.session, NoticeSent)) == 1
+    await post.mailboxes.stop()
+
+
+async def test_a_number_that_was_proven_in_another_session_is_another_way(
+    memory: MemoryStore, eventually: Eventually
+) -> None:
+    """The window of their WeChat is closed, and no call is in this session: whose the number is stands in the book."""
+    post = post_on(memory, "a")
+    mast = Mast("mast", Medium.MESSAGE, templates=frozenset({"reply"}))
+    channels: dict[str, Any] = {LETTERS: Rationing(LETTERS, Medium.MESSAGE), "mast": mast}
+    number, proofs = Address("tel", "+8613800138000"), [Proof.SMS_CODE]
+
+    async def known(address: Address) -> Person:
+        link = AddressesLinked(link=LinkId("l1"), key=number, holder=address, proof=proofs[-1], at=1.0)
+        return Person(PersonId("p1"), (number, address), (link,))
+
+    async def away(address: Address) -> Person:
+        raise StorageUnavailable("the book")
+
+    async def ways(who: Callable[..., Any]) -> tuple[frames.Way, ...]:
+        reach = Reach(channels, Notices(channels, post.inbox), known=who)
+        return (await _shown(post.absorbed, admission.session, eventually, post.session, reach)).ways
+
+    admission = await post.inbox.open(a_chat(channel=LETTERS))
+    assert await ways(known) == (frames.Way(channel="mast", citizen="tel 138****8000"),)
+    assert await ways(away) == (), "the book cannot be asked: nobody is written to on a guess"
+    proofs.append(Proof.AGENT_WORD)
+    assert await ways(known) == (), "an agent's word is no proof of where a stranger's letter goes"
     await post.mailboxes.stop()
 
 
