@@ -54,11 +54,16 @@ class Door:
 
 async def bounded_body(request: web.Request) -> bytes:
     """The body, up to a bound. Raises `CallRefused`."""
+    if "Content-Encoding" in request.headers:  # no carrier packs; aiohttp would unpack it for whoever asks
+        raise CallRefused(400, "packed")
     whole = bytearray()
-    async for chunk in request.content.iter_any():
-        whole += chunk
-        if len(whole) > LARGEST_BODY_BYTES:
-            raise CallRefused(413, "too large")
+    try:
+        async for chunk in request.content.iter_any():
+            whole += chunk
+            if len(whole) > LARGEST_BODY_BYTES:
+                raise CallRefused(413, "too large")
+    except web.RequestPayloadError:
+        raise CallRefused(400, "cut off") from None
     return bytes(whole)
 
 

@@ -14,6 +14,7 @@ from channels.sms.door import Door
 from channels.sms.errors import OutcomeUnknown, SubmitDelayed, SubmitRefused, TemplateNeeded
 from session import events as ev
 from session.notice import Template
+from tests.channels.sms.bad import JSON
 from tests.channels.sms.rig import CITIZEN, OTHER, ServingNode, World, node
 from tests.peers.vendor import Vendor, open_vendor
 
@@ -262,3 +263,15 @@ async def test_a_forged_call_is_not_even_told_that_it_is_forged(world: World, se
     for kind in ("up", "report"):
         assert (await post(serving, kind, [up("好", "1")], secret="a-path-that-somebody-would-guess"))[0] == 404
     assert await world.texts() == []
+
+
+@pytest.mark.parametrize("name", JSON)
+async def test_a_bad_body_is_refused_and_harms_nobody(world: World, serving: ServingNode, name: str) -> None:
+    bad = JSON[name]
+    for kind in ("up", "report"):
+        url = f"{serving.base}/api/sms/aliyun/{SECRET}/{kind}"
+        async with serving.http.post(url, data=bad.body, headers=bad.headers) as response:
+            assert response.status == bad.status, kind
+    assert await world.texts() == []
+    assert (await post(serving, "up", [up("好", "1")]))[0] == 200
+    assert await world.texts() == ["好"]

@@ -14,6 +14,7 @@ from session import events as ev
 from session.address import Address
 from session.ids import MessageId
 from session.notice import Notice, Template
+from tests.channels.sms.bad import JSON
 from tests.channels.sms.rig import CITIZEN, ServingNode, World, node
 from tests.peers.vendor import Vendor, open_vendor
 
@@ -178,3 +179,15 @@ async def test_reports(world: World, serving: ServingNode) -> None:
     }
     assert await post(serving, "report", [report]) == (200, {"result": 0, "errmsg": "OK"})
     assert len(await world.events(ev.MessageDelivered, session)) == 1
+
+
+@pytest.mark.parametrize("name", JSON)
+async def test_a_bad_body_is_refused_and_harms_nobody(world: World, serving: ServingNode, name: str) -> None:
+    bad = JSON[name]
+    for kind in ("up", "report"):
+        url = f"{serving.base}/api/sms/tencent/{SECRET}/{kind}"
+        async with serving.http.post(url, data=bad.body, headers=bad.headers) as response:
+            assert response.status == bad.status, kind
+    assert await world.texts() == []
+    assert (await post(serving, "up", up("好")))[0] == 200
+    assert await world.texts() == ["好"]

@@ -1,16 +1,19 @@
 """The carrier with the SDK on the other side: it signs what comes in, and its client proves the stand-in."""
 
 import asyncio
+import hashlib
 import ipaddress
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
+from yarl import URL
 
 from channels.sms.carrier import Message
 from channels.sms.dispatch import Standing
@@ -124,6 +127,49 @@ async def test_a_signed_call_without_what_it_needs(world: World, serving: Servin
 
 async def test_bodies_are_bounded(serving: ServingNode) -> None:
     assert (await post(serving, incoming("x" * 300_000)))[0] == 413
+
+
+JSON_TYPE = {"Content-Type": "application/json"}
+WITH_KEY = "X-Twilio-Webhooks-Signature-Settings"
+FORM_TYPE = {"Content-Type": "application/x-www-form-urlencoded"}
+GOOD = urlencode(incoming("好")).encode()
+
+
+def by_hash(body: bytes) -> str:
+    """The path of a JSON call, which is signed with the hash of its body."""
+    return f"{UP}?bodySHA256={hashlib.sha256(body).hexdigest()}"
+
+
+BAD: dict[str, tuple[str, bytes, dict[str, str], int]] = {
+    # name: path, body, headers, status
+    "forged": (UP, GOOD, {**FORM_TYPE, **sign(UP, incoming("好"), "another token")}, 403),
+    "unsigned": (UP, GOOD, FORM_TYPE, 403),
+    "wrong key": (UP, GOOD, {**FORM_TYPE, **sign(UP, incoming("好")), WITH_KEY: "key=SK9"}, 403),
+    "signed for another address": (UP, GOOD, {**FORM_TYPE, **sign(UP + "/", incoming("好"))}, 403),
+    "truncated form": (UP, GOOD[:-3], {**FORM_TYPE, **sign(UP, incoming("好"))}, 400),
+    "form of no pairs": (UP, b"&&&", FORM_TYPE, 400),
+    "form of bytes": (UP, b"Body=\xff\xfe", FORM_TYPE, 400),
+    "form of endless fields": (UP, b"&".join(b"a=1" for _ in range(20_000)), FORM_TYPE, 400),
+    "oversize form": (UP, b"Body=" + b"x" * 300_000, FORM_TYPE, 413),
+    "unsigned JSON": (UP, b"{}", JSON_TYPE, 403),
+    "JSON that was changed": (by_hash(b"{}"), b'{"a":1}', {**JSON_TYPE, **sign(by_hash(b"{}"), {})}, 403),
+    "JSON, deeply nested": (
+        by_hash(b"[" * 100_000), b"[" * 100_000, {**JSON_TYPE, **sign(by_hash(b"[" * 100_000), {})}, 400,
+    ),
+    "JSON, truncated": (by_hash(b'{"a":'), b'{"a":', {**JSON_TYPE, **sign(by_hash(b'{"a":'), {})}, 400),
+    "oversize JSON": (UP, b"[" * 300_000, JSON_TYPE, 413),
+    "packed wrongly": (UP, b"not gzip", {**FORM_TYPE, "Content-Encoding": "gzip"}, 400),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+async def test_a_bad_call_is_refused_and_harms_nobody(world: World, serving: ServingNode, name: str) -> None:
+    path, body, headers, status = BAD[name]
+    async with serving.http.post(URL(serving.base + path, encoded=True), data=body, headers=headers) as response:
+        assert response.status == status
+    assert await world.texts() == []
+    assert (await post(serving, incoming("还在吗")))[0] == 200
+    assert await world.texts() == ["还在吗"]
 
 
 async def test_an_opt_out_that_twilio_has_understood(world: World, serving: ServingNode) -> None:

@@ -1,6 +1,7 @@
 """WeChat customer service: a callback that carries nothing, a cursor that loses nothing."""
 
-from collections.abc import AsyncIterator
+import gzip
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from session import events as ev
 from session.ids import MessageId, NodeId
 from storage.files import FileStore
 from tests.channels.wechat.kf.standin import CITIZEN, CORPID, KFID, SECRET, TOKEN, WeCom, called
-from tests.channels.wechat.rig import JPEG, OLD_KEY, Unsteady, UnsteadyInbox, Wire, World
+from tests.channels.wechat.rig import JPEG, OLD_KEY, Unsteady, UnsteadyInbox, Wire, World, seal, signed, xml
 from tests.conftest import Eventually
 from tests.peers.wechat import serving
 
@@ -213,6 +214,68 @@ async def test_a_callback_is_not_answered_before_it_is_noted(world: World, here:
     assert await here.called() == 503
     world.is_away = False
     assert await here.called() == 200
+
+
+Call = tuple[bytes, dict[str, str]]
+
+
+def call(wire: Wire, plain: str, *, key: str = OLD_KEY, corp: str = CORPID, at: float | None = None) -> Call:
+    """A callback as WeCom makes it, whatever is in it."""
+    sealed = seal(plain, key, corp)
+    moment, nonce = str(int(wire.clock() if at is None else at)), str(wire.number())
+    query = {"timestamp": moment, "nonce": nonce, "msg_signature": signed(TOKEN, moment, nonce, sealed)}
+    return xml({"ToUserName": CORPID, "Encrypt": sealed}).encode(), query
+
+
+EVENT = f"<xml><ToUserName>{CORPID}</ToUserName><MsgType>event</MsgType><Event>kf_msg_or_event</Event>%s</xml>"
+NEWS = EVENT % f"<Token>ENCAp</Token><OpenKfId>{KFID}</OpenKfId>"
+BAD: dict[str, tuple[Callable[[Wire], Call], int]] = {
+    "forged": (lambda wire: (call(wire, NEWS)[0], call(wire, NEWS)[1]), 403),
+    "stale": (lambda wire: call(wire, NEWS, at=wire.clock() - 301), 403),
+    "from the future": (lambda wire: call(wire, NEWS, at=wire.clock() + 301), 403),
+    "wrong key": (lambda wire: call(wire, NEWS, key="B" * 43), 403),
+    "another corporation's": (lambda wire: call(wire, NEWS, corp="wx0000000000000000"), 403),
+    "truncated": (lambda wire: (call(wire, NEWS)[0][:-20], call(wire, NEWS)[1]), 400),
+    "oversize": (lambda wire: (b"<xml>" + b"x" * 200_000, call(wire, NEWS)[1]), 413),
+    "deeply nested": (lambda wire: call(wire, "<a>" * 15_000), 400),
+    "deeply nested outside": (lambda wire: (b"<a>" * 15_000, call(wire, NEWS)[1]), 400),
+    "billion laughs": (
+        lambda wire: call(wire, f'<!DOCTYPE x [<!ENTITY l0 "ha"><!ENTITY l1 "{"&l0;" * 10}">]>{EVENT % "&l1;"}'),
+        400,
+    ),
+    "external entity": (
+        lambda wire: call(wire, f'<!DOCTYPE x [<!ENTITY a SYSTEM "/etc/passwd">]>{EVENT % "&a;"}'), 400,
+    ),
+    "packed": (lambda wire: (gzip.compress(call(wire, NEWS)[0]), call(wire, NEWS)[1]), 400),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+async def test_a_bad_callback_is_refused_and_pulls_nothing(
+    world: World, wecom: WeCom, here: ServingNode, eventually: Eventually, name: str
+) -> None:
+    make, status = BAD[name]
+    before = len(wecom.pulls)
+    assert (await here.wire.bring(*make(here.wire)))[0] == status
+    assert len(wecom.pulls) == before
+    assert await here.called() == 200
+    await eventually(lambda: len(wecom.pulls) > before)
+
+
+async def test_a_callback_that_is_replayed_brings_nothing_twice(
+    world: World, wecom: WeCom, here: ServingNode, eventually: Eventually
+) -> None:
+    """It carries nothing itself: it only lets us look where the cursor stands."""
+    wecom.keep("text", {"content": "停水"})
+    body, query = call(here.wire, NEWS)
+    for _ in range(20):
+        assert (await here.wire.bring(body, query))[0] == 200
+
+    async def is_here() -> bool:
+        return bool(await world.texts())
+
+    await eventually(is_here)
+    assert await world.texts() == ["停水"]
 
 
 async def test_a_callback_of_nobodys(world: World, wecom: WeCom, here: ServingNode) -> None:
