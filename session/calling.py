@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from session.address import Address
 from session.event import Event
 from session.ids import AssigneeId, LegId, RecordingId
-from session.state import Mark, Supervision
+from session.state import Conference, Mark, Supervision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,63 @@ class SessionTakenOver(Event):
 
     by: AssigneeId
     leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThirdRequested(Event):
+    """The assignee wants a third called to the citizen's call: colleagues, one after the other, or a number outside.
+
+    The gateway has made sure that they may be.
+    """
+
+    by: AssigneeId
+    agents: tuple[AssigneeId, ...] = ()
+    number: Address | None = None
+    name: str = ""
+    """What they are called: a place, a line, a login; empty for a number that somebody typed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConferRequested(Event):
+    """The assignee wants others to hear each other, now that a third is called or there."""
+
+    by: AssigneeId
+    what: Conference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConferChanged(Event):
+    """Who talks with whom from now on."""
+
+    by: AssigneeId
+    what: Conference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThirdEnded(Event):
+    """The third is gone, or never came (`reason`: left, cancelled, no_answer, busy, rejected, unreachable)."""
+
+    reason: str
+    late: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPassedOn(Event):
+    """The agent has left the call to the citizen and the third, whose leg it names (咨询转接完成)."""
+
+    by: AssigneeId
+    leg: LegId
+    to: AssigneeId | None = None
+    """The colleague who has the session now; None where nobody of ours is on the call any more."""
+    vital: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallParked(Event):
+    """The assignee left the citizen at a place of the hotline, with music, where any agent may fetch them (驻留)."""
+
+    by: AssigneeId
+    place: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from session.address import Address
 from session.audio import Announcement
 from session.ids import AssigneeId, LegId, MessageId, RecordingId
-from session.state import CloseReason, DebtEnd, Demand, LegEnd, Medium, Supervision
+from session.state import CloseReason, Conference, DebtEnd, Demand, LegEnd, Medium, Supervision
 from session.switch import Purpose
 
 
@@ -225,6 +226,26 @@ class Supervise:
 
 
 @dataclass(frozen=True, slots=True)
+class CallThird:
+    """Call a third to a citizen's call: colleagues, one after the other, or a number. `turn` rises, as in `Press`."""
+
+    leg: LegId
+    by: AssigneeId
+    agents: tuple[AssigneeId, ...]
+    number: Address | None
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confer:
+    """Let others of a citizen's call hear each other than now. `turn` rises, as in `Press`."""
+
+    leg: LegId
+    what: Conference
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deliver:
     """Bring a message that is in the timeline to a leg of the citizen."""
 
@@ -258,6 +279,8 @@ LegEffect = (
     | Mute
     | Press
     | Supervise
+    | CallThird
+    | Confer
     | Deliver
     | CloseLeg
     | SendLink

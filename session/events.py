@@ -12,6 +12,10 @@ from typing import ClassVar
 
 from session.address import Address
 from session.calling import (
+    CallParked,
+    CallPassedOn,
+    ConferChanged,
+    ConferRequested,
     ContactJudged,
     DigitsRequested,
     HoldRequested,
@@ -24,6 +28,8 @@ from session.calling import (
     SupervisionChanged,
     SupervisionEnded,
     SupervisionRequested,
+    ThirdEnded,
+    ThirdRequested,
 )
 from session.event import Event
 from session.ids import AssigneeId, FileId, LegId, MessageId, NodeId, RecordingId, SessionId

@@ -65,7 +65,7 @@ def leg_closed(session: Session, event: ev.Event, rules: Rules) -> Step:
     if leg is session.dial:
         return dialling.failed(session, event, rules) if session.phase is Phase.ACTIVE else (session, ())
     less = session.with_leg(replace(leg, state=LegState.ENDED))
-    if leg.party is Party.SUPERVISOR:
+    if leg.party in (Party.SUPERVISOR, Party.THIRD):
         return less, ()
     if leg.party is Party.ASSIGNEE:
         return _assignee_hung_up(less, event, rules)
@@ -185,7 +185,7 @@ def _dropped(session: Session, leg: Leg, rules: Rules) -> Step:
 
 
 def _without_assignees_calls(session: Session, reason: LegEnd) -> Step:
-    calls = (*session.live_legs(Party.ASSIGNEE), *session.live_legs(Party.SUPERVISOR))
+    calls = (*session.live_legs(Party.ASSIGNEE), *session.guests)
     for leg in calls:
         session = session.with_leg(replace(leg, state=LegState.ENDED))
     return session, tuple(CloseLeg(leg.id, reason) for leg in calls)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from session import belonging as bl
-from session import dialling, handling, owing, supervising
+from session import conferring, dialling, handling, owing, parking, supervising
 from session import events as ev
 from session.audio import Announcement
 from session.effects import (
@@ -145,7 +145,7 @@ def _another_leg(session: Session, event: ev.Event, rules: Rules) -> Step:
         if session.phase is Phase.BOT and event.leg.medium is Medium.VOICE:
             return _human_wanted(grown, event, rules)
         return citizen_joined(session, grown, event, rules)
-    if event.leg.party is Party.SUPERVISOR:
+    if event.leg.party in (Party.SUPERVISOR, Party.THIRD):
         return supervising.leg_opened(session, event)
     return _assignees_call_added(session, grown, event, rules)
 
@@ -254,12 +254,6 @@ def _parked(session: Session, event: ev.Event, rules: Rules) -> Step:
     return parked, (Release(event.by), ClearTimer(IDLE), ClearTimer(ASSIGNEE), SetTimer(PARK, rules.park_s))
 
 
-def _resumed(session: Session, event: ev.Event, rules: Rules) -> Step:
-    assert isinstance(event, ev.SessionResumed)
-    queued, effects = wait(replace(session, prefer=event.by), event)
-    return queued, (ClearTimer(PARK), *effects)
-
-
 def _finished(session: Session, event: ev.Event, rules: Rules) -> Step:
     assert isinstance(event, ev.ContactFinished)
     if session.assignee != event.by:
@@ -338,6 +332,8 @@ def _closing(reason: CloseReason) -> Rule:
 
 
 def _parked_too_long(session: Session, event: ev.Event, rules: Rules) -> Step:
+    if session.voice_leg(Party.CITIZEN) is not None:
+        return parking.fetched(session, event, rules)
     return close(session, event, CloseReason.JOINED if session.joined_into else CloseReason.EXPIRED)
 
 
@@ -479,6 +475,10 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.ACTIVE, ev.MuteRequested): Cell(handling.mute, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.DigitsRequested): Cell(handling.press, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.SupervisionRequested): Cell(supervising.requested, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.CallParked): Cell(parking.parked, (Phase.PARKED, Phase.ACTIVE)),
+    (Phase.ACTIVE, ev.ThirdRequested): Cell(conferring.third_wanted, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.ConferRequested): Cell(conferring.asked, (Phase.ACTIVE,)),
+    (Phase.ACTIVE, ev.CallPassedOn): Cell(conferring.passed_on, (Phase.ACTIVE, Phase.WRAPPING)),
     (Phase.ACTIVE, ev.SessionTakenOver): Cell(supervising.taken_over, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.SessionParked): Cell(_parked, (Phase.PARKED, Phase.ACTIVE)),
     (Phase.ACTIVE, bl.SessionsJoined): Cell(joined, (Phase.ACTIVE,)),
@@ -497,14 +497,14 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.PARKED, ev.LegOpened): Cell(_citizen_returned, (Phase.QUEUED, Phase.PARKED)),
     (Phase.PARKED, ev.LegAway): Cell(leg_away, (Phase.PARKED,)),
     (Phase.PARKED, ev.LegBack): Cell(leg_back, (Phase.PARKED,)),
-    (Phase.PARKED, ev.LegClosed): Cell(_leg_gone_quietly, (Phase.PARKED,)),
+    (Phase.PARKED, ev.LegClosed): Cell(parking.left_alone, (Phase.PARKED, Phase.CALLBACK_PENDING, Phase.CLOSED)),
     (Phase.PARKED, ev.TextReceived): Cell(_citizen_writes_again, (Phase.QUEUED,)),
     (Phase.PARKED, ev.FileReceived): Cell(_citizen_writes_again, (Phase.QUEUED,)),
     (Phase.PARKED, ev.LocationReceived): Cell(_citizen_writes_again, (Phase.QUEUED,)),
     (Phase.PARKED, ev.HumanRequested): Cell(_citizen_writes_again, (Phase.QUEUED,)),
     (Phase.PARKED, ev.CallRequested): Cell(_asked_elsewhere, (Phase.QUEUED,)),
-    (Phase.PARKED, ev.SessionResumed): Cell(_resumed, (Phase.QUEUED,)),
-    (Phase.PARKED, ev.TimerFired): Cell(_time, (Phase.PARKED, Phase.CLOSED)),
+    (Phase.PARKED, ev.SessionResumed): Cell(parking.fetched, (Phase.QUEUED,)),
+    (Phase.PARKED, ev.TimerFired): Cell(_time, (Phase.PARKED, Phase.QUEUED, Phase.CLOSED)),
     (Phase.PARKED, bl.SplitFrom): Cell(split_from, (Phase.QUEUED, Phase.PARKED)),
     (Phase.PARKED, bl.JoinedInto): Cell(joined_into, (Phase.PARKED,)),
     # The assignee writes it up.

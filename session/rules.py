@@ -27,6 +27,8 @@ class Rules:
     """Wrap-up, unless the agent ends it sooner."""
     park_s: float = 48 * 3600.0
     """The longest that a session may stay parked."""
+    call_park_s: float = 120.0
+    """A call that is parked comes back to whoever parked it after this time."""
     callback_s: float = 24 * 3600.0
     """A debt to a citizen is to be paid within this time."""
     missed_after_s: float = 15.0

@@ -42,6 +42,8 @@ class Party(StrEnum):
     ASSIGNEE = "assignee"
     SUPERVISOR = "supervisor"
     """Who listens to a call that is another's (班长)."""
+    THIRD = "third"
+    """Whom the agent consults, or takes into the call: a colleague, a department, 110 (第三方)."""
 
 
 class LegState(StrEnum):
@@ -92,6 +94,14 @@ class Mark(StrEnum):
     BARGED_IN = "barged_in"
     TAKEN_OVER = "taken_over"
     SUPERVISOR_LEFT = "supervisor_left"
+    CONSULTING = "consulting"
+    """The citizen waits while the agent speaks with a third."""
+    THIRD_WAITS = "third_waits"
+    THIRD_JOINED = "third_joined"
+    THIRD_LEFT = "third_left"
+    AGENT_LEFT = "agent_left"
+    AGENT_JOINED = "agent_joined"
+    """Another agent, or the same one again, on a call that was recorded before."""
 
 
 class Supervision(StrEnum):
@@ -106,6 +116,21 @@ class Supervision(StrEnum):
     TAKE_OVER = "take_over"
     """In the agent's place (接管)."""
     LEAVE = "leave"
+
+
+class Conference(StrEnum):
+    """Who talks with whom while a third is called to a citizen's call, or is there."""
+
+    CONSULT = "consult"
+    """Agent and third; the citizen waits with music (咨询)."""
+    CITIZEN = "citizen"
+    """Agent and citizen; the third waits (切换)."""
+    TOGETHER = "together"
+    """All three (三方通话)."""
+    COMPLETE = "complete"
+    """Citizen and third, without the agent (完成转接)."""
+    CANCEL = "cancel"
+    """Agent and citizen; the third is let go (取消)."""
 
 
 class Failure(StrEnum):
@@ -296,6 +321,11 @@ class Session:
     def live_legs(self, party: Party) -> tuple[Leg, ...]:
         """That party's legs which are not ended; one that is away, or a call that is to be made, counts."""
         return tuple(leg for leg in self.legs if leg.party is party and leg.state is not LegState.ENDED)
+
+    @property
+    def guests(self) -> tuple[Leg, ...]:
+        """Who came to the agent's call beside them, and goes when they do."""
+        return (*self.live_legs(Party.SUPERVISOR), *self.live_legs(Party.THIRD))
 
     def voice_leg(self, party: Party) -> Leg | None:
         """The party's running call."""

@@ -21,7 +21,7 @@ def requested(session: Session, event: ev.Event, rules: Rules) -> Step:
 
 
 def leg_opened(session: Session, event: ev.LegOpened) -> Step:
-    """The supervisor's own call is up; where there is nothing to supervise any more, it is let go."""
+    """A supervisor's or a third's call is up; where there is no call to come to any more, it is let go."""
     if session.phase is Phase.ACTIVE and session.voice_leg(Party.ASSIGNEE) is not None:
         return session.with_leg(event.leg), ()
     return session.with_leg(replace(event.leg, state=LegState.ENDED)), (CloseLeg(event.leg.id, LegEnd.CLOSED),)

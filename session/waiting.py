@@ -74,7 +74,7 @@ def back_in_line(session: Session, event: Event, rules: Rules, *, same: bool = T
     effects: list[Effect] = []
     if session.assignee is not None:
         effects.append(Release(session.assignee))
-    ours = (*session.live_legs(Party.ASSIGNEE), *session.live_legs(Party.SUPERVISOR))
+    ours = (*session.live_legs(Party.ASSIGNEE), *session.guests)
     effects += [CloseLeg(leg.id, LegEnd.CLOSED) for leg in ours]
     legs = tuple(replace(leg, state=LegState.ENDED) if leg in ours else leg for leg in session.legs)
     freed = replace(session, legs=legs, prefer=(session.assignee or session.prefer) if same else None)

@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from session import effects as ef
+from session.address import Address
 from session.audio import Announcement
 from session.codec import EFFECTS, EVENTS, SNAPSHOT, encode_effect, encode_event, encode_session
 from session.ids import LegId, MessageId, RecordingId
 from session.machine import replay
-from session.state import LegEnd, Supervision
+from session.state import Conference, LegEnd, Supervision
 from session.switch import Purpose
-from tests.session.stories import AGENT_CALL, CALL, CHAT, SESSION, START, STORIES, WANG, every_kind, stamped
+from tests.session.stories import AGENT_CALL, CALL, CHAT, LI, SESSION, START, STORIES, WANG, every_kind, stamped
 
 FOLDER = Path(__file__).with_name("golden")
 
@@ -32,6 +33,8 @@ EFFECT_SAMPLES: Mapping[type[ef.LegEffect], ef.LegEffect] = {
         ef.Mute(CALL, muted=True),
         ef.Press(CALL, "12#", 14),
         ef.Supervise(CALL, WANG, Supervision.WHISPER, 15),
+        ef.CallThird(CALL, WANG, (LI,), Address("tel", "110"), 16),
+        ef.Confer(CALL, Conference.TOGETHER, 17),
         ef.Deliver(CHAT, MessageId("m2")),
         ef.CloseLeg(CALL, LegEnd.CLOSED),
         ef.SendLink(Purpose.SWITCH),

@@ -8,7 +8,19 @@ from session import events as ev
 from session.address import Address
 from session.identity import Proof
 from session.ids import AssigneeId, FileId, LegId, LinkId, MessageId, NodeId, RecordingId, SessionId
-from session.state import AssigneeKind, Demand, DialFailure, Failure, Leg, LegEnd, Mark, Medium, Party, Supervision
+from session.state import (
+    AssigneeKind,
+    Conference,
+    Demand,
+    DialFailure,
+    Failure,
+    Leg,
+    LegEnd,
+    Mark,
+    Medium,
+    Party,
+    Supervision,
+)
 from session.switch import Purpose
 
 CITIZEN = Address("tel", "+8613800138000")
@@ -19,6 +31,7 @@ CALL, CHAT, AGENT_CALL, AGENT_CALL_2 = LegId("call"), LegId("chat"), LegId("agen
 CALL_AGAIN = LegId("call-again")
 ASKED = LegId("asked")
 SUPERVISING_CALL = LegId("supervisor")
+THIRD_CALL = LegId("third")
 NODE, OTHER_NODE = NodeId("n1"), NodeId("n2")
 OTHER_SESSION = SessionId("01J00000000000000000000001")
 LINK = LinkId("01J0000000000000000000000L")
@@ -45,6 +58,10 @@ def telephone(leg: LegId = AGENT_CALL, owner: NodeId = NODE) -> ev.LegOpened:
 
 def supervisor(leg: LegId = SUPERVISING_CALL, owner: NodeId = NODE) -> ev.LegOpened:
     return ev.LegOpened(leg=Leg(leg, "phone", Medium.VOICE, Party.SUPERVISOR, owner))
+
+
+def third(leg: LegId = THIRD_CALL, owner: NodeId = NODE) -> ev.LegOpened:
+    return ev.LegOpened(leg=Leg(leg, "phone", Medium.VOICE, Party.THIRD, owner))
 
 
 def offer(token: int, assignee: AssigneeId = WANG, medium: Medium = Medium.CHAT) -> ev.OfferMade:
@@ -120,6 +137,8 @@ HERE = ev.LocationReceived(
     leg=CHAT, message=MessageId("m7"), latitude=39.904, longitude=116.4, accuracy_m=12.5, name="天安门"
 )
 
+TALKING = (OPENED_BY_CALL, call(), offer(1, medium=Medium.VOICE), accept(1), telephone())
+"""Agent and citizen, by telephone."""
 STORIES: Mapping[str, tuple[ev.Event, ...]] = {
     "call answered": (
         OPENED_BY_CALL,
@@ -574,6 +593,59 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         accept(3),
         ev.ContactFinished(by=WANG),
         HERE,
+    ),
+    "consulted, taken together, passed on to a colleague": (
+        *TALKING,
+        ev.ThirdRequested(by=WANG, agents=(LI,), number=Address("tel", "110"), name="110"),
+        third(),
+        ev.ConferChanged(by=WANG, what=Conference.CONSULT),
+        ev.ConferRequested(by=WANG, what=Conference.TOGETHER),
+        ev.ConferChanged(by=WANG, what=Conference.TOGETHER),
+        ev.CallPassedOn(by=WANG, leg=THIRD_CALL, to=LI),
+        hangs_up(AGENT_CALL),
+        hangs_up(THIRD_CALL),
+        ev.WrapFinished(by=LI),
+    ),
+    "a third is not reached, another is, and the two outside go on": (
+        *TALKING,
+        ev.ThirdRequested(by=WANG, number=Address("tel", "12319"), name="城管"),
+        ev.ThirdEnded(reason="no_answer"),
+        ev.ThirdRequested(by=WANG, number=Address("tel", "110"), name="公安"),
+        third(),
+        ev.CallPassedOn(by=WANG, leg=THIRD_CALL),
+        hangs_up(AGENT_CALL),
+        hangs_up(THIRD_CALL),
+        hangs_up(),
+        ev.WrapFinished(by=WANG),
+    ),
+    "parked, and fetched by another": (
+        *TALKING,
+        ev.CallParked(by=WANG, place="1"),
+        hangs_up(AGENT_CALL),
+        ev.SessionResumed(by=LI),
+        offer(2, LI, medium=Medium.VOICE),
+        accept(2, LI),
+        telephone(LegId("another")),
+        hangs_up(),
+        ev.WrapFinished(by=LI),
+    ),
+    "parked, and cannot be called back": (
+        OPENED_BY_CALL,
+        ev.LegOpened(leg=Leg(CALL, "phone", Medium.VOICE, Party.CITIZEN, NODE, CITIZEN)),
+        *TALKING[2:],
+        ev.CallParked(by=WANG, place="1"),
+        hangs_up(),
+    ),
+    "parked, back after a while, parked again and left": (
+        *TALKING,
+        ev.CallParked(by=WANG, place="1"),
+        hangs_up(AGENT_CALL),
+        timer("park"),
+        offer(2, medium=Medium.VOICE),
+        accept(2),
+        telephone(LegId("another")),
+        ev.CallParked(by=WANG, place="2"),
+        hangs_up(),
     ),
 }
 
