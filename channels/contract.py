@@ -20,7 +20,7 @@ from session.events import MessageFailed
 from session.ids import AssigneeId, LegId, MessageId, RecordingId, SessionId
 from session.notice import Notice
 from session.ports import Entry
-from session.state import Failure, LegEnd, Medium, Supervision
+from session.state import Conference, Failure, LegEnd, Medium, Supervision
 
 
 class ChannelError(YihaoError):
@@ -267,4 +267,17 @@ class HandlesCalls(Protocol):
 
         Posts `LegOpened` for the supervisor's leg, then `SupervisionChanged`, `SessionTakenOver`, `SupervisionEnded`.
         """
+        ...
+
+    async def call_third(
+        self, leg: LegId, by: AssigneeId, agents: tuple[AssigneeId, ...], number: Address | None, turn: int
+    ) -> None:
+        """Call colleagues, one after the other, or a number outside, while the citizen waits. `turn` is as in `press`.
+
+        Posts `LegOpened` for the third's leg, then `ConferChanged`, `CallPassedOn`, `ThirdEnded`.
+        """
+        ...
+
+    async def confer(self, leg: LegId, what: Conference, turn: int) -> None:
+        """Let others of the call talk with each other than do. `turn` is as in `press`."""
         ...

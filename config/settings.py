@@ -134,6 +134,15 @@ class Sip:
 
 
 @dataclass(frozen=True, slots=True)
+class Authority:
+    """Whom agents may call to a call by one click: an item of `outbound.places`."""
+
+    name: Annotated[str, Matching(r"[^\x00-\x1f]{1,40}", "a name of at most 40 characters")]
+    number: Annotated[str, Matching(r"\+?[0-9]{2,15}", "a telephone number, digits only")]
+    emergency: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Outbound:
     """Calls that we make to citizens."""
 
@@ -146,6 +155,7 @@ class Outbound:
     allow: tuple[Annotated[str, Matching(r"\+[0-9]{1,15}", "how an E.164 number begins, as +86")], ...]
     per_agent_a_day: Count
     a_day: Count
+    places: tuple[Authority, ...]
 
     @property
     def leads_anywhere(self) -> bool:

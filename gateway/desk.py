@@ -11,15 +11,18 @@ from contextlib import suppress
 from gateway import desk_view
 from gateway.bulletin import Bulletin
 from gateway.chronicle import chronicle
+from gateway.conferring import Conferring
 from gateway.desk_state import DeskState, Watched
 from gateway.destinations import Destinations
 from gateway.outgoing import CallRefused, Outgoing
 from gateway.oversight import Oversight
+from gateway.parking import Parking
 from gateway.reach import Reach, moves
 from gateway.staff import Staff
 from queueing.contract import AssigneeView, Presence, Store
 from queueing.errors import UnknownAssignee
 from realtime import desk as frames
+from realtime.conference import CallConfer, CallConsult, CallFetch, CallPark
 from realtime.link import Link
 from realtime.messages import Close, Command, Durable, Ephemeral
 from realtime.ownership import ContactTransfer
@@ -28,6 +31,8 @@ from session.errors import YihaoError
 from session.events import (
     AssigneeAway,
     AssigneeBack,
+    CallPassedOn,
+    ConferRequested,
     ContactFinished,
     ContactJudged,
     DigitsRequested,
@@ -50,7 +55,7 @@ from session.handling import call_of
 from session.ids import AssigneeId, FileId, MessageId, NodeId, SessionId
 from session.ports import Entry, Files, Inbox, StoreUnavailable
 from session.rules import Rules
-from session.state import AssigneeKind, Medium, Party, Phase, Supervision
+from session.state import AssigneeKind, Conference, Medium, Party, Phase, Supervision
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +65,7 @@ REACH_TTL_S = 10.0
 REFRESH_S = 3.0
 LOOK_S = 1.0
 
-_ON_A_CALL = (frames.CallHold, frames.CallMute, frames.CallDigits, frames.CallJudge)
+_ON_A_CALL = (frames.CallHold, frames.CallMute, frames.CallDigits, frames.CallJudge, CallConfer)
 Typing = Callable[[SessionId], None]
 
 
@@ -87,6 +92,8 @@ class Desks:
         self._staff, self._rules, self._reachable, self._outgoing = staff, rules, reach, outgoing
         self._destinations = Destinations(store.queue)
         self._oversight = Oversight(store, inbox, staff)
+        self._conferring = Conferring(store.queue, outgoing)
+        self._parking = Parking(store.shared, store.log, store.queue, inbox, rules)
         self.tell_typing: Typing = _told_nobody
         """Set once: the channel that shows the citizen that the agent writes."""
         self.revision: Callable[[], int] = int
@@ -136,9 +143,8 @@ class Desks:
                 return await self._send_again(agent, command)
             case frames.CallStart():
                 return await self._call(agent, command)
-            case frames.CallSupervise():
-                session, what = SessionId(command.session), Supervision(command.what)
-                return await self._oversight.ask(agent, session, what, dedupe=f"desk:{agent}:{command.id}")
+            case frames.CallSupervise() | CallConsult() | CallPark() | CallFetch():
+                return await self._on_calls(agent, command)
         event = _event_of(agent, command)
         session = SessionId(str(getattr(command, "session", "")))
         if event is None or not self._has(agent, session):
@@ -371,6 +377,34 @@ class Desks:
         )
         return event if isinstance(event, Refusal) else await self._post(agent, session, event, command)
 
+    async def _on_calls(
+        self, agent: AssigneeId, command: frames.CallSupervise | CallConsult | CallPark | CallFetch
+    ) -> int | Refusal:
+        once = _once(agent, command)
+        match command:
+            case CallConsult():
+                return await self._consult(agent, command)
+            case CallPark():
+                parked = await self._parking.park(SessionId(command.session), agent, dedupe=once)
+                return parked if isinstance(parked, Refusal) else 0
+            case CallFetch():
+                return await self._parking.fetch(command.place, agent, dedupe=once)
+            case frames.CallSupervise():
+                what = Supervision(command.what)
+                return await self._oversight.ask(agent, SessionId(command.session), what, dedupe=once)
+
+    async def _consult(self, agent: AssigneeId, command: CallConsult) -> int | Refusal:
+        """Call a third to the agent's call, where a rule allows it."""
+        session = SessionId(command.session)
+        if not self._has(agent, session):
+            return Refusal("not_yours")
+        if not self._talks(agent, session):
+            return Refusal("no_call")
+        if self._desks[agent].watched[session].session.live_legs(Party.THIRD):
+            return Refusal("third_there")
+        event = await self._conferring.third(agent, to=command.to, queue=command.queue, number=command.number)
+        return event if isinstance(event, Refusal) else await self._post(agent, session, event, command)
+
     async def _call(self, agent: AssigneeId, command: frames.CallStart) -> int | Refusal:
         """Ask for a call to the citizen, where a rule allows it."""
         session = SessionId(command.session)
@@ -427,7 +461,7 @@ class Desks:
             await self._store.shared.delete_field(f"parked:{agent}", session)
 
     async def _post(self, agent: AssigneeId, session: SessionId, event: Event, command: Command) -> int:
-        return await self._inbox.post(session, event, dedupe=f"desk:{agent}:{command.id}")
+        return await self._inbox.post(session, event, dedupe=_once(agent, command))
 
     async def _delivered(self, arrived: Iterable[tuple[SessionId, MessageId]]) -> None:
         for session, message in arrived:
@@ -525,6 +559,11 @@ class Desks:
             task.cancel()
 
 
+def _once(agent: AssigneeId, command: Command) -> str:
+    """What makes a repeated command one event."""
+    return f"desk:{agent}:{command.id}"
+
+
 def _comes_to(event: Event) -> AssigneeId | None:
     """Whom an event lets a session come to, who did not have it."""
     match event:
@@ -532,6 +571,8 @@ def _comes_to(event: Event) -> AssigneeId | None:
             return event.assignee
         case SessionTakenOver():
             return event.by
+        case CallPassedOn():
+            return event.to
     return None
 
 
@@ -571,4 +612,6 @@ def _handling(agent: AssigneeId, command: Command) -> Event | None:
             return DigitsRequested(by=agent, digits=command.digits)
         case frames.CallJudge():
             return ContactJudged(by=agent, reached=command.reached)
+        case CallConfer():
+            return ConferRequested(by=agent, what=Conference(command.what))
     return None

@@ -44,7 +44,7 @@ def who(by: AssigneeId, kind: AssigneeKind) -> drawn.Who:
 
 def entry_of(event: ev.Event) -> drawn.TimelineEntry | None:
     """How one event is drawn; None for one that is not for show."""
-    drawers = (_word, _call, _dial, _recording, _offer, _switch, _who_it_is, _act, _supervision)
+    drawers = (_word, _call, _dial, _recording, _offer, _switch, _who_it_is, _act, _supervision, _conference)
     return next((entry for draw in drawers if (entry := draw(event)) is not None), None)
 
 
@@ -288,6 +288,22 @@ def _supervision(event: ev.Event) -> drawn.TimelineEntry | None:
             return drawn.EventEntry(at=event.at, who=_agent(event.by), what="supervision_ended", detail=event.reason)
         case ev.SessionTakenOver():
             return drawn.EventEntry(at=event.at, who=_agent(event.by), what="taken_over")
+    return None
+
+
+def _conference(event: ev.Event) -> drawn.TimelineEntry | None:
+    match event:
+        case ev.ThirdRequested():
+            name = event.name or masked(event.number)
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="third_requested", detail=name)
+        case ev.ConferChanged():
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="confer_changed", detail=event.what.value)
+        case ev.ThirdEnded():
+            return drawn.EventEntry(at=event.at, who=SYSTEM, what="third_ended", detail=event.reason)
+        case ev.CallPassedOn():
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="passed_on", detail=event.to or "")
+        case ev.CallParked():
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="call_parked", detail=event.place)
     return None
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 
+from gateway.outgoing import Place
 from queueing.contract import AssigneeView, Queue, Routing
 from queueing.errors import UnknownAssignee
 from realtime.peer import Refusal
@@ -53,8 +54,10 @@ class Destinations:
             return Refusal(GONE_CODE)
         return SessionTransferred(by=by, to=to, demand=_where_it_differs(demand_for(view, demand), demand), why=why)
 
-    async def listed(self, by: AssigneeId, names: Mapping[AssigneeId, str]) -> dict[str, object]:
-        """Colleagues, those who are free first, and the lines that people serve."""
+    async def listed(
+        self, by: AssigneeId, names: Mapping[AssigneeId, str], places: Sequence[Place] = ()
+    ) -> dict[str, object]:
+        """Colleagues, those who are free first, the lines that people serve, and authorities who can be called in."""
         people = [view for view in await self._people() if view.profile.assignee != by]
         people.sort(key=lambda view: (view.routing is not Routing.READY, view.routing in GONE, view.profile.assignee))
         lines = {one for view in people for one in view.profile.queues}
@@ -74,6 +77,7 @@ class Destinations:
                 for one in await self._queue.queues()
                 if one.queue in lines
             ],
+            "places": [asdict(one) for one in places],
         }
 
     async def _people(self) -> list[AssigneeView]:

@@ -439,7 +439,7 @@ class _Builder:
 
     async def _destinations(self, agent: AssigneeId) -> dict[str, object]:
         names = {one.login: one.name for one in await self._roster.agents()}
-        return await Destinations(self._store.queue).listed(agent, names)
+        return await Destinations(self._store.queue).listed(agent, names, self._outgoing.places)
 
     async def _tell_mended(self) -> None:
         """Recordings that a crash cut short are whole again as far as they went: their sessions are told."""

@@ -21,7 +21,7 @@ from session.errors import YihaoError
 from session.events import CallRequested
 from session.identity import Person
 from session.ids import AssigneeId, LegId, SessionId
-from session.number import COUNTRY, SCHEME, is_persons
+from session.number import COUNTRY, SCHEME, e164, is_persons
 from session.ports import Inbox, SessionGone, SharedState
 from session.state import Leg, LegState, Medium, Party, Session
 
@@ -64,6 +64,15 @@ class CallRefused(YihaoError):
         super().__init__(f"the gateway does not call: {why}")
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An authority with its number (联动单位). One for emergencies may always be called, however often."""
+
+    name: str
+    number: str
+    emergency: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingRule:
     """The operator's bounds."""
@@ -72,6 +81,10 @@ class OutgoingRule:
     """How a number that may be called begins. Of the mainland's, only subscribers' are, whatever stands here."""
     per_agent_a_day: int = 200
     a_day: int = 5_000
+    places: tuple[Place, ...] = ()
+    """Whom agents may call to a call besides: listing them is allowing them."""
+    area: str = ""
+    """The city's own area code without its 0."""
     believes_claims: bool = False
     """Call back also those numbers for which only the caller's own telephone vouched."""
 
@@ -105,6 +118,31 @@ class Outgoing:
             raise CallRefused(Why.NOT_ALLOWED if numbers else Why.UNPROVEN)
         return CallRequested(by=by, leg=LegId(f"dial-{new_ulid()}"), channel=channel, address=allowed[0], anyone=anyone)
 
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Whom agents may call to a call by one click."""
+        return self._rule.places
+
+    async def outside(self, typed: str, agent: AssigneeId) -> tuple[Address, str]:
+        """A number for an agent to call to a citizen's call; the name too where it is a place. Raises `CallRefused`."""
+        try:
+            return await self._outside(typed, agent)
+        except CallRefused as refused:
+            self._metrics.dials_refused.labels(why=refused.why.value).inc()
+            log.warning("outgoing call refused", extra={"agent": agent, "why": refused.why.value})
+            raise
+
+    async def _outside(self, typed: str, agent: AssigneeId) -> tuple[Address, str]:
+        if not any(isinstance(one, Dials) and one.calls_out for one in self._channels.values()):
+            raise CallRefused(Why.NO_WAY)
+        number = e164(typed, self._rule.area)
+        place = next((one for one in self._rule.places if e164(one.number, self._rule.area) == number), None)
+        if number is None or not (place is not None or self._allows(Address(SCHEME, number))):
+            raise CallRefused(Why.NOT_ALLOWED)
+        if place is None or not place.emergency:
+            await self._count(agent)
+        return Address(SCHEME, number), place.name if place is not None else ""
+
     async def permit(self, session: Session, leg: Leg, agent: AssigneeId) -> None:
         """Before a number is dialled. Raises `CallRefused`, `StoreUnavailable`."""
         try:
@@ -124,6 +162,10 @@ class Outgoing:
         calls = [one for one in (await self._queue.view(agent)).charges if one.medium is Medium.VOICE]
         if [one.session for one in calls] != [session.id]:
             raise CallRefused(Why.NO_SLOT)
+        await self._count(agent)
+
+    async def _count(self, agent: AssigneeId) -> None:
+        """One more of the agent's and of the day's."""
         day = int((await self._shared.now() + _HOTLINE_UTC_S) // _DAY_S)
         if not await self._take(f"dial:{day}:{agent}", self._rule.per_agent_a_day):
             raise CallRefused(Why.AGENT_BOUND)

@@ -28,7 +28,9 @@ from queueing.contract import Store
 from session.audio import KEEP_PLACE, Announcement
 from session.effects import (
     AnnouncePlace,
+    CallThird,
     CloseLeg,
+    Confer,
     Deliver,
     Dial,
     Hold,
@@ -127,7 +129,7 @@ class Performer:
                 await channel.close_leg(session.id, effect.leg, effect.reason)
             case Dial():
                 await self._dial(session, effect, channel)
-            case Hold() | Mute() | Press() | Supervise():
+            case Hold() | Mute() | Press() | Supervise() | CallThird() | Confer():
                 if not isinstance(channel, HandlesCalls):
                     raise CannotCarryAudio(channel.name)
                 await _handle(effect, channel)
@@ -196,7 +198,7 @@ class Performer:
             raise
 
 
-async def _handle(effect: Hold | Mute | Press | Supervise, channel: HandlesCalls) -> None:
+async def _handle(effect: Hold | Mute | Press | Supervise | CallThird | Confer, channel: HandlesCalls) -> None:
     match effect:
         case Hold():
             await channel.hold(effect.leg, held=effect.held)
@@ -206,6 +208,10 @@ async def _handle(effect: Hold | Mute | Press | Supervise, channel: HandlesCalls
             await channel.press(effect.leg, effect.digits, effect.turn)
         case Supervise():
             await channel.supervise(effect.leg, effect.by, effect.what, effect.turn)
+        case CallThird():
+            await channel.call_third(effect.leg, effect.by, effect.agents, effect.number, effect.turn)
+        case Confer():
+            await channel.confer(effect.leg, effect.what, effect.turn)
 
 
 def _as_it_is(event: Event) -> Event:

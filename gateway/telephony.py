@@ -13,7 +13,7 @@ from channels.phone.trunk import TrunkSettings
 from config.settings import Carrier, Settings
 from gateway.calls import folder
 from gateway.certificate import Certificate
-from gateway.outgoing import OutgoingRule
+from gateway.outgoing import OutgoingRule, Place
 from session.rules import Rules
 
 
@@ -72,6 +72,8 @@ def outgoing_rule(settings: Settings) -> OutgoingRule:
         allow=settings.outbound.allow,
         per_agent_a_day=settings.outbound.per_agent_a_day,
         a_day=settings.outbound.a_day,
+        places=tuple(Place(one.name, one.number, one.emergency) for one in settings.outbound.places),
+        area=settings.sip.area,
         believes_claims=settings.session.callback_claims,
     )
 

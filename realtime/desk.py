@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from realtime.conference import CallConfer, CallConsult, CallFetch, CallPark
 from realtime.messages import (
     COMMON_DOWN,
     COMMON_UP,
@@ -39,7 +40,7 @@ class LegView(Part, frozen=True):
     id: str
     channel: str
     medium: MediumName
-    party: Literal["citizen", "assignee", "supervisor"]
+    party: Literal["citizen", "assignee", "supervisor", "third"]
     state: Literal["planned", "calling", "live", "away", "ended"]
 
 
@@ -434,6 +435,10 @@ UP = by_tag(
     CallDigits,
     CallJudge,
     CallSupervise,
+    CallConsult,
+    CallConfer,
+    CallPark,
+    CallFetch,
     WrapSave,
     Typing,
 )

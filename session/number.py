@@ -79,6 +79,8 @@ def _is_subscriber(digits: str) -> bool:
 def dialled_at_home(number: str) -> str:
     """An E.164 number as one dials it within the mainland: a landline's area code with its 0, abroad behind 00."""
     digits = national(number)
+    if not number.startswith("+"):
+        return digits  # 110, 12345: dialled as they are
     if not number.startswith(f"+{COUNTRY}"):
         return f"00{digits}"
     return digits if _MOBILE.fullmatch(digits) else f"0{digits}"

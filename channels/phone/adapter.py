@@ -56,7 +56,7 @@ from session.ports import (
     StoreUnavailable,
     Telephones,
 )
-from session.state import LegEnd, Medium, Supervision
+from session.state import Conference, LegEnd, Medium, Supervision
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +157,7 @@ class PhoneChannel:
             kept_s=settings.kept_call_s,
             patience_s=settings.store_patience_s,
         )
+        self._trunk = Trunk(settings.outbound, self._carriers)
         self._ports = BridgePorts(
             endpoint=self._endpoint,
             registrar=self._registrar,
@@ -168,8 +169,9 @@ class PhoneChannel:
             recording_path=recording_path,
             vigilance=settings.vigilance,
             handover=handover,
+            trunk=self._trunk,
+            carriers=self._carriers,
         )
-        self._trunk = Trunk(settings.outbound, self._carriers)
         self._bridges: dict[LegId, Bridge] = {}
         self._made: set[asyncio.Task[None]] = set()
         """Calls that we make."""
@@ -271,7 +273,7 @@ class PhoneChannel:
             return
         audio = await self._audio.open(leg)
         called = Contact(leg, self.name, Medium.VOICE, contact, number, asserted=True)
-        bridge = OutgoingBridge(self._ports, called, audio, (self._trunk, self._carriers), is_taken=is_taken)
+        bridge = OutgoingBridge(self._ports, called, audio, is_taken=is_taken)
         bridge.session = session
         self._bridges[leg] = bridge
         self._idle.clear()
@@ -320,6 +322,16 @@ class PhoneChannel:
     async def supervise(self, leg: LegId, by: AssigneeId, what: Supervision, turn: int) -> None:
         """Call a supervisor to a citizen's call, or let the one who is there do what they ask for."""
         await self._bridge(leg).supervise(by, what, turn)
+
+    async def call_third(
+        self, leg: LegId, by: AssigneeId, agents: tuple[AssigneeId, ...], number: Address | None, turn: int
+    ) -> None:
+        """Call a third to a citizen's call."""
+        await self._bridge(leg).call_third(by, agents, number, turn)
+
+    async def confer(self, leg: LegId, what: Conference, turn: int) -> None:
+        """Let others of a citizen's call talk with each other than do."""
+        await self._bridge(leg).confer(what, turn)
 
     # -- the endpoint's application ----------------------------------------------------------------------------
 

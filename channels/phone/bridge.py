@@ -14,19 +14,24 @@ from contextlib import asynccontextmanager, suppress
 
 from channels.phone.call import Call, Confirmed, EndCause, Ended, Referred, RefreshDue, Reoffered
 from channels.phone.guest import Guest
-from channels.phone.hearing import hearing
+from channels.phone.hearing import hearing, talking, waiting
+from channels.phone.invitations import Invitations
+from channels.phone.measuring import measured
 from channels.phone.outbox import Outbox
 from channels.phone.parting import leg_end, who_ended
 from channels.phone.ports import BridgePorts
+from channels.phone.presses import Presses
 from channels.phone.referral import FORBIDDEN, answer_to
-from channels.phone.ringing import ELSEWHERE, NoAnswer, PickedUp, Ringing
+from channels.phone.ringing import ELSEWHERE, PickedUp, Ringing
 from channels.phone.sip.digits import InfoDigit
 from channels.phone.sip.refer import Reference
 from channels.phone.sip.sdp import asks_hold
 from channels.phone.summons import Summons
 from channels.phone.supervision import Supervisor
 from channels.phone.taping import Taping
+from channels.phone.third import Third
 from channels.phone.vigil import keep_vigil
+from session.address import Address
 from session.audio import (
     CITIZEN_DROPPED,
     KEEP_PLACE,
@@ -48,20 +53,16 @@ from session.events import (
     LegSilent,
     LegsJoined,
     PlaceKept,
-    QualityMeasured,
 )
 from session.ids import AssigneeId, LegId, RecordingId, SessionId
-from session.ports import Contact, StoreUnavailable
-from session.ports import Verdict as Accepted
-from session.state import Leg, LegEnd, Mark, Medium, Party, Supervision
+from session.ports import Contact
+from session.state import Conference, Leg, LegEnd, Mark, Medium, Party, Supervision
 
 log = logging.getLogger(__name__)
 
 MUSIC = (Announcement("hold_music"),)
+RINGBACK = (Announcement("ringback"),)
 _PARTIES = (Slot.CITIZEN, Slot.AGENT)
-_LEASE_GRACE_S = 1.0
-_GUEST_RINGS_S = 30.0
-_SAME_PRESS_S = 1.0
 _DROPPED_S = 8.0
 _KEEP_PLACE_KEY = "1"
 
@@ -84,21 +85,23 @@ class Bridge:
         self._taping = Taping(audio, self._audio_turn, self._outbox, contact.leg, ports.recording_path)
         self._summons = Summons(ports, audio, self._audio_turn, contact.address)
         self._agent: Guest | None = None
-        self._supervisor = Supervisor(self)
+        self._guests = Invitations(ports, audio, self._audio_turn, contact, self.ladder)
+        self._supervisor = Supervisor(self, self._guests)
+        self._third = Third(self, self._guests)
+        self._waits: Slot | None = None
+        """Who hears music while the others confer."""
         self._ringing: Ringing | None = None
         self._ring_turn = asyncio.Lock()
         self._ring_tasks: set[asyncio.Task[None]] = set()
         self._music_next = False
         self._may_keep_place = False
-        """The caller has heard that they may keep their place and go on elsewhere."""
         self._played = asyncio.Event()
         self._telling: asyncio.Event | None = None
-        """Set once the agent has heard that the call broke off; None where nobody is being told so."""
         self._silent: dict[Slot, int] = {}
         self._held: dict[Slot, set[str]] = {slot: set() for slot in Slot}
         self._muted = False
         self._pressed_turn = 0
-        self._last_press = ("", "", 0.0)
+        self._presses = Presses()
         self._end = LegEnd.HANGUP
 
     # -- the citizen's end -------------------------------------------------------------------------------------
@@ -162,14 +165,15 @@ class Bridge:
             self.call.hang_up()
         self._tell_end()  # before all else: who dials again at once must find that this call is over
         self._measure(self.contact.leg, Slot.CITIZEN)
-        if self._end is LegEnd.LOST and self.is_joined:
+        if self._end is LegEnd.LOST and self.is_joined and self._agent is not None:
             await self._tell_dropped()
         for task in tuple(self._ring_tasks):
             task.cancel()
         agent = self._agent
-        await asyncio.gather(*self._ring_tasks, self._supervisor.close(), return_exceptions=True)
+        await asyncio.gather(*self._ring_tasks, self._supervisor.close(), self._third.close(), return_exceptions=True)
         if agent is not None:
             await self._agent_gone(agent, LegEnd.CLOSED)
+        await self._taping.finish()
         await self._audio.close()
 
     def _tell_end(self) -> None:
@@ -233,6 +237,8 @@ class Bridge:
                 self._agent.call.hang_up()
         elif self._supervisor.has(leg):
             self._supervisor.let_go()
+        elif self._third.leg == leg:
+            self._third.let_go()
 
     async def hold(self, *, held: bool) -> None:
         """Let the citizen wait with music and the agent hear nothing, whatever their telephone sends; or talk on."""
@@ -278,7 +284,7 @@ class Bridge:
                 if isinstance(outcome, PickedUp):
                     await self._picked_up(self.session, ringing, outcome, lease_until)
                 elif outcome is not None:
-                    await self._decline(self.session, ringing, outcome)
+                    await self._summons.decline(self.session, ringing, outcome)
             except Exception:  # the task's top: the lease brings the session on
                 log.exception("an agent's devices could not be rung")
             finally:
@@ -290,7 +296,7 @@ class Bridge:
         """Picking up is accepting. The 200 has been acknowledged; only a granted accept lets sound through."""
         agent = Guest(ringing.assignee, LegId(f"agent-{secrets.token_hex(12)}"), picked.call, Slot.AGENT)
         try:
-            verdict = await self._accept(session, ringing, lease_until)
+            verdict = await self._summons.accept(session, ringing, lease_until)
             if not verdict.granted:
                 picked.call.hang_up(ELSEWHERE)
                 return
@@ -310,28 +316,8 @@ class Bridge:
         finally:
             picked.call.hang_up(ELSEWHERE)
 
-    async def _accept(self, session: SessionId, ringing: Ringing, lease_until: float) -> Accepted:
-        """The core's verdict; asked again while the store is away, as long as the offer can stand."""
-        loop = asyncio.get_running_loop()
-        gives_up = loop.time() + _LEASE_GRACE_S
-        with suppress(StoreUnavailable):
-            gives_up += max(0.0, lease_until - await self._ports.shared.now())
-        while True:
-            try:
-                return await self._ports.inbox.accept(session, ringing.assignee, ringing.token)
-            except StoreUnavailable as trouble:
-                pause_s = trouble.retry_after_s or 1.0
-                if loop.time() + pause_s > gives_up:
-                    return Accepted.EXPIRED
-                await asyncio.sleep(pause_s)
-
-    async def _decline(self, session: SessionId, ringing: Ringing, why: NoAnswer) -> None:
-        """The device refuses for its agent. Where the store is away the lease runs out instead."""
-        with suppress(StoreUnavailable):
-            await self._ports.inbox.decline(session, ringing.assignee, ringing.token, why)
-
     async def _agent_gone(self, agent: Guest, reason: LegEnd) -> None:
-        if self._agent is not agent:
+        if self._agent is not agent or (reason is LegEnd.HANGUP and await self._third.complete()):
             return
         self._agent = None
         self.is_joined = False
@@ -339,9 +325,9 @@ class Bridge:
             self._telling.set()
         self._forget_state()
         self._supervisor.let_go()
+        self._third.let_go()
         self._measure(agent.leg, Slot.AGENT)
         agent.call.hang_up()
-        await self._taping.finish()
         if self.session is not None:
             self._outbox.put(self.session, LegClosed(leg=agent.leg, reason=reason), f"closed:{agent.leg}")
         if not self.is_over:
@@ -356,25 +342,23 @@ class Bridge:
         if self.is_joined and self.session is not None:
             await self._supervisor.ask(by, what, turn)
 
-    async def call_in(self, assignee: AssigneeId, slot: Slot, party: Party) -> Guest | NoAnswer | None:
-        """Call somebody's telephones to this call, and tell of their leg."""
-        try:
-            until = await self._ports.shared.now() + _GUEST_RINGS_S
-        except StoreUnavailable:
-            return None
-        outcome = await self._summons.ring(Ringing(self._ports.endpoint, self._ports.node, assignee, 0), slot, until)
-        if not isinstance(outcome, PickedUp):
-            return outcome
-        guest = Guest(assignee, LegId(f"{party.value}-{secrets.token_hex(12)}"), outcome.call, slot)
-        try:
-            async with self._audio_turn:
-                await self._audio.accept(slot, outcome.answer)
-        except YihaoError:
-            outcome.call.hang_up()
-            return NoAnswer.REJECTED
+    async def call_third(
+        self, by: AssigneeId, agents: tuple[AssigneeId, ...], number: Address | None, turn: int
+    ) -> None:
+        """Call a third to this call, while the citizen waits."""
+        if self.is_joined and self.session is not None and self._agent is not None:
+            await self.hold(held=False)
+            await self._third.call(by, agents, number, turn)
+
+    async def confer(self, what: Conference, turn: int) -> None:
+        """Let others talk with each other than do."""
+        if self.is_joined and self._agent is not None:
+            await self._third.ask(what, turn)
+
+    def introduce(self, guest: Guest, party: Party) -> None:
+        """Tell of a guest's leg."""
         leg = Leg(guest.leg, self._ports.channel, Medium.VOICE, party, self._ports.node)
         self.tell(LegOpened(leg=leg), f"leg:{guest.leg}")
-        return guest
 
     async def attend(self, guest: Guest) -> LegEnd:
         """Follow the telephone of an agent or guest until its call is over."""
@@ -384,6 +368,7 @@ class Bridge:
         """Let go of a guest who is not the agent."""
         self._measure(guest.leg, guest.slot)
         self.tell(LegClosed(leg=guest.leg, reason=reason), f"closed:{guest.leg}")
+        self._guests.left(guest)
         if not self.is_over:
             async with self._audio_turn:
                 await self._audio.drop(guest.slot)
@@ -397,25 +382,55 @@ class Bridge:
         guest.slot = Slot.AGENT
         self._forget_state()
         await self.sound()
+        self._dismiss(before)
+
+    async def let_agent_go(self) -> None:
+        """The citizen and a third outside go on by themselves."""
+        before, self._agent = self._agent, None
+        self._forget_state()
+        self._supervisor.let_go()
         if before is not None:
-            before.call.hang_up()
-            # Told behind what `put_in_charge` was asked for: the core then knows whose leg it no longer is.
-            asyncio.get_running_loop().call_soon(
-                self.tell, LegClosed(leg=before.leg, reason=LegEnd.CLOSED), f"closed:{before.leg}"
-            )
+            self._measure(before.leg, Slot.AGENT)
+        await self.sound()
+        self._dismiss(before)
+
+    def _dismiss(self, before: Guest | None) -> None:
+        """Whoever was the agent is not any more."""
+        if before is None:
+            return
+        before.call.hang_up()
+        # Told behind what the change was asked for: the core then knows whose leg it no longer is.
+        asyncio.get_running_loop().call_soon(
+            self.tell, LegClosed(leg=before.leg, reason=LegEnd.CLOSED), f"closed:{before.leg}"
+        )
+
+    async def hang_up_citizen(self) -> None:
+        """Nobody is left for them."""
+        self.hang_up(LegEnd.CLOSED)
+
+    async def ring_back(self) -> None:
+        """The agent hears that somebody's telephone rings."""
+        async with self._audio_turn:
+            await self._audio.play(Slot.AGENT, RINGBACK, loop=True)
 
     async def agent_left(self, guest: Guest, reason: LegEnd) -> None:
         """As when an agent who was offered the call has gone: the slot is free for the next."""
         async with self._ring_turn:
             await self._agent_gone(guest, reason)
-            if not self.is_over:
+            if not self.is_over and self._agent is None:
                 async with self._audio_turn:
                     await self._audio.drop(Slot.AGENT)
 
     async def sound(self) -> None:
         """Let everybody hear whom they are to hear."""
         async with self._audio_turn:
-            await self._audio.mix(hearing(joined=self.is_joined, supervision=self._supervisor.what))
+            conference = self._third.what if self.is_joined else None
+            supervised = self._supervisor.what
+            await self._audio.mix(hearing(joined=self.is_joined, conference=conference, supervision=supervised))
+            waits = waiting(conference)
+            if waits is not None and waits is not self._waits:
+                await self._audio.play(waits, MUSIC, loop=True)
+            self._waits = waits
 
     def tell(self, event: Event, dedupe: str | None = None) -> None:
         """Bring an event to the core."""
@@ -493,7 +508,7 @@ class Bridge:
     async def _refer(self, slot: Slot, reference: Reference) -> int:
         """The answer to a REFER: only the agent whose contact it is hands it on."""
         agent, session = self._agent, self.session
-        if slot is not Slot.AGENT or agent is None or session is None or not self.is_joined:
+        if slot is not Slot.AGENT or agent is None or agent.assignee is None or session is None or not self.is_joined:
             return FORBIDDEN
         status, why = await answer_to(reference, self._ports.handover, session, agent.assignee)
         self.ladder.note("transfer", why, slot)
@@ -542,11 +557,8 @@ class Bridge:
 
     def _pressed(self, leg: LegId, digit: str, way: str) -> None:
         """Tell of a digit once, although a phone may send it both as telephone-event and as INFO."""
-        now = asyncio.get_running_loop().time()
-        last_digit, last_way, at = self._last_press
-        if self.session is None or (digit == last_digit and way != last_way and now - at < _SAME_PRESS_S):
+        if self.session is None or not self._presses.is_new(digit, way):
             return
-        self._last_press = (digit, way, now)
         self._outbox.put(self.session, DigitPressed(leg=leg, digit=digit))
         if digit == _KEEP_PLACE_KEY and leg == self.contact.leg and self._may_keep_place and not self.is_joined:
             self._outbox.put(self.session, PlaceKept(leg=leg))
@@ -561,35 +573,28 @@ class Bridge:
             self.tell(LegSilent(leg=leg, silent_s=round(silent_s, 1)))
         self._silent[slot] = self._audio.stats(slot).packets_received
         still = [one for one, count in self._silent.items() if self._audio.stats(one).packets_received == count]
-        if self.is_joined and len(still) == len(_PARTIES):
+        if self.is_joined and set(talking(self._third.what)) <= set(still):
             log.warning("a joined call fell silent at both ends", extra={"leg": self.contact.leg})
             self.hang_up(LegEnd.LOST)
 
     def _measure(self, leg: LegId, slot: Slot) -> None:
-        """Tell how a leg sounded, before its slot is given to another; onto the ladder too."""
-        stats, quality = self._audio.stats(slot), self._audio.quality(slot)
-        if quality is None:
-            return
-        figures = f"{stats.packets_received} packets, {stats.packets_lost} lost, jitter {stats.jitter_ms:.1f} ms"
-        self.ladder.note("sound heard", f"{figures}, MOS {quality.mos:.1f}", slot)
-        measured = QualityMeasured(
-            leg=leg,
-            mos=round(quality.mos, 2),
-            loss=round(quality.loss, 4),
-            jitter_ms=round(quality.jitter_ms, 1),
-            round_trip_ms=None if quality.round_trip_ms is None else round(quality.round_trip_ms, 1),
-            heard=quality.heard,
-        )
-        self.tell(measured, f"quality:{leg}")
+        """Tell how a leg sounded."""
+        figures = measured(self._audio, slot, leg, self.ladder)
+        if figures is not None:
+            self.tell(figures, f"quality:{leg}")
 
     def _leg_of(self, slot: Slot) -> LegId | None:
         """Whose digits count: the citizen's and the agent's."""
         if slot is Slot.CITIZEN:
             return self.contact.leg
+        if slot is Slot.THIRD:
+            return self._third.leg
         return self._agent.leg if self._agent is not None and slot is Slot.AGENT else None
 
     def _slot_of(self, leg: LegId) -> Slot:
         """Where a leg is heard now: a guest may have come to be the agent."""
         if leg == self.contact.leg:
             return Slot.CITIZEN
+        if leg == self._third.leg:
+            return Slot.THIRD
         return Slot.SUPERVISOR if self._supervisor.has(leg) else Slot.AGENT

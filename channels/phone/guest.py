@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from channels.phone.outgoing import OutgoingCall
-from channels.phone.ringing import NoAnswer
 from session.audio import Slot
 from session.events import Event
 from session.ids import AssigneeId, LegId
+from session.ports import Contact
 from session.state import LegEnd, Mark, Party
 
 
@@ -17,7 +17,8 @@ from session.state import LegEnd, Mark, Party
 class Guest:
     """A telephone that was picked up. Its slot changes where it comes to be the agent's."""
 
-    assignee: AssigneeId
+    assignee: AssigneeId | None
+    """None for who is none of ours: a number outside."""
     leg: LegId
     call: OutgoingCall
     slot: Slot
@@ -26,8 +27,10 @@ class Guest:
 class Host(Protocol):
     """The citizen's call that guests come to."""
 
-    async def call_in(self, assignee: AssigneeId, slot: Slot, party: Party) -> Guest | NoAnswer | None:
-        """Call somebody's telephones, and tell of their leg once one is picked up; None when nobody did in time."""
+    contact: Contact
+
+    def introduce(self, guest: Guest, party: Party) -> None:
+        """Tell of a guest's leg."""
         ...
 
     async def attend(self, guest: Guest) -> LegEnd:
@@ -40,6 +43,18 @@ class Host(Protocol):
 
     async def put_in_charge(self, guest: Guest) -> None:
         """Make a guest the call's agent, in place of the one it has, who is let go."""
+        ...
+
+    async def let_agent_go(self) -> None:
+        """Let the agent go, while the call goes on without one."""
+        ...
+
+    async def hang_up_citizen(self) -> None:
+        """End the citizen's call: nobody is left for them."""
+        ...
+
+    async def ring_back(self) -> None:
+        """Let the agent hear that somebody's telephone rings."""
         ...
 
     async def agent_left(self, guest: Guest, reason: LegEnd) -> None:

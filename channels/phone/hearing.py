@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 from session.audio import Hearing, Slot
-from session.state import Supervision
+from session.state import Conference, Supervision
 
 AS_IT_IS = 0.0
 BEHIND_A_WHISPER = -8.0
-"""How far the citizen steps back for an agent who is whispered to: still understood, while the words beside are too."""
+"""How far the others step back for an agent who is whispered to: still understood, while the words beside are too."""
+_TALKING = {
+    None: (Slot.CITIZEN, Slot.AGENT),
+    Conference.CONSULT: (Slot.AGENT, Slot.THIRD),
+    Conference.CITIZEN: (Slot.CITIZEN, Slot.AGENT),
+    Conference.TOGETHER: (Slot.CITIZEN, Slot.AGENT, Slot.THIRD),
+    Conference.COMPLETE: (Slot.CITIZEN, Slot.THIRD),
+}
+_WAITING = {Conference.CONSULT: Slot.CITIZEN, Conference.CITIZEN: Slot.THIRD}
 
 
-def hearing(*, joined: bool, supervision: Supervision | None = None) -> Hearing:
-    """Citizen and agent hear each other where they are joined, and a supervisor hears both."""
-    talking = (Slot.CITIZEN, Slot.AGENT) if joined else ()
-    heard: dict[Slot, dict[Slot, float]] = {ear: _all_but(ear, talking) for ear in talking}
-    if supervision in (None, Supervision.LEAVE) or not talking:
+def talking(conference: Conference | None) -> tuple[Slot, ...]:
+    """Those who hear each other on a call that is joined."""
+    return _TALKING.get(conference, _TALKING[None])
+
+
+def waiting(conference: Conference | None) -> Slot | None:
+    """Who is there and hears music."""
+    return None if conference is None else _WAITING.get(conference)
+
+
+def hearing(*, joined: bool, conference: Conference | None = None, supervision: Supervision | None = None) -> Hearing:
+    """Those who talk hear each other, and a supervisor hears them all."""
+    there = talking(conference) if joined else ()
+    heard: dict[Slot, dict[Slot, float]] = {ear: _all_but(ear, there) for ear in there}
+    if supervision in (None, Supervision.LEAVE) or not there:
         return heard
-    heard[Slot.SUPERVISOR] = _all_but(Slot.SUPERVISOR, talking)
-    if supervision is Supervision.WHISPER:
+    heard[Slot.SUPERVISOR] = _all_but(Slot.SUPERVISOR, there)
+    if supervision is Supervision.WHISPER and Slot.AGENT in heard:
         heard[Slot.AGENT] = {**dict.fromkeys(heard[Slot.AGENT], BEHIND_A_WHISPER), Slot.SUPERVISOR: AS_IT_IS}
     elif supervision is Supervision.BARGE:
-        for ear in talking:
+        for ear in there:
             heard[ear][Slot.SUPERVISOR] = AS_IT_IS
     return heard
 
 
-def _all_but(ear: Slot, talking: tuple[Slot, ...]) -> dict[Slot, float]:
-    return {mouth: AS_IT_IS for mouth in talking if mouth is not ear}
+def _all_but(ear: Slot, there: tuple[Slot, ...]) -> dict[Slot, float]:
+    return {mouth: AS_IT_IS for mouth in there if mouth is not ear}

@@ -11,17 +11,14 @@ import logging
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
-from channels.phone.bridge import Bridge
-from channels.phone.call import Answered, EndCause, Ended
-from channels.phone.call import Ringing as Progress
-from channels.phone.carriers import Carriers
+from channels.phone.bridge import RINGBACK, Bridge
+from channels.phone.call import EndCause, Ended
 from channels.phone.guest import Guest
+from channels.phone.hunt import Hunt
 from channels.phone.outgoing import OutgoingCall
 from channels.phone.parting import who_ended
 from channels.phone.ports import BridgePorts
 from channels.phone.ringing import Ringing
-from channels.phone.sip.address import NameAddress
-from channels.phone.trunk import Trunk, TrunkUnreachable, Way
 from session.audio import Announcement, AudioSession, Slot
 from session.errors import YihaoError
 from session.events import DialFailed, DialStarted, LegOpened
@@ -30,14 +27,9 @@ from session.state import DialFailure, Leg, LegEnd, Medium, Party
 
 log = logging.getLogger(__name__)
 
-RINGBACK = (Announcement("ringback"),)
 NOTICE = (Announcement("recording_notice"),)
 _NOTICE_S = 10.0
 """No notice is longer."""
-_OVERLOADED = 503
-_ELSEWHERE = {500, 502, _OVERLOADED, 504}
-_UNHEARD_S = 4.0
-"""Without as much as a 100 (RFC 3261 repeats the INVITE for 32 s): another way is tried."""
 _BUSY = {486, 600}
 _DECLINED = {403, 603}
 _NO_ANSWER = {408, 480, 487}
@@ -52,14 +44,12 @@ class OutgoingBridge(Bridge):
         ports: BridgePorts,
         contact: Contact,
         audio: AudioSession,
-        trunks: tuple[Trunk, Carriers],
         *,
         is_taken: bool,
     ) -> None:
         """`is_taken`: an agent has the session already, and no offer runs out when they do not pick up."""
         super().__init__(ports, contact, audio)
-        self._trunk, self._carriers = trunks
-        self._has_progressed = False
+        self._hunt = Hunt(ports, audio, self._audio_turn, Slot.CITIZEN, contact, self.ladder)
         self._is_taken = is_taken
         self._is_up = False
         self._has_failed = False
@@ -84,8 +74,9 @@ class OutgoingBridge(Bridge):
         if reason is LegEnd.NODE_LOST:
             self._fail(DialFailure.UNKNOWN)
         self._has_failed = True
-        if self.call is not None:
-            self.call.hang_up()
+        call = self.call or self._hunt.call
+        if call is not None:
+            call.hang_up()
         self._over.set()
 
     def dial(self, ring_s: float) -> None:
@@ -112,120 +103,32 @@ class OutgoingBridge(Bridge):
             return DialFailure.UNKNOWN
         self._outbox.put(self.session, DialStarted(leg=self.contact.leg), f"dial:{self.contact.leg}")
         await self._outbox.drained()
-        ways = await self._ways()
         with ExitStack() as carried:
             try:
                 async with asyncio.timeout(ring_s):
-                    end = await self._reach(ways, carried)
+                    end = await self._hunt.reach(self.contact.address, carried, self._progressed)
             except TimeoutError:
                 return DialFailure.NO_ANSWER
             if isinstance(end, Ended):
-                return _why(end)
-            call, answered = end
+                return why_refused(end)
+            self.call, answered = end
+            call = self.call
             return await self._talk(call, answered.body)
 
-    async def _reach(self, ways: Sequence[Way], carried: ExitStack) -> Ended | tuple[OutgoingCall, Answered]:
-        """Try one way after the other; the one that carries the call holds its room in the trunk."""
-        end = Ended(EndCause.LOST)
-        for turn, way in enumerate(ways, 1):
-            carried.close()
-            if way.carrier is not None:
-                carried.enter_context(way.carrier.carrying())
-            decided, call = await self._try(way)
-            if isinstance(decided, Answered):
-                return call, decided
-            end = decided
-            if turn == len(ways) or not self._goes_elsewhere(end):
-                break
-            self.ladder.note("another way is tried", f"after {end.status}")
-        return end
-
-    async def _ways(self) -> list[Way]:
-        """The ways to try, none where there is none."""
-        try:
-            return await self._trunk.ways_to(self.contact.address, self._ports.endpoint.now)
-        except TrunkUnreachable as trouble:
-            log.warning("no way to a citizen", extra={"leg": self.contact.leg, "why": str(trouble)})
-            return []
-
-    async def _try(self, way: Way) -> tuple[Answered | Ended, OutgoingCall]:
-        """INVITE them by one way, until it is decided."""
-        call = self.call = await self._invite(way)
-        patience = asyncio.get_running_loop().call_later(_UNHEARD_S, call.give_up_unheard)
-        try:
-            end = await self._follow(call)
-        finally:
-            patience.cancel()
-            if not call.is_answered:
-                call.hang_up()
-        if way.carrier is not None and isinstance(end, Ended):
-            if end.cause is EndCause.LOST:
-                self._carriers.unheard(way.carrier, way.flow)
-            elif end.status == _OVERLOADED:
-                self._carriers.refused(way.carrier, way.flow)
-        return end, call
-
-    def _goes_elsewhere(self, end: Ended) -> bool:
-        """RFC 3263, section 4.3: no answer, or one that speaks of the trunk and not of the citizen."""
-        if self._has_progressed:
-            return False
-        return end.cause is EndCause.LOST or end.status in _ELSEWHERE
-
-    async def _invite(self, way: Way) -> OutgoingCall:
+    async def _progressed(self, has_sound: bool) -> None:
+        """Let the agent hear how it goes."""
+        if not has_sound:
+            await self._let_agent_hear(RINGBACK)
+            return
         async with self._audio_turn:
-            offer = await self._audio.offer(Slot.CITIZEN)
-        caller = self._trunk.caller(self.contact.number, self._ports.endpoint.bound, way)
-        there = way.carrier.settings if way.carrier is not None else None
-        return self._ports.endpoint.call(
-            way.flow,
-            way.target,
-            caller=caller,
-            callee=NameAddress(way.target.bare()),
-            body=offer,
-            extra=(("P-Asserted-Identity", str(caller)),),
-            ladder=self.ladder,
-            peer="citizen",
-            login=there.login if there is not None else None,
-            codecs=there.codecs if there is not None else (),
-        )
-
-    async def _follow(self, call: OutgoingCall) -> Answered | Ended:
-        """Let the agent hear how it goes until it is decided (RFC 3261, section 13.2.2; RFC 3960)."""
-        has_sound = False
-        async for event in call:
-            match event:
-                case Progress(body=body):
-                    self._has_progressed = True
-                    has_sound = has_sound or await self._early(body)
-                    if not has_sound:
-                        await self._let_agent_hear(RINGBACK)
-                case Answered() | Ended():
-                    return event
-                case _:
-                    pass
-        return Ended(EndCause.LOST)
-
-    async def _early(self, body: bytes) -> bool:
-        """The network's own tones and words (183): they say more than ours would. Whether there are any."""
-        if not body:
-            return False
-        try:
-            async with self._audio_turn:
-                await self._audio.accept(Slot.CITIZEN, body)
-                await self._audio.join()
-        except YihaoError:
-            return False
-        return True
+            await self._audio.join()
 
     async def _talk(self, call: OutgoingCall, answer: bytes) -> DialFailure | None:
         """They have picked up: the core joins the two."""
         try:
             async with self._audio_turn:
                 await self._audio.part()
-                if answer:
-                    # Where early media was agreed on, this answer takes its place.
-                    await self._audio.offer(Slot.CITIZEN)
-                    await self._audio.accept(Slot.CITIZEN, answer)
+            await self._hunt.agree(answer)
         except YihaoError:
             call.hang_up()
             return DialFailure.UNREACHABLE
@@ -300,7 +203,7 @@ class OutgoingBridge(Bridge):
             super()._tell_end()
 
 
-def _why(ended: Ended) -> DialFailure:
+def why_refused(ended: Ended) -> DialFailure:
     """A refusal in the core's words (RFC 3261, section 21)."""
     if ended.cause is not EndCause.REFUSED:
         return DialFailure.UNREACHABLE

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from channels.phone.carriers import Carriers
 from channels.phone.endpoint import Endpoint
 from channels.phone.registrar import Registrar
+from channels.phone.trunk import Trunk
 from channels.phone.vigil import Vigilance
 from session.ids import NodeId, RecordingId
 from session.ports import Handover, Inbox, SharedState, Telephones
@@ -26,4 +28,6 @@ class BridgePorts:
     channel: str
     recording_path: Callable[[RecordingId], Path] | None
     vigilance: Vigilance
+    trunk: Trunk
+    carriers: Carriers
     handover: Handover | None = None

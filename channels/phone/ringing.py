@@ -42,8 +42,16 @@ class Ringing:
     """The devices of one assignee, called for one offer."""
 
     def __init__(
-        self, endpoint: Endpoint, node: NodeId, assignee: AssigneeId, token: int, ladder: Ladder | None = None
+        self,
+        endpoint: Endpoint,
+        node: NodeId,
+        assignee: AssigneeId,
+        token: int,
+        ladder: Ladder | None = None,
+        *,
+        peer: str = "",
     ) -> None:
+        """`peer` is what the ladder calls them; left out, an agent by the offer's token."""
         self.assignee = assignee
         self.token = token
         self.is_deciding = False
@@ -51,6 +59,7 @@ class Ringing:
         self._endpoint = endpoint
         self._node = node
         self._ladder = ladder
+        self._peer = peer or f"agent {token}"
         self._calls: list[OutgoingCall] = []
         self._heard: asyncio.Queue[tuple[OutgoingCall, Answered | Ended] | None] = asyncio.Queue()
 
@@ -69,7 +78,7 @@ class Ringing:
                     body=offer,
                     extra=tuple(("Route", proxy) for proxy in binding.path),
                     ladder=self._ladder,
-                    peer=f"agent {self.token}" if len(bindings) == 1 else f"agent {self.token}.{number}",
+                    peer=self._peer if len(bindings) == 1 else f"{self._peer}.{number}",
                 )
                 self._calls.append(call)
                 group.create_task(self._follow(call))
@@ -95,7 +104,7 @@ class Ringing:
                 return PickedUp(call, event.body)
             statuses.append(event.status)
             if event.status >= 600 or len(statuses) == len(self._calls):
-                return _why(statuses)
+                return no_answer(statuses)
         return None
 
     async def _follow(self, call: OutgoingCall) -> None:
@@ -111,7 +120,7 @@ def _way_to(binding: Binding, node: NodeId) -> Flow:
     return flow if binding.node == node or not flow.is_reliable else replace(flow, node=binding.node)
 
 
-def _why(statuses: list[int]) -> NoAnswer:
+def no_answer(statuses: list[int]) -> NoAnswer:
     """The refusal that says most about the agent: a busy or refusing device was at least reached."""
     if any(status in _BUSY for status in statuses):
         return NoAnswer.BUSY

@@ -13,7 +13,10 @@ from channels.phone.sip.address import NameAddress
 from channels.phone.sip.uri import Uri
 from session.address import Address
 from session.audio import AudioSession, Slot
-from session.ports import StoreUnavailable
+from session.ids import SessionId
+from session.ports import StoreUnavailable, Verdict
+
+_LEASE_GRACE_S = 1.0
 
 
 class Summons:
@@ -36,6 +39,28 @@ class Summons:
             async with asyncio.timeout(max(0.0, left_s)):
                 return await ringing.run(bindings, self._shown_caller(), offer)
         return None
+
+    async def accept(self, session: SessionId, ringing: Ringing, lease_until: float) -> Verdict:
+        """The core's verdict on a telephone that was picked up; asked again while the store is away, as long as the
+        offer can stand.
+        """
+        loop = asyncio.get_running_loop()
+        gives_up = loop.time() + _LEASE_GRACE_S
+        with suppress(StoreUnavailable):
+            gives_up += max(0.0, lease_until - await self._ports.shared.now())
+        while True:
+            try:
+                return await self._ports.inbox.accept(session, ringing.assignee, ringing.token)
+            except StoreUnavailable as trouble:
+                pause_s = trouble.retry_after_s or 1.0
+                if loop.time() + pause_s > gives_up:
+                    return Verdict.EXPIRED
+                await asyncio.sleep(pause_s)
+
+    async def decline(self, session: SessionId, ringing: Ringing, why: NoAnswer) -> None:
+        """The device refuses for its agent. Where the store is away the lease runs out instead."""
+        with suppress(StoreUnavailable):
+            await self._ports.inbox.decline(session, ringing.assignee, ringing.token, why)
 
     def _shown_caller(self) -> NameAddress:
         """The citizen's number as the agent's telephone shows it; hidden where the citizen hid it."""

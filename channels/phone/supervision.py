@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from channels.phone.guest import Guest, Host
+from channels.phone.invitations import Invitations
 from session.audio import Slot
 from session.events import SessionTakenOver, SupervisionChanged, SupervisionEnded
 from session.ids import AssigneeId, LegId
@@ -23,10 +24,10 @@ _MARKS = {
 class Supervisor:
     """At most one at a time."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, guests: Invitations) -> None:
         self.what: Supervision | None = None
         """What the one who is there does; None while nobody is."""
-        self._host = host
+        self._host, self._guests = host, guests
         self._by: AssigneeId | None = None
         self._wanted = Supervision.LISTEN
         self._guest: Guest | None = None
@@ -39,7 +40,7 @@ class Supervisor:
             return
         self._turn = turn
         if self._by not in (None, by):
-            self._host.tell(SupervisionEnded(by=by, reason="occupied"), f"supervision:{turn}")
+            self._host.tell(SupervisionEnded(by=by, reason="occupied"), f"supervision:{self._host.contact.leg}:{turn}")
         elif what is Supervision.LEAVE:
             self.let_go()
         elif self._by is None:
@@ -48,7 +49,7 @@ class Supervisor:
         else:
             self._wanted = what
             if self._guest is not None:
-                await self._do(self._guest)
+                await self._do(by, self._guest)
 
     def has(self, leg: LegId) -> bool:
         """Whether that leg is the supervisor's."""
@@ -71,13 +72,14 @@ class Supervisor:
         """From the first ring to the end, also where they have come to be the agent meanwhile."""
         reason = "left"
         try:
-            guest = await self._host.call_in(by, Slot.SUPERVISOR, Party.SUPERVISOR)
+            guest = await self._guests.call_in(by, Slot.SUPERVISOR, Party.SUPERVISOR)
             if not isinstance(guest, Guest):
                 reason = "no_answer" if guest is None else guest.value
                 return
             self._guest = guest
+            self._host.introduce(guest, Party.SUPERVISOR)
             try:
-                await self._do(guest)
+                await self._do(by, guest)
                 ended = await self._host.attend(guest)
             finally:
                 guest.call.hang_up()
@@ -92,17 +94,17 @@ class Supervisor:
         finally:
             if self._by == by:
                 self._by = self._guest = self.what = None
-                self._host.tell(SupervisionEnded(by=by, reason=reason), f"supervision:{turn}")
+                self._host.tell(SupervisionEnded(by=by, reason=reason), f"supervision:{self._host.contact.leg}:{turn}")
 
-    async def _do(self, guest: Guest) -> None:
+    async def _do(self, by: AssigneeId, guest: Guest) -> None:
         """What is wanted now."""
         if self._wanted is Supervision.TAKE_OVER:
             self._by = self._guest = self.what = None
             await self._host.put_in_charge(guest)
-            self._host.tell(SessionTakenOver(by=guest.assignee, leg=guest.leg), f"taken:{guest.leg}")
+            self._host.tell(SessionTakenOver(by=by, leg=guest.leg), f"taken:{guest.leg}")
             self._host.mark(Mark.TAKEN_OVER)
         elif self._wanted is not self.what:
             self.what = self._wanted
             await self._host.sound()
-            self._host.tell(SupervisionChanged(by=guest.assignee, what=self.what))
+            self._host.tell(SupervisionChanged(by=by, what=self.what))
             self._host.mark(_MARKS[self.what])

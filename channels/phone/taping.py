@@ -1,4 +1,4 @@
-"""The recording of one citizen's call: begun when two are joined, marked while it runs, completed when they part."""
+"""The recording of one citizen's call: begun when two are first joined, marked while it runs, completed at its end."""
 
 from __future__ import annotations
 
@@ -34,8 +34,11 @@ class Taping:
         self._marks = 0
 
     async def begin(self, session: SessionId, recording: RecordingId) -> None:
-        """A call that cannot be recorded is still a call: the agent and citizen talk on."""
+        """A call that cannot be recorded is still a call: the agent and citizen talk on. One that runs, runs on."""
         if self._path is None:
+            return
+        if self._running is not None:
+            self.mark(Mark.AGENT_JOINED)
             return
         try:
             async with self._turn:

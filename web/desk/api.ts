@@ -136,6 +136,8 @@ export interface Destinations {
     readonly may: boolean;
   }[];
   readonly queues: readonly Desk.Line[];
+  /** Authorities who can be called to a call by one click. */
+  readonly places: readonly { readonly name: string; readonly number: string; readonly emergency: boolean }[];
 }
 
 export async function destinations(): Promise<Destinations> {

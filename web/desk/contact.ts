@@ -142,6 +142,18 @@ export function isHeldByUs(timeline: readonly Desk.Placed[]): boolean {
   return held;
 }
 
+/** Who talks with whom while a third is called to the call ("calling") or there; null where none is. */
+export function conferenceOf(timeline: readonly Desk.Placed[]): "calling" | "consult" | "citizen" | "together" | null {
+  let now: ReturnType<typeof conferenceOf> = null;
+  for (const { entry } of timeline) {
+    if (entry.kind !== "event") continue;
+    if (entry.what === "third_requested") now = "calling";
+    if (entry.what === "confer_changed") now = entry.detail as typeof now;
+    if (entry.what === "third_ended" || entry.what === "passed_on" || entry.what === "call_parked") now = null;
+  }
+  return now;
+}
+
 /** The agent is on the call, and only hears. */
 export function isMuted(timeline: readonly Desk.Placed[]): boolean {
   let muted = false;

@@ -339,7 +339,7 @@ export namespace Desk {
     id: string;
     channel: string;
     medium: "voice" | "chat" | "message";
-    party: "citizen" | "assignee" | "supervisor";
+    party: "citizen" | "assignee" | "supervisor" | "third";
     state: "planned" | "calling" | "live" | "away" | "ended";
   }
 
@@ -464,7 +464,7 @@ export namespace Desk {
     what: "started" | "marked" | "finished";
     duration_s: number | null;
     whole: boolean;
-    mark: "held" | "resumed" | "muted" | "unmuted" | "listening" | "whispering" | "barged_in" | "taken_over" | "supervisor_left" | null;
+    mark: "held" | "resumed" | "muted" | "unmuted" | "listening" | "whispering" | "barged_in" | "taken_over" | "supervisor_left" | "consulting" | "third_waits" | "third_joined" | "third_left" | "agent_left" | "agent_joined" | null;
     at_s: number | null;
   }
 
@@ -531,7 +531,7 @@ export namespace Desk {
     kind: "event";
     at: number;
     who: Who;
-    what: "opened" | "human_requested" | "digit" | "digits_sent" | "supervision_requested" | "supervision_changed" | "supervision_ended" | "taken_over" | "place" | "place_kept" | "picture_requested" | "link_failed" | "link_opened" | "joined" | "joined_into" | "split" | "split_from" | "verification_asked" | "address_verified" | "address_parted" | "address_revealed" | "parked" | "resumed" | "finished" | "assignee_away" | "assignee_back" | "timer";
+    what: "opened" | "human_requested" | "digit" | "digits_sent" | "supervision_requested" | "supervision_changed" | "supervision_ended" | "taken_over" | "third_requested" | "confer_changed" | "third_ended" | "passed_on" | "call_parked" | "place" | "place_kept" | "picture_requested" | "link_failed" | "link_opened" | "joined" | "joined_into" | "split" | "split_from" | "verification_asked" | "address_verified" | "address_parted" | "address_revealed" | "parked" | "resumed" | "finished" | "assignee_away" | "assignee_back" | "timer";
     detail: string;
   }
 
@@ -874,6 +874,42 @@ export namespace Desk {
     what: "listen" | "whisper" | "barge" | "take_over" | "leave";
   }
 
+  /** Call a third while the citizen waits: the agent `to`, somebody who is free in a `queue`, or a `number` outside. Refused: not_yours, no_call, third_there, one_destination, unknown_agent, agent_away, no_phone_there, unknown_queue, nobody_free, no_way_to_call, number_not_allowed, agent_bound, day_bound. */
+  export interface CallConsult {
+    t: "call.consult";
+    id: string;
+    cseq: number;
+    session: string;
+    to?: string;
+    queue?: string;
+    number?: string;
+  }
+
+  /** Let others talk: agent and third (`consult`), agent and `citizen`, all `together`; leave the two to each other (`complete`), or let the third go (`cancel`). */
+  export interface CallConfer {
+    t: "call.confer";
+    id: string;
+    cseq: number;
+    session: string;
+    what: "consult" | "citizen" | "together" | "complete" | "cancel";
+  }
+
+  /** Set a call aside with music, at a place where any agent may fetch it. Refused: not_yours, no_call, no_place. */
+  export interface CallPark {
+    t: "call.park";
+    id: string;
+    cseq: number;
+    session: string;
+  }
+
+  /** Fetch the call that is parked there: it is offered to who asks. Refused: nobody_parked, not_ready. */
+  export interface CallFetch {
+    t: "call.fetch";
+    id: string;
+    cseq: number;
+    place: string;
+  }
+
   /** The contact is written up, which ends wrap-up. `kind` is one of 咨询 求助 投诉 举报 建议, or empty. */
   export interface WrapSave {
     t: "wrap.save";
@@ -926,6 +962,10 @@ export namespace Desk {
     | CallDigits
     | CallJudge
     | CallSupervise
+    | CallConsult
+    | CallConfer
+    | CallPark
+    | CallFetch
     | WrapSave
     | Typing;
 
@@ -949,6 +989,10 @@ export namespace Desk {
     | CallDigits
     | CallJudge
     | CallSupervise
+    | CallConsult
+    | CallConfer
+    | CallPark
+    | CallFetch
     | WrapSave;
 
   export type Durable =

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Desk } from "@shared/protocol";
-import { type Contact, callState, isHeldByUs, isMuted, isRecording, lastMessage, mergeTimeline, messageStates, partsOf, unreadOf } from "../desk/contact";
+import { type Contact, callState, conferenceOf, isHeldByUs, isMuted, isRecording, lastMessage, mergeTimeline, messageStates, partsOf, unreadOf } from "../desk/contact";
 
 type Who = Desk.Who["kind"];
 
@@ -162,4 +162,17 @@ describe("a call", () => {
     expect(isRecording(timeline)).toBe(true);
     expect(isRecording([...timeline, recording(4, "r2", "finished")])).toBe(false);
   });
+});
+
+test("who talks with whom, from the first ring for a third to the end", () => {
+  const event = (version: number, what: Desk.EventEntry["what"], detail = "") => at(version, { kind: "event", at: version, who: who("agent"), what, detail });
+  const course = [
+    event(1, "third_requested", "110"),
+    event(2, "confer_changed", "consult"),
+    event(3, "confer_changed", "together"),
+    event(4, "third_ended", "left"),
+    event(5, "third_requested", "8002"),
+    event(6, "passed_on", "8002"),
+  ];
+  expect(course.map((_, index) => conferenceOf(course.slice(0, index + 1)))).toEqual(["calling", "consult", "together", null, "calling", null]);
 });

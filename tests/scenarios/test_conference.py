@@ -1,0 +1,211 @@
+"""Consultation, three-way and parked calls, with real telephones: who hears whom, and one recording throughout."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Eventually
+from tests.peers.baresip import Baresip
+from tests.peers.caller import Call, Telephones
+from tests.peers.department import Department
+from tests.peers.pages import DeskPage, Refused
+from tests.peers.ports import free_pair
+from tests.peers.rtp import RtpEnd
+from tests.peers.sound import RATE, Sound, likeness, read_wave, speech
+from tests.peers.yihao import Yihao
+from tests.scenarios.conftest import SHORT_WAITS, running
+from tests.scenarios.kinds import MakesSoftphone, OpensDesk
+from tests.scenarios.test_phone import finished_recording, hears, music, picked_up
+
+VOICE_S = 0.6
+AGENT, POLICE, CITIZEN, COLLEAGUE = (speech(VOICE_S, seed=seed) for seed in (51, 52, 53, 54))
+VOICES = {"agent": AGENT, "third": POLICE, "citizen": CITIZEN, "colleague": COLLEAGUE}
+WINDOW = round(2 * VOICE_S * RATE)
+HEARD, UNHEARD = 0.3, 0.2
+"""Likeness of one voice within the sum of two, and of one that is not in it."""
+
+
+Calls = Callable[[], Awaitable[Call]]
+
+
+@pytest.fixture(scope="module")
+def trunk() -> int:
+    return free_pair()
+
+
+@pytest.fixture(scope="module")
+def gateway(trunk: int) -> Iterator[Yihao]:
+    yield from running(
+        {**SHORT_WAITS, "session.wrap_s": "30", "outbound.trunk": "127.0.0.1", "outbound.port": str(trunk)}
+    )
+
+
+@pytest.fixture
+async def police(trunk: int) -> AsyncIterator[Department]:
+    async with Department(trunk, POLICE) as department:
+        yield department
+
+
+@pytest.fixture
+async def calling(telephones: Telephones) -> AsyncIterator[Calls]:
+    """Makes a citizen's call; they talk all the while, once they are answered."""
+    talks: list[asyncio.Task[None]] = []
+
+    async def make() -> Call:
+        call = await telephones.call()
+        await call.answered()
+        talks.append(asyncio.create_task(call.sound.say(np.tile(CITIZEN, 120))))
+        return call
+
+    yield make
+    for talk in talks:
+        talk.cancel()
+    await asyncio.gather(*talks, return_exceptions=True)
+
+
+class Ears:
+    """What each hears from now on, one likeness for each voice."""
+
+    def __init__(self, eventually: Eventually, **ears: Baresip | RtpEnd) -> None:
+        self.eventually, self.ears = eventually, ears
+
+    def _so_far(self, ear: str) -> Sound:
+        """A softphone keeps a file for each call, and none before the first has sound."""
+        end = self.ears[ear]
+        is_mute = isinstance(end, Baresip) and not list(end.folder.glob("dump-*-dec.wav"))
+        return np.zeros(0) if is_mute else end.heard()
+
+    async def hear(self, **wanted: set[str]) -> None:
+        skip = {ear: len(self._so_far(ear)) + RATE // 4 for ear in wanted}
+        said: dict[str, dict[str, float]] = {}
+
+        def settled() -> bool:
+            for ear in wanted:
+                heard = self._so_far(ear)
+                if len(heard) < skip[ear] - RATE // 4:
+                    skip[ear] = RATE // 4  # of another call
+                piece = heard[skip[ear] :][-WINDOW:]
+                if len(piece) < WINDOW:
+                    return False
+                said[ear] = {name: likeness(voice, piece).correlation for name, voice in VOICES.items() if name != ear}
+            return all(
+                likely >= HEARD if name in wanted[ear] else likely <= UNHEARD
+                for ear, voices in said.items()
+                for name, likely in voices.items()
+            )
+
+        try:
+            await self.eventually(settled, deadline_s=20)
+        except pytest.fail.Exception:
+            raise AssertionError(f"wanted {wanted}, but {said}") from None
+
+
+async def changed(desk: DeskPage, what: str, detail: str | None = None) -> None:
+    await desk.until(
+        lambda one: (
+            one["t"] == "contact.timeline"
+            and one["entry"].get("what") == what
+            and detail in (None, one["entry"].get("detail"))
+        ),
+        what=f"{what} {detail or ''}",
+    )
+
+
+@pytest.mark.timeout(120)
+async def test_110_is_consulted_taken_in_and_left_to_the_citizen(
+    gateway: Yihao,
+    softphone: MakesSoftphone,
+    calling: Calls,
+    desk: OpensDesk,
+    police: Department,
+    eventually: Eventually,
+    tmp_path: Path,
+) -> None:
+    page = await desk(gateway, "8001")
+    phone = await softphone(gateway, "8001", says=AGENT)
+    call = await calling()
+    await picked_up(call, phone)
+    session = (await page.saw("contact.state", phase="active"))["session"]
+    ears = Ears(eventually, citizen=call.sound, agent=phone, third=police.sound)
+
+    with pytest.raises(Refused, match="number_not_allowed"):
+        await page.command("call.consult", session=session, number="16812345")
+    await page.command("call.consult", session=session, number="110")
+    await changed(page, "confer_changed", "consult")
+    assert police.invited[0].startswith("sip:110@")
+    from_here = len(call.sound.heard())
+    await ears.hear(agent={"third"}, third={"agent"}, citizen=set())
+    await hears(call.sound, *music(), after=from_here)
+    await page.command("call.confer", session=session, what="citizen")
+    await ears.hear(agent={"citizen"}, citizen={"agent"}, third=set())
+    await page.command("call.confer", session=session, what="together")
+    await ears.hear(agent={"citizen", "third"}, citizen={"agent", "third"}, third={"agent", "citizen"})
+    with pytest.raises(Refused, match="third_there"):
+        await page.command("call.consult", session=session, number="119")
+
+    await page.command("call.confer", session=session, what="complete")
+    await phone.saw("CALL_CLOSED")
+    await page.saw("contact.state", session=session, phase="wrapping")
+    await ears.hear(citizen={"third"}, third={"citizen"})
+    police.hang_up()
+    assert await call.ended(15) == "them"
+    entry = await finished_recording(page)
+    marks = [one["entry"]["mark"] for one in page.frames if one["t"] == "contact.timeline" and one["entry"].get("mark")]
+    assert marks == ["consulting", "third_waits", "third_joined", "agent_left", "third_left"]
+    file = tmp_path / "recording.wav"
+    file.write_bytes(await page.get(f"/api/recordings/{entry['recording']}"))
+    _, right = read_wave(file)
+    assert likeness(POLICE, right[-3 * RATE :]).correlation >= HEARD, "it runs on when the agent has left"
+    await page.command("wrap.save", session=session, kind="求助", note="110 接走")
+
+
+@pytest.mark.timeout(120)
+async def test_a_colleague_is_consulted_and_has_the_call_then_parks_it_and_it_is_fetched(
+    gateway: Yihao,
+    softphone: MakesSoftphone,
+    calling: Calls,
+    desk: OpensDesk,
+    eventually: Eventually,
+) -> None:
+    page, other = await desk(gateway, "8001"), await desk(gateway, "8002")
+    phone = await softphone(gateway, "8001", says=AGENT)
+    call = await calling()
+    await picked_up(call, phone)
+    session = (await page.saw("contact.state", phase="active"))["session"]
+    colleague = await softphone(gateway, "8002", says=COLLEAGUE)
+    ears = Ears(eventually, citizen=call.sound, agent=phone, colleague=colleague)
+
+    await page.command("call.consult", session=session, to="8002")
+    await colleague.saw("CALL_INCOMING")
+    await page.command("call.confer", session=session, what="cancel")
+    await changed(page, "third_ended", "cancelled")
+    await colleague.saw("CALL_CLOSED")
+    await ears.hear(citizen={"agent"}, agent={"citizen"})
+
+    await page.command("call.consult", session=session, to="8002")
+    await colleague.saw("CALL_INCOMING", times=2)
+    await colleague.answer()
+    await changed(page, "confer_changed", "consult")
+    await ears.hear(agent={"colleague"}, colleague={"agent"}, citizen=set())
+    await phone.hang_up()
+    await other.saw("contact.state", session=session, phase="active", assignee="8002")
+    await ears.hear(citizen={"colleague"}, colleague={"citizen"})
+
+    await other.command("call.park", session=session)
+    await colleague.saw("CALL_CLOSED", times=2)
+    await other.saw("contact.state", session=session, phase="parked")
+    with pytest.raises(Refused, match="nobody_parked"):
+        await page.command("call.fetch", place="9")
+    before = len(call.sound.heard())
+    await hears(call.sound, *music(), after=before)
+    await page.command("call.fetch", place="1")
+    await phone.saw("CALL_INCOMING", times=2)
+    await phone.answer()
+    await ears.hear(citizen={"agent"}, agent={"citizen"})
+    await call.hang_up()
+    await finished_recording(page)
+    recordings = {one["entry"]["recording"] for one in page.frames if one.get("entry", {}).get("kind") == "recording"}
+    assert len(recordings) == 1, "one recording of a citizen's call throughout"
