@@ -12,6 +12,7 @@ from gateway import desk_view
 from gateway.bulletin import Bulletin
 from gateway.chronicle import chronicle
 from gateway.conferring import Conferring
+from gateway.desk_commands import event_of
 from gateway.desk_state import DeskState, Watched
 from gateway.destinations import Destinations
 from gateway.outgoing import CallRefused, Outgoing
@@ -32,30 +33,19 @@ from session.events import (
     AssigneeAway,
     AssigneeBack,
     CallPassedOn,
-    ConferRequested,
-    ContactFinished,
-    ContactJudged,
-    DigitsRequested,
     Event,
     FileSent,
-    HoldRequested,
     MessageDelivered,
-    MessageRead,
-    MuteRequested,
-    NoteAdded,
     OfferMade,
-    PictureRequested,
     SessionParked,
     SessionResumed,
     SessionTakenOver,
-    TextSent,
-    WrapFinished,
 )
 from session.handling import call_of
 from session.ids import AssigneeId, FileId, MessageId, NodeId, SessionId
 from session.ports import Entry, Files, Inbox, StoreUnavailable
 from session.rules import Rules
-from session.state import AssigneeKind, Conference, Medium, Party, Phase, Supervision
+from session.state import AssigneeKind, Medium, Party, Phase, Supervision
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +135,7 @@ class Desks:
                 return await self._call(agent, command)
             case frames.CallSupervise() | CallConsult() | CallPark() | CallFetch():
                 return await self._on_calls(agent, command)
-        event = _event_of(agent, command)
+        event = event_of(agent, command)
         session = SessionId(str(getattr(command, "session", "")))
         if event is None or not self._has(agent, session):
             return Refusal("not_yours")
@@ -573,45 +563,4 @@ def _comes_to(event: Event) -> AssigneeId | None:
             return event.by
         case CallPassedOn():
             return event.to
-    return None
-
-
-def _event_of(agent: AssigneeId, command: Command) -> Event | None:
-    """The event that a command is, where it is one."""
-    return _act(agent, command) or _handling(agent, command)
-
-
-def _act(agent: AssigneeId, command: Command) -> Event | None:
-    match command:
-        case frames.MessageSend():
-            return TextSent(by=agent, kind=AssigneeKind.AGENT, message=MessageId(command.id), text=command.text)
-        case frames.MessageRead():
-            return MessageRead(message=MessageId(command.message), by=Party.ASSIGNEE)
-        case frames.NoteAdd():
-            return NoteAdded(by=agent, text=command.text)
-        case frames.PictureRequest():
-            return PictureRequested(by=agent)
-        case frames.ContactFinish():
-            return ContactFinished(by=agent)
-        case frames.ContactPark():
-            return SessionParked(by=agent)
-        case frames.ContactResume():
-            return SessionResumed(by=agent)
-        case frames.WrapSave():
-            return WrapFinished(by=agent, kind=command.kind, note=command.note)
-    return None
-
-
-def _handling(agent: AssigneeId, command: Command) -> Event | None:
-    match command:
-        case frames.CallHold():
-            return HoldRequested(by=agent, held=command.held)
-        case frames.CallMute():
-            return MuteRequested(by=agent, muted=command.muted)
-        case frames.CallDigits():
-            return DigitsRequested(by=agent, digits=command.digits)
-        case frames.CallJudge():
-            return ContactJudged(by=agent, reached=command.reached)
-        case CallConfer():
-            return ConferRequested(by=agent, what=Conference(command.what))
     return None

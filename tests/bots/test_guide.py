@@ -14,8 +14,9 @@ from session import events as ev
 from session.ids import LegId, MessageId, SessionId
 from session.ports import Entry, Place
 from session.state import AssigneeKind
-from tests.session import stories
-from tests.session.stories import CHAT, GUIDE, OPENED_BY_CHAT, OPENED_OUT_OF_HOURS, START, accept, chat, offer, wrote
+from tests.session import script as words
+from tests.session.script import CHAT, GUIDE, OPENED_BY_CHAT, OPENED_OUT_OF_HOURS, START, accept, chat, offer, wrote
+from tests.session.stories import stamped
 
 NEVER, ALWAYS = BusinessHours(), BusinessHours.parse(["mon-sun 00:00-24:00"])
 DRIVING = (OPENED_OUT_OF_HOURS, chat(), offer(1, GUIDE), accept(1, GUIDE))
@@ -31,7 +32,7 @@ def told(position: int) -> ev.PlaceAnnounced:
 
 
 def watch(events: Sequence[ev.Event], every_s: float = 1.0) -> Watch:
-    entries = [Entry(SessionId("01A"), index, event) for index, event in enumerate(stories.stamped(events, every_s), 1)]
+    entries = [Entry(SessionId("01A"), index, event) for index, event in enumerate(stamped(events, every_s), 1)]
     begun = Watch.begin(NAME, entries)
     assert begun is not None
     return begun
@@ -41,7 +42,7 @@ def acts(*events: ev.Event, hours: BusinessHours = NEVER, every_s: float = 1.0) 
     """What the guide does at the last event."""
     seen = watch(events, every_s)
     assert seen.part is not None
-    last = stories.stamped(events, every_s)[-1]
+    last = stamped(events, every_s)[-1]
     entry = Entry(SessionId("01A"), len(events), last)
     return decide(View(seen.part, seen.session, seen.memory, last.at, entry), hours)
 
@@ -157,12 +158,12 @@ def test_it_hands_over_who_still_stands_in_the_bots_line() -> None:
     "script",
     [
         (*WAITING, offer(1), accept(1)),
-        (*WAITING, offer(1), accept(1), ev.ContactFinished(by=stories.WANG)),
-        (*WAITING, offer(1), accept(1), ev.SessionParked(by=stories.WANG)),
+        (*WAITING, offer(1), accept(1), ev.ContactFinished(by=words.WANG)),
+        (*WAITING, offer(1), accept(1), ev.SessionParked(by=words.WANG)),
         (OPENED_OUT_OF_HOURS, chat(), offer(1, GUIDE)),
         (*WAITING, ev.LegAway(leg=CHAT)),
-        (*WAITING, stories.call(LegId("c"))),
-        (stories.OPENED_BY_CALL, stories.call()),
+        (*WAITING, words.call(LegId("c"))),
+        (words.OPENED_BY_CALL, words.call()),
     ],
 )
 def test_it_is_silent_once_a_human_has_it_or_nobody_reads(script: Sequence[ev.Event]) -> None:
@@ -170,7 +171,7 @@ def test_it_is_silent_once_a_human_has_it_or_nobody_reads(script: Sequence[ev.Ev
 
 
 def test_each_wait_begins_anew() -> None:
-    script = (*WAITING, said(), told(3), offer(1), accept(1), ev.SessionParked(by=stories.WANG), wrote())
+    script = (*WAITING, said(), told(3), offer(1), accept(1), ev.SessionParked(by=words.WANG), wrote())
     assert watch(script).memory.told is None
     assert later(*script, after_s=5) == (Say(CHINESE.company),)
 

@@ -10,7 +10,8 @@ from session.ids import SessionId
 from session.state import Phase
 from storage.database import Database
 from storage.history import BEGINNING, History
-from tests.session.stories import START, STORIES, stamped
+from tests.session.script import START
+from tests.session.stories import STORIES, stamped
 from tests.storage.live_log import entries_of
 
 NOW = START + 3600.0

@@ -16,7 +16,8 @@ from session.ids import LegId, MessageId, RecordingId
 from session.machine import replay
 from session.state import Conference, LegEnd, Supervision
 from session.switch import Purpose
-from tests.session.stories import AGENT_CALL, CALL, CHAT, LI, SESSION, START, STORIES, WANG, every_kind, stamped
+from tests.session.script import AGENT_CALL, CALL, CHAT, LI, SESSION, START, WANG
+from tests.session.stories import STORIES, every_kind, stamped
 
 FOLDER = Path(__file__).with_name("golden")
 

@@ -26,7 +26,7 @@ from session.machine import advance, begin
 from session.rules import Rules
 from session.state import CloseReason, DebtEnd, DialFailure, LegEnd, LegState, Medium, Party, Phase, Session
 from session.step import Step
-from tests.session.stories import (
+from tests.session.script import (
     AGENT_CALL,
     ASKED,
     CALL,
@@ -38,7 +38,6 @@ from tests.session.stories import (
     OTHER_NODE,
     SESSION,
     START,
-    STORIES,
     WANG,
     accept,
     attempt,
@@ -49,11 +48,11 @@ from tests.session.stories import (
     no_room,
     offer,
     room,
-    stamped,
     telephone,
     timer,
     wants_call,
 )
+from tests.session.stories import STORIES, stamped
 
 RULES = Rules()
 VOICE = Medium.VOICE

@@ -11,8 +11,9 @@ from session.effects import CloseLeg, EndSession
 from session.ids import LegId
 from session.machine import TABLE, BrokenLaw, Cell, advance, begin, replay
 from session.state import CloseReason, Leg, LegEnd, LegState, Medium, Party, Phase, Session
-from tests.session import stories
-from tests.session.stories import SESSION, START, STORIES, stamped
+from tests.session import script
+from tests.session.script import SESSION, START
+from tests.session.stories import STORIES, stamped
 
 
 def states() -> Iterator[Session]:
@@ -30,12 +31,12 @@ def states() -> Iterator[Session]:
 
 STATES = list(states())
 
-AGENTS_LEG = ev.LegOpened(leg=Leg(LegId("late"), "phone", Medium.VOICE, Party.ASSIGNEE, stories.NODE))
+AGENTS_LEG = ev.LegOpened(leg=Leg(LegId("late"), "phone", Medium.VOICE, Party.ASSIGNEE, script.NODE))
 EVENTS_OF_ALL_SORTS = [
     *{repr(event): event for story in STORIES.values() for event in story}.values(),
     *(
         ev.LegClosed(leg=leg, reason=reason)
-        for leg in (stories.CALL, stories.CHAT, stories.AGENT_CALL)
+        for leg in (script.CALL, script.CHAT, script.AGENT_CALL)
         for reason in LegEnd
     ),
     *(
@@ -54,10 +55,10 @@ EVENTS_OF_ALL_SORTS = [
             "none",
         )
     ),
-    *(ev.TimerFired(name=f"grace:{leg}") for leg in (stories.CALL, stories.CHAT, "none")),
+    *(ev.TimerFired(name=f"grace:{leg}") for leg in (script.CALL, script.CHAT, "none")),
     AGENTS_LEG,
-    stories.call(LegId("another")),
-    stories.chat(LegId("another")),
+    script.call(LegId("another")),
+    script.chat(LegId("another")),
 ]
 
 
@@ -101,7 +102,7 @@ def test_a_rule_that_leads_elsewhere_is_a_broken_law(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("session.machine.TABLE", {(Phase.CLOSED, ev.NoteAdded): broken_cell})
     closed = next(state for state in STATES if state.phase is Phase.CLOSED)
     with pytest.raises(BrokenLaw) as broken:
-        advance(closed, ev.NoteAdded(by=stories.WANG, text=""))
+        advance(closed, ev.NoteAdded(by=script.WANG, text=""))
     assert (broken.value.before, broken.value.after) == (Phase.CLOSED, Phase.NEW)
 
 
@@ -127,7 +128,7 @@ def test_whoever_leaves_is_closed_with_everything() -> None:
                 assert closing == open_before - gone - left
 
 
-@pytest.mark.parametrize("log", [[], [stories.call()]])
+@pytest.mark.parametrize("log", [[], [script.call()]])
 def test_a_log_begins_with_its_opening(log: list[ev.Event]) -> None:
     with pytest.raises(ValueError, match="begins"):
         replay(SESSION, log)

@@ -32,7 +32,8 @@ from session.machine import replay
 from session.rules import Rules
 from session.state import Session
 from tests.session.golden import EFFECT_SAMPLES, FOLDER, SNAPSHOT_SAMPLE, samples
-from tests.session.stories import SESSION, STORIES, every_kind, stamped, wrote
+from tests.session.script import SESSION, wrote
+from tests.session.stories import STORIES, every_kind, stamped
 
 ALL_EVENTS = [event for story in STORIES.values() for event in stamped(story)]
 DECODERS = [lambda data: decode_event(data, 0.0), decode_effect, decode_session]

@@ -6,7 +6,7 @@ from session.effects import CallThird, CloseLeg, Confer, Engage, LetCitizenGo, P
 from session.ids import LegId
 from session.rules import Rules
 from session.state import Conference, LegEnd, Medium, Party, Phase
-from tests.session.stories import AGENT_CALL, CALL, LI, TALKING, THIRD_CALL, WANG, hangs_up, third, timer
+from tests.session.script import AGENT_CALL, CALL, LI, TALKING, THIRD_CALL, WANG, hangs_up, third, timer
 from tests.session.test_stories import after
 
 POLICE = Address("tel", "110")

@@ -36,8 +36,9 @@ from session.ids import AssigneeId, LegId
 from session.machine import advance, begin, replay
 from session.state import DialFailure, LegEnd, LegState, Medium, Party, Phase
 from session.switch import Purpose
-from tests.session import stories
-from tests.session.stories import GUIDE, LI, OTHER_NODE, SESSION, START, WANG
+from tests.session import script
+from tests.session.script import GUIDE, LI, OTHER_NODE, SESSION, START, WANG
+from tests.session.stories import stamped
 
 
 @dataclass(repr=False)
@@ -269,31 +270,31 @@ class Books:
         if self.legs >= 4 or self.session.phase is Phase.WRAPPING:
             return
         self.legs += 1
-        make = data.draw(st.sampled_from([stories.call, stories.chat]))
-        self.take(make(LegId(f"leg-{self.legs}"), stories.NODE))
+        make = data.draw(st.sampled_from([script.call, script.chat]))
+        self.take(make(LegId(f"leg-{self.legs}"), script.NODE))
 
     def citizen_writes(self, data: st.DataObject) -> None:
         if self.session.legs:
             leg = data.draw(st.sampled_from(self.session.legs))
             if leg.party is Party.CITIZEN and leg.medium is not Medium.VOICE:
-                self.take(stories.wrote(leg=leg.id, message=f"m{len(self.log)}"))
+                self.take(script.wrote(leg=leg.id, message=f"m{len(self.log)}"))
 
     def asks_for_a_call(self, data: st.DataObject) -> None:
         self.legs += 1
         by = data.draw(st.sampled_from([None, WANG, LI]))
         leg = LegId(f"asked-{self.legs}")
-        self.take(stories.wants_call(by, leg, anyone=data.draw(st.booleans())))
+        self.take(script.wants_call(by, leg, anyone=data.draw(st.booleans())))
 
     def queue_answers(self, data: st.DataObject) -> None:
         assert self.slot is not None
         who, self.slot = self.slot, None
-        self.take(data.draw(st.sampled_from([stories.room(self.token, who), stories.no_room(who)])))
+        self.take(data.draw(st.sampled_from([script.room(self.token, who), script.no_room(who)])))
 
     def dial_ends(self, data: st.DataObject) -> None:
         """Answered or not, it is told once; what was hung up meanwhile may still tell that it was answered."""
         leg = data.draw(st.sampled_from(self.dialled))
         failed = ev.DialFailed(leg=leg, reason=data.draw(st.sampled_from(DialFailure)))
-        self.take(data.draw(st.sampled_from([stories.dialled(leg), failed])))
+        self.take(data.draw(st.sampled_from([script.dialled(leg), failed])))
 
     def asks_for_a_human(self, data: st.DataObject) -> None:
         self.take(ev.HumanRequested())
@@ -323,15 +324,15 @@ class Books:
     def queue_offers(self, data: st.DataObject) -> None:
         self.token += 1
         who = GUIDE if self.for_bots else data.draw(st.sampled_from([WANG, LI]))
-        self.take(stories.offer(self.token, who, self.line_medium))
+        self.take(script.offer(self.token, who, self.line_medium))
 
     def offer_ends(self, data: st.DataObject) -> None:
         assert self.offered is not None
         token, who = self.offered
         ends = [
-            stories.accept(token, who),
-            stories.accept(token, who),
-            stories.expire(token, who),
+            script.accept(token, who),
+            script.accept(token, who),
+            script.expire(token, who),
             ev.OfferDeclined(token=token, assignee=who, reason="desk"),
             ev.OfferRescinded(token=token, assignee=who, reason="left"),
         ]
@@ -341,7 +342,7 @@ class Books:
         assert self.charged is not None
         who = data.draw(st.sampled_from([self.charged, LI]))
         acts = [
-            stories.said(by=who, message=f"m{len(self.log)}"),
+            script.said(by=who, message=f"m{len(self.log)}"),
             ev.SessionParked(by=who),
             ev.ContactFinished(by=who),
             ev.ContactJudged(by=who, reached=data.draw(st.booleans())),
@@ -353,7 +354,7 @@ class Books:
 
     def telephone_comes_up(self, data: st.DataObject) -> None:
         self.legs += 1
-        self.take(stories.telephone(LegId(f"telephone-{self.legs}")))
+        self.take(script.telephone(LegId(f"telephone-{self.legs}")))
 
     def resumes(self, data: st.DataObject) -> None:
         self.take(ev.SessionResumed(by=WANG))
@@ -366,11 +367,11 @@ class Books:
 
 
 def live(data: st.DataObject, steps: int) -> Books:
-    opened = data.draw(st.sampled_from([stories.OPENED_BY_CALL, stories.OPENED_BY_CHAT, stories.OPENED_OUT_OF_HOURS]))
+    opened = data.draw(st.sampled_from([script.OPENED_BY_CALL, script.OPENED_BY_CHAT, script.OPENED_OUT_OF_HOURS]))
     books = Books(opened)
     books.legs += 1
-    first = stories.call if opened is stories.OPENED_BY_CALL else stories.chat
-    books.take(first(LegId("leg-1"), stories.NODE))
+    first = script.call if opened is script.OPENED_BY_CALL else script.chat
+    books.take(first(LegId("leg-1"), script.NODE))
     for _ in range(steps):
         data.draw(st.sampled_from(books.moves()))(data)
     return books
@@ -403,7 +404,7 @@ def test_any_list_of_events_is_met(data: st.DataObject) -> None:
     from tests.session.test_cells import EVENTS_OF_ALL_SORTS
 
     events = data.draw(st.lists(st.sampled_from(EVENTS_OF_ALL_SORTS), max_size=40))
-    log = stories.stamped([stories.OPENED_BY_CHAT, *events])
+    log = stamped([script.OPENED_BY_CHAT, *events])
     session = replay(SESSION, log)
     assert session.version == len(log)
     assert session == replay(SESSION, log)

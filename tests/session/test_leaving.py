@@ -26,7 +26,7 @@ from session.machine import advance, begin, replay
 from session.rules import Rules
 from session.state import CloseReason, Failure, LegEnd, LegState, Medium, Party, Phase, Session
 from session.switch import Purpose
-from tests.session.stories import (
+from tests.session.script import (
     AGENT_CALL,
     AGENT_CALL_2,
     CALL,
@@ -42,10 +42,10 @@ from tests.session.stories import (
     chat,
     hangs_up,
     offer,
-    stamped,
     telephone,
     timer,
 )
+from tests.session.stories import stamped
 
 VOICE = Medium.VOICE
 RULES = Rules(call_grace_s=60.0, chat_grace_s=120.0, kept_place_s=1800.0, reconnect_s=20.0, callback_pauses_s=())

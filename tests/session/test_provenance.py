@@ -8,8 +8,9 @@ from session.ids import LegId, SessionId
 from session.ports import Entry
 from session.provenance import came_by, traced
 from session.state import Leg, Medium, Party
-from tests.session import stories
-from tests.session.stories import CITIZEN, NODE, STORIES, VISITOR, stamped
+from tests.session import script
+from tests.session.script import CITIZEN, NODE, VISITOR
+from tests.session.stories import STORIES, stamped
 
 
 def entries(story: tuple[ev.Event, ...]) -> list[Entry]:
@@ -31,18 +32,18 @@ def test_nothing_is_without_an_address_and_what_names_a_leg_has_one(name: str) -
 def test_two_who_were_taken_for_one_get_back_what_was_theirs() -> None:
     thread = LegId("thread")
     story = (
-        stories.OPENED_BY_CHAT,
-        stories.chat(),
-        stories.wrote("路灯坏了", "m1"),
+        script.OPENED_BY_CHAT,
+        script.chat(),
+        script.wrote("路灯坏了", "m1"),
         ev.LegOpened(leg=Leg(thread, "sms", Medium.MESSAGE, Party.CITIZEN, NODE, CITIZEN)),
-        stories.wrote("我要查社保", "m2", thread),
-        stories.offer(1),
-        stories.accept(1),
-        stories.said("请稍等", "m3"),
-        stories.hangs_up(stories.CHAT),
-        stories.said("社保已查到", "m4"),
-        stories.hangs_up(thread),
-        ev.NoteAdded(by=stories.WANG, text="认错人，两位市民"),
+        script.wrote("我要查社保", "m2", thread),
+        script.offer(1),
+        script.accept(1),
+        script.said("请稍等", "m3"),
+        script.hangs_up(script.CHAT),
+        script.said("社保已查到", "m4"),
+        script.hangs_up(thread),
+        ev.NoteAdded(by=script.WANG, text="认错人，两位市民"),
     )
     whole = entries(story)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from session.ids import LegId
 from session.machine import replay
 from session.state import LegState, Medium, Party
-from tests.session.stories import (
+from tests.session.script import (
     AGENT_CALL,
     CALL,
     CHAT,
@@ -16,9 +16,9 @@ from tests.session.stories import (
     call,
     chat,
     offer,
-    stamped,
     telephone,
 )
+from tests.session.stories import stamped
 
 TALKING = replay(
     SESSION, stamped([OPENED_BY_CALL, call(), chat(), offer(1, medium=Medium.VOICE), accept(1), telephone()])

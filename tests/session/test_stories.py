@@ -32,7 +32,7 @@ from session.ids import LegId, MessageId, RecordingId
 from session.machine import advance, begin
 from session.rules import Rules
 from session.state import AssigneeKind, CloseReason, DebtEnd, Demand, LegEnd, LegState, Medium, Party, Phase, Session
-from tests.session.stories import (
+from tests.session.script import (
     AGENT_CALL,
     AGENT_CALL_2,
     CALL,
@@ -53,11 +53,11 @@ from tests.session.stories import (
     hangs_up,
     offer,
     said,
-    stamped,
     telephone,
     timer,
     wrote,
 )
+from tests.session.stories import stamped
 
 RULES = Rules()
 GENERAL = Demand("general")

@@ -4,7 +4,7 @@ from session import events as ev
 from session.effects import CloseLeg, Engage, Hold, Mute, Press, Release, Supervise
 from session.ids import LegId
 from session.state import LegEnd, LegState, Medium, Party, Phase, Supervision
-from tests.session.stories import (
+from tests.session.script import (
     AGENT_CALL,
     CALL,
     LI,

@@ -18,7 +18,8 @@ from storage.database import Database
 from storage.errors import EarlierMissing, StaleCursor
 from storage.history import BEGINNING, History
 from storage.record import SessionRecord
-from tests.session.stories import CITIZEN, LI, STORIES, VISITOR, WANG, stamped
+from tests.session.script import CITIZEN, LI, VISITOR, WANG
+from tests.session.stories import STORIES, stamped
 from tests.storage.live_log import entries_of
 
 
