@@ -14,6 +14,7 @@ from media.errors import AudioRefused, CannotRecord, NotNegotiated
 from media.mixer import Mix
 from media.prompts import Playlist
 from media.quality import delay_ms, opinion, rating
+from media.shield import Protection
 from media.tap import together
 from media.telephone_event import DIGITS
 from session.audio import (
@@ -26,6 +27,7 @@ from session.audio import (
     Hearing,
     PlaybackEnded,
     RecordingResult,
+    Secrecy,
     Slot,
 )
 
@@ -50,6 +52,7 @@ _HOLD_MUSIC = Announcement("hold_music")
 class _Place:
     """What a slot keeps while far ends come and go."""
 
+    protection: Protection
     end: End | None = None
     host: str = ""
     sdp_id: int = field(default_factory=lambda: secrets.randbits(62))
@@ -87,41 +90,47 @@ class Call:
     def __init__(self, key: str, engine: Engine) -> None:
         self.key = key
         self._engine = engine
-        self._places = {slot: _Place() for slot in Slot}
+        self._places = {slot: self._empty() for slot in Slot}
         self._hearing: Hearing = {}
         self._tap: Tap | None = None
         self._closed = False
         self._events: asyncio.Queue[AudioEvent | None] = asyncio.Queue()
 
+    def _empty(self) -> _Place:
+        return _Place(Protection(self._engine.doors))
+
     # Offer and answer
 
-    async def answer(self, slot: Slot, offer: bytes) -> bytes:
+    async def answer(self, slot: Slot, offer: bytes, secrecy: Secrecy | None = None) -> bytes:
         """Answer a far end's offer. Raises `AudioRefused`, after which what was agreed before still stands."""
         description = sdp.parse(offer)
         place = self._places[slot]
-        negotiation.answer(description, port=0)  # refuse before a port is taken
+        means = place.protection.wanting(secrecy)
+        negotiation.answer(description, port=0, means=means)  # refuse before a port is taken
         end = await self._end_for(slot, negotiation.family(description))
-        terms, lines = negotiation.answer(description, end.port)
+        terms, lines = negotiation.answer(description, end.port, means)
         place.offered = None
         end.agree(terms)
         self._route()
         return self._describe(place, lines)
 
-    async def offer(self, slot: Slot) -> bytes:
+    async def offer(self, slot: Slot, secrecy: Secrecy | None = None) -> bytes:
         """Our offer; to a far end that is up already it holds the payload types that were agreed."""
         place = self._places[slot]
+        means = place.protection.wanting(secrecy)
         end = await self._end_for(slot, None)
         place.offered = end.terms.formats if end.terms is not None else negotiation.OFFERED
         mux = end.terms is not None and end.terms.rtcp_mux
-        return self._describe(place, [sdp.Ours(end.port, place.offered, rtcp_mux=mux)])
+        return self._describe(place, [means.offer(end.port, place.offered, rtcp_mux=mux)])
 
     async def accept(self, slot: Slot, answer: bytes) -> None:
         """Take the answer to our offer. Raises `AudioRefused`, or `NotNegotiated` when nothing was offered."""
         place = self._places[slot]
         if place.offered is None or place.end is None:
             raise NotNegotiated("an offer of ours that waits for its answer")
-        terms = negotiation.accept(sdp.parse(answer), place.offered)
-        self._demand_family(place, terms.address)
+        terms = negotiation.accept(sdp.parse(answer), place.offered, place.protection.means)
+        if terms.is_placed:
+            self._demand_family(place, terms.address)
         place.offered = None
         place.end.agree(terms)
         self._route()
@@ -132,7 +141,7 @@ class Call:
         place = self._places[slot]
         if place.end is None:
             host = self._engine.host_for(family)
-            end = End(slot, self._engine.ports.bind(host), self, self._engine.ticker)
+            end = End(slot, self._engine.ports.bind(host), self, self._engine.ticker, place.protection)
             place.end, place.host = end, host
             await end.open()
         elif family is not None:
@@ -155,7 +164,7 @@ class Call:
         if place.end is not None:
             self._engine.count_lost(place.end.incoming.lost)
             place.end.close()
-        self._places[slot] = _Place()
+        self._places[slot] = self._empty()
         self._deafen(slot)
         self._route()
 
@@ -173,7 +182,7 @@ class Call:
             raise NotNegotiated("a far end that can be moved")
         await self.drop(target)
         place = self._places[source]
-        self._places[source] = _Place()
+        self._places[source] = self._empty()
         place.held = place.muted = False
         place.playlist = place.hears = None
         if place.end is not None:

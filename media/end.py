@@ -1,4 +1,4 @@
-"""One far end: its sockets, whose packets are its own, what it says and what it hears.
+"""One far end: its sockets, whose packets are its own, what it says and what it hears, in the clear or under a shield.
 
 Whose packets: the signalled address is believed at once. Until a packet came from there, the first other source
 that speaks the agreed payload types is taken instead (a phone behind NAT), and kept; nobody else is listened to
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
@@ -18,6 +19,7 @@ from media.g711 import EXPANSIONS, FRAME_SAMPLES, SILENCE, TRANSCODE, Law
 from media.ports import address_of
 from media.reports import Reports
 from media.rtp import HEADER, HEADER_BYTES, VERSION_2, Incoming, Outgoing, Packet, parse
+from media.srtp import is_rtcp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from media.negotiation import Terms
     from media.pace import Ticker
     from media.ports import Pair
+    from media.shield import Protection, Shield
     from media.tap import Ear
     from session.audio import Slot
 
@@ -63,7 +66,7 @@ class Owner(Protocol):
 class End(asyncio.DatagramProtocol):
     """See the module. Nothing is sent or believed before `agree`."""
 
-    def __init__(self, slot: Slot, pair: Pair, owner: Owner, ticker: Ticker) -> None:
+    def __init__(self, slot: Slot, pair: Pair, owner: Owner, ticker: Ticker, protection: Protection) -> None:
         self.slot = slot
         self.port = pair.port
         self.terms: Terms | None = None
@@ -79,6 +82,8 @@ class End(asyncio.DatagramProtocol):
         self._sendto = pair.rtp.sendto
         self._owner = owner
         self._ticker = ticker
+        self._protection = protection
+        self._shield: Shield | None = None
         self._transports: list[asyncio.DatagramTransport] = []
         self._signalled: _Address | None = None
         self._source: _Address | None = None
@@ -105,6 +110,8 @@ class End(asyncio.DatagramProtocol):
     def close(self) -> None:
         """Free both ports. Idempotent."""
         self._ticker.remove(self)
+        self._protection.close()
+        self._shield = self.reports.shield = None
         self.terms = self.listener = self.note = self._source = self._target = self._signalled = None
         for transport in self._transports:
             transport.close()
@@ -118,12 +125,23 @@ class End(asyncio.DatagramProtocol):
         self._payload_type, self._law = next(iter(self._laws.items()))
         self._far_type = -1
         self.since_s = monotonic()
+        self._shield = self.reports.shield = self._protection.agree(terms, self)
         address = address_of(terms.address, terms.port)
-        if terms.routable and address != self._signalled:
+        if terms.is_placed and address != self._signalled:
             self._signalled = self._target = address
             self._source = None
             self.reports.host = terms.address
         self._settle()
+
+    def found(self, addr: _Address) -> None:
+        """A page is there, by its checks."""
+        self._signalled = self._source = self._target = addr
+        self.reports.host = str(addr[0])
+
+    def send_raw(self, data: bytes, addr: _Address) -> None:
+        """The shield's own, as it is."""
+        with suppress(OSError):
+            self._sendto(data, addr)
 
     def hear(self, played: Played | None, *, relayed: bool) -> None:
         """What the far end is to hear: what is played, else the other end (`relayed`), else silence."""
@@ -145,11 +163,13 @@ class End(asyncio.DatagramProtocol):
             return
         for heard in self._reader.expire(now_s):
             self._owner.digit_heard(self.slot, heard)
-        if self._source in (None, self._signalled):
+        if self.terms.rtcp_mux:
+            target = self._target
+        elif self._source in (None, self._signalled):
             target = address_of(self.terms.address, self.terms.rtcp_port)
         else:
             host, port = str(self._source[0]), int(self._source[1])
-            target = address_of(host, port if self.terms.rtcp_mux else min(port + 1, 65535))
+            target = address_of(host, min(port + 1, 65535))
         through = self._pair.rtp if self.terms.rtcp_mux else self._pair.rtcp
         if self.terms.routable:
             self.reports.send_when_due(now_s, through, target)
@@ -158,6 +178,11 @@ class End(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: _Address) -> None:
         """A packet. The one that was expected next takes the short way: this is where relaying costs time."""
+        if self._shield is not None:
+            opened = self._shield.opened(data, addr)
+            if opened is None:
+                return
+            data = opened
         incoming = self.incoming
         if addr == self._source and HEADER_BYTES < len(data) <= HEADER_BYTES + MAX_PAYLOAD_BYTES:
             first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
@@ -181,8 +206,8 @@ class End(asyncio.DatagramProtocol):
     def _examine(self, data: bytes, addr: _Address) -> None:
         if self.terms is None:
             return
-        if self.terms.rtcp_mux and len(data) > 1 and 192 <= data[1] <= 223:
-            self.reports.datagram_received(data, addr)
+        if self.terms.rtcp_mux and is_rtcp(data):
+            self.reports.take(data, addr)
             return
         packet = parse(data)
         if packet is None or not 0 < len(packet.payload) <= MAX_PAYLOAD_BYTES:
@@ -284,6 +309,11 @@ class End(asyncio.DatagramProtocol):
         # Straight to the socket: the loop's transport would queue what the kernel cannot take, and sound is
         # worth nothing later.
         target = self._target
+        if self._shield is not None:
+            sealed = self._shield.sealed(packet)
+            if sealed is None:
+                return
+            packet = sealed
         if target is not None:
             try:  # noqa: SIM105  for every packet: `suppress` takes longer than all else here
                 self._sendto(packet, target)

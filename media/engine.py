@@ -11,6 +11,7 @@ from media.call import Call
 from media.errors import AudioRefused, EngineFull
 from media.pace import Rounds, Ticker
 from media.ports import PortRange
+from media.shield import Doors
 from session.audio import AudioCapabilities
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Limits:
     sessions: int = 1000
     lost_after_s: float = 10.0
     """How long a far end may send nothing before `AudioLost`."""
+    handshakes: int = 32
+    """Of pages, at once."""
 
 
 class Engine:
@@ -54,6 +57,7 @@ class Engine:
         self.recorder = recorder
         self.limits = limits or Limits()
         self.ticker = Ticker()
+        self.doors = Doors(self.limits.handshakes)
         self._rounds = Rounds()
         self._hosts: dict[int, str] = {ipaddress.ip_address(address).version: address for address in addresses}
         self._first_host = addresses[0]

@@ -1,14 +1,17 @@
-"""Offer and answer (RFC 3264) about one stream of G.711 and its digits: pure, a far end's description in, terms out."""
+"""Offer and answer (RFC 3264) about one stream of G.711, its digits and its keys: pure, a description in, terms out."""
 
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from media.errors import AudioRefused
 from media.g711 import Law
+from media.keying import Crypto, Page, Sdes
 from media.sdp import Description, Format, Media, Ours, Rejected
+from session.audio import Secrecy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +25,33 @@ OFFERED = (
 
 _LAWS = {"PCMA": Law.PCMA, "PCMU": Law.PCMU}
 _MIRRORED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
+
+
+_CLEAR, _KEYED = "RTP/AVP", "RTP/SAVP"
+_UNDER_DTLS = ("UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP")
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What we can keep a stream secret by: how much that is wanted, our keys for each suite, and us as a page."""
+
+    secrecy: Secrecy = Secrecy.NEVER
+    keys: Mapping[str, bytes] = field(default_factory=dict)
+    page: Page | None = None
+
+    def offer(self, port: int, formats: tuple[Format, ...], *, rtcp_mux: bool) -> Ours:
+        """Our m= line. Where secrecy is only offered it stands as plain audio, which who knows no keys can take."""
+        if self.secrecy is Secrecy.PAGE:
+            page = self.page and replace(self.page, setup="actpass", mid="0")
+            return Ours(port, formats, rtcp_mux=True, protocol=_UNDER_DTLS[0], page=page)
+        if self.secrecy is Secrecy.NEVER:
+            return Ours(port, formats, rtcp_mux=rtcp_mux)
+        crypto = tuple(Crypto(tag, suite, key) for tag, (suite, key) in enumerate(self.keys.items(), 1))
+        protocol = _KEYED if self.secrecy is Secrecy.REQUIRE else _CLEAR
+        return Ours(port, formats, rtcp_mux=rtcp_mux, protocol=protocol, crypto=crypto)
+
+
+PLAIN = Means()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +68,18 @@ class Terms:
     rtcp_mux: bool
     formats: tuple[Format, ...]
     direction: str
+    keys: Sdes | Page | None = None
+    """None is in the clear. A page's address is not what it says: ICE finds it."""
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the address is where it is."""
+        return not isinstance(self.keys, Page) and not ipaddress.ip_address(self.address).is_unspecified
 
     @property
     def routable(self) -> bool:
-        """Whether the address is one; 0.0.0.0 is the hold of RFC 2543."""
-        return not ipaddress.ip_address(self.address).is_unspecified
+        """Whether anything can be sent to it; 0.0.0.0 is the hold of RFC 2543."""
+        return isinstance(self.keys, Page) or self.is_placed
 
     @property
     def far_hears(self) -> bool:
@@ -70,52 +107,78 @@ def _is_shared(each: Format) -> bool:
 
 
 def _usable(line: Media) -> bool:
-    return line.kind == "audio" and line.protocol == "RTP/AVP" and line.port != 0 and line.address is not None
+    return line.kind == "audio" and bool(line.formats) and line.port != 0 and line.address is not None
 
 
 def _offered(description: Description) -> tuple[str, ...]:
     names = []
     for line in description.media:
-        if line.protocol == "RTP/AVP" and line.kind == "audio":
+        if line.protocol == _CLEAR and line.kind == "audio":
             names += [each.encoding for each in line.formats]
         else:
             names.append(f"{line.kind} over {line.protocol}")
     return tuple("".join(letter for letter in name[:32] if letter.isprintable()) for name in names[:16])
 
 
-def _choose(description: Description) -> tuple[int, Terms]:
-    """The first m= line that we can serve, and its terms."""
+def _keys(line: Media, means: Means) -> tuple[bool, int, Sdes | Page | None]:
+    """Whether the line is as secret as it must be, and by what: the tag of a=crypto, or the page."""
+    if line.protocol in _UNDER_DTLS:
+        is_page = line.page is not None and means.page is not None and line.rtcp_mux
+        return is_page, 0, line.page
+    if means.secrecy in {Secrecy.OFFER, Secrecy.REQUIRE}:
+        for crypto in line.crypto:
+            if crypto.suite in means.keys:
+                return True, crypto.tag, Sdes(crypto.suite, means.keys[crypto.suite], crypto.key)
+    return line.protocol == _CLEAR and means.secrecy in {Secrecy.NEVER, Secrecy.OFFER}, 0, None
+
+
+def _choose(description: Description, means: Means) -> tuple[int, int, Terms]:
+    """The first m= line that we can serve, the tag of its keys, and its terms."""
     for index, line in enumerate(description.media):
         formats = tuple(each for each in line.formats if _is_shared(each))
         if line.address is None or not _usable(line) or all(each.is_event for each in formats):
             continue
+        is_secret, tag, keys = _keys(line, means)
+        if not is_secret:
+            continue
         rtcp_port = line.port if line.rtcp_mux else line.rtcp_port or min(line.port + 1, 65535)
-        return index, Terms(line.address, line.port, rtcp_port, line.rtcp_mux, formats, line.direction)
-    raise AudioRefused("no G.711 audio over RTP/AVP that both ends share", _offered(description))
+        return (
+            index,
+            tag,
+            Terms(line.address, line.port, rtcp_port, line.rtcp_mux, formats, line.direction, keys),
+        )
+    raise AudioRefused("no G.711 audio that both ends share, as secret as it must be", _offered(description))
 
 
-def answer(description: Description, port: int) -> tuple[Terms, list[Ours | Rejected]]:
+def answer(description: Description, port: int, means: Means = PLAIN) -> tuple[Terms, list[Ours | Rejected]]:
     """Terms and our m= lines, one for each of the offer's in its order (section 6). Raises `AudioRefused`."""
-    index, terms = _choose(description)
+    index, tag, terms = _choose(description, means)
     lines: list[Ours | Rejected] = [
         Rejected(line.kind, line.protocol, line.payload_types) for line in description.media
     ]
-    lines[index] = Ours(port, terms.formats, _MIRRORED[terms.direction], terms.rtcp_mux)
+    crypto = (Crypto(tag, terms.keys.suite, terms.keys.ours),) if isinstance(terms.keys, Sdes) else ()
+    page = None
+    if isinstance(terms.keys, Page) and means.page is not None:
+        page = replace(means.page, setup="passive", mid=terms.keys.mid)
+    protocol = description.media[index].protocol
+    lines[index] = Ours(port, terms.formats, _MIRRORED[terms.direction], terms.rtcp_mux, protocol, crypto, page)
     return terms, lines
 
 
-def accept(description: Description, offered: Sequence[Format]) -> Terms:
+def accept(description: Description, offered: Sequence[Format], means: Means = PLAIN) -> Terms:
     """Terms of an answer to our offer (section 7): of what we offered only. Raises `AudioRefused`."""
-    _index, terms = _choose(description)
+    _index, _tag, terms = _choose(description, means)
     encodings = {each.encoding for each in offered}
     if not all(each.encoding in encodings for each in terms.formats):
         raise AudioRefused("the answer holds what was not offered", _offered(description))
+    if isinstance(terms.keys, Page) is not (means.secrecy is Secrecy.PAGE):
+        raise AudioRefused("the answer is a page's to no page's offer, or none's to one", _offered(description))
     return terms
 
 
 def family(description: Description) -> int | None:
-    """The IP version of the first audio line's address, by which our own address is chosen."""
+    """The IP version of the first audio line's address, by which our own address is chosen; a page has none yet."""
     for line in description.media:
         if _usable(line) and line.address is not None:
-            return ipaddress.ip_address(line.address).version
+            return None if line.page is not None else ipaddress.ip_address(line.address).version
     return None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import socket
 
     from media.rtp import Incoming, Outgoing
+    from media.shield import Shield
 
 REPORT_EVERY_S = 5.0
 _MAX_BYTES = 1500
@@ -41,6 +42,7 @@ class Reports(asyncio.DatagramProtocol):
         self.quality: FarQuality | None = None
         self.host: str | None = None
         """Where reports may come from: the host that the far end's voice comes from."""
+        self.shield: Shield | None = None
         self._incoming = incoming
         self._outgoing = outgoing
         self._cname = secrets.token_hex(8)  # RFC 7022: random, since a host name would be told to strangers
@@ -50,6 +52,12 @@ class Reports(asyncio.DatagramProtocol):
         self._far_report_came_s = 0.0
 
     def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
+        """A datagram on the port that is theirs alone."""
+        plain = data if self.shield is None else self.shield.opened(data, addr)
+        if plain is not None:
+            self.take(plain, addr)
+
+    def take(self, data: bytes, addr: tuple[str | int, ...]) -> None:
         """Keep the last reception report about our stream."""
         if addr[0] != self.host or len(data) > _MAX_BYTES:
             return
@@ -81,8 +89,11 @@ class Reports(asyncio.DatagramProtocol):
         if now_s < self._due_s:
             return
         self._due_s = now_s + REPORT_EVERY_S
-        with suppress(OSError):  # a report that does not go out is followed by another
-            through.sendto(self._compound(now_s), target)
+        report = self._compound(now_s)
+        sealed = report if self.shield is None else self.shield.sealed(report)
+        if sealed is not None:
+            with suppress(OSError):  # a report that does not go out is followed by another
+                through.sendto(sealed, target)
 
     def _compound(self, now_s: float) -> bytes:
         outgoing, incoming = self._outgoing, self._incoming

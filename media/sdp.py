@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from media.errors import SdpInvalid
+from media.keying import MAX_CRYPTO, Crypto, Page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,6 +16,8 @@ MAX_SDP_BYTES = 16_384
 _MAX_MEDIA = 16
 _MAX_FORMATS = 64
 
+PROTOCOLS = ("RTP/AVP", "RTP/SAVP", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF")
+"""What carries audio that we can read: in the clear, under keys that are written beside it, under DTLS (RFC 5764)."""
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 
@@ -58,6 +61,8 @@ class Media:
     direction: str
     rtcp_port: int | None
     rtcp_mux: bool
+    crypto: tuple[Crypto, ...] = ()
+    page: Page | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,9 @@ class _Section:
     direction: str | None = None
     rtcp_port: int | None = None
     rtcp_mux: bool = False
+    crypto: list[Crypto] = field(default_factory=list)
+    named: dict[str, str] = field(default_factory=dict)
+    """`ice-ufrag` and the like, as they stand."""
     maps: dict[int, tuple[str, int]] = field(default_factory=dict)
     parameters: dict[int, str] = field(default_factory=dict)
 
@@ -153,6 +161,13 @@ def _attribute(section: _Section, value: str) -> None:
             section.rtcp_port = _number(argument.split(" ")[0], 65535, "the port in a=rtcp")
         case "rtcp-mux":
             section.rtcp_mux = True
+        case "crypto" if len(section.crypto) < MAX_CRYPTO:
+            crypto = Crypto.parse(argument)
+            section.crypto += [crypto] if crypto is not None else []
+        case "ice-ufrag" | "ice-pwd" | "setup" | "mid":
+            section.named[name] = argument.strip()
+        case "fingerprint":
+            section.named.setdefault(name, argument.strip().lower())
         case name if name in DIRECTIONS:
             section.direction = name
 
@@ -179,11 +194,18 @@ def _understand(section: _Section, session: _Section) -> Media:
         direction=section.direction or session.direction or "sendrecv",
         rtcp_port=section.rtcp_port,
         rtcp_mux=section.rtcp_mux,
+        crypto=tuple(section.crypto),
+        page=_page({**session.named, **section.named}),
     )
 
 
+def _page(named: dict[str, str]) -> Page | None:
+    said = (named.get(name, "") for name in ("ice-ufrag", "ice-pwd", "fingerprint", "setup", "mid"))
+    return Page.said(*said)
+
+
 def _formats(section: _Section) -> Iterable[Format]:
-    if not section.protocol.startswith("RTP/"):
+    if section.protocol not in PROTOCOLS:
         return
     for text in dict.fromkeys(section.payload_types):
         payload_type = _number(text, 127, "a payload type in an m= line")
@@ -211,10 +233,14 @@ class Ours:
     formats: tuple[Format, ...]
     direction: str = "sendrecv"
     rtcp_mux: bool = False
+    protocol: str = "RTP/AVP"
+    crypto: tuple[Crypto, ...] = ()
+    page: Page | None = None
 
 
 def write(session_id: int, version: int, address: str, lines: Iterable[Ours | Rejected]) -> bytes:
     """Our description: nothing in it but what the far end needs."""
+    lines = tuple(lines)
     where = f"IN IP{ipaddress.ip_address(address).version} {address}"
     text = [
         "v=0",
@@ -223,8 +249,10 @@ def write(session_id: int, version: int, address: str, lines: Iterable[Ours | Re
         f"c={where}",
         "t=0 0",
     ]
+    for page in (line.page for line in lines if isinstance(line, Ours) and line.page is not None):
+        text += ["a=ice-lite", *([f"a=group:BUNDLE {page.mid}"] if page.mid else [])]
     for line in lines:
-        text += _write_ours(line) if isinstance(line, Ours) else _write_rejected(line)
+        text += _write_ours(line, address) if isinstance(line, Ours) else _write_rejected(line)
     return "".join(f"{line}\r\n" for line in text).encode()
 
 
@@ -232,8 +260,8 @@ def _write_rejected(line: Rejected) -> list[str]:
     return [f"m={line.kind} 0 {line.protocol} {' '.join(line.payload_types)}"]
 
 
-def _write_ours(line: Ours) -> list[str]:
-    text = [f"m=audio {line.port} RTP/AVP {' '.join(str(each.payload_type) for each in line.formats)}"]
+def _write_ours(line: Ours, address: str) -> list[str]:
+    text = [f"m=audio {line.port} {line.protocol} {' '.join(str(each.payload_type) for each in line.formats)}"]
     for each in line.formats:
         encoding = "telephone-event" if each.is_event else each.encoding
         text.append(f"a=rtpmap:{each.payload_type} {encoding}/{each.clock}")
@@ -242,4 +270,7 @@ def _write_ours(line: Ours) -> list[str]:
     text += ["a=ptime:20", f"a={line.direction}"]
     if line.rtcp_mux:
         text.append("a=rtcp-mux")
+    text += [f"a=crypto:{each}" for each in line.crypto]
+    if line.page is not None:
+        text += [f"a={each}" for each in line.page.lines(address, line.port)]
     return text

@@ -27,6 +27,18 @@ class Slot(StrEnum):
     SUPERVISOR = "supervisor"
 
 
+class Secrecy(StrEnum):
+    """Whether what a slot and its far end say to each other is kept from whoever stands between (加密)."""
+
+    NEVER = "never"
+    OFFER = "offer"
+    """With keys beside the description (RFC 4568) where the far end has them too, else in the clear."""
+    REQUIRE = "require"
+    """So, or not at all."""
+    PAGE = "page"
+    """As a browser does: DTLS-SRTP, found by ICE."""
+
+
 Hearing = Mapping[Slot, Mapping[Slot, float]]
 """Who hears whom: for each slot the slots that it hears, each at a gain in dB (0 as it is). Nobody hears themselves."""
 
@@ -124,11 +136,15 @@ AudioEvent = DigitHeard | PlaybackEnded | AudioLost
 class AudioSession(Protocol):
     """The audio of one citizen's call. All methods may be called from one task at a time."""
 
-    async def answer(self, slot: Slot, offer: bytes) -> bytes:
-        """Answer a far end's SDP offer (first or re-offered). Raises `AudioRefused` when no codec is shared."""
+    async def answer(self, slot: Slot, offer: bytes, secrecy: Secrecy | None = None) -> bytes:
+        """Answer a far end's SDP offer (first or re-offered). Raises `AudioRefused` when no codec is shared.
+
+        `secrecy` stands until the far end is dropped; None leaves what was said (NEVER at first). A page that offers
+        is answered as one whatever it says.
+        """
         ...
 
-    async def offer(self, slot: Slot) -> bytes:
+    async def offer(self, slot: Slot, secrecy: Secrecy | None = None) -> bytes:
         """Our own SDP offer for a slot: for an outgoing INVITE, or in the 200 to one that had no body."""
         ...
 
