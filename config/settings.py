@@ -57,6 +57,7 @@ ClientKey = Annotated[Secret, Matching(r"[!-~]{32,256}", "a secret of 32 to 256 
 Callback = Annotated[
     str, Matching(r"|https?://[^\s@/]+(/[!-~]*)?", "empty, or an address such as https://app.example.cn/events")
 ]
+Srtp = Literal["never", "offer", "require"]
 Greeting = Annotated[str, Matching(r"[\s\S]{0,600}", "a text of at most 600 characters")]
 
 
@@ -100,6 +101,7 @@ class Carrier:
     form: Literal["e164", "national"] = "e164"
     numbers: tuple[Annotated[str, Matching(r"\+[0-9]{1,15}", "the beginning of a number, such as +86571")], ...] = ()
     codecs: tuple[Annotated[str, Matching(r"[A-Za-z0-9]{2,12}", "a codec's name, such as PCMA")], ...] = ()
+    srtp: Srtp = "never"
     calls: Count = 100
     asked_s: float = 30
 
@@ -118,6 +120,7 @@ class Sip:
     trunks: Cidrs
     carriers: tuple[Carrier, ...]
     nameservers: tuple[str, ...]
+    srtp: Srtp
     md5: bool
     authenticate: bool
     area: AreaCode

@@ -14,6 +14,7 @@ from config.settings import Carrier, Settings
 from gateway.calls import folder
 from gateway.certificate import Certificate
 from gateway.outgoing import OutgoingRule, Place
+from session.audio import Secrecy
 from session.rules import Rules
 
 
@@ -33,6 +34,7 @@ def phone_settings(settings: Settings, certificate: Certificate) -> PhoneSetting
         trunks=settings.sip.trunks,
         carriers=tuple(map(carrier_of, settings.sip.carriers)),
         nameservers=settings.sip.nameservers,
+        srtp=Secrecy(settings.sip.srtp),
         md5=settings.sip.md5,
         authenticate=settings.sip.authenticate,
         area=settings.sip.area,
@@ -95,6 +97,7 @@ def carrier_of(carrier: Carrier) -> CarrierSettings:
         form=carrier.form,
         numbers=carrier.numbers,
         codecs=carrier.codecs,
+        srtp=Secrecy(carrier.srtp),
         calls=carrier.calls,
         asked_s=carrier.asked_s,
     )

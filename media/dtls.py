@@ -7,7 +7,7 @@ what is trusted.
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,7 +27,7 @@ _LABEL = b"EXTRACTOR-dtls_srtp"
 _HASHES = {"sha-256": hashes.SHA256(), "sha-384": hashes.SHA384(), "sha-512": hashes.SHA512()}
 _READ_BYTES = 1500
 _GIVES_UP_S = 30.0
-_LIFE = datetime.timedelta(days=365)
+_LIFE = dt.timedelta(days=365)
 
 
 class Certificate:
@@ -36,14 +36,14 @@ class Certificate:
     def __init__(self) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, secrets.token_hex(8))])
-        now = datetime.datetime.now(tz=datetime.UTC)
+        now = dt.datetime.now(tz=dt.UTC)
         made = (
             x509.CertificateBuilder()
             .subject_name(name)
             .issuer_name(name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_before(now - dt.timedelta(days=1))
             .not_valid_after(now + _LIFE)
             .sign(key, hashes.SHA256())
         )

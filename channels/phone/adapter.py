@@ -33,6 +33,7 @@ from channels.phone.ports import BridgePorts
 from channels.phone.redial import bury_dead
 from channels.phone.registrar import Registrar, RegistrarSettings
 from channels.phone.relay import Relay
+from channels.phone.secrecy import Secrecies
 from channels.phone.settings import PhoneSettings
 from channels.phone.sip.digest import Authenticator
 from channels.phone.sip.message import Request
@@ -158,6 +159,7 @@ class PhoneChannel:
             patience_s=settings.store_patience_s,
         )
         self._trunk = Trunk(settings.outbound, self._carriers)
+        self._secrecies = Secrecies(settings.srtp, self._carriers)
         self._ports = BridgePorts(
             endpoint=self._endpoint,
             registrar=self._registrar,
@@ -168,6 +170,7 @@ class PhoneChannel:
             channel=self.name,
             recording_path=recording_path,
             vigilance=settings.vigilance,
+            secrecies=self._secrecies,
             handover=handover,
             trunk=self._trunk,
             carriers=self._carriers,
@@ -445,7 +448,13 @@ class PhoneChannel:
         try:
             audio = await self._audio.open(leg)
             try:
-                call.answer(await (audio.answer(Slot.CITIZEN, call.offer) if call.offer else audio.offer(Slot.CITIZEN)))
+                secrecy = self._secrecies.of(call.flow)
+                described = (
+                    audio.answer(Slot.CITIZEN, call.offer, secrecy)
+                    if call.offer
+                    else audio.offer(Slot.CITIZEN, secrecy)
+                )
+                call.answer(await described)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._settings.store_patience_s):
                         await anext(aiter(call))

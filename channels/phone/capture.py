@@ -16,11 +16,11 @@ _RAW_IP = 101
 _SNAPLEN = 65_535
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, _SNAPLEN, _RAW_IP)
 _UDP = 17
-_SECRETS = re.compile(rb"(?im)^((?:proxy-)?authorization[ \t]*:).*$")
+_SECRETS = re.compile(rb"(?im)^((?:proxy-)?authorization[ \t]*:|a=crypto:|a=ice-pwd:).*?(?=\r?$)")
 
 
 def packet(at: float, flow: Flow, local: SocketAddress, data: bytes, *, is_ours: bool) -> bytes:
-    """One record. Proofs of passwords are taken out."""
+    """One record. Proofs of passwords and keys of sound are taken out."""
     data = _SECRETS.sub(rb"\1 (not kept)", data)
     source, target = (local, flow.remote) if is_ours else (flow.remote, local)
     body = _datagram(source, target, data[: _SNAPLEN - 48])

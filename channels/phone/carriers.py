@@ -29,6 +29,7 @@ from channels.phone.sip.login import Login
 from channels.phone.sip.message import Response
 from channels.phone.sip.registration import Ask, Registration, Standing
 from channels.phone.sip.uri import Uri
+from session.audio import Secrecy
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class CarrierSettings:
     """Beginnings of the numbers that it carries, such as +86571; none carries all."""
     codecs: tuple[str, ...] = ()
     """Those that it may be offered and may offer, the best first; none leaves it to both ends."""
+    srtp: Secrecy = Secrecy.NEVER
     calls: int = 100
     """At once, in and out."""
     asked_s: float = 30.0

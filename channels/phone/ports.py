@@ -10,6 +10,7 @@ from channels.phone.carriers import Carriers
 from channels.phone.endpoint import Endpoint
 from channels.phone.registrar import Registrar
 from channels.phone.trunk import Trunk
+from channels.phone.secrecy import Secrecies
 from channels.phone.vigil import Vigilance
 from session.ids import NodeId, RecordingId
 from session.ports import Handover, Inbox, SharedState, Telephones
@@ -30,4 +31,5 @@ class BridgePorts:
     vigilance: Vigilance
     trunk: Trunk
     carriers: Carriers
+    secrecies: Secrecies
     handover: Handover | None = None

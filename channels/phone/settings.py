@@ -12,6 +12,7 @@ from channels.phone.carriers import CarrierSettings
 from channels.phone.guard import GuardSettings, Network
 from channels.phone.trunk import TrunkSettings
 from channels.phone.vigil import Vigilance
+from session.audio import Secrecy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class PhoneSettings:
     """Trunks by name: found, asked whether they live, registered with."""
     nameservers: tuple[str, ...] = ()
     """Whom to ask for the carriers' names, in place of the system's servers."""
+    srtp: Secrecy = Secrecy.NEVER
+    """Whether telephones, and callers who are no carrier, hear and speak under keys; pages always do."""
     md5: bool = True
     area: str = ""
     """The hotline's own area code without its 0, for callers who are sent without one."""

@@ -33,8 +33,9 @@ class Summons:
             left_s = until - await self._ports.shared.now()
         except StoreUnavailable:
             return None
+        bindings, secrecy = self._ports.secrecies.chosen(bindings)
         async with self._turn:
-            offer = await self._audio.offer(slot)
+            offer = await self._audio.offer(slot, secrecy)
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, left_s)):
                 return await ringing.run(bindings, self._shown_caller(), offer)

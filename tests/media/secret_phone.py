@@ -1,10 +1,10 @@
-"""Telephones that keep secrets: one with keys in its description, one that is a page (ICE, DTLS). Not by our own parts."""
+"""Telephones that keep secrets: one with keys in its description, one that is a page (ICE, DTLS)."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import datetime
+import datetime as dt
 import re
 import secrets
 import time
@@ -60,7 +60,7 @@ class KeyedPhone(Phone):
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         self.wire.append(data)
-        if self.opening is None:
+        if self.opening is None or self.sealing is None:
             super().datagram_received(data, addr)
             return
         if 192 <= data[1] <= 223:
@@ -72,15 +72,18 @@ class KeyedPhone(Phone):
             self.strangers += 1
 
     def raw(self, data: bytes) -> None:
-        super().raw(self.sealing.protect(data) if self.sealing is not None else data)
+        assert self.sealing is not None
+        super().raw(self.sealing.protect(data))
 
     def send(self, payload: bytes, payload_type: int | None = None, *, marker: bool = False) -> None:
-        transport, sealing = self.transport, self.sealing
+        transport = self.transport
+        sealing = self.sealing
         assert sealing is not None
+        seal = sealing.protect
 
         class Sealing:
             def sendto(self, data: bytes, target: Any) -> None:
-                transport.sendto(sealing.protect(data), target)
+                transport.sendto(seal(data), target)
 
         self.transport = Sealing()
         try:
@@ -99,10 +102,10 @@ class PagePhone(KeyedPhone):
         self.checked = 0
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "page")])
-        now = datetime.datetime.now(tz=datetime.UTC)
+        now = dt.datetime.now(tz=dt.UTC)
         builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        builder = builder.not_valid_before(now - datetime.timedelta(hours=1))
-        self.certificate = builder.not_valid_after(now + datetime.timedelta(hours=1)).sign(key, hashes.SHA256())
+        builder = builder.not_valid_before(now - dt.timedelta(hours=1))
+        self.certificate = builder.not_valid_after(now + dt.timedelta(hours=1)).sign(key, hashes.SHA256())
         context = SSL.Context(SSL.DTLS_CLIENT_METHOD)
         context.use_certificate(self.certificate)
         context.use_privatekey(key)
@@ -129,7 +132,7 @@ class PagePhone(KeyedPhone):
             f"a=fingerprint:sha-256 {digest}",
             f"a=setup:{setup}",
         )
-        return self.sdp(*attributes, port=9, address="0.0.0.0").replace(b"RTP/AVP", b"UDP/TLS/RTP/SAVPF")  # noqa: S104
+        return self.sdp(*attributes, port=9, address="0.0.0.0").replace(b"RTP/AVP", b"UDP/TLS/RTP/SAVPF")
 
     def take(self, sdp: bytes) -> None:
         super().take(sdp)
@@ -169,9 +172,7 @@ class PagePhone(KeyedPhone):
             shown = self.tls.get_peer_certificate(as_cryptography=True)
             assert shown is not None
             assert self.gateway["fingerprint"] == f"sha-256 {shown.fingerprint(hashes.SHA256()).hex(':').upper()}"
-            self.keyed(
-                Policy.SRTP_PROFILE_AEAD_AES_128_GCM, made[:16] + made[32:44], made[16:32] + made[44:56]
-            )
+            self.keyed(Policy.SRTP_PROFILE_AEAD_AES_128_GCM, made[:16] + made[32:44], made[16:32] + made[44:56])
             self.connected.set()
 
     def _flush(self) -> None:

@@ -52,6 +52,8 @@ class Baresip:
     transport: str = "udp"
     authority: Path | None = None
     """Who is trusted over TLS."""
+    is_secret: bool = False
+    """Its sound goes under keys, or not at all."""
     says: Sound | None = None
     """Said over and over, from the answer of a call on; silence when None."""
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -165,7 +167,8 @@ class Baresip:
         said = self.says if self.says is not None and len(self.says) else np.zeros(8000)
         times = int(MICROPHONE_S * 8000 // len(said)) + 1
         microphone = write_wave(self.folder / "microphone.wav", np.tile(said, times))
-        modules = "".join(f"{'module_app' if module in APPLICATIONS else 'module'}\t{module}\n" for module in MODULES)
+        wanted = (*MODULES, *(("srtp.so",) if self.is_secret else ()))
+        modules = "".join(f"{'module_app' if module in APPLICATIONS else 'module'}\t{module}\n" for module in wanted)
         (self.folder / "config").write_text(
             f"sip_listen\t127.0.0.1:{self.sip_port}\nnet_interface\t127.0.0.1\n"
             f"audio_source\taufile,{microphone}\naudio_player\taufile,{self.folder / 'speaker.wav'}\n"
@@ -180,7 +183,7 @@ class Baresip:
             f"<sip:{self.extension}@{self.server};transport={self.transport}>"
             f";auth_user={self.extension};auth_pass={self.password}"
             f";answermode={'auto' if self.answers else 'manual'};regint={60 if self.registers else 0}"
-            ";audio_codecs=PCMA,PCMU\n"
+            f";audio_codecs=PCMA,PCMU{';mediaenc=srtp-mand' if self.is_secret else ''}\n"
         )
         (self.folder / "contacts").write_text("")
 

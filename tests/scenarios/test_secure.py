@@ -5,16 +5,28 @@ from pathlib import Path
 import aiohttp
 
 from tests.channels.phone.pages import PagePhone
+from tests.conftest import Eventually
 from tests.peers.baresip import Baresip
 from tests.peers.caller import Telephones
 from tests.peers.certificates import certify
+from tests.peers.sound import likeness, speech
 from tests.scenarios.kinds import MakesGateway
+from tests.scenarios.test_phone import ALIKE
+
+CITIZEN, AGENT = speech(1.0, 41), speech(1.0, 42)
+CLEAR = '[{name = "city", host = "127.0.0.1", asked_s = 0}]'
+"""The carrier's trunk is its own network: only the telephones are asked for secrecy."""
 
 
-async def test_nobody_on_the_way_can_read(own_gateway: MakesGateway, tmp_path: Path) -> None:
+async def test_nobody_on_the_way_can_read(own_gateway: MakesGateway, tmp_path: Path, eventually: Eventually) -> None:
     made = certify(tmp_path)
     gateway = own_gateway(
-        tls__certificate=str(made.certificate), tls__key=str(made.key), http__tls_port="0", sip__tls_port="0"
+        tls__certificate=str(made.certificate),
+        tls__key=str(made.key),
+        http__tls_port="0",
+        sip__tls_port="0",
+        sip__srtp="require",
+        sip__carriers=CLEAR,
     )
     await gateway.start()
     https, agent, other = gateway.ready["https"], gateway.agent("8001"), gateway.agent("8002")
@@ -28,6 +40,8 @@ async def test_nobody_on_the_way_can_read(own_gateway: MakesGateway, tmp_path: P
         agent.sip_password,
         transport="tls",
         authority=made.authority,
+        is_secret=True,
+        says=AGENT,
     )
     page = PagePhone(gateway.sip, user=other.extension, http=https, tls=made.trusting())
     async with softphone as phone, page, Telephones(gateway.sip) as telephones:
@@ -38,5 +52,8 @@ async def test_nobody_on_the_way_can_read(own_gateway: MakesGateway, tmp_path: P
         await phone.saw("CALL_INCOMING")
         await phone.answer()
         await phone.saw("CALL_ESTABLISHED")
+        await call.sound.say(CITIZEN)
+        await eventually(lambda: likeness(CITIZEN, phone.heard()).correlation >= ALIKE, deadline_s=15)
+        assert likeness(AGENT, call.sound.heard()).correlation >= ALIKE
         assert await call.hang_up() == 200
         await phone.saw("CALL_CLOSED")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from channels.phone.capture import packet
 from channels.phone.flow import Flow, Protocol3261
 from channels.phone.ladder import ROWS, Ladder, Row, Way, draw
 from channels.phone.ladders import Ladders, find_capture, read_ladder, recent
@@ -208,3 +209,11 @@ async def test_agent_who_declines_is_a_rung(
         call.bye()
         await caller.response("BYE")
         await eventually(lambda: any(row.what == "486 Whatever" for row in kept(folder, core)), deadline_s=10)
+
+
+def test_keys_of_sound_are_not_captured() -> None:
+    flow = Flow(Protocol3261.UDP, ("192.0.2.1", 5060))
+    told = b"INVITE sip:a SIP/2.0\r\n\r\na=crypto:1 AES inline:5ec3e7\r\na=ice-pwd:5ec3e7\r\na=sendrecv\r\n"
+    kept = packet(0.0, flow, ("192.0.2.2", 5060), told, is_ours=True)
+    assert b"5ec3e7" not in kept
+    assert b"(not kept)\r\na=sendrecv\r\n" in kept

@@ -1,0 +1,33 @@
+"""How secret the sound of a call is to be: by who is at its other end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from channels.phone.carriers import Carriers
+from channels.phone.flow import Flow
+from session.audio import Secrecy
+from session.ports import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Secrecies:
+    """`telephones` is that of whoever is neither a carrier nor a page."""
+
+    telephones: Secrecy
+    carriers: Carriers
+
+    def of(self, flow: Flow) -> Secrecy:
+        """A page can do nothing else than DTLS; a carrier does as its settings say."""
+        if not flow.can_be_made:
+            return Secrecy.PAGE
+        carrier = self.carriers.of(flow.remote[0])
+        return self.telephones if carrier is None else carrier.settings.srtp
+
+    def chosen(self, bindings: tuple[Binding, ...]) -> tuple[tuple[Binding, ...], Secrecy]:
+        """Which of somebody's telephones ring: the pages, if there are any, for one description cannot serve both.
+
+        Whoever lets a page register has chosen it; a desk telephone stays registered whether it is wanted or not.
+        """
+        pages = tuple(each for each in bindings if not Flow.parse(each.flow).can_be_made)
+        return (pages, Secrecy.PAGE) if pages else (bindings, self.telephones)
