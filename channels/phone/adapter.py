@@ -448,11 +448,10 @@ class PhoneChannel:
         try:
             audio = await self._audio.open(leg)
             try:
-                secrecy = self._secrecies.of(call.flow)
                 described = (
-                    audio.answer(Slot.CITIZEN, call.offer, secrecy)
+                    audio.answer(Slot.CITIZEN, call.offer, self._secrecies.answering(call.flow))
                     if call.offer
-                    else audio.offer(Slot.CITIZEN, secrecy)
+                    else audio.offer(Slot.CITIZEN, self._secrecies.offering(call.flow))
                 )
                 call.answer(await described)
                 with suppress(TimeoutError):

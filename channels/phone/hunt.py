@@ -109,7 +109,7 @@ class Hunt:
 
     async def _invite(self, way: Way) -> OutgoingCall:
         async with self._turn:
-            offer = await self._audio.offer(self._slot)
+            offer = await self._audio.offer(self._slot, self._ports.secrecies.offering(way.flow))
         ports = self._ports
         caller = ports.trunk.caller(self._contact.number, ports.endpoint.bound, way)
         there = way.carrier.settings if way.carrier is not None else None

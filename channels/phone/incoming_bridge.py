@@ -60,12 +60,12 @@ class IncomingBridge(Bridge):
 
     async def _answer_offer(self) -> bytes | None:
         """Our SDP for the 200; None when nothing can be agreed on, which the caller is told."""
-        secrecy = self._ports.secrecies.of(self._incoming.flow)
+        secrecies, flow = self._ports.secrecies, self._incoming.flow
         try:
             async with self._audio_turn:
                 if self._incoming.offer is None:
-                    return await self._audio.offer(Slot.CITIZEN, secrecy)
-                return await self._audio.answer(Slot.CITIZEN, self._incoming.offer, secrecy)
+                    return await self._audio.offer(Slot.CITIZEN, secrecies.offering(flow))
+                return await self._audio.answer(Slot.CITIZEN, self._incoming.offer, secrecies.answering(flow))
         except YihaoError as refused:
             if refused.retryable:
                 self._incoming.refuse(503, (("Retry-After", str(int(refused.retry_after_s or 1))),))

@@ -17,10 +17,12 @@ class Secrecies:
     telephones: Secrecy
     carriers: Carriers
 
-    def of(self, flow: Flow) -> Secrecy:
-        """A page can do nothing else than DTLS; a carrier does as its settings say."""
-        if not flow.can_be_made:
-            return Secrecy.PAGE
+    def offering(self, flow: Flow) -> Secrecy:
+        """A page takes nothing but DTLS."""
+        return self.answering(flow) if flow.can_be_made else Secrecy.PAGE
+
+    def answering(self, flow: Flow) -> Secrecy:
+        """A carrier does as its settings say. What a page can do, its offer says."""
         carrier = self.carriers.of(flow.remote[0])
         return self.telephones if carrier is None else carrier.settings.srtp
 
