@@ -9,8 +9,8 @@ from pathlib import Path
 from channels.phone.carriers import Carriers
 from channels.phone.endpoint import Endpoint
 from channels.phone.registrar import Registrar
-from channels.phone.trunk import Trunk
 from channels.phone.secrecy import Secrecies
+from channels.phone.trunk import Trunk
 from channels.phone.vigil import Vigilance
 from session.ids import NodeId, RecordingId
 from session.ports import Handover, Inbox, SharedState, Telephones
