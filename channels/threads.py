@@ -69,15 +69,17 @@ class Threads:
         """`name` begins the names of keys; `pepper` hides the citizens in them."""
         self._inbox, self._shared, self._channel, self._number = inbox, shared, channel, number
         self._name, self._pepper, self._ttl_s = name, pepper, ttl_s
-        self._turns: WeakValueDictionary[Address, asyncio.Lock] = WeakValueDictionary()
-        self._threads = _Newest[Address, Thread]()
-        self._words = _Newest[tuple[Address, str], float]()
+        # By the address as text, whose hash is reckoned once.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._threads = _Newest[str, Thread]()
+        self._words = _Newest[tuple[str, str], float]()
 
     def turn(self, citizen: Address) -> asyncio.Lock:
         """Held while one of the citizen's words is taken, so that they stay in the order in which they came here."""
-        lock = self._turns.get(citizen)
+        name = str(citizen)
+        lock = self._turns.get(name)
         if lock is None:
-            lock = self._turns[citizen] = asyncio.Lock()
+            lock = self._turns[name] = asyncio.Lock()
         return lock
 
     async def take(self, word: Word) -> None:
@@ -91,16 +93,17 @@ class Threads:
         One that came again to this node asks nothing of the store: thousands of them would hold up the citizen's next.
         Raises `StoreUnavailable`, `ThreadUnsettled`.
         """
-        mark, now = (word.address, word.dedupe), time.monotonic()
+        citizen, now = str(word.address), time.monotonic()
+        mark = (citizen, word.dedupe)
         if now - self._words.get(mark, -_REMEMBERED_S) < _REMEMBERED_S:
             return
-        thread = self._threads.get(word.address) or await self._ask(word.address)
+        thread = self._threads.get(citizen) or await self._ask(citizen)
         for _ in range(_TRIES):
             try:
                 if not await self._post(thread, word):
                     await self._open(thread, word)
             except ThreadMoved:
-                thread = await self._ask(word.address)
+                thread = await self._ask(citizen)
             else:
                 self._words[mark] = now
                 return
@@ -109,7 +112,7 @@ class Threads:
     async def mention(self, word: Word) -> bool:
         """Put a word into the session that runs; False where none does."""
         try:
-            return await self._post(await self._ask(word.address), word)
+            return await self._post(await self._ask(str(word.address)), word)
         except ThreadMoved:
             return False
 
@@ -117,12 +120,12 @@ class Threads:
         """The leg is over: the citizen's next word begins another. Idempotent."""
         reached = await self.reaches(leg)
         if reached is not None:
-            await self._end(await self._ask(reached[0]), leg)
+            await self._end(await self._ask(str(reached[0])), leg)
 
     async def leave(self, word: Word) -> None:
         """The citizen is gone, and says so with this word."""
         await self.mention(word)
-        thread = await self._ask(word.address)
+        thread = await self._ask(str(word.address))
         if (found := thread.leads_to()) is not None:
             await self._end(thread, found[0])
 
@@ -134,8 +137,8 @@ class Threads:
         citizen, _, way = stored.decode().partition("\n")
         return Address.parse(citizen), way
 
-    async def _ask(self, citizen: Address) -> Thread:
-        hidden = hmac.digest(self._pepper, str(citizen).encode(), hashlib.sha256).hex()[:32]
+    async def _ask(self, citizen: str) -> Thread:
+        hidden = hmac.digest(self._pepper, citizen.encode(), hashlib.sha256).hex()[:32]
         key = f"{self._name}:thread:{hidden}"
         self._threads[citizen] = thread = Thread(key, await self._shared.get(key) or b"", self._ttl_s)
         return thread
@@ -168,7 +171,7 @@ class Threads:
             notes=(*word.notes, self._whose(leg, word)),
         )
         admission = await self._inbox.open(contact)
-        self._threads[word.address] = replace(thread, held=Thread.record(leg, admission.session))
+        self._threads[str(word.address)] = replace(thread, held=Thread.record(leg, admission.session))
 
     async def _end(self, thread: Thread, leg: LegId) -> None:
         found = thread.leads_to()

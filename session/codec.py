@@ -201,8 +201,12 @@ def tag_of(value: ev.Event | ef.LegEffect) -> str:
     return _TAGS[type(value)]
 
 
+_packer = msgpack.Packer(use_bin_type=True)
+"""One for all: `packb` makes one for each value, with a buffer of 256 KiB."""
+
+
 def _pack(tag: str, values: Mapping[str, Any]) -> bytes:
-    return typing.cast("bytes", msgpack.packb([VERSION, tag, values], use_bin_type=True))
+    return typing.cast("bytes", _packer.pack([VERSION, tag, values]))
 
 
 def _unpack(data: bytes) -> tuple[str, Mapping[str, Any]]:
@@ -241,7 +245,7 @@ def _plain(value: Any) -> Any:
 
 
 def _map(value: Any, kind: Any, names: tuple[str, ...]) -> Mapping[str, Any]:
-    plain = {name: _plain(getattr(value, name)) for name in names}
+    plain = {name: one if type(one := getattr(value, name)) in _SIMPLE else _plain(one) for name in names}
     for name, default in _later(kind):
         grown = getattr(value, name)
         if grown != default:
