@@ -91,9 +91,17 @@ class Calls:
             web.get("/api/calls/{call}/capture.pcap", access.for_role(Role.ADMINISTRATOR, self.capture)),
         ]
 
-    async def last(self, _: web.Request, __: Agent) -> web.StreamResponse:
-        """The last calls of this node."""
-        return web.json_response({"calls": await asyncio.to_thread(recent, self._folder, LISTED)})
+    async def last(self, request: web.Request, __: Agent) -> web.StreamResponse:
+        """The last calls of this node; those of a session, where one is asked for, and whether each was captured."""
+        session = request.query.get("session", "")[:64]
+        if not session:
+            return web.json_response({"calls": await asyncio.to_thread(recent, self._folder, LISTED)})
+        names = await asyncio.to_thread(find_session, self._folder, session)
+        kept = [
+            {"call": name, "captured": await asyncio.to_thread(find_capture, self._folder, name) is not None}
+            for name in names[:LISTED]
+        ]
+        return web.json_response({"calls": kept})
 
     async def show(self, request: web.Request, _: Agent) -> web.StreamResponse:
         """One call's rows."""

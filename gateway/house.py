@@ -55,6 +55,7 @@ from gateway.node import Node
 from gateway.notices import Notices
 from gateway.outgoing import Outgoing, Wishes
 from gateway.oversight import Oversight
+from gateway.parking import Parking
 from gateway.performer import Performer
 from gateway.persons import Persons
 from gateway.prompts import PromptBook, PromptShelf
@@ -397,9 +398,11 @@ class _Builder:
 
     def _phone(self, inbox: StoreInbox, audio: Engine) -> PhoneChannel:
         settings = self._settings
+        parking = Parking(self._store.shared, self._store.log, self._store.queue, inbox, self._rules)
         reach = TelephonesReach(
             self._store,
             self._staff,
+            parking,
             ready_on_register=settings.agents.ready_on_register,
             ttl_s=settings.sip.register_max_s + 60.0,
         )
@@ -412,7 +415,7 @@ class _Builder:
             telephones=self._roster,
             reachability=reach,
             choices=reach,
-            handover=TelephoneHandover(self._store, self._roster, inbox),
+            handover=TelephoneHandover(self._store, self._roster, inbox, parking, settings.agents.park_code),
             recording_path=self._recording_path if settings.recordings.enabled else None,
             mail=self._store.mail,
             nonce_secret=self._keys.cookie_key.reveal().encode(),

@@ -15,8 +15,15 @@ from session.rules import Rules
 from session.state import Party, Phase
 
 PLACES = tuple(str(number) for number in range(1, 61))
+FETCH = "fetch "
+"""What an agent chooses by dialling a place, with its number behind it."""
 _KEY = "parked-calls"
 _SLACK_S = 60.0
+
+
+def codes(prefix: str) -> dict[str, str]:
+    """What agents dial to fetch a call, `*507` from place 7, and what they choose by it; nothing where it is empty."""
+    return {f"{prefix}{place:>02}": f"{FETCH}{place}" for place in PLACES} if prefix else {}
 
 
 class Parking:

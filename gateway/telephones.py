@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from gateway.parking import FETCH, Parking
 from gateway.staff import Staff
 from queueing.contract import Presence, Store
 from queueing.errors import UnknownAssignee
+from realtime.peer import Refusal
 from session.ids import AssigneeId
 from session.state import Medium
 
@@ -17,7 +19,8 @@ READY, OFF_DUTY = "ready", "off_duty"
 class TelephonesReach:
     """The `session.ports.Reachability` of the registrar, and the `Choices` of who has nothing but a softphone."""
 
-    def __init__(self, store: Store, staff: Staff, *, ready_on_register: bool, ttl_s: float) -> None:
+    def __init__(self, store: Store, staff: Staff, parking: Parking, *, ready_on_register: bool, ttl_s: float) -> None:
+        self._parking = parking
         self._store, self._staff, self._ready, self._ttl_s = store, staff, ready_on_register, ttl_s
 
     async def registered(self, assignee: AssigneeId, *, first: bool) -> None:
@@ -43,6 +46,8 @@ class TelephonesReach:
 
     async def choose(self, assignee: AssigneeId, what: str) -> bool:
         """See the port. Off duty is off; every other reason is a break's."""
+        if what.startswith(FETCH):
+            return not isinstance(await self._parking.fetch(what.removeprefix(FETCH), assignee), Refusal)
         presence = {READY: Presence.READY, OFF_DUTY: Presence.OFF}.get(what, Presence.BREAK)
         try:
             await self._staff.present(assignee, presence, "" if what == READY else what)

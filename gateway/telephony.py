@@ -11,6 +11,7 @@ from channels.phone.settings import PhoneSettings
 from channels.phone.sip.login import Login
 from channels.phone.trunk import TrunkSettings
 from config.settings import Carrier, Settings
+from gateway import parking
 from gateway.calls import folder
 from gateway.certificate import Certificate
 from gateway.outgoing import OutgoingRule, Place
@@ -43,7 +44,10 @@ def phone_settings(settings: Settings, certificate: Certificate) -> PhoneSetting
         overload_s=settings.sip.overload_s,
         register_min_s=settings.sip.register_min_s,
         register_max_s=settings.sip.register_max_s,
-        codes=dict(one.split(" ", 1) for one in settings.agents.codes),
+        codes={
+            **parking.codes(settings.agents.park_code),
+            **dict(one.split(" ", 1) for one in settings.agents.codes),
+        },
         ladders=folder(settings),
         ladder_days=settings.sip.ladder_days,
         captures=settings.sip.captures,

@@ -7,7 +7,7 @@ from session.ids import AssigneeId, SessionId
 from session.ports import Handover, StoreUnavailable
 
 FORBIDDEN = 403
-_ANSWERS = {"": 202, "not_yours": FORBIDDEN, "agent_away": 480}
+_ANSWERS = {"": 202, "not_yours": FORBIDDEN, "agent_away": 480, "no_place": 486}
 """What names nobody is not found."""
 
 

@@ -108,3 +108,7 @@ async def test_over_http_by_who_may(valkey_url: str, tmp_path: Path, eventually:
         assert (await get(agent, f"/api/calls/{name}"))[0] == 403
         assert (await get(supervisor, f"/api/calls/{name}/capture.pcap"))[0] == 403
         assert (await get(supervisor, "/api/calls/nobody"))[0] == 404
+        session = next(row["detail"] for row in json.loads(text)["rows"] if row["what"] == "session")
+        _, text = await get(supervisor, f"/api/calls?session={session}")
+        assert json.loads(text) == {"calls": [{"call": name, "captured": False}]}
+        assert (await get(agent, f"/api/calls?session={session}"))[0] == 403

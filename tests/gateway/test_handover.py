@@ -1,10 +1,12 @@
 """Transfers that are asked for by telephone: the desk's rules, and nobody else's contact."""
 
 from gateway.handover import WHY, TelephoneHandover
+from gateway.parking import Parking
 from queueing.memory import MemoryStore
 from session.events import SessionTransferred
 from session.ids import SessionId
 from session.ports import Verdict
+from session.rules import Rules
 from session.state import Offer, Phase
 from tests.channels.phone.core import Core
 from tests.conftest import Eventually
@@ -33,13 +35,16 @@ async def test_who_has_it_hands_it_on(memory: MemoryStore, eventually: Eventuall
 
         await eventually(is_talking)
         other = second if has == first else first
-        handover = TelephoneHandover(memory, Core(), post.inbox)
+        parking = Parking(memory.shared, memory.log, memory.queue, post.inbox, Rules())
+        handover = TelephoneHandover(memory, Core(), post.inbox, parking, "*5")
         for by, target, code in (
             (other, "8001", "not_yours"),
             (has, has.removeprefix("a"), "unknown_agent"),
             (has, "8003", "agent_away"),
             (has, "8004", "unknown_agent"),
             (has, "nobody", "unknown_queue"),
+            (other, "*507", "not_yours"),
+            (has, "*599", "unknown_queue"),
             (has, "", "one_destination"),
             (has, "+8613800138000", "unknown_queue"),
         ):

@@ -194,7 +194,7 @@ async def test_a_colleague_is_consulted_and_has_the_call_then_parks_it_and_it_is
     await other.saw("contact.state", session=session, phase="active", assignee="8002")
     await ears.hear(citizen={"colleague"}, colleague={"citizen"})
 
-    await other.command("call.park", session=session)
+    await colleague.command("transfer", f"sip:*501@{gateway.sip_text}")
     await colleague.saw("CALL_CLOSED", times=2)
     await other.saw("contact.state", session=session, phase="parked")
     with pytest.raises(Refused, match="nobody_parked"):

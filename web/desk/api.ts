@@ -95,6 +95,25 @@ export interface LiveCall {
   readonly what: Desk.CallSupervise["what"] | "";
 }
 
+/** A call of a session that its node has kept as a ladder. */
+export interface KeptCall {
+  readonly call: string;
+  /** Its packets were kept besides. */
+  readonly captured: boolean;
+}
+
+/** The calls of a session that this node has had; for supervisors. */
+export async function keptCalls(session: string): Promise<readonly KeptCall[]> {
+  return ((await ask(`/api/calls?session=${encodeURIComponent(session)}`)) as { calls: KeptCall[] }).calls;
+}
+
+/** What happened in a call, drawn as people read it. */
+export async function ladderOf(call: string): Promise<string> {
+  const response = await fetch(`/api/calls/${encodeURIComponent(call)}/ladder.txt`, { credentials: "same-origin" });
+  if (!response.ok) throw new Refused(response.status, null);
+  return await response.text();
+}
+
 /** Every call that runs now; for supervisors. */
 export async function liveCalls(): Promise<readonly LiveCall[]> {
   return ((await ask("/api/supervision")) as { calls: LiveCall[] }).calls;

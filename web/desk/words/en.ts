@@ -217,6 +217,7 @@ export const en: Words = {
     fetch: "Fetch parked call",
     ways: { consult: "speaks with the third alone", citizen: "back with the citizen", together: "three-way call" },
   },
+  ladder: { title: "Call ladder", none: "This node has kept no call of this contact", capture: "Fetch the capture (Wireshark)" },
   composer: {
     placeholder: "Reply to the citizen. Enter sends, Shift+Enter breaks the line, / puts in a canned reply",
     note_placeholder: "Internal note, never shown to the citizen. Enter saves",

@@ -208,6 +208,7 @@ export const zh = {
     fetch: "取回驻留电话",
     ways: { consult: "单独与第三方通话", citizen: "切回市民", together: "三方通话" },
   },
+  ladder: { title: "通话梯形图", none: "本节点没有保存这个会话的通话", capture: "下载抓包（Wireshark）" },
   composer: {
     placeholder: "回复市民，Enter 发送，Shift+Enter 换行，/ 插入常用语",
     note_placeholder: "内部备注，市民看不到。Enter 保存",
