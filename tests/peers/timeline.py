@@ -36,7 +36,7 @@ td.live { background: #eef6ee; } td.away { background: #fff6e5; }
 
 
 async def draw_timeline(window: Window, title: str, entries: Sequence[Mapping[str, Any]], file: Path) -> None:
-    """The picture of a timeline, as `GET /api/sessions/{session}/timeline` gives it. `window` is used up by it."""
+    """The picture of a timeline, of a session or of a person, as the gateway gives it. `window` is used up by it."""
     await window.show(page(title, entries))
     await window.picture(file, whole=True)
 
@@ -47,20 +47,27 @@ def page(title: str, entries: Sequence[Mapping[str, Any]]) -> str:
     begin = entries[0]["entry"]["at"] if entries else 0.0
     states = dict.fromkeys(lanes, "")
     owners: dict[str, str] = {}
+    written: dict[str, str] = {}
     rows = []
     for placed in entries:
-        entry = placed["entry"]
-        lane = lane_of(entry, owners, lanes)
+        entry, session = placed["entry"], placed.get("session", "")
+        lane = lane_of(entry, owners, lanes, written.get(session, ""))
         follow(entry, states, owners)
+        if _came(entry) and entry["channel"] != "phone":
+            written[session] = entry["channel"]
+        elif entry["kind"] == "wrap":
+            states[written.get(session, "")] = ""
         text = words(entry)
         if not text:
             continue
         cells = "".join(f'<td class="{states[one]}">{text if one == lane else ""}</td>' for one in lanes)
         rows.append(f'<tr><td class="at">+{entry["at"] - begin:.1f} s</td>{cells}</tr>')
+    matters = len({one.get("session", "") for one in entries})
+    whole = "一次诉求" if matters == 1 else f"一位市民的 {matters} 次诉求"
     head = "".join(f"<th>{html.escape(LANES.get(one, one))}</th>" for one in lanes)
     return (
         f"<!doctype html><meta charset='utf-8'><style>{STYLE}</style><h1>{html.escape(title)}</h1>"
-        f"<p class='sub'>一次诉求，{len(lanes) - 1} 个渠道；每行是时间线上的一条 · one session, its real history</p>"
+        f"<p class='sub'>{whole}，{len(lanes) - 1} 个渠道；每行是时间线上的一条 · the real history</p>"
         f"<table><tr><th>时间</th>{head}</tr>{''.join(rows)}</table>"
     )
 
@@ -70,17 +77,20 @@ def lanes_of(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     found: dict[str, None] = {}
     for placed in entries:
         entry = placed["entry"]
-        if (entry["kind"] == "leg" and entry["what"] == "opened" and entry["who"]["kind"] == "citizen") or entry[
-            "kind"
-        ] in ("notice", "failure"):
+        if _came(entry) or entry["kind"] in ("notice", "failure"):
             found[entry["channel"]] = None
     return [*found, "坐席与排队"]
 
 
-def lane_of(entry: Mapping[str, Any], owners: Mapping[str, str], lanes: Sequence[str]) -> str:
-    """Whose lane an entry stands in."""
+def _came(entry: Mapping[str, Any]) -> bool:
+    """The citizen is on one more channel."""
+    return bool(entry["kind"] == "leg" and entry["what"] == "opened" and entry["who"]["kind"] == "citizen")
+
+
+def lane_of(entry: Mapping[str, Any], owners: Mapping[str, str], lanes: Sequence[str], written: str) -> str:
+    """Whose lane an entry stands in; `written` is where the citizen writes in that session."""
     is_citizens = entry["who"]["kind"] == "citizen"
-    written = next((one for one in reversed(lanes[:-1]) if one != "phone"), "")
+    written = written or next((one for one in reversed(lanes[:-1]) if one != "phone"), "")
     match entry["kind"]:
         case "leg":
             channel = owners.get(entry["leg"], entry["channel"] if is_citizens else "")
@@ -134,6 +144,14 @@ _DIAL = {
     "reached": "坐席确认已联系上",
     "machine": "坐席标记为语音信箱，仍欠回电",
 }
+_DETAILS = {
+    "opened": "",
+    "switch": "",
+    "picture": "",
+    "tel": "号码",
+    "sms_code": "（短信验证码）",
+    "qr_scan": "（扫码）",
+}
 _EVENT = {
     "opened": "市民发起诉求",
     "human_requested": "要求转人工",
@@ -143,6 +161,9 @@ _EVENT = {
     "picture_requested": "请市民发送照片和位置",
     "link_failed": "链接没有发出去",
     "link_opened": "市民打开了链接",
+    "verification_asked": "核验号码",
+    "address_verified": "核验通过，合并为一位市民：",
+    "address_parted": "撤销合并",
     "parked": "挂起",
     "resumed": "继续处理",
     "finished": "会话结束",
@@ -196,4 +217,5 @@ def _named(who: Mapping[str, str]) -> str:
 
 
 def _detail(entry: Mapping[str, Any]) -> str:
-    return {"opened": "", "switch": "", "picture": ""}.get(entry["detail"], html.escape(entry["detail"]))
+    words = (_DETAILS.get(word, word) for word in entry["detail"].split(" "))
+    return html.escape(" ".join(words))

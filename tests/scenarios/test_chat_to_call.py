@@ -13,14 +13,18 @@ from channels.sms.coding import Coding, decode
 from tests.conftest import Eventually
 from tests.peers import cmpp as carriers
 from tests.peers.baresip import Baresip
+from tests.peers.browser import MOBILE as PHONE_SCREEN
 from tests.peers.pages import CitizenPage, DeskPage, Refused
 from tests.peers.sound import likeness, speech
 from tests.peers.yihao import Yihao
-from tests.scenarios.kinds import MakesGateway, MakesSoftphone, OpensChat, OpensDesk
+from tests.scenarios.kinds import Draws, MakesGateway, MakesSoftphone, OpensChat, OpensDesk, OpensWindow
+from tests.scenarios.test_browser import write
+from tests.scenarios.told import history, legs
 
 MOBILE = "13800138000"
 CITIZEN, AGENT = speech(3, seed=41), speech(3, seed=42)
 ALIKE = 0.9
+TALKING = "通话中"
 
 
 @dataclass
@@ -96,35 +100,59 @@ async def refused(page: Any, what: str, **fields: object) -> str:
     return str(refusal.value)
 
 
-async def test_the_agent_calls_the_citizen_whom_they_write_to(
-    town: Town, desk: OpensDesk, citizen: OpensChat, softphone: MakesSoftphone, eventually: Eventually
+async def test_a_chat_becomes_a_call_with_the_same_agent_and_stays_open(
+    town: Town,
+    desk: OpensDesk,
+    window: OpensWindow,
+    softphone: MakesSoftphone,
+    draws: Draws,
+    album: Path,
+    eventually: Eventually,
 ) -> None:
-    async with writing(town, desk, citizen, softphone, eventually) as (agent, page, phone, session):
-        assert await refused(agent, "call.start", session=session) == "number_unproven"
-        await prove(town, page, eventually)
-        await agent.command("call.start", session=session)
-        await phone.saw("CALL_INCOMING", 10)
-        assert not town.telephone.all("CALL_INCOMING"), "the agent first"
-        await eventually(lambda: said(page) == ("waiting", None), deadline_s=10)
-        await phone.answer()
-        await town.telephone.saw("CALL_INCOMING", 10)
-        await eventually(lambda: said(page) == ("ringing", None), deadline_s=10)
-        await town.telephone.answer()
-        await eventually(lambda: said(page) == ("talking", None), deadline_s=10)
-        await eventually(lambda: likeness(AGENT, town.telephone.heard()).correlation >= ALIKE, deadline_s=20)
-        await page.write("我在电话里，也在这里")
-        await eventually(lambda: "我在电话里，也在这里" in agent.texts(session), deadline_s=10)
-        await agent.command("msg.send", session=session, text="材料清单")
-        await eventually(lambda: "材料清单" in page.texts(), deadline_s=10)
-        await phone.hang_up()
-        await town.telephone.saw("CALL_CLOSED", 10)
-        await eventually(lambda: said(page) == ("none", None), deadline_s=10)
-        await page.write("电话挂了，这里还在")
-        await eventually(lambda: "电话挂了，这里还在" in agent.texts(session), deadline_s=10)
-        assert [what for what, _ in told(agent, session)] == ["requested", "started"]
-        assert {frame["session"] for frame in agent.frames if frame["t"] == "contact.state"} == {session}
-        recorded = [one for one in agent.timeline(session) if one["kind"] == "recording" and one["what"] == "finished"]
-        assert len(recorded) == 1
+    """The citizen's page is a real browser's: they prove their number there, ask to be called, and write on."""
+    agent, page = await desk(town.hotline, "8001"), await window(town.hotline.http, size=PHONE_SCREEN)
+    phone = await softphone(town.hotline, "8001", says=AGENT)
+    await eventually(lambda: town.carrier.logins, deadline_s=15)
+    await page.sees(".welcome")
+    await write(page, "办证要带什么材料")
+    offer = await agent.offer()
+    await agent.accept(offer)
+    session = str(offer["session"])
+    await page.sees(".standing-talking")
+    assert await refused(agent, "call.start", session=session) == "number_unproven"
+
+    await page.click(".proof-door summary")
+    await page.write(".proof input[type=tel]", MOBILE)
+    await page.click(".proof form:nth-of-type(1) button")
+    code = await eventually(lambda: town.code, deadline_s=15)
+    await page.write(".proof input[inputmode=numeric]", code)
+    await page.click(".proof form:nth-of-type(2) button:has-text('确定')")
+    await page.sees(".proof p[role=status]:has-text('已核验')")
+    await page.click(".proof button:has-text('给我打电话')")
+    await phone.saw("CALL_INCOMING", 15)
+    assert not town.telephone.all("CALL_INCOMING"), "the agent first"
+    await phone.answer()
+    await town.telephone.saw("CALL_INCOMING", 15)
+    await town.telephone.answer()
+    await page.sees(f".proof p[role=status]:has-text('{TALKING}')", 15)
+    await eventually(lambda: likeness(AGENT, town.telephone.heard()).correlation >= ALIKE, deadline_s=20)
+    await write(page, "我在电话里，也在这里")
+    await eventually(lambda: "我在电话里，也在这里" in agent.texts(session), deadline_s=15)
+    await agent.command("msg.send", session=session, text="材料清单")
+    await page.sees(".bubble-agent:has-text('材料清单')")
+    await page.picture(album / "chat-to-call-page.png")
+    await phone.hang_up()
+    await town.telephone.saw("CALL_CLOSED", 15)
+    await page.sees_no(f".proof p[role=status]:has-text('{TALKING}')")
+    await write(page, "电话挂了，这里还在")
+    await eventually(lambda: "电话挂了，这里还在" in agent.texts(session), deadline_s=15)
+    assert [what for what, _ in told(agent, session)] == ["requested", "started"]
+    assert {frame["session"] for frame in agent.frames if frame["t"] == "contact.state"} == {session}
+    recorded = [one for one in agent.timeline(session) if one["kind"] == "recording" and one["what"] == "finished"]
+    assert len(recorded) == 1
+    placed = await history(agent, session)
+    assert legs(placed) == ["webchat", "phone"]
+    await draws("chat-to-call.png", "网页会话转为通话，坐席不变，会话仍在 · a chat becomes a call", placed)
 
 
 async def test_a_call_that_is_not_taken_returns_to_the_chat_with_a_word_for_both(

@@ -23,7 +23,7 @@ from tests.peers.caller import Telephones
 from tests.peers.pages import OWN_PAGE, CitizenPage, DeskPage
 from tests.peers.wechat import WeChatApi, serving
 from tests.peers.yihao import Yihao
-from tests.scenarios.kinds import MakesGateway, OpensChat, OpensDesk
+from tests.scenarios.kinds import Draws, MakesGateway, OpensChat, OpensDesk
 
 MOBILE = "13800138000"
 OPENID = "oyORnuP8q7ou2gfYjqLzSIWZf0rs"
@@ -123,7 +123,7 @@ async def finish(desk: DeskPage, session: str) -> None:
 
 
 async def test_three_ways_in_one_person_and_a_wrong_merge_undone(
-    town: Town, desk: OpensDesk, citizen: OpensChat, eventually: Eventually
+    town: Town, desk: OpensDesk, citizen: OpensChat, draws: Draws, eventually: Eventually
 ) -> None:
     agent = await desk(town.hotline, "8001")
     await agent.make_ready()
@@ -164,7 +164,9 @@ async def test_three_ways_in_one_person_and_a_wrong_merge_undone(
         await eventually(lambda: came_by_phone(agent, session), deadline_s=15)
         assert (await person(agent, session))["addresses"][0]["vouched"], "the network vouches for the number"
         await call.hang_up()
-    assert {one["session"] for one in await timeline(agent, session)} == {first, session}, "no third session"
+    merged = await timeline(agent, session)
+    assert {one["session"] for one in merged} == {first, session}, "no third session"
+    await draws("one-citizen.png", "短信、微信、电话，核验后是一位市民 · one citizen", merged)
 
     await the_wrong_one_is_undone(town, agent, await citizen(town.hotline), session, eventually)
     assert MOBILE not in town.hotline.log()
