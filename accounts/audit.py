@@ -27,6 +27,7 @@ class Deed(StrEnum):
     REVEAL = "address_revealed"
     CAPTURE = "capture_read"
     CHANGE = "rules_changed"
+    PROMPT = "prompt_changed"
     RENEW = "passwords_renewed"
 
 

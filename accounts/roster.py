@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Insert, Row, Update, delete, insert, select, update
@@ -62,7 +63,8 @@ class Roster:
         Nobody is forgotten: who is not among them stays as they are. Raises `AgentTaken`.
         """
         there = {row.login: _agent(row) for row in await connection.execute(select(AGENTS))}
-        changed = [agent for agent in agents if there.get(agent.login) not in (None, agent)]
+        known = [agent for agent in agents if agent.login in there]
+        changed = [agent for agent in known if not _alike(there[agent.login], agent)]
         moved = [one.login for one in changed if there[one.login].extension != one.extension]
         # First nobody has them, then each their own: two may change places.
         await connection.execute(update(AGENTS).where(AGENTS.c.login.in_(moved)).values(extension=None))
@@ -170,6 +172,11 @@ async def _find(connection: AsyncConnection, login: AssigneeId) -> Agent:
     if row is None:
         raise AgentUnknown(login)
     return _agent(row)
+
+
+def _alike(one: Agent, other: Agent) -> bool:
+    """Whether nothing differs but the order in which skills are given."""
+    return replace(one, skills=()) == replace(other, skills=()) and set(one.skills) == set(other.skills)
 
 
 def _row(agent: Agent) -> dict[str, Any]:

@@ -173,7 +173,7 @@ class Administration:
             return refused(400, "malformed")
         if not 0 < len(why.strip()) <= LONGEST_WHY:
             return refused(400, "why_needed")
-        detail = f"{expected + 1}" if to is None else f"{expected + 1} = {to}"
+        detail = f"{expected + 1}" if to is None else f"{expected + 1} ← {to}"
         await self._parts.audit.note(agent.login, Deed.CHANGE, kind, detail)
         version = await self._book.put(
             kind, document, expected=expected, author=agent.login, at=await self._parts.clock(), why=why.strip()

@@ -160,9 +160,9 @@ class _Builder:
         settings, enter = self._settings, self._stack.enter_async_context
         self._store = await self._open_store()
         database = await enter(Database.open(settings.storage.url.reveal() or sqlite_url(settings.data)))
-        self._shelf = PromptShelf(PromptBook(database, self._decoder), self._library)
         self._roster = Roster(database, self._stack.enter_context(Passwords()), realm=settings.sip.realm)
         self._audit = Audit(database, self._store.shared.now)
+        self._shelf = PromptShelf(PromptBook(database, self._decoder), self._library, self._audit)
         self._rulebook = await open_rulebook(database, self._roster, settings.bots.hours)
         self._veil = Veil(lambda: self._rulebook.words)
         credentials = await self._seed()

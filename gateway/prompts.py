@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from accounts.agent import Agent
+from accounts.audit import Audit, Deed
 from accounts.role import Role
 from config.settings import Settings
 from gateway.access import Access, refused
@@ -90,8 +91,8 @@ class PromptBook:
 class PromptShelf:
     """What this node's callers hear, kept as the database has it."""
 
-    def __init__(self, book: PromptBook, library: PromptLibrary) -> None:
-        self._book, self._library = book, library
+    def __init__(self, book: PromptBook, library: PromptLibrary, audit: Audit) -> None:
+        self._book, self._library, self._audit = book, library, audit
         self._version = 0
 
     async def look(self) -> None:
@@ -141,6 +142,7 @@ class PromptShelf:
             put = await self._book.add(request.match_info["name"], bytes(data), file=file, author=agent.login)
         except PromptRefused as error:
             return refused(404 if error.code == "unknown_prompt" else 415, error.code)
+        await self._audit.note(agent.login, Deed.PROMPT, put.name, put.file)
         await self.look()
         return web.json_response(self._shown(put.name, put))
 
@@ -150,6 +152,7 @@ class PromptShelf:
             await self._book.remove(request.match_info["name"], author=agent.login)
         except PromptRefused as error:
             return refused(404, error.code)
+        await self._audit.note(agent.login, Deed.PROMPT, request.match_info["name"])
         await self.look()
         return web.json_response(self._shown(request.match_info["name"], None))
 

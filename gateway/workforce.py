@@ -82,7 +82,7 @@ async def _becoming(
             raise ValueError(f"{one.login} is to serve the queue {queue!r}, which is not in the list")
         for skill in one.skills.keys() - skills - (was.skills.keys() if was else set()):
             raise ValueError(f"{one.login} is to have the skill {skill!r}, which is not in the list")
-    return Workforce(agents=tuple(agents))
+    return Workforce(agents=tuple(entry(account(one)) for one in agents))
 
 
 def _rules(agents: Iterable[AgentEntry]) -> bool:
@@ -104,14 +104,14 @@ def account(one: AgentEntry) -> Agent:
 
 
 def entry(agent: Agent) -> AgentEntry:
-    """An account as the document has it."""
+    """An account as the document has it: always written alike, whatever the order in which its skills were given."""
     return AgentEntry(
         login=agent.login,
         name=agent.name,
         role=agent.role,
         extension=agent.extension,
         queues=agent.queues,
-        skills={skill.name: skill.level for skill in agent.skills},
-        capacity=dict(agent.capacity),
+        skills=dict(sorted((skill.name, skill.level) for skill in agent.skills)),
+        capacity=dict(sorted(agent.capacity.items())),
         disabled=agent.disabled,
     )

@@ -18,7 +18,7 @@ from rulebook.canned import Canned
 from rulebook.document import Document, read, written
 from rulebook.errors import DocumentMalformed, NoSuchVersion, UnknownKind
 from rulebook.hours import BusinessHours
-from rulebook.kinds import CANNED, HOURS, ROUTING, WORDS, Kind
+from rulebook.kinds import CANNED, HOURS, ROUTING, WORDS, Elsewhere, Kind
 from rulebook.routing import Routing
 from rulebook.words import Words
 from session.errors import YihaoError
@@ -137,6 +137,8 @@ class Rulebook:
         elsewhere does not allow.
         """
         one = self._kind(kind)
+        if one.elsewhere is not None:
+            expected = await self._catch_up(one, one.elsewhere, expected, at)
         policy = Policy(kind, expected + 1, written(document), author, at, why)
 
         async def along(connection: AsyncConnection) -> None:
@@ -146,6 +148,15 @@ class Rulebook:
         await self._policies.write(policy, along)
         self._take_up(one, policy)
         return policy.version
+
+    async def _catch_up(self, kind: Kind, elsewhere: Elsewhere, expected: int, at: float) -> int:
+        """What was changed past the rulebook is a version too, so that it can be gone back to; gives the last one."""
+        last = await self._policies.version(kind.name, expected)
+        body = written(await elsewhere.now())
+        if last is not None and last.body == body:
+            return expected
+        await self._policies.write(Policy(kind.name, expected + 1, body, "yihao", at, "as it was"))
+        return expected + 1
 
     def _take_up(self, kind: Kind, policy: Policy) -> None:
         try:

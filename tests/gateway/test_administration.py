@@ -116,7 +116,7 @@ async def test_of_two_administrators_the_second_is_told(town: Living) -> None:
 
 
 async def test_agents_are_a_document_too(town: Living, eventually: Eventually) -> None:
-    async with clerk(town) as admin:
+    async with clerk(town) as admin, clerk(town, "8004") as untouched:
         version, before = await admin.document("agents")
         people = {one["login"]: one for one in before["agents"]}
         new = {**people["8003"], "login": "8010", "name": "赵云", "extension": "8010"}
@@ -125,7 +125,7 @@ async def test_agents_are_a_document_too(town: Living, eventually: Eventually) -
             {**people["8002"], "extension": "8001"},
         ]
         kept = [people["8004"], people["8009"], new, *swapped]
-        assert (await admin.put("agents", {"agents": kept}, version))[0] == 200
+        assert await admin.put("agents", {"agents": kept}, version) == (200, {"version": 2}), "1 is as they were"
         _, after = await admin.document("agents")
         now = {one["login"]: one for one in after["agents"]}
         assert (now["8001"]["extension"], now["8002"]["extension"]) == ("8002", "8001")
@@ -133,15 +133,21 @@ async def test_agents_are_a_document_too(town: Living, eventually: Eventually) -
 
         status, renewed = await admin.ask("/api/admin/agents/8010/passwords", {})
         assert status == 200
+        assert (await untouched.ask("/api/me"))[0] == 200, "who is not changed stays logged in"
         async with clerk(town, "8010", renewed["password"]) as newcomer:
             assert (await newcomer.ask("/api/me"))[1]["agent"]["name"] == "赵云"
 
         refused = [one if one["login"] != "8009" else {**one, "role": "agent"} for one in after["agents"]]
-        status, refusal = await admin.put("agents", {"agents": refused}, version + 1)
+        status, refusal = await admin.put("agents", {"agents": refused}, 2)
         assert (status, refusal["fault"]) == (400, "no administrator would be left")
         unknown = [{**one, "queues": ["nowhere"]} for one in after["agents"]]
-        assert (await admin.put("agents", {"agents": unknown}, version + 1))[0] == 400
-        assert (await admin.ask("/api/admin/rules/agents/rollback", {"to": 1, "expected": 1, "why": "x"}))[0] == 200
+        assert (await admin.put("agents", {"agents": unknown}, 2))[0] == 400
+        back = {"to": 1, "expected": 2, "why": "x"}
+        assert await admin.ask("/api/admin/rules/agents/rollback", back) == (200, {"version": 3})
+        _, again = await admin.document("agents")
+        assert again["agents"] == sorted(
+            [*before["agents"], {**new, "disabled": True}], key=lambda one: str(one["login"])
+        )
 
 
 async def test_citizens_never_see_a_word_that_is_masked(town: Living, eventually: Eventually) -> None:
