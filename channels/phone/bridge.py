@@ -72,8 +72,7 @@ class Bridge:
 
     def __init__(self, ports: BridgePorts, contact: Contact, audio: AudioSession, call: Call | None = None) -> None:
         self.contact = contact
-        self.call = call
-        """The citizen's; None while they are yet to be called."""
+        self.call = call  # the citizen's; None while they are yet to be called
         self.ladder = call.ladder if call is not None else ports.endpoint.tracer.begin()
         self.ladder.named(contact.leg)
         self.session: SessionId | None = None
@@ -88,8 +87,8 @@ class Bridge:
         self._guests = Invitations(ports, audio, self._audio_turn, contact, self.ladder)
         self._supervisor = Supervisor(self, self._guests)
         self._third = Third(self, self._guests)
+        self._introduced: list[Guest] = []
         self._waits: Slot | None = None
-        """Who hears music while the others confer."""
         self._ringing: Ringing | None = None
         self._ring_turn = asyncio.Lock()
         self._ring_tasks: set[asyncio.Task[None]] = set()
@@ -169,6 +168,8 @@ class Bridge:
             await self._tell_dropped()
         for task in tuple(self._ring_tasks):
             task.cancel()
+        for guest in self._introduced:  # also one who has come to be the agent
+            guest.call.hang_up()
         agent = self._agent
         await asyncio.gather(*self._ring_tasks, self._supervisor.close(), self._third.close(), return_exceptions=True)
         if agent is not None:
@@ -228,10 +229,7 @@ class Bridge:
         return True
 
     def hang_up_leg(self, leg: LegId, reason: LegEnd) -> None:
-        """End the call of the agent, or of a guest, where that leg is theirs; the citizen's stays.
-
-        An agent who is told that it broke off hears that first.
-        """
+        """End the call of the agent, who first hears if it broke off, or of a guest, where that leg is theirs."""
         if self._agent is not None and self._agent.leg == leg:
             if not (reason is LegEnd.LOST and self._telling is not None):
                 self._agent.call.hang_up()
@@ -356,9 +354,12 @@ class Bridge:
             await self._third.ask(what, turn)
 
     def introduce(self, guest: Guest, party: Party) -> None:
-        """Tell of a guest's leg."""
+        """Tell of a guest's leg; one who comes when the call is over is let go."""
+        self._introduced.append(guest)
         leg = Leg(guest.leg, self._ports.channel, Medium.VOICE, party, self._ports.node)
         self.tell(LegOpened(leg=leg), f"leg:{guest.leg}")
+        if self.is_over:
+            guest.call.hang_up()
 
     async def attend(self, guest: Guest) -> LegEnd:
         """Follow the telephone of an agent or guest until its call is over."""
@@ -400,9 +401,8 @@ class Bridge:
             return
         before.call.hang_up()
         # Told behind what the change was asked for: the core then knows whose leg it no longer is.
-        asyncio.get_running_loop().call_soon(
-            self.tell, LegClosed(leg=before.leg, reason=LegEnd.CLOSED), f"closed:{before.leg}"
-        )
+        closed = LegClosed(leg=before.leg, reason=LegEnd.CLOSED)
+        asyncio.get_running_loop().call_soon(self.tell, closed, f"closed:{before.leg}")
 
     async def hang_up_citizen(self) -> None:
         """Nobody is left for them."""
