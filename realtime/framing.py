@@ -5,6 +5,7 @@ No extension is spoken, so the three reserved bits are never set.
 
 from __future__ import annotations
 
+import struct
 from enum import IntEnum
 
 
@@ -35,6 +36,7 @@ _TEXT = int(Opcode.TEXT)
 _FINAL = 0x80
 _RESERVED = 0x70
 _MASKED = 0x80
+_HEAD, _HEAD_16, _HEAD_64 = struct.Struct(">BB").pack, struct.Struct(">BBH").pack, struct.Struct(">BBQ").pack
 _WHOLE_TEXT = _FINAL | Opcode.TEXT
 _MOST_CONTROL_BYTES = 125
 _NEW = (Opcode.TEXT, Opcode.BINARY)
@@ -45,10 +47,10 @@ def framed(payload: bytes, opcode: Opcode = Opcode.TEXT) -> bytes:
     """The frame of a whole message; a server masks nothing (section 5.1)."""
     size = len(payload)
     if size < 126:
-        return bytes((_FINAL | opcode, size)) + payload
+        return _HEAD(_FINAL | opcode, size) + payload
     if size < 65536:
-        return bytes((_FINAL | opcode, 126, size >> 8, size & 0xFF)) + payload
-    return bytes((_FINAL | opcode, 127)) + size.to_bytes(8, "big") + payload
+        return _HEAD_16(_FINAL | opcode, 126, size) + payload
+    return _HEAD_64(_FINAL | opcode, 127, size) + payload
 
 
 def closing(code: int, reason: str) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from realtime.bucket import Bucket
 from realtime.framing import framed
 from realtime.messages import Close, Control, Durable, Ephemeral
 from realtime.settings import SocketSettings
+from realtime.turn import Turn
 from realtime.wire import encode, numbered
 
 _log = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ class Link:
         "_pointer",
         "_replies",
         "_settings",
+        "_turn",
         "_unsent_bytes",
         "commands",
         "expects",
@@ -66,13 +67,13 @@ class Link:
         "subject",
     )
 
-    def __init__(self, sid: str, subject: str, settings: SocketSettings) -> None:
+    def __init__(self, sid: str, subject: str, settings: SocketSettings, turn: Turn) -> None:
         self.sid, self.subject = sid, subject
         self.expects: int | None = None
         """The `cseq` of the next command; None until there was one."""
         self.commands = Bucket(settings.rate_per_s, settings.burst)
         """How many more its page may send; one bucket for all links of a subject."""
-        self._settings = settings
+        self._settings, self._turn = settings, turn
         self._backlog = Backlog(
             frames=settings.backlog_frames, keep_s=settings.resume_s, most_bytes=settings.backlog_bytes
         )
@@ -170,7 +171,7 @@ class Link:
     def _wake(self) -> None:
         if not self._is_waking:
             self._is_waking = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._turn.put_off(self._flush)
 
     def _flush(self) -> None:
         """Write what waits, as far as the far end takes it."""

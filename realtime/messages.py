@@ -27,7 +27,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\A[!-~]+\Z")]
 """An id of ours (a session's, a message's, a file's)."""
 FileName = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\A[^\x00-\x1f\x7f]+\Z")]
 Token = Annotated[str, Meta(max_length=1024, pattern=_NO_NUL)]
-Words = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT, pattern=r"\A(?=[^\0]*\Z)\s*\S")]
+Words = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT, pattern=r"\A\s*[^\s\0][^\0]*\Z")]
 """What somebody wrote: more than blanks."""
 Remark = Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)]
 """What somebody may have written."""

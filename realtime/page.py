@@ -51,6 +51,7 @@ class Page(asyncio.Protocol):
         "_gone",
         "_is_closing",
         "_is_paused",
+        "_is_taken",
         "_loop",
         "_most_bytes",
         "_reader",
@@ -63,6 +64,7 @@ class Page(asyncio.Protocol):
         "is_full",
         "on_note",
         "on_room",
+        "on_turn",
     )
 
     def __init__(
@@ -74,6 +76,8 @@ class Page(asyncio.Protocol):
         """Called when it is full no more."""
         self.on_note: Callable[[Frame], None] | None = None
         """Takes what waits for nothing as soon as it comes, once the page is greeted; may raise `FrameRefused`."""
+        self.on_turn: Callable[[], None] = self._wake
+        """Called when something waits for its turn; then not again before `take` has found nothing more."""
         self._transport, self._former, self._reader = transport, former, reader
         self._loop = asyncio.get_running_loop()
         self._most_bytes = settings.frame_bytes
@@ -81,7 +85,7 @@ class Page(asyncio.Protocol):
         self._frames = Bucket(settings.frames_per_s, settings.frames_burst)
         self._received: list[Heard] = []
         self._received_bytes = 0
-        self._is_paused = False
+        self._is_paused = self._is_taken = False
         self._waiter: asyncio.Future[None] | None = None
         self._is_closing = False
         self._gone: asyncio.Future[None] = self._loop.create_future()
@@ -117,7 +121,9 @@ class Page(asyncio.Protocol):
         if self._deframer.fault is not None:
             self.close(self._deframer.fault, self._deframer.fault.name.lower())
         if self._received:
-            self._wake()
+            if not self._is_taken:
+                self._is_taken = True
+                self.on_turn()
             if self._received_bytes > self._most_bytes and not self._is_paused and not self._is_closing:
                 self._is_paused = True
                 self._transport.pause_reading()
@@ -163,6 +169,7 @@ class Page(asyncio.Protocol):
         self._is_closing = True
         self._timer.cancel()
         self._wake()
+        self.on_note, self.on_turn, self.on_room = None, _nothing, _nothing  # which hold what holds this
         if not self._gone.done():
             self._gone.set_result(None)
         self._former.connection_lost(exc)
@@ -171,23 +178,34 @@ class Page(asyncio.Protocol):
 
     async def first(self) -> Heard | None:
         """The first frame that has come; None once the socket is closing."""
-        await self._arrival()
+        while not self._received and not self._is_closing:
+            await self._news()
         return self._received.pop(0) if self._received else None
 
-    async def receive(self) -> list[Heard]:
-        """All frames that have come and wait for their turn, at least one; none once the socket is closing."""
-        if not self._received:
-            await self._arrival()
+    def serve(self, on_note: Callable[[Frame], None], on_turn: Callable[[], None]) -> None:
+        """The page is greeted: what comes from now on, and what came behind its hello, is for these."""
+        self.on_note, self.on_turn = on_note, on_turn
+        self._is_taken = bool(self._received)
+        if self._received:
+            on_turn()
+
+    def take(self) -> list[Heard]:
+        """All that has come and waits for its turn."""
         received, self._received, self._received_bytes = self._received, [], 0
+        self._is_taken = bool(received)
         if self._is_paused and not self._transport.is_closing():
             self._is_paused = False
             self._transport.resume_reading()
         return received
 
-    async def _arrival(self) -> None:
-        while not self._received and not self._is_closing:
-            self._waiter = self._loop.create_future()
-            await self._waiter
+    async def closing(self) -> None:
+        """Wait until the socket is closing, whoever closes it."""
+        while not self._is_closing:
+            await self._news()
+
+    async def _news(self) -> None:
+        self._waiter = self._loop.create_future()
+        await self._waiter
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -43,15 +43,18 @@ from realtime.page import Page
 from realtime.peer import Peer, Refusal
 from realtime.settings import SocketSettings
 from realtime.tokens import Signer
+from realtime.turn import Turn
 from realtime.wire import Reader
+from realtime.workers import Workers
 from session.ports import SessionGone, StoreUnavailable
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 Redeem = Callable[[str], Awaitable[str]]
 """Whose ticket it is; raises `TokenRefused` or `StoreUnavailable`. `Tickets.redeem` is one."""
 
 _RESUME_TTL_S = 24 * 3600.0
+_FAULT = 1011
 _TRY_AGAIN_LATER = 1013
 _LONGEST_DRAIN_SPREAD_S = 5.0
 
@@ -93,6 +96,7 @@ class Sockets:
         """The socket that serves a link, by the link's sid."""
         self._parked: dict[str, asyncio.TimerHandle] = {}
         """When to forget a link that has no socket."""
+        self._turn, self._workers = Turn(), Workers()
         self._by_ip: Counter[str] = Counter()
         self._open = 0
         self._is_draining = False
@@ -104,6 +108,7 @@ class Sockets:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.drain(0.0)
+        await self._workers.close()
         for timer in self._parked.values():
             timer.cancel()
         self._parked.clear()
@@ -173,11 +178,12 @@ class Sockets:
             page.close(refused.code, refused.reason, refused.last_word)
             await page.closed()
             return
+        page.serve(
+            on_note=functools.partial(self._take, link),
+            on_turn=functools.partial(self._workers.add, functools.partial(self._answer, page, link)),
+        )
         try:
-            await self._listen(page, link)
-        except FrameRefused as refused:
-            _log.info("a socket is closed: %s", refused)
-            page.close(refused.close, refused.code)
+            await page.closing()
         finally:
             if self._served.get(link.sid) is page:
                 self._gone(link)
@@ -239,7 +245,7 @@ class Sockets:
         if stale is not None:
             self._gone(stale)
             self._forget(stale)
-        link = Link(secrets.token_urlsafe(12), subject, self._settings)
+        link = Link(secrets.token_urlsafe(12), subject, self._settings, self._turn)
         link.publish(await self._peer.snapshot(link))
         known = self._subjects.setdefault(subject, _Subject(link.commands))
         known.links[link.sid] = link
@@ -300,19 +306,25 @@ class Sockets:
 
     # --- what the page says --------------------------------------------------------------------------------------
 
-    async def _listen(self, page: Page, link: Link) -> None:
-        """Take frames until the socket closes. Raises `FrameRefused` for one that no nack can answer."""
-        page.on_note = functools.partial(self._take, link)
-        while received := await page.receive():
-            for heard in received:
-                if isinstance(heard, Command):
-                    await self._command(link, heard)
-                elif isinstance(heard, Frame):
-                    self._take(link, heard)
-                elif heard.command_id:
-                    self._refuse(link, heard.command_id, heard.cseq, Refusal(heard.code))
-                else:
-                    raise heard
+    async def _answer(self, page: Page, link: Link) -> None:
+        """Take what waits for its turn, one after the other, until nothing more does."""
+        try:
+            while received := page.take():
+                for heard in received:
+                    if isinstance(heard, Command):
+                        await self._command(link, heard)
+                    elif isinstance(heard, Frame):
+                        self._take(link, heard)
+                    elif heard.command_id:
+                        self._refuse(link, heard.command_id, heard.cseq, Refusal(heard.code))
+                    else:
+                        _put_out(page, heard)
+                        return
+        except FrameRefused as refused:
+            _put_out(page, refused)
+        except Exception:  # a task's top: the page is to come again, and finds what was not answered still to be done
+            log.exception("a command failed")
+            page.close(_FAULT, "fault")
 
     def _take(self, link: Link, frame: Frame) -> None:
         """Take what waits for nothing: it may come before a command that the store has yet to answer."""
@@ -358,6 +370,12 @@ class Sockets:
         if cseq is not None and not refusal.retry and cseq == (link.expects if link.expects is not None else cseq):
             link.expects = cseq + 1
         link.reply(_nack(command_id, refusal))
+
+
+def _put_out(page: Page, refused: FrameRefused) -> None:
+    """Close a socket whose frame no nack can answer."""
+    log.info("a socket is closed: %s", refused)
+    page.close(refused.close, refused.code)
 
 
 def _nack(command_id: str, refusal: Refusal, expect: int | None = None) -> Nack:

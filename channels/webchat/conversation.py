@@ -25,6 +25,8 @@ from session.state import Leg, LegEnd, LegState, Medium, Party
 
 _RETRY_S = 1.0
 _MOST_UNDELIVERED = 500
+_GOES_ON = frozenset({bl.JoinedInto, bl.SessionsSplit})
+"""Events after which the citizen's words may stand in another session."""
 
 Watch = Callable[["Conversation", SessionId | None, SessionId], None]
 """The conversation hears no longer the first session's entries, but the second's."""
@@ -231,7 +233,8 @@ class Conversation:
         before = transcript.session
         for frame in transcript.hear(entry):
             self._publish(frame)
-        self._go_on(entry.event, entry.session)
+        if type(entry.event) in _GOES_ON:
+            self._go_on(entry.event, entry.session)
         if transcript.session is not before or self._undelivered:
             self._tend()
 

@@ -26,7 +26,7 @@ from session.state import DialFailure, Leg, Party, Session
 
 _MOST_MESSAGES = 200
 _SHOWN_CHARACTERS = 100_000
-_NOTED = frozenset({ev.OfferAccepted, ev.RatingGiven, ev.SessionTransferred})
+_NOTED = frozenset({ev.OfferAccepted, ev.RatingGiven, ev.SessionTransferred, ev.CallRequested, ev.DialFailed})
 """What the page is shown of besides what the session itself knows."""
 
 
@@ -135,15 +135,24 @@ class Transcript:
             self.session = begin(session, event)
         kind = type(event)
         if kind in _NOTED:
-            self._answered = self._answered or kind is ev.OfferAccepted
-            self._rated = self._rated or kind is ev.RatingGiven
-            self._handed_on = kind is ev.SessionTransferred or (self._handed_on and kind is not ev.OfferAccepted)
-        if isinstance(event, ev.CallRequested | ev.DialFailed):
-            self._call_failed = event.reason if isinstance(event, ev.DialFailed) else None
+            self._note(event)
         if (self.session.phase, kind) not in TABLE:
             return kind is ev.RatingGiven
         self.session, _ = advance(self.session, event)
         return True
+
+    def _note(self, event: ev.Event) -> None:
+        match event:
+            case ev.OfferAccepted():
+                self._answered, self._handed_on = True, False
+            case ev.RatingGiven():
+                self._rated = True
+            case ev.SessionTransferred():
+                self._handed_on = True
+            case ev.CallRequested():
+                self._call_failed = None
+            case ev.DialFailed():
+                self._call_failed = event.reason
 
     def _restated(self) -> list[Durable]:
         session = self.session

@@ -39,6 +39,8 @@ class Echoes:
         self.typed: list[str] = []
         self.received_up_to: dict[str, int] = {}
         self.is_away = False
+        self.faults = 0
+        """How many of the next commands meet a defect of ours."""
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -65,6 +67,9 @@ class Echoes:
         await self.gate.wait()
         if self.is_away:
             raise StoreUnavailable("command")
+        if self.faults:
+            self.faults -= 1
+            raise ZeroDivisionError
         assert isinstance(command, citizen.MessageSend)
         if command.text == "no":
             return Refusal("unwanted")

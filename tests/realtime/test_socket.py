@@ -224,6 +224,21 @@ async def test_too_fast_is_refused_for_a_while_and_loses_nothing(eventually: Eve
             await client.stop()
 
 
+async def test_a_fault_of_ours_closes_the_socket_and_the_command_is_still_to_be_done() -> None:
+    """It was not acknowledged, so the page sends it again; others are served on."""
+    command = {"t": "msg.send", "id": ulid(), "cseq": 1, "text": "unlucky"}
+    async with serving(MANY) as server, _greeted(server, "other") as other:
+        async with _greeted(server) as ws:
+            server.peer.faults = 1
+            await ws.send_json(command)
+            assert await _close_code(ws) == 1011
+        async with _greeted(server) as ws:
+            await ws.send_json(command)
+            assert (await ws.receive_json(timeout=15))["t"] == "ack"
+        await other.send_json(command | {"id": ulid()})
+        assert (await other.receive_json(timeout=15))["t"] == "ack"
+
+
 async def test_a_flood_of_frames_closes_the_socket() -> None:
     async with serving(replace(CITIZEN, frames_burst=20)) as server, _greeted(server) as ws:
         for _ in range(40):
