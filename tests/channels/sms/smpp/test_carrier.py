@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +207,42 @@ async def test_a_submit_without_an_answer_is_unknown_and_not_repeated(tmp_path: 
         with pytest.raises(OutcomeUnknown):
             await carrier.submit(Message(key="k", to="+8613800138000", text="x"))
         assert submits == 1
+
+
+async def test_no_more_than_the_window_is_without_an_answer(tmp_path: Path, eventually: Eventually) -> None:
+    """Answers that come late and out of order are each their own text's."""
+    waiting: list[tuple[int, bytes]] = []
+    to_esme: list[asyncio.StreamWriter] = []
+
+    async def centre(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to_esme.append(writer)
+        while head := await reader.read(4):
+            sequence, message = smpp.decode(head + await reader.readexactly(int.from_bytes(head, "big") - 4))
+            if isinstance(message, smpp.Bind):
+                writer.write(smpp.encode(smpp.BindResponse(0, "centre"), sequence))
+            elif isinstance(message, smpp.Submit):
+                waiting.append((sequence, message.octets))
+        writer.close()
+
+    def answer() -> None:
+        for sequence, content in reversed(waiting):
+            to_esme[0].write(smpp.encode(smpp.SubmitResponse(0, f"id-{content.decode()}"), sequence))
+        waiting.clear()
+
+    server = await asyncio.start_server(centre, "127.0.0.1", 0)
+    carrier = SmppCarrier(settings(server.sockets[0].getsockname()[1], answer_s=15.0, window=4))
+    async with server, node(World(), [carrier], tmp_path):
+        await eventually(lambda: carrier.is_connected)
+        texts = [Message(key=f"{number}", to="+8613800138000", text=f"{number}") for number in range(10)]
+        sending = [asyncio.create_task(carrier.submit(text)) for text in texts]
+        for most in (4, 4, 2):
+            await eventually(partial(_holds, waiting, most), deadline_s=15)
+            answer()
+        receipts = await asyncio.wait_for(asyncio.gather(*sending), 15)
+    assert [receipt.ids for receipt in receipts] == [(f"id-{number}",) for number in range(10)]
+
+
+def _holds(waiting: list[tuple[int, bytes]], many: int) -> bool:
+    """So many wait for their answer, and never more."""
+    assert len(waiting) <= many
+    return len(waiting) == many
