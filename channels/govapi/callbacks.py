@@ -19,9 +19,9 @@ from dataclasses import asdict, dataclass, replace
 import aiohttp
 from yarl import URL
 
+from channels.agenda import Agenda, AgendaFull
 from channels.contract import failed
 from channels.govapi import signature as rfc9421
-from channels.govapi.agenda import Agenda, Watched
 from channels.govapi.matter import Matter
 from channels.govapi.matters import Matters
 from channels.govapi.page import page
@@ -46,8 +46,27 @@ _LET_GO_S = 0.001
 _AT_ONCE = 8
 """Calls of one client's address under way at a node."""
 _A_PAGE = 100
-_PROGRESS_S = 30 * 24 * 3600.0
+_PROGRESS_S = _AGENDA_S = 30 * 24 * 3600.0
+_MAPS = 128
+"""Some eight thousand open sessions in all."""
 _STORE_PAUSE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One session whose events are brought, and the client that is told of it."""
+
+    client: str
+    session: SessionId
+
+    def __str__(self) -> str:
+        return f"{self.client}/{self.session}"
+
+    @classmethod
+    def parse(cls, text: str) -> Watched:
+        """What `str` wrote."""
+        client, _, session = text.partition("/")
+        return cls(client, SessionId(session))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +111,7 @@ class Callbacks:
         self._shared, self._http, self._clock = shared, http, clock
         self._clients = {client.id: client for client in settings.clients if client.callback}
         self._rooms = {client: asyncio.Semaphore(_AT_ONCE) for client in self._clients}
-        self._agenda = Agenda(shared)
+        self._agenda = Agenda(shared, "govapi:agenda", maps=_MAPS, ttl_s=_AGENDA_S)
         self._holder = secrets.token_hex(8)
         self._watched: dict[SessionId, set[str]] = {}
         self._running: dict[Watched, asyncio.Task[None]] = {}
@@ -105,8 +124,7 @@ class Callbacks:
         if client.id not in self._clients:
             return
         one = Watched(client.id, session)
-        if not await self._agenda.put(one, await self._shared.now() + self._settings.callback_look_s):
-            log.warning("too many sessions to watch", extra={"client": client.id})
+        await self._look_at(one, await self._shared.now() + self._settings.callback_look_s)
         self._watch(one)
         self._start(one)
 
@@ -127,7 +145,7 @@ class Callbacks:
             try:
                 if await self._shared.lease("govapi:agenda", self._holder, ttl_s=_SWEEP_LEASE_S) is not None:
                     for one in await self._agenda.due(await self._shared.now()):
-                        self._start(one)
+                        self._start(Watched.parse(one))
             except YihaoError as error:
                 log.warning("callbacks not looked at", extra={"why": type(error).__name__})
             except Exception:  # a task's top: one bad entry must not end the looking for all others
@@ -216,25 +234,32 @@ class Callbacks:
         await self._note_arrived(matter, events.cursor)
         return True
 
+    async def _look_at(self, one: Watched, due_at: float) -> None:
+        """Where too much is watched already, one that is not noted is still told of by this node while it lives."""
+        try:
+            await self._agenda.put(str(one), due_at)
+        except AgendaFull:
+            log.warning("too many sessions to watch", extra={"client": one.client})
+
     async def _rest(self, one: Watched, matter: Matter, now: float) -> None:
         """All is brought."""
         if matter.is_over:
-            await self._agenda.done(one)
+            await self._agenda.done(str(one))
             self._unwatch(one)
         else:
             self._watch(one)
-            await self._agenda.put(one, now + self._settings.callback_look_s)
+            await self._look_at(one, now + self._settings.callback_look_s)
 
     async def _put_off(self, one: Watched, progress: Progress, now: float, outcome: Outcome) -> None:
         failed = progress.failed(now, self._settings.callback_longest_pause_s, outcome.asked_s)
         if now - failed.failing_since > self._settings.callback_give_up_s:
             log.error("callback given up", extra={"session": one.session, "client": one.client})
             await self._note_lost(one)
-            await self._agenda.done(one)
+            await self._agenda.done(str(one))
             self._unwatch(one)
             return
         await self._note(one, failed)
-        await self._agenda.put(one, failed.not_before)
+        await self._look_at(one, failed.not_before)
         self._start_in(one, failed.not_before - now)
 
     async def _note_lost(self, one: Watched) -> None:

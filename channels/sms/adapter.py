@@ -11,8 +11,8 @@ from typing import Self
 
 from aiohttp import web
 
+from channels.agenda import Agenda
 from channels.contract import Capabilities, Content, LegUnknown, Text
-from channels.sms.agenda import Agenda
 from channels.sms.carrier import Carrier
 from channels.sms.dispatch import Dispatch, Standing
 from channels.sms.errors import (
@@ -44,6 +44,9 @@ from session.state import Failure, LegEnd, Medium
 log = logging.getLogger(__name__)
 
 _SWEEP_LEASE_S = 5.0
+_MAPS = 64
+"""Some thousands of messages and long texts may be unfinished at once."""
+_AGENDA_S = 7 * 24 * 3600.0
 _AT_ONCE = 16
 _PARTING_S = 1.0
 """For attempts that run when the channel is closed without having been drained."""
@@ -77,7 +80,7 @@ class SmsChannel:
         self._on_settled = on_settled
         self._carriers: Mapping[str, Carrier] = {carrier.name: carrier for carrier in carriers}
         self._keys = keys = Keys(settings.pepper)
-        self._agenda = agenda = Agenda(shared)
+        self._agenda = agenda = Agenda(shared, "sms:agenda", maps=_MAPS, ttl_s=_AGENDA_S)
         self._opt_outs = OptOuts(shared, keys, ttl_s=settings.opt_out_ttl_s)
         self._threads = Threads(
             inbox,

@@ -10,7 +10,6 @@ SmsError
 ├── OptedOut             the citizen has said that they want no notices
 ├── TooMany              more messages than this number or campaign may get
 ├── QuietHours           notices are not sent at this hour
-├── AgendaFull           more is unfinished than is kept
 ├── CallRefused          a webhook without proof, or that cannot be read; carries the status to answer
 ├── MediaRefused         a picture that is not fetched: a foreign host, too large, not what it says
 ├── MediaAway            a picture that could not be fetched now
@@ -120,16 +119,6 @@ class QuietHours(SmsError):
     def __init__(self, retry_after_s: float) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(f"quiet hours for {retry_after_s:.0f} s more")
-
-
-class AgendaFull(SmsError):
-    """More is unfinished than is kept: nothing is acknowledged, so that the carrier brings it again."""
-
-    retryable = True
-    retry_after_s = 60.0
-
-    def __init__(self) -> None:
-        super().__init__("too much is unfinished")
 
 
 class CallRefused(SmsError):

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import astuple, replace
 
+from channels.agenda import Agenda
 from channels.contract import failed
-from channels.sms.agenda import Agenda
 from channels.sms.carrier import Carrier, Fate, Receipt, Report, Wish
 from channels.sms.dispatch import Dispatch, Standing
 from channels.sms.errors import CarrierMissing, OutcomeUnknown, SubmitDelayed, SubmitRefused, TemplateNeeded

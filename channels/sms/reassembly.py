@@ -13,7 +13,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from weakref import WeakValueDictionary
 
-from channels.sms.agenda import Agenda
+from channels.agenda import Agenda
 from channels.sms.carrier import Part, Uplink
 from channels.sms.coding import Coding, decode
 from channels.sms.header import Place

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from contextlib import aclosing
 
-from channels.sms.agenda import Agenda
+from channels.agenda import Agenda
 from channels.sms.carrier import Media, Part, Report, Uplink, Wish
 from channels.sms.errors import MediaRefused
 from channels.sms.keys import Keys
