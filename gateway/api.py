@@ -18,6 +18,7 @@ from accounts.role import Role, allows
 from gateway import desk_view
 from gateway.access import COOKIE, Access, Handler, refused, token_of
 from gateway.body import is_text, small_json
+from gateway.desk_telephone import DeskTelephones
 from gateway.metrics import Metrics
 from gateway.oversight import Oversight
 from gateway.sight import Sight
@@ -53,6 +54,7 @@ class Doors:
     timeline: Callable[[SessionId], Awaitable[list[Entry]]]
     sight: Sight
     destinations: Callable[[AssigneeId], Awaitable[dict[str, object]]]
+    telephones: DeskTelephones
     history: History
     oversight: Oversight
     metrics: Metrics
@@ -74,6 +76,7 @@ def routes(doors: Doors) -> list[web.RouteDef]:
         web.post("/api/logout", api.log_out),
         web.get("/api/me", doors.access.for_role(Role.AGENT, api.me)),
         web.post("/api/desk/ticket", doors.access.for_role(Role.AGENT, api.ticket)),
+        web.post("/api/desk/telephone", doors.access.for_role(Role.AGENT, api.telephone)),
         web.get("/api/desk/socket", doors.desk.handle),
         web.get("/api/desk/destinations", doors.access.for_role(Role.AGENT, api.destinations)),
         web.post("/api/desk/files", doors.access.for_role(Role.AGENT, api.take_file)),
@@ -173,6 +176,13 @@ class _Api:
     async def ticket(self, request: web.Request, _: Agent) -> web.StreamResponse:
         """A one-time pass for the desk's socket."""
         return web.json_response({"ticket": await self._doors.logins.ticket(token_of(request))})
+
+    async def telephone(self, _: web.Request, agent: Agent) -> web.StreamResponse:
+        """What the telephone in the desk registers with, for an hour."""
+        lent = await self._doors.telephones.lend(agent.login)
+        if lent is None:
+            return refused(404, "no_extension")
+        return web.json_response(asdict(lent), headers={"Cache-Control": "no-store"})
 
     async def destinations(self, _: web.Request, agent: Agent) -> web.StreamResponse:
         """Colleagues and lines that a contact may be handed on to, as they stand now."""

@@ -37,6 +37,7 @@ from gateway.bulletin import Bulletin
 from gateway.calls import Calls
 from gateway.certificate import Certificate
 from gateway.desk import Desks
+from gateway.desk_telephone import DeskTelephones
 from gateway.destinations import Destinations
 from gateway.doors import open_doors, shut
 from gateway.dossier import Dossiers
@@ -412,7 +413,7 @@ class _Builder:
             inbox=inbox,
             audio=audio,
             shared=self._store.shared,
-            telephones=self._roster,
+            telephones=self._telephones(),
             reachability=reach,
             choices=reach,
             handover=TelephoneHandover(self._store, self._roster, inbox, parking, settings.agents.park_code),
@@ -420,6 +421,9 @@ class _Builder:
             mail=self._store.mail,
             nonce_secret=self._keys.cookie_key.reveal().encode(),
         )
+
+    def _telephones(self) -> DeskTelephones:
+        return DeskTelephones(self._roster, self._settings.sip.realm, self._keys.cookie_key.reveal().encode())
 
     def _recording_path(self, recording: RecordingId) -> Path:
         return self._recordings.path(api.session_of(recording), recording)
@@ -496,6 +500,7 @@ class _Builder:
             timeline=self._timeline,
             sight=sight,
             destinations=self._destinations,
+            telephones=self._telephones(),
             history=self._history,
             oversight=Oversight(self._store, inbox, self._staff),
             metrics=self._metrics,

@@ -101,6 +101,7 @@ ROUTES = {
     "GET /api/sessions/{session}/timeline": Route(Open.AGENT, f"/api/sessions/{SESSION}/timeline", 404),
     "GET /api/recordings/{recording}": Route(Open.AGENT, f"/api/recordings/{SESSION}-5", 404),
     "POST /api/desk/ticket": Route(Open.AGENT_ON_OWN_PAGE, "/api/desk/ticket", 200),
+    "POST /api/desk/telephone": Route(Open.AGENT_ON_OWN_PAGE, "/api/desk/telephone", 200),
     "POST /api/desk/files": Route(Open.AGENT_ON_OWN_PAGE, "/api/desk/files", 415),
     "GET /api/calls": Route(Open.SUPERVISOR, "/api/calls", 200),
     "GET /api/calls/{call}": Route(Open.SUPERVISOR, "/api/calls/none", 404),

@@ -18,6 +18,8 @@ T = TypeVar("T")
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+    # A microphone that beeps once a second, lent without a question; and calls within this machine.
+    *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--allow-loopback-in-peer-connection"),
     # The page of a person who looks elsewhere must go on as if it were seen.
     *("--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding"),
 )

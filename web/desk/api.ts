@@ -119,6 +119,19 @@ export async function liveCalls(): Promise<readonly LiveCall[]> {
   return ((await ask("/api/supervision")) as { calls: LiveCall[] }).calls;
 }
 
+/** What the telephone in this page registers with, for a while. */
+export interface Lent {
+  readonly extension: string;
+  readonly username: string;
+  readonly password: string;
+  readonly realm: string;
+  readonly lasts_s: number;
+}
+
+export async function telephoneLogin(): Promise<Lent> {
+  return (await post("/api/desk/telephone", {})) as Lent;
+}
+
 export async function logout(): Promise<void> {
   await ask("/api/logout", { method: "POST" });
 }

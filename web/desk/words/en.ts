@@ -27,6 +27,19 @@ export const en: Words = {
     logout: "Sign out",
     logout_sure: "You still have open contacts. Sign out all the same?",
   },
+  telephone: {
+    here: "This browser",
+    beside: "Desk phone",
+    state: {
+      off: "Calls ring at your desk phone; press to take them in this browser",
+      starting: "Trying microphone and connection…",
+      idle: "Microphone and connection are fine",
+      ringing: "A call rings",
+      talking: "In a call",
+      lost: "The telephone is not connected; you cannot answer",
+      no_microphone: "No microphone: plug in a headset and allow its use in the browser",
+    },
+  },
   link: {
     connecting: "Connecting to the server…",
     waiting: "The connection is down, reconnecting. Nothing you wrote is lost.",

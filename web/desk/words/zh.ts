@@ -26,6 +26,19 @@ export const zh = {
     logout: "退出",
     logout_sure: "还有未结束的会话。确定要退出吗？",
   },
+  telephone: {
+    here: "本机接听",
+    beside: "桌面话机",
+    state: {
+      off: "来电由桌面话机接听；按下改为用本浏览器接听",
+      starting: "正在检查麦克风和连接…",
+      idle: "麦克风和连接正常，可以接听",
+      ringing: "来电",
+      talking: "通话中",
+      lost: "话机连接中断，暂时不能接听",
+      no_microphone: "无法使用麦克风：请接好耳麦，并在浏览器中允许使用",
+    },
+  },
   link: {
     connecting: "正在连接服务器…",
     waiting: "与服务器的连接已断开，正在重新连接。您写的内容不会丢失。",

@@ -1,0 +1,109 @@
+/** SIP over the page's own socket, sound by WebRTC. Loaded only where an agent's telephone is this browser. */
+import { UA, WebSocketInterface } from "jssip";
+import type { RTCSession } from "jssip/lib/RTCSession";
+import type { RTCSessionEvent } from "jssip/lib/UA";
+import type { Lent } from "./api";
+
+const SOCKET = "/api/phone/sip";
+/** The gateway asks again within this; a page that is gone is known sooner, by its socket. */
+const REGISTERS_S = 120;
+const HEARD_EVERY_MS = 500;
+
+export type PhoneState = "starting" | "idle" | "ringing" | "talking" | "lost";
+
+export interface Telling {
+  state(state: PhoneState): void;
+  /** Whether anything but silence has come since the last time. */
+  hears(isHeard: boolean): void;
+}
+
+export class Softphone {
+  private readonly agent: UA;
+  private readonly speaker = new Audio();
+  private call: RTCSession | null = null;
+  private watch = 0;
+  private energy = 0;
+
+  constructor(
+    lent: Lent,
+    private readonly microphone: MediaStream,
+    private readonly telling: Telling,
+  ) {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    this.agent = new UA({
+      sockets: [new WebSocketInterface(`${scheme}://${location.host}${SOCKET}`)],
+      uri: `sip:${lent.extension}@${location.hostname}`,
+      authorization_user: lent.username,
+      password: lent.password,
+      realm: lent.realm,
+      register_expires: REGISTERS_S,
+      session_timers: false,
+    });
+    this.speaker.autoplay = true;
+    this.agent.on("registered", () => this.rest());
+    this.agent.on("registrationFailed", () => telling.state("lost"));
+    this.agent.on("disconnected", () => telling.state("lost"));
+    this.agent.on("newRTCSession", (event: RTCSessionEvent) => this.ring(event));
+    telling.state("starting");
+    this.agent.start();
+  }
+
+  /** The next hour's login. */
+  renew(lent: Lent): void {
+    this.agent.set("authorization_user", lent.username);
+    this.agent.set("password", lent.password);
+  }
+
+  answer(): void {
+    if (!this.call?.isInProgress()) return;
+    this.call.answer({ mediaStream: this.microphone, pcConfig: { iceServers: [] } });
+  }
+
+  stop(): void {
+    clearInterval(this.watch);
+    this.agent.stop();
+    for (const track of this.microphone.getTracks()) track.stop();
+  }
+
+  private rest(): void {
+    this.telling.state(this.call === null ? "idle" : this.call.isEstablished() ? "talking" : "ringing");
+  }
+
+  private ring({ originator, session }: { originator: string; session: RTCSession }): void {
+    if (originator !== "remote") return;
+    if (this.call !== null) {
+      session.terminate({ status_code: 486 });
+      return;
+    }
+    this.call = session;
+    session.on("peerconnection", ({ peerconnection }: { peerconnection: RTCPeerConnection }) => this.hear(peerconnection));
+    session.on("confirmed", () => this.rest());
+    const over = (): void => {
+      this.call = null;
+      clearInterval(this.watch);
+      this.telling.hears(false);
+      this.rest();
+    };
+    session.on("ended", over);
+    session.on("failed", over);
+    this.rest();
+  }
+
+  private hear(connection: RTCPeerConnection): void {
+    // The gateway names no stream, so the track comes alone.
+    connection.addEventListener("track", ({ track }) => {
+      this.speaker.srcObject = new MediaStream([track]);
+    });
+    this.energy = 0;
+    this.watch = window.setInterval(() => void this.listen(connection), HEARD_EVERY_MS);
+  }
+
+  private async listen(connection: RTCPeerConnection): Promise<void> {
+    for (const report of (await connection.getStats()).values()) {
+      if (report.type !== "inbound-rtp") continue;
+      const energy = Number(report.totalAudioEnergy ?? 0);
+      this.telling.hears(energy > this.energy + 1e-5);
+      this.energy = energy;
+    }
+  }
+}
