@@ -56,9 +56,9 @@ class Pipe(asyncio.Protocol):
         return answer
 
     async def close(self) -> None:
-        """Let what is under way end, and disconnect."""
-        while self._waiting:
-            await asyncio.wait([answer for answer, _ in self._waiting if not answer.done()] or [self._gone])
+        """Let what somebody still waits for end, and disconnect."""
+        while asked := [answer for answer, _ in self._waiting if not answer.done()]:
+            await asyncio.wait(asked)
         self.abort()
         await self._gone
 
@@ -147,11 +147,14 @@ async def open_pipe(url: str, *, within_s: float, patience_s: float) -> Pipe:
 
 
 def _greeting(asked: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """What a connection begins with."""
+    """What a connection begins with. A server that stands still takes connections all the same, but answers nothing:
+    what is sent to it is carried out when it goes on, long after whoever sent it was told that it was not.
+    """
     commands: list[tuple[Any, ...]] = []
     if asked.get("password"):
         user = (asked["username"],) if asked.get("username") else ()
         commands.append(("AUTH", *user, asked["password"]))
     if asked.get("db"):
         commands.append(("SELECT", str(asked["db"])))
+    commands.append(("PING",))
     return commands

@@ -23,7 +23,12 @@ PING = packed("PING")
 
 @asynccontextmanager
 async def piped(folder: Path, serve: Serve, *, patience_s: float = 20.0) -> AsyncIterator[Pipe]:
-    server = await asyncio.start_unix_server(serve, folder / "s.sock")
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(len(PING))
+        writer.write(b"+PONG\r\n")
+        await serve(reader, writer)
+
+    server = await asyncio.start_unix_server(greet, folder / "s.sock")
     pipe = await open_pipe(f"unix://{folder / 's.sock'}", within_s=20.0, patience_s=patience_s)
     try:
         yield pipe
@@ -48,6 +53,32 @@ async def test_replies_come_to_who_asked_though_some_have_given_up(valkey_url: s
     assert await last == b"PONG"
     with pytest.raises(PipeBroken):
         await pipe.send(PING)
+
+
+async def test_who_has_given_up_keeps_nobody_from_leaving(short_folder: Path) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with asyncio.timeout(20), piped(short_folder, silent) as pipe:
+        pipe.send(PING).cancel()
+
+
+async def test_a_server_that_stands_still_is_sent_nothing(short_folder: Path) -> None:
+    sent = b""
+
+    async def still(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        sent = await reader.read()
+        writer.close()
+
+    async with await asyncio.start_unix_server(still, short_folder / "s.sock"):
+        with pytest.raises(TimeoutError):
+            await open_pipe(f"unix://{short_folder / 's.sock'}", within_s=0.05, patience_s=20.0)
+        async with asyncio.timeout(20):
+            while not sent:
+                await asyncio.sleep(0)
+    assert sent == PING
 
 
 async def test_a_server_that_says_nothing_is_given_up_with_all_that_wait(short_folder: Path) -> None:

@@ -183,7 +183,7 @@ async def test_it_goes_on_after_store_and_database_were_away(
 
 
 async def test_a_defect_of_the_machine_does_not_stop_history(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(session: object, event: ev.Event) -> None:
+    def broken(session: object, event: ev.Event, rules: object) -> None:
         from session.machine import BrokenLaw
         from session.state import Phase
 

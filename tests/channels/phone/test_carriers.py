@@ -306,7 +306,7 @@ async def test_another_trunk_is_tried_where_the_first_one_fails(
     first_says: int | None,
 ) -> None:
     """A refusal by the citizen is theirs, whichever way it came."""
-    monkeypatch.setattr("channels.phone.outgoing_bridge._UNHEARD_S", 0.3)
+    monkeypatch.setattr("channels.phone.hunt._UNHEARD_S", 0.3)
     async with Network(NOBODY) as first, Network(NOBODY) as second, Network(NOBODY) as elsewhere:
         carriers = (
             settings(elsewhere, name="elsewhere", numbers=("+86571",)),
