@@ -20,6 +20,16 @@ Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True, slots=True)
+class Recognised:
+    """Somebody has scanned a QR code of ours."""
+
+    answer: str
+    """What to tell them at once."""
+    goes_on: bool = False
+    """They are a citizen whose session runs: it goes on with them, where they scanned it, from now on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ports:
     """What the house has for a channel; each takes what it needs, and nothing else of the house."""
 
@@ -34,8 +44,8 @@ class Ports:
     lines: Lines
     timeline: Timeline
     badge: Badge
-    scanned: Callable[[Address, str], Awaitable[str | None]]
-    """Told who scanned a QR code of ours, with its scene; gives what to answer them. Durable when it returns."""
+    scanned: Callable[[Address, str], Awaitable[Recognised | None]]
+    """Told who scanned a QR code, with its scene; None for one that is not ours. Durable when it returns."""
     attests: Attests
     words: Mapping[str, str]
     """What notices say, with `{parameters}`, by name."""

@@ -177,7 +177,7 @@ class _Builder:
         await node.start()
         self._persons, self._verification = self._identity(database, mailboxes, inbox)
         self._outgoing.known = self._persons.person
-        self._links.bind = self._persons.came_by_link
+        self._links.bind, self._links.known = self._persons.came_by_link, self._persons.person
         webchat, desks = self._sockets(inbox)
         bots = self._bots(inbox)
         await self._enlist(bots)
@@ -296,6 +296,7 @@ class _Builder:
             inbox,
             self._channels,
             mailboxes.session,
+            self._store.log.open_session_of,
             area=self._settings.sip.area,
         )
         return persons, verification

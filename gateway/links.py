@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from channels.contract import Channel, ChannelError, JoinsByLink, LinkVisit
@@ -19,7 +20,8 @@ from session import switch
 from session.address import Address
 from session.effects import SendLink
 from session.events import Event, LinkFailed, LinkOpened, LinkSent
-from session.ids import SessionId
+from session.identity import AddressesLinked, Person, Proof
+from session.ids import MessageId, SessionId
 from session.notice import Notice, Template
 from session.ports import Inbox, SessionGone, SharedState
 from session.rules import Rules
@@ -36,8 +38,18 @@ LEAST_CLAIM, LONGEST_CLAIM = 16, 128
 """Of the word that a page chooses, in characters."""
 
 
+Known = Callable[[Address], Awaitable[Person | None]]
+"""Whose an address is, where it is known."""
+SUREST = 0.9
+"""The least confidence of a proof by which another address gets what a number would."""
+
 Bind = Callable[[Address, Address, SessionId], Awaitable[None]]
 """A link that was sent to the first address has been opened at the second: from now on they are one citizen's."""
+
+
+async def _known_to_nobody(address: Address) -> Person | None:
+    del address
+    return None
 
 
 async def _bound_by_nobody(sent_to: Address, opened_at: Address, session: SessionId) -> None:
@@ -73,11 +85,16 @@ class Links:
         self._key, self._rules, self._page = key, rules, page
         self.bind: Bind = _bound_by_nobody
         """Set once: who knows which addresses are whose."""
+        self.known: Known = _known_to_nobody
+        """Set once, likewise."""
 
     async def may_send(self, session: Session, purpose: Purpose) -> bool:
         """Whether the citizen can be sent such a link now, by anything. Raises `StoreUnavailable`."""
         to = _proven(session)
-        return bool(self._page() and to is not None and await self._notices.ways(to, TEMPLATES[purpose]))
+        if not self._page() or to is None:
+            return False
+        addresses = (to, *await self._theirs(to))
+        return any([await self._notices.ways(address, TEMPLATES[purpose]) for address in addresses])
 
     async def send(self, session: Session, name: str, effect: SendLink) -> None:
         """Send the link that an effect of this name asks for, once; what became of it stands in the session."""
@@ -92,9 +109,11 @@ class Links:
         if not await self._shared.take(f"links:{session.id}", rate_per_s=LINKS_PER_S, burst=LINKS_BURST):
             return LinkFailed(purpose=purpose, reason="too_often", link=name)
         url = f"{page}/go#{link.sealed(self._key, session.citizen)}"
-        notice = Notice(
-            id=link.notice, template=Template(TEMPLATES[purpose], {"url": url}), session=session.id, asked_for=True
-        )
+        template = Template(TEMPLATES[purpose], {"url": url})
+        channel = await self._told_elsewhere(to, session.id, link, template)
+        if channel:
+            return LinkSent(purpose=purpose, channel=channel, link=name)
+        notice = Notice(id=link.notice, template=template, session=session.id, asked_for=True)
         try:
             channel = await self._notices.tell(to, notice)
         except NobodyReaches:
@@ -102,6 +121,30 @@ class Links:
         except ChannelError as error:
             return LinkFailed(purpose=purpose, reason=error.failure.value, link=name)
         return LinkSent(purpose=purpose, channel=channel, link=name)
+
+    async def _told_elsewhere(self, to: Address, session: SessionId, link: Link, template: Template) -> str:
+        """By another way to whom the number is known to be: which channel, if one has taken it.
+
+        It has a name of its own: that it fails is not yet that the link was not sent, for the number is still there.
+        """
+        for address in await self._theirs(to):
+            if await self._notices.ways(address, template.name):
+                notice = Notice(
+                    id=MessageId(f"{link.name}-{link.notice}"), template=template, session=session, asked_for=True
+                )
+                with suppress(NobodyReaches, ChannelError):  # what became of it stands in the timeline
+                    return await self._notices.tell(address, notice)
+        return ""
+
+    async def _theirs(self, number: Address) -> list[Address]:
+        """Other addresses that strong proofs hold to the number. An agent's word is none."""
+        person = await self.known(number)
+        sure = [one for one in (person.links if person is not None else ()) if _is_sure(one)]
+        found = [number]
+        for address in found:  # which grows meanwhile
+            pairs = ((one.key, one.holder) for one in sure)
+            found += {a if b == address else b for a, b in pairs if address in (a, b)} - set(found)
+        return found[1:]
 
     async def _link(self, session: SessionId, name: str, purpose: Purpose) -> Link | None:
         """The link that an effect is about: the same for the same effect, however often it is performed."""
@@ -149,6 +192,10 @@ class Links:
                 except SessionGone:
                     raise LinkRefused("over") from None
         raise LinkRefused("over")
+
+
+def _is_sure(link: AddressesLinked) -> bool:
+    return link.proof.confidence >= SUREST and link.proof is not Proof.AGENT_WORD
 
 
 def _proven(session: Session) -> Address | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from channels.contract import Channel, ChannelError, ShowsCodes
+from channels.door import Recognised
 from gateway.notices import NobodyReaches, Notices
 from gateway.persons import Persons
 from gateway.ulid import new_ulid
@@ -21,13 +22,14 @@ from session.ids import AssigneeId, MessageId, SessionId
 from session.notice import Notice, Template
 from session.number import SCHEME, e164, is_mobile
 from session.ports import Entry, Inbox, ProofRefused, SessionGone, StoreUnavailable
-from session.state import Session
+from session.state import Phase, Session
 
 log = logging.getLogger(__name__)
 
 TEMPLATE = "code"
 _CODE = re.compile(r"\s*([0-9]{6})\s*")
 LINKED = "已确认：您在这里和在网页上是同一位市民。如果不是您本人操作，请告诉工作人员，可以撤销。"
+GOES_ON = "已接上您在网页上的对话，可以在这里继续，位置和坐席不变。如果不是您本人操作，请告诉工作人员，可以撤销。"
 STALE = "这个二维码已失效，请在页面上重新打开。"
 
 
@@ -43,12 +45,15 @@ class Verification:
         inbox: Inbox,
         channels: Mapping[str, Channel],
         session_of: Callable[[SessionId], Session | None],
+        stored: Callable[[SessionId], Awaitable[Session | None]],
         area: str = "",
     ) -> None:
-        """`session_of` gives a session whose mailbox is on this node; `area` is for numbers without a prefix."""
+        """`session_of` gives a session whose mailbox is on this node, `stored` any of the hotline's; `area` is for
+        numbers without a prefix.
+        """
         self._persons, self._codes, self._scans = persons, codes, scans
         self._notices, self._inbox, self._channels = notices, inbox, channels
-        self._session_of, self._area = session_of, area
+        self._session_of, self._stored, self._area = session_of, stored, area
 
     # --- codes ---------------------------------------------------------------------------------------------------
 
@@ -140,21 +145,26 @@ class Verification:
                 return content
         raise ProofRefused("no_code")
 
-    async def scanned(self, by: Address, scene: str) -> str | None:
-        """Whoever scanned a code of ours is who it was shown to; gives what to tell them, None for a code not ours."""
+    async def scanned(self, by: Address, scene: str) -> Recognised | None:
+        """Whoever scanned a code of ours is who it was shown to; None for a code not ours."""
         try:
             if not self._scans.made(scene):
                 return None
             shown = await self._scans.seen(scene, by)
             if shown is None:
-                return STALE
+                return Recognised(STALE)
             await self._persons.bind(by, shown.holder, Proof.QR_SCAN, session=shown.session)
         except StoreUnavailable:
             raise
         except YihaoError as error:
             log.warning("scan refused", extra={"why": type(error).__name__})
-            return STALE
-        return LINKED
+            return Recognised(STALE)
+        goes_on = shown.session is not None and await self._runs(shown.session)
+        return Recognised(GOES_ON if goes_on else LINKED, goes_on)
+
+    async def _runs(self, session: SessionId) -> bool:
+        held = await self._stored(session)
+        return held is not None and held.phase not in (Phase.CLOSED, Phase.WRAPPING)
 
     async def _asked(self, session: SessionId | None, proof: Proof, by: AssigneeId | None, message: MessageId) -> None:
         if session is None:

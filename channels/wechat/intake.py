@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from channels.door import Recognised
 from channels.wechat.budget import Budget, Cause
 from channels.wechat.incoming import (
     Clicked,
@@ -35,10 +36,9 @@ log = logging.getLogger(__name__)
 _DONE_S = 24 * 3600.0
 """So long is a push known again (law 8)."""
 
-ScanSeen = Callable[[Address, str], Awaitable[str | None]]
+ScanSeen = Callable[[Address, str], Awaitable[Recognised | None]]
 """Told that a citizen has scanned a QR code with that scene; durable when it returns, since WeChat's next try is then
-taken for done. Told twice if the store fails in between. Gives what to tell the citizen at once; None for nothing.
-Raises `StoreUnavailable`.
+taken for done. Told twice if the store fails in between. Raises `StoreUnavailable`.
 """
 
 
@@ -134,8 +134,13 @@ class Intake:
                 await self._budget.allow(one.openid, Cause.ACT, one.id)
 
     async def _scanned(self, one: Incoming, scene: str, what: str) -> str | None:
-        await self._mention(one, what)
-        return await self._on_scan(self._threads.address(one.openid), scene) if scene else None
+        """Where it was a code by which a session goes on here, this is the first that it hears of this leg."""
+        recognised = await self._on_scan(self._threads.address(one.openid), scene) if scene else None
+        if recognised is not None and recognised.goes_on:
+            await self._say(one, noted(self._name, what))
+        else:
+            await self._mention(one, what)
+        return recognised.answer if recognised is not None else None
 
     async def _take_file(self, one: Incoming, word: SentMedia, fetch: asyncio.Task[StoredFile]) -> None:
         try:

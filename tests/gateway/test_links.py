@@ -16,12 +16,13 @@ from channels.contract import Channel, ChannelError
 from channels.webchat.adapter import WebChatChannel
 from channels.webchat.settings import WebChatSettings
 from gateway import arrivals
-from gateway.links import LINKS_BURST, Links
+from gateway.links import LINKS_BURST, Known, Links
 from queueing.memory import MemoryStore
 from session.address import Address
 from session.effects import SendLink
-from session.events import LegClosed, LegOpened, LinkFailed, LinkOpened, LinkSent, PlaceKept
-from session.ids import LegId, SessionId
+from session.events import LegClosed, LegOpened, LinkFailed, LinkOpened, LinkSent, MessageFailed, PlaceKept
+from session.identity import AddressesLinked, Person, Proof
+from session.ids import LegId, LinkId, PersonId, SessionId
 from session.notice import Notice
 from session.ports import StoreUnavailable
 from session.rules import Rules
@@ -134,6 +135,72 @@ async def test_who_opens_it_is_one_citizen_with_whom_it_was_sent_to(town: Town) 
     with pytest.raises(LinkRefused):
         await town.links.open(town.carrier.token, OTHER)
     assert len(bound) == 1
+
+
+@dataclass
+class Account(Carrier):
+    """Messages to those who may be written to."""
+
+    async def may_notify(self, to: Address, template: str) -> bool:
+        return to == OPENID and template in self.templates
+
+
+OPENID, NUMBER, PAGE = Address("wechat", "openid", "appid"), Address("tel", "+8613800138000"), Address("web", "page")
+
+
+def known_by(*links: tuple[Address, Address, Proof]) -> Known:
+    made = tuple(
+        AddressesLinked(link=LinkId(f"l{number}"), key=key, holder=holder, proof=proof, at=0.0)
+        for number, (key, holder, proof) in enumerate(links)
+    )
+
+    async def known(_: Address) -> Person:
+        return Person(PersonId("p"), (NUMBER, OPENID, PAGE), made)
+
+    return known
+
+
+@pytest.fixture
+def account(town: Town) -> Account:
+    account = Account("account", Medium.MESSAGE)
+    town.links._channels = {**town.links._channels, account.name: account}
+    town.links._notices._channels = town.links._channels
+    return account
+
+
+async def test_who_is_known_elsewhere_gets_the_link_there(town: Town, account: Account) -> None:
+    """The number was proven on a page, and the page's code was scanned by the account's follower."""
+    town.links.known = known_by((NUMBER, PAGE, Proof.SMS_CODE), (OPENID, PAGE, Proof.QR_SCAN))
+    town.carrier.templates = frozenset()
+    assert await town.links.may_send(await town.post.session(town.session), Purpose.SWITCH)
+    await town.links.send(await town.post.session(town.session), "2.0", SWITCH)
+    assert [one.channel for one in await town.events(LinkSent)] == ["account"]
+    await town.links.open(account.token, CLAIM)
+    assert town.carrier.links == []
+
+
+@pytest.mark.parametrize("failure", [None, Refused()])
+async def test_where_that_fails_it_goes_to_the_number(
+    town: Town, account: Account, failure: Exception | None, eventually: Eventually
+) -> None:
+    """The window has closed (it is not asked at all), or closes meanwhile: the place is kept all the same."""
+    town.links.known = known_by((NUMBER, OPENID, Proof.SMS_CODE))
+    account.failure = failure
+    account.templates = frozenset({"link"} if failure else ())
+    town.post.performer._links = town.links
+    await town.post.inbox.post(town.session, PlaceKept(leg=town.leg))
+    (sent,) = await eventually(lambda: town.events(LinkSent), deadline_s=15)
+    await eventually(lambda: town.post.absorbed(town.session), deadline_s=15)
+    assert sent.channel == "texts"
+    assert len(await town.events(MessageFailed)) == (failure is not None)
+    assert (await town.post.session(town.session)).kept
+
+
+async def test_an_agents_word_sends_a_link_nowhere(town: Town, account: Account) -> None:
+    town.links.known = known_by((NUMBER, OPENID, Proof.AGENT_WORD))
+    await town.send()
+    assert account.links == []
+    assert [one.channel for one in await town.events(LinkSent)] == ["texts"]
 
 
 async def test_a_link_that_is_played_again_elsewhere_is_refused_and_nothing_lost(town: Town) -> None:

@@ -212,9 +212,8 @@ def links_on(store: Store, channels: Mapping[str, Channel], inbox: StoreInbox, r
     )
 
 
-async def unknown(_: Address, __: str) -> str | None:
+async def unknown(_: Address, __: str) -> None:
     """No QR code is shown to anybody."""
-    return None
 
 
 @dataclass

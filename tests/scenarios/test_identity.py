@@ -23,7 +23,9 @@ from tests.peers.caller import Telephones
 from tests.peers.pages import OWN_PAGE, CitizenPage, DeskPage
 from tests.peers.wechat import WeChatApi, serving
 from tests.peers.yihao import Yihao
+from tests.scenarios.conftest import prompt
 from tests.scenarios.kinds import Draws, MakesGateway, OpensChat, OpensDesk
+from tests.scenarios.test_phone import hears
 
 MOBILE = "13800138000"
 OPENID = "oyORnuP8q7ou2gfYjqLzSIWZf0rs"
@@ -53,6 +55,10 @@ class Town:
         status, _ = await self.wire.say(words, OPENID)
         assert status == 200
 
+    def texted(self) -> str:
+        """All that the carrier was given."""
+        return "".join(decode(sent.content, Coding.UCS2) for _, sent in self.carrier.submits)
+
     @property
     def code(self) -> str:
         """The code in the newest text to the citizen."""
@@ -80,6 +86,7 @@ async def town(own_gateway: MakesGateway) -> AsyncIterator[Town]:
             wechat__api=api,
             sip__trunks="127.0.0.0/8",
             sip__area="10",
+            session__announce_s="[0.5, 30]",
         )
         await hotline.start()
         async with aiohttp.ClientSession() as http:
@@ -92,6 +99,11 @@ async def taken(desk: DeskPage, channel: str) -> str:
     await desk.accept(offer)
     await desk.saw("contact.state", 15, session=offer["session"], phase="active")
     return str(offer["session"])
+
+
+def told(town: Town) -> str:
+    """All that the official account has written."""
+    return "\n".join(one["text"]["content"] for one in town.wechat.sent if one["msgtype"] == "text")
 
 
 async def person(desk: DeskPage, session: str) -> dict[str, Any]:
@@ -163,6 +175,11 @@ async def test_three_ways_in_one_person_and_a_wrong_merge_undone(
         await call.answered(10)
         await eventually(lambda: came_by_phone(agent, session), deadline_s=15)
         assert (await person(agent, session))["addresses"][0]["vouched"], "the network vouches for the number"
+        await agent.command("picture.request", session=session)
+        await eventually(lambda: "/go#" in told(town), deadline_s=15)
+        assert "/go#" not in town.texted(), "by WeChat, where they may be written to"
+        await town.write("照片我直接在微信里发")
+        await eventually(lambda: "照片我直接在微信里发" in agent.texts(session), deadline_s=15)
         await call.hang_up()
     merged = await timeline(agent, session)
     assert {one["session"] for one in merged} == {first, session}, "no third session"
@@ -249,10 +266,15 @@ async def test_the_page_proves_a_number_by_a_code_and_a_wechat_by_a_scan(
     assert status == 200
     assert shown["svg"].startswith("<svg")
     scene = town.wechat.qr[-1]["action_info"]["scene"]["scene_str"]
+    assert len(scene) <= 64
     event = town.wire.event("SCAN", scene, openid=OPENID, Ticket="gQH47==")
+    town.wechat.windows[OPENID] = (time.time() + 60, 3)
     assert (await town.wire.push(event))[0] == 200
     stranger = town.wire.event("SCAN", scene, openid="another-openid-of-somebody", Ticket="gQH47==")
     assert (await town.wire.push(stranger))[0] == 200
+    await agent.command("msg.send", session=session, text="您也可以在微信里说")
+    await eventually(lambda: "您也可以在微信里说" in told(town), deadline_s=15)
+    assert page.texts()[-1] == "您也可以在微信里说", "in both, before they have written there"
     shown = await person(agent, session)
     assert [one.split()[0] for one in known(shown)] == ["tel", "web", "wechat"]
     assert known(shown)[2] == f"wechat {OPENID[-4:]}", "the first who scanned it, and nobody after"
@@ -263,6 +285,43 @@ async def test_the_page_proves_a_number_by_a_code_and_a_wechat_by_a_scan(
             break
     assert (status, refusal) == (429, {"error": "too_many_codes"})
     assert MOBILE not in town.hotline.log()
+
+
+async def test_a_caller_who_is_known_there_goes_on_in_wechat(
+    town: Town, desk: OpensDesk, citizen: OpensChat, eventually: Eventually
+) -> None:
+    """They press 1: the link comes by WeChat while that may be written to, else as a text; the place stays theirs."""
+    agent = await desk(town.hotline, "8001")
+    await eventually(lambda: town.carrier.logins, deadline_s=15)
+    page = await citizen(town.hotline)
+    assert await prove(page, "send", number=MOBILE) == (200, {})
+    code = await eventually(lambda: town.code, deadline_s=15)
+    assert await prove(page, "prove", code=code) == (200, {})
+    assert (await prove(page, "scan"))[0] == 200
+    scene = town.wechat.qr[-1]["action_info"]["scene"]["scene_str"]
+    assert (await town.wire.push(town.wire.event("SCAN", scene, openid=OPENID, Ticket="gQH47==")))[0] == 200
+    town.wechat.windows[OPENID] = (time.time() + 60, 1)
+
+    async with Telephones(town.hotline.sip) as phones:
+        call = await phones.call(caller=MOBILE, vouched=True)
+        await call.answered(15)
+        await hears(call.sound, prompt("keep_place")[:8000])
+        await call.press("1")
+        await eventually(lambda: "/go#" in told(town), deadline_s=15)
+        assert "/go#" not in town.texted()
+        # WeChat takes no more: the window that we thought open is spent.
+        await call.press("1")
+        await eventually(lambda: "/go#" in town.texted(), deadline_s=15)
+        assert await call.hang_up() == 200
+    await town.write("我在微信里继续")
+    await agent.make_ready()
+    offer = await agent.offer(15)
+    await agent.accept(offer)
+    session = str(offer["session"])
+    await eventually(lambda: "我在微信里继续" in agent.texts(session), deadline_s=15)
+    legs = [one["channel"] for one in agent.timeline(session) if one["kind"] == "leg" and one["what"] == "opened"]
+    assert legs == ["phone", "wechat"]
+    assert [one["channel"] for one in agent.timeline(session) if one["kind"] == "notice"] == ["wechat", "wechat", "sms"]
 
 
 async def test_two_matters_of_one_citizen_go_on_as_one_and_part_again(

@@ -17,6 +17,7 @@ from wechatpy.crypto import WeChatCrypto
 from wechatpy.utils import WeChatSigner
 
 from channels.contract import Channel
+from channels.door import Recognised
 from channels.wechat.adapter import WeChatChannel
 from channels.wechat.settings import WeChatSettings
 from gateway.inbox import StoreInbox
@@ -123,10 +124,10 @@ class World:
         self.contacts.append(contact)
         return Route(Demand("general"), "")
 
-    async def scanned(self, citizen: Address, scene: str) -> str | None:
+    async def scanned(self, citizen: Address, scene: str) -> Recognised:
         self.reach("scan")
         self.scans.append((citizen, scene))
-        return f"已接上 {scene}"
+        return Recognised(f"已接上 {scene}", goes_on=scene.startswith("goes on"))
 
     async def entries(self) -> list[Entry]:
         """All that was written, of every session, in order."""
