@@ -11,10 +11,10 @@ from accounts.passwords import Passwords, generate_password
 from accounts.role import Role
 from accounts.roster import Roster
 from config.settings import Settings
+from gateway.database import open_database
 from session.errors import YihaoError
 from session.ids import AssigneeId
 from session.state import Skill
-from storage.database import Database, sqlite_url
 
 
 class SkillMalformed(YihaoError):
@@ -78,9 +78,8 @@ async def set_password(settings: Settings, login: str, password: str) -> str:
 
 @asynccontextmanager
 async def _roster(settings: Settings) -> AsyncIterator[Roster]:
-    url = settings.storage.url.reveal() or sqlite_url(settings.data)
     with Passwords() as passwords:
-        async with Database.open(url) as database:
+        async with open_database(settings) as database:
             yield Roster(database, passwords, realm=settings.sip.realm)
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import time
 
 from config.settings import Settings
+from gateway.database import open_database
 from gateway.telephony import rules_of
 from insight.board import DAY_S, Board
 from insight.figures import FIGURES, Unit, computed
 from insight.recount import recount
 from insight.tally import NONE, Tally
 from insight.window import MINUTE_S
-from storage.database import Database, sqlite_url
 from storage.history import History
 
 
 async def told(settings: Settings) -> tuple[str, bool]:
     """A line a figure with its formula, over the sliding day as the wallboard has it; and whether both ways agree."""
-    async with Database.open(settings.storage.url.reveal() or sqlite_url(settings.data)) as database:
+    async with open_database(settings) as database:
         history = History(database, rules_of(settings))
         now = time.time()
 

@@ -36,6 +36,7 @@ from gateway.administration import Administration, Parts
 from gateway.bulletin import Bulletin
 from gateway.calls import Calls
 from gateway.certificate import Certificate
+from gateway.database import open_database
 from gateway.desk import Desks
 from gateway.desk_telephone import DeskTelephones
 from gateway.destinations import Destinations
@@ -94,7 +95,7 @@ from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
 from session.ports import Contact, Entry, SessionGone
 from session.state import AssigneeKind, Medium
 from storage.archiver import Archiver
-from storage.database import Database, sqlite_url
+from storage.database import Database
 from storage.files import FileStore
 from storage.history import History
 from storage.timeline import read_timeline
@@ -160,7 +161,7 @@ class _Builder:
         """All of it."""
         settings, enter = self._settings, self._stack.enter_async_context
         self._store = await self._open_store()
-        database = await enter(Database.open(settings.storage.url.reveal() or sqlite_url(settings.data)))
+        database = await enter(open_database(settings))
         self._roster = Roster(database, self._stack.enter_context(Passwords()), realm=settings.sip.realm)
         self._audit = Audit(database, self._store.shared.now)
         self._shelf = PromptShelf(PromptBook(database, self._decoder), self._library, self._audit)

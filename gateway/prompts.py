@@ -21,13 +21,14 @@ from accounts.audit import Audit, Deed
 from accounts.role import Role
 from config.settings import Settings
 from gateway.access import Access, refused
+from gateway.database import open_database
 from media.announcement import PIECES
 from media.decoder import Decoder
 from media.errors import PromptUnreadable, Undecodable
 from media.g711 import SAMPLE_RATE, Law
 from media.prompts import PromptLibrary, Sound, read_sound
 from session.errors import YihaoError
-from storage.database import Database, sqlite_url
+from storage.database import Database
 from storage.prompts import Prompt, Prompts
 
 log = logging.getLogger(__name__)
@@ -216,7 +217,7 @@ async def listed(settings: Settings) -> str:
 
 @contextlib.asynccontextmanager
 async def _book(settings: Settings) -> AsyncIterator[PromptBook]:
-    async with Database.open(settings.storage.url.reveal() or sqlite_url(settings.data)) as database:
+    async with open_database(settings) as database:
         yield PromptBook(database, Decoder())
 
 

@@ -16,13 +16,14 @@ from accounts.passwords import Passwords
 from accounts.roster import Roster
 from config.settings import Settings
 from gateway import workforce
+from gateway.database import open_database
 from rulebook.book import Rulebook
 from rulebook.difference import Change, difference
 from rulebook.document import LARGEST_BYTES, Document, written
 from rulebook.hours import CITY
 from rulebook.kinds import kinds
 from session.errors import YihaoError
-from storage.database import Database, sqlite_url
+from storage.database import Database
 from storage.policies import Policies
 
 AUTHOR = "yihao"
@@ -127,8 +128,7 @@ def _clock(at: float) -> str:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Rulebook]:
-    url = settings.storage.url.reveal() or sqlite_url(settings.data)
     with Passwords() as passwords:
-        async with Database.open(url) as database:
+        async with open_database(settings) as database:
             roster = Roster(database, passwords, realm=settings.sip.realm)
             yield await open_rulebook(database, roster, settings.bots.hours)

@@ -102,6 +102,19 @@ def attempt(version: int) -> LegId:
     return LegId(f"dial-{SESSION}-{version}")
 
 
+def called_back(token: int, version: int) -> tuple[ev.Event, ...]:
+    """One attempt at which somebody, or something, picks up; six events."""
+    leg = attempt(version)
+    return (
+        timer("retry"),
+        offer(token, medium=Medium.VOICE),
+        accept(token),
+        telephone(),
+        ev.DialStarted(leg=leg),
+        dialled(leg),
+    )
+
+
 def in_vain(token: int, version: int, telephone_leg: LegId) -> tuple[ev.Event, ...]:
     """One attempt that comes to nothing; seven events."""
     leg = attempt(version)
@@ -122,6 +135,10 @@ def hangs_up(leg: LegId = CALL, reason: LegEnd = LegEnd.HANGUP) -> ev.LegClosed:
 
 def timer(name: str) -> ev.TimerFired:
     return ev.TimerFired(name=name)
+
+
+LOST = (OPENED_BY_CALL, call(), hangs_up(reason=LegEnd.NODE_LOST))
+"""A call whose node died: it is owed."""
 
 
 RECORDING = RecordingId("01J0-6")

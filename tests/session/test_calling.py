@@ -32,6 +32,7 @@ from tests.session.script import (
     CALL,
     CHAT,
     LI,
+    LOST,
     NODE,
     OPENED_BY_CALL,
     OPENED_BY_CHAT,
@@ -59,7 +60,6 @@ VOICE = Medium.VOICE
 HOUR_S = 3600.0
 MIDNIGHT = 1_789_920_000.0
 """Of a day, by the hotline's clock."""
-LOST = (OPENED_BY_CALL, call(), hangs_up(reason=LegEnd.NODE_LOST))
 WRITING = (OPENED_BY_CHAT, chat(), offer(1), accept(1))
 
 

@@ -3,9 +3,7 @@
 With `--long` the pictures of docs/screens are taken anew.
 """
 
-import asyncio
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -17,16 +15,6 @@ from tests.web.test_pages import breaches, log_in, no, sideways_px
 
 OpensWindow = Callable[..., Awaitable[Window]]
 SECTIONS = ("hours", "routing", "agents", "canned", "words", "prompts", "channels", "audit")
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[Yihao]:
-    """With the guide: it is who tells citizens that nobody answers now."""
-    with tempfile.TemporaryDirectory(prefix="yh-") as folder:
-        yihao = Yihao(Path(folder) / "data")
-        asyncio.run(yihao.start())
-        yield yihao
-        asyncio.run(yihao.__aexit__())
 
 
 @pytest.fixture
