@@ -172,6 +172,12 @@ export interface Destinations {
   readonly places: readonly { readonly name: string; readonly number: string; readonly emergency: boolean }[];
 }
 
+/** What an option of `DestinationOptions` stands for. */
+export function chosenDestination(option: string): { to: string } | { queue: string } {
+  const [kind, name = ""] = option.split("/", 2);
+  return kind === "agent" ? { to: name } : { queue: name };
+}
+
 export async function destinations(): Promise<Destinations> {
   return (await ask("/api/desk/destinations")) as Destinations;
 }

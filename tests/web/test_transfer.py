@@ -1,0 +1,38 @@
+"""An agent hands a contact on in a real Chromium: colleagues and lines are there to be chosen, and the choice is sent."""
+
+from collections.abc import Awaitable, Callable
+
+from tests.peers.browser import DESKTOP, Window
+from tests.peers.pages import CitizenPage
+from tests.peers.yihao import Yihao
+from tests.web.test_pages import log_in
+
+OpensWindow = Callable[..., Awaitable[Window]]
+
+
+async def test_a_contact_is_handed_to_a_line_from_the_menu(gateway: Yihao, window: OpensWindow) -> None:
+    desk = await window(f"{gateway.http}/desk", DESKTOP)
+    await log_in(desk, gateway, "8001")
+    await desk.click(".presence")
+    await desk.click(".el-dropdown-menu__item:has-text('就绪')")
+    async with CitizenPage(gateway.http) as citizen:
+        await citizen.open()
+        await citizen.write("路灯不亮")
+        await desk.sees(".offer .accept")
+        await desk.press("F2")
+        await desk.click(".talk button:has-text('转接')")
+        await desk.sees(".transfer select")
+        await desk.sees_no(".transfer [role=alert]")
+        colleagues = await desk.texts(".transfer optgroup[label='坐席'] option")
+        assert any("8002" in one for one in colleagues)
+        assert not any("8001" in one for one in colleagues)
+        lines = await desk.texts(".transfer optgroup[label='队列'] option")
+        assert any(one.strip().startswith("综合 ·") for one in lines), lines
+        await desk.evaluate(
+            """const list = document.querySelector('.transfer select');
+               list.value = 'queue/general';
+               list.dispatchEvent(new Event('change', {bubbles: true}))"""
+        )
+        await desk.write(".transfer textarea", "请路灯科的同事看")
+        await desk.click(".transfer .el-button--primary")
+        await citizen.saw("session.state", 20.0, phase="waiting")
