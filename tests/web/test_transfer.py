@@ -34,5 +34,10 @@ async def test_a_contact_is_handed_to_a_line_from_the_menu(gateway: Yihao, windo
                list.dispatchEvent(new Event('change', {bubbles: true}))"""
         )
         await desk.write(".transfer textarea", "请路灯科的同事看")
+        before = len(citizen.frames)
         await desk.click(".transfer .el-button--primary")
-        await citizen.saw("session.state", 20.0, phase="waiting")
+        await citizen.until(
+            lambda one: one["t"] == "session.state" and one["phase"] == "waiting" and one in citizen.frames[before:],
+            20.0,
+            "word that the citizen waits again",
+        )
