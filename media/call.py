@@ -321,7 +321,7 @@ class Call:
 
     # What is known and what happens
 
-    def stats(self, slot: Slot) -> AudioStats:
+    async def stats(self, slot: Slot) -> AudioStats:
         """The slot's counters; nought before it is negotiated."""
         end = self._places[slot].end
         if end is None:
@@ -329,7 +329,7 @@ class Call:
         incoming = end.incoming
         return AudioStats(incoming.received, incoming.lost, end.outgoing.packets, incoming.jitter / 8)
 
-    def quality(self, slot: Slot) -> AudioQuality | None:
+    async def quality(self, slot: Slot) -> AudioQuality | None:
         """How the slot's call sounds, both ways; None before it is negotiated."""
         end = self._places[slot].end
         if end is None or end.terms is None:

@@ -130,7 +130,12 @@ class AudioLost:
     silent_s: float
 
 
-AudioEvent = DigitHeard | PlaybackEnded | AudioLost
+@dataclass(frozen=True, slots=True)
+class AudioGone:
+    """What carried this session has died: nobody hears anybody, and nothing but `close` can be asked of it."""
+
+
+AudioEvent = DigitHeard | PlaybackEnded | AudioLost | AudioGone
 
 
 class AudioSession(Protocol):
@@ -206,11 +211,11 @@ class AudioSession(Protocol):
         """Complete the recording; None when none ran."""
         ...
 
-    def stats(self, slot: Slot) -> AudioStats:
-        """The slot's counters at this instant."""
+    async def stats(self, slot: Slot) -> AudioStats:
+        """The slot's counters at this instant; nought once the engine is gone."""
         ...
 
-    def quality(self, slot: Slot) -> AudioQuality | None:
+    async def quality(self, slot: Slot) -> AudioQuality | None:
         """How the slot's call sounds; None before it is negotiated, or where the engine cannot tell."""
         ...
 
@@ -227,6 +232,8 @@ class Audio(Protocol):
     """An engine. Opened by an async context manager of its own, so what is opened is closed."""
 
     capabilities: AudioCapabilities
+    packets_lost: int
+    """Of all far ends that have gone: sent by them, never heard here."""
 
     async def open(self, key: str) -> AudioSession:
         """A new session; `key` names it in logs and is no personal datum."""

@@ -16,13 +16,14 @@ from channels.phone.call import Call, Confirmed, EndCause, Ended, Referred, Refr
 from channels.phone.guest import Guest
 from channels.phone.hearing import hearing, talking, waiting
 from channels.phone.invitations import Invitations
-from channels.phone.measuring import measured
+from channels.phone.measuring import measured, received
 from channels.phone.outbox import Outbox
 from channels.phone.parting import leg_end, who_ended
 from channels.phone.ports import BridgePorts
 from channels.phone.presses import Presses
 from channels.phone.referral import FORBIDDEN, answer_to
 from channels.phone.ringing import ELSEWHERE, PickedUp, Ringing
+from channels.phone.silence import Silence
 from channels.phone.sip.digits import InfoDigit
 from channels.phone.sip.refer import Reference
 from channels.phone.sip.sdp import asks_hold
@@ -36,6 +37,7 @@ from session.audio import (
     CITIZEN_DROPPED,
     KEEP_PLACE,
     Announcement,
+    AudioGone,
     AudioLost,
     AudioSession,
     DigitHeard,
@@ -96,7 +98,7 @@ class Bridge:
         self._may_keep_place = False
         self._played = asyncio.Event()
         self._telling: asyncio.Event | None = None
-        self._silent: dict[Slot, int] = {}
+        self._silence = Silence(audio)
         self._held: dict[Slot, set[str]] = {slot: set() for slot in Slot}
         self._muted = False
         self._pressed_turn = 0
@@ -131,9 +133,9 @@ class Bridge:
             self._end = reason
             self.call.hang_up()
 
-    def received(self) -> int:
+    async def received(self) -> int:
         """Packets of sound that the citizen's telephone has sent."""
-        return self._audio.stats(Slot.CITIZEN).packets_received
+        return await received(self._audio, Slot.CITIZEN)
 
     async def lose(self) -> None:
         """The citizen's telephone is there no more: returns once the core knows."""
@@ -163,7 +165,7 @@ class Bridge:
         if self.call is not None:
             self.call.hang_up()
         self._tell_end()  # before all else: who dials again at once must find that this call is over
-        self._measure(self.contact.leg, Slot.CITIZEN)
+        await self._measure(self.contact.leg, Slot.CITIZEN)
         if self._end is LegEnd.LOST and self.is_joined and self._agent is not None:
             await self._tell_dropped()
         for task in tuple(self._ring_tasks):
@@ -220,7 +222,7 @@ class Bridge:
         if self.is_joined:
             return True
         self.is_joined = True
-        self._silent.clear()
+        self._silence.forget()
         await self.sound()
         self.ladder.note("joined")
         joined = LegsJoined(citizen_leg=self.contact.leg, assignee_leg=assignee_leg)
@@ -324,8 +326,8 @@ class Bridge:
         self._forget_state()
         self._supervisor.let_go()
         self._third.let_go()
-        self._measure(agent.leg, Slot.AGENT)
         agent.call.hang_up()
+        await self._measure(agent.leg, Slot.AGENT)
         if self.session is not None:
             self._outbox.put(self.session, LegClosed(leg=agent.leg, reason=reason), f"closed:{agent.leg}")
         if not self.is_over:
@@ -367,7 +369,7 @@ class Bridge:
 
     async def see_off(self, guest: Guest, reason: LegEnd) -> None:
         """Let go of a guest who is not the agent."""
-        self._measure(guest.leg, guest.slot)
+        await self._measure(guest.leg, guest.slot)
         self.tell(LegClosed(leg=guest.leg, reason=reason), f"closed:{guest.leg}")
         self._guests.left(guest)
         if not self.is_over:
@@ -391,7 +393,7 @@ class Bridge:
         self._forget_state()
         self._supervisor.let_go()
         if before is not None:
-            self._measure(before.leg, Slot.AGENT)
+            await self._measure(before.leg, Slot.AGENT)
         await self.sound()
         self._dismiss(before)
 
@@ -453,7 +455,7 @@ class Bridge:
         vigilance = self._ports.vigilance
         first_s = vigilance.citizen_s if call is self.call else vigilance.agent_s
         vigil = asyncio.create_task(
-            keep_vigil(call, lambda: self._audio.stats(self._slot_of(leg)).packets_received, vigilance, first_s=first_s)
+            keep_vigil(call, lambda: received(self._audio, self._slot_of(leg)), vigilance, first_s=first_s)
         )
         try:
             return await self._hear(call, leg)
@@ -480,8 +482,6 @@ class Bridge:
                 case InfoDigit(digit=digit):
                     if self._slot_of(leg) in _PARTIES:
                         self._pressed(leg, digit, "info")
-                case _:
-                    pass
         return Ended(EndCause.LOST)
 
     async def _reoffered(self, call: Call, leg: LegId, offer: bytes | None) -> None:
@@ -548,9 +548,10 @@ class Bridge:
                 case PlaybackEnded(slot=Slot.AGENT) if self._telling is not None:
                     self._telling.set()
                 case AudioLost(slot=slot, silent_s=silent_s):
-                    self._fell_silent(slot, silent_s)
-                case _:
-                    pass
+                    await self._fell_silent(slot, silent_s)
+                case AudioGone():
+                    self.ladder.note("sound gone", "what carried it has died")
+                    self.hang_up(LegEnd.NODE_LOST)
 
     def _acknowledged(self, call: Call) -> None:
         """A far end has acknowledged an answer of ours."""
@@ -563,7 +564,7 @@ class Bridge:
         if digit == _KEEP_PLACE_KEY and leg == self.contact.leg and self._may_keep_place and not self.is_joined:
             self._outbox.put(self.session, PlaceKept(leg=leg))
 
-    def _fell_silent(self, slot: Slot, silent_s: float) -> None:
+    async def _fell_silent(self, slot: Slot, silent_s: float) -> None:
         """End a joined call when nothing comes from either end. One silent end may only be a muted telephone."""
         self.ladder.note("silence", peer=slot)
         leg = self._leg_of(slot)
@@ -571,15 +572,14 @@ class Bridge:
             return
         if self.is_joined:
             self.tell(LegSilent(leg=leg, silent_s=round(silent_s, 1)))
-        self._silent[slot] = self._audio.stats(slot).packets_received
-        still = [one for one, count in self._silent.items() if self._audio.stats(one).packets_received == count]
-        if self.is_joined and set(talking(self._third.what)) <= set(still):
+        still = await self._silence.fell(slot)
+        if self.is_joined and set(talking(self._third.what)) <= still:
             log.warning("a joined call fell silent at both ends", extra={"leg": self.contact.leg})
             self.hang_up(LegEnd.LOST)
 
-    def _measure(self, leg: LegId, slot: Slot) -> None:
+    async def _measure(self, leg: LegId, slot: Slot) -> None:
         """Tell how a leg sounded."""
-        figures = measured(self._audio, slot, leg, self.ladder)
+        figures = await measured(self._audio, slot, leg, self.ladder)
         if figures is not None:
             self.tell(figures, f"quality:{leg}")
 

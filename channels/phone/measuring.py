@@ -8,9 +8,9 @@ from session.events import QualityMeasured
 from session.ids import LegId
 
 
-def measured(audio: AudioSession, slot: Slot, leg: LegId, ladder: Ladder) -> QualityMeasured | None:
+async def measured(audio: AudioSession, slot: Slot, leg: LegId, ladder: Ladder) -> QualityMeasured | None:
     """To be asked before the slot is given to another; onto the ladder too. None where nothing was agreed on."""
-    stats, quality = audio.stats(slot), audio.quality(slot)
+    stats, quality = await audio.stats(slot), await audio.quality(slot)
     if quality is None:
         return None
     figures = f"{stats.packets_received} packets, {stats.packets_lost} lost, jitter {stats.jitter_ms:.1f} ms"
@@ -23,3 +23,8 @@ def measured(audio: AudioSession, slot: Slot, leg: LegId, ladder: Ladder) -> Qua
         round_trip_ms=None if quality.round_trip_ms is None else round(quality.round_trip_ms, 1),
         heard=quality.heard,
     )
+
+
+async def received(audio: AudioSession, slot: Slot) -> int:
+    """Packets of sound that have come from a slot's telephone."""
+    return (await audio.stats(slot)).packets_received

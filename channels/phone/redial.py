@@ -40,14 +40,15 @@ async def _bury(bridge: Bridge) -> None:
 
 
 async def _is_dead(bridge: Bridge) -> bool:
-    call, before = bridge.call, bridge.received()
+    call = bridge.call
     if call is None or not call.is_answered or bridge.is_over:
         return False
+    before = await bridge.received()
     if is_mobile(bridge.contact.address.identifier):
         await asyncio.sleep(LISTEN_S)
-        return _is_silent(bridge, before)
-    return not await call.answers(ANSWER_S) and _is_silent(bridge, before)
+        return await _is_silent(bridge, before)
+    return not await call.answers(ANSWER_S) and await _is_silent(bridge, before)
 
 
-def _is_silent(bridge: Bridge, before: int) -> bool:
-    return not bridge.is_over and bridge.received() == before
+async def _is_silent(bridge: Bridge, before: int) -> bool:
+    return not bridge.is_over and await bridge.received() == before

@@ -7,7 +7,7 @@ sound at all; but one that is there answers an OPTIONS within its dialog (RFC 32
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from channels.phone.call import Call
@@ -26,19 +26,21 @@ class Vigilance:
     look_s: float = 2.0
 
 
-async def keep_vigil(call: Call, received: Callable[[], int], vigilance: Vigilance, *, first_s: float) -> None:
+async def keep_vigil(
+    call: Call, received: Callable[[], Awaitable[int]], vigilance: Vigilance, *, first_s: float
+) -> None:
     """Until the call is over; one that does not answer is ended as lost.
 
     `received` counts the packets of sound that have come. `first_s` is how much silence after sound is suspicious.
     """
     loop = asyncio.get_running_loop()
-    count, quiet_since = received(), loop.time()
+    count, quiet_since = await received(), loop.time()
     patience_s = vigilance.citizen_s
     while not call.is_over:
         await asyncio.sleep(vigilance.look_s)
-        if (now_count := received()) != count:
+        if (now_count := await received()) != count:
             count, quiet_since, patience_s = now_count, loop.time(), first_s
         elif loop.time() - quiet_since >= patience_s:
-            if not await call.answers(vigilance.answer_s) and received() == count:
+            if not await call.answers(vigilance.answer_s) and await received() == count:
                 call.give_up()
             quiet_since, patience_s = loop.time(), vigilance.citizen_s

@@ -73,10 +73,10 @@ async def two_people_talk(call: Call, laws: tuple[Law, Law]) -> None:
         assert likeness(asked, agent.heard())[0] > 0.97
         assert likeness(told, citizen.heard())[0] > 0.97
         assert likeness(asked, citizen.heard())[0] < 0.2
-        stats = call.stats(CITIZEN)
+        stats = await call.stats(CITIZEN)
         assert stats.packets_received == 75
         assert stats.packets_lost == 0
-        assert call.stats(AGENT).packets_sent >= 75
+        assert (await call.stats(AGENT)).packets_sent >= 75
 
 
 async def test_prompt_then_talk_then_hold_is_one_stream(call: Call, eventually: Eventually) -> None:
@@ -306,7 +306,7 @@ async def test_silence_of_one_side_is_noticed_once(prompts: PromptLibrary) -> No
         assert 0.4 <= event.silent_s < 1.6
         await talking
         await call.close()
-        assert [event async for event in call.events() if event.slot is CITIZEN] == []
+        assert not [event async for event in call.events() if isinstance(event, AudioLost) and event.slot is CITIZEN]
 
 
 async def test_ipv6(prompts: PromptLibrary) -> None:

@@ -160,7 +160,7 @@ async def test_packets_out_of_order_doubled_and_lost(call: Call) -> None:
             each.payload[0] for each in agent.arrived
         ]
         assert {each.payload[0] for each in agent.arrived} == {0, 1, 2, 3, 4, 5, *range(15, 60)}
-        assert call.stats(Slot.CITIZEN).packets_lost == 8  # nine less the one that came twice
+        assert (await call.stats(Slot.CITIZEN)).packets_lost == 8  # nine less the one that came twice
 
 
 @pytest.mark.parametrize("frame", [80, 240, 320, 480])

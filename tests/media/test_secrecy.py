@@ -98,7 +98,11 @@ async def test_what_is_not_under_the_key_is_not_heard(call: Call, eventually: Ev
         stranger.target = citizen.target
         await stranger.say(speech(0.2, 3))
         await citizen.say(speech(0.2, 4))
-        await eventually(lambda: call.stats(CITIZEN).packets_received == 10)
+
+        async def heard() -> bool:
+            return (await call.stats(CITIZEN)).packets_received == 10
+
+        await eventually(heard)
 
 
 async def test_a_page_calls_and_is_called(call: Call) -> None:
@@ -129,7 +133,7 @@ async def test_a_page_with_another_certificate_than_it_said_is_not_heard(call: C
         page.send(bytes(160))
         page.check()
         await eventually(lambda: page.checked > 1, deadline_s=15)
-        assert call.stats(CITIZEN).packets_received == 0
+        assert (await call.stats(CITIZEN)).packets_received == 0
         assert not page.arrived
 
 
