@@ -24,7 +24,7 @@ from session.address import Address
 from session.ids import SessionId
 from session.switch import Link, Purpose
 from tests.peers.pages import CitizenPage, DeskPage
-from tests.peers.yihao import Yihao
+from tests.peers.yihao import COMMAND, Yihao
 
 LIMIT_MS = 200.0
 KEY = "a key that only this benchmark has, to sign links with"
@@ -71,7 +71,7 @@ async def written(page: CitizenPage, desk: DeskPage, session: SessionId, number:
 async def measure(data: Path, sessions: int) -> tuple[list[float], list[float]]:
     links, words = list[float](), list[float]()
     sets = {"secrets.resume_key": KEY, "bots.guide": "false", "http.trusted_proxies": "127.0.0.1/32"}
-    async with Yihao(data, sets) as yihao:
+    async with Yihao(data, sets, program=COMMAND) as yihao:
         agent = yihao.agent("8001")
         async with DeskPage(agent.login, agent.password, yihao.http) as desk:
             await desk.open()

@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import Eventually
 from tests.peers.pages import CitizenPage, DeskPage, Refused
 from tests.peers.valkey import ValkeyServer
-from tests.peers.yihao import Yihao
+from tests.peers.yihao import COMMAND, Yihao
 
 CANARIES = ("王小明", "13800138000", "路灯坏了", "canary-password", "canary-login")
 
@@ -24,7 +24,7 @@ async def test_a_whole_life(short_folder: Path, eventually: Eventually) -> None:
     await asyncio.to_thread(server.start)
     try:
         sets = {"store.url": server.url, "log.level": "debug", "log.format": "json", "drain.bound_s": "5"}
-        async with Yihao(short_folder / "data", sets) as yihao, aiohttp.ClientSession() as http:
+        async with Yihao(short_folder / "data", sets, program=COMMAND) as yihao, aiohttp.ClientSession() as http:
             ready = yihao.ready
             assert ready["ready"] is True
             assert ready["number"] == "12345"
@@ -90,7 +90,7 @@ async def test_it_brings_its_own_store(short_folder: Path) -> None:
     """And ends it: the second start finds the first one's agents, and the same passwords."""
     passwords = []
     for _ in range(2):
-        async with Yihao(short_folder / "data") as yihao:
+        async with Yihao(short_folder / "data", program=COMMAND) as yihao:
             passwords.append([one.password for one in yihao.agents()])
             yihao.signal(signal.SIGINT)
             assert await yihao.ended() == 0

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 # prctl(2): the kernel sends this signal to the calling process when the thread that made it ends.
 PR_SET_PDEATHSIG = 1
@@ -14,17 +15,30 @@ PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
+class Child(Protocol):
+    """A process that we have started: a `Popen`, or what answers as one does."""
+
+    pid: int
+    returncode: int | Any
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+    def kill(self) -> None: ...
+
+
+def die_with_parent() -> None:
+    """Called in the child. Only Linux can promise it."""
+    if sys.platform == "linux":
+        _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def start_child(arguments: list[str], log: Path, *, user: str | None = None) -> subprocess.Popen[bytes]:
     """Start a server in the background; what it prints goes to `log`.
 
     It is killed by the kernel if this process dies first: a server left behind would hold its folder
-    and its memory until the machine is restarted. Only Linux can promise that.
+    and its memory until the machine is restarted.
     """
-
-    def die_with_parent() -> None:
-        if sys.platform == "linux":
-            _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
     with log.open("ab") as sink:
         return subprocess.Popen(
             arguments,
@@ -52,7 +66,7 @@ def wait_until_ready(
         time.sleep(0.005)
 
 
-def stop_child(child: subprocess.Popen[bytes], how: signal.Signals, deadline_s: float = 10.0) -> None:
+def stop_child(child: Child, how: signal.Signals, deadline_s: float = 10.0) -> None:
     """Ask a child to end, wait for it, and kill it when it doesn't."""
     if child.poll() is None:
         child.send_signal(how)

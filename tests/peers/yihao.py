@@ -1,18 +1,21 @@
-"""`yihao up` as an operator runs it: a process of its own, on free ports, with a data folder of its own."""
+"""`yihao up`: a process of its own, on free ports, with a data folder of its own."""
 
 import asyncio
 import json
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tests.peers.child import start_child, stop_child
+from tests.peers.child import Child, start_child, stop_child
+from tests.peers.preloaded import HOUSE, nursery
 
-HOUSE = Path(__file__).resolve().parent.parent.parent
+__all__ = ["COMMAND", "HOUSE", "Credentials", "Yihao"]
+
+COMMAND = (str(Path(sys.executable).with_name("yihao")),)
+"""What an operator types. A `program` for those tests in which its loading is a part of what is shown."""
 STARTUP_S = 30.0
 DRAIN_S = 45.0
 
@@ -35,8 +38,8 @@ class Yihao:
     sets: dict[str, str] = field(default_factory=dict)
     ready: dict[str, Any] = field(default_factory=dict)
     program: Sequence[str] = ()
-    """Takes the arguments of `yihao`; the product's own where there is none."""
-    _child: subprocess.Popen[bytes] | None = None
+    """Takes the arguments of `yihao`; where there is none, the product's own is forked, already loaded."""
+    _child: Child | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -52,12 +55,13 @@ class Yihao:
         self.data.mkdir(parents=True, exist_ok=True)
         said = self.data / "said.txt"
         said.unlink(missing_ok=True)
-        program = self.program or (str(Path(sys.executable).with_name("yihao")),)
         sets = {"http.port": "0", "sip.port": "0", **self.sets}
-        arguments = [*program, "up", "--data", str(self.data), "--ready-json"]
+        arguments = ["up", "--data", str(self.data), "--ready-json"]
         for key, value in sets.items():
             arguments += ["--set", f"{key}={value}"]
-        self._child = start_child(arguments, said)
+        self._child = (
+            start_child([*self.program, *arguments], said) if self.program else nursery().start(arguments, said)
+        )
         async with asyncio.timeout(deadline_s):
             while not (ready := _ready_line(said)):
                 if self._child.poll() is not None:
