@@ -19,6 +19,7 @@ from gateway.outgoing import CallRefused, Outgoing
 from gateway.oversight import Oversight
 from gateway.parking import Parking
 from gateway.reach import Reach, moves
+from gateway.seats import Seats
 from gateway.staff import Staff
 from queueing.contract import AssigneeView, Presence, Store
 from queueing.errors import UnknownAssignee
@@ -57,10 +58,11 @@ LOOK_S = 1.0
 
 _ON_A_CALL = (frames.CallHold, frames.CallMute, frames.CallDigits, frames.CallJudge, CallConfer)
 Typing = Callable[[SessionId], None]
+Opened = Callable[[AssigneeId, str], None]
 
 
-def _told_nobody(session: SessionId) -> None:
-    del session
+def _told_nobody(*about: str) -> None:
+    del about
 
 
 class Desks:
@@ -77,7 +79,9 @@ class Desks:
         rescind_after_s: float,
         reach: Reach,
         outgoing: Outgoing,
+        seats: Seats,
     ) -> None:
+        self._seats = seats
         self._store, self._node, self._inbox, self._files = store, node, inbox, files
         self._staff, self._rules, self._reachable, self._outgoing = staff, rules, reach, outgoing
         self._destinations = Destinations(store.queue)
@@ -86,6 +90,8 @@ class Desks:
         self._parking = Parking(store.shared, store.log, store.queue, inbox, rules)
         self.tell_typing: Typing = _told_nobody
         """Set once: the channel that shows the citizen that the agent writes."""
+        self.tell_opened: Opened = _told_nobody
+        """Set once: the other nodes' desks are told that this agent's is here (`opened`)."""
         self.revision: Callable[[], int] = int
         """Set once: which revision of the rules is in force here."""
         self._rescind_after_s = rescind_after_s
@@ -165,6 +171,7 @@ class Desks:
         agent = AssigneeId(link.subject)
         if timer := self._leaving.pop(agent, None):
             timer.cancel()
+        self._start(self._sit_down(agent, link.sid))
         self._start(self._arrive(agent))
         for session in self._desks[agent].watched if agent in self._desks else ():
             self._look_at_reach(agent, session)
@@ -172,6 +179,7 @@ class Desks:
     def disconnected(self, link: Link) -> None:
         """See `Peer`: an offer is rescinded when they are not back after a moment."""
         agent = AssigneeId(link.subject)
+        self._start(self._get_up(agent, link.sid))
         if any(one.is_connected for one in self._links[agent]) or agent in self._leaving:
             return
         loop = asyncio.get_running_loop()
@@ -205,6 +213,12 @@ class Desks:
             if session in desk.watched and desk.has(desk.watched[session].session):
                 for link in self._links.get(agent, ()):
                     link.mention(frames.Typing(session=session))
+
+    def opened(self, agent: AssigneeId, sid: str) -> None:
+        """An agent's desk was opened as that link, perhaps at another node. It is a hint: the claim says who has it."""
+        for link in self._links.get(agent, ()):
+            if link.sid != sid and link.is_connected:
+                self._start(self._keep_seat(agent, link))
 
     async def run(self) -> None:
         """Until cancelled: say that the desks are there, and show what the queue makes of their agents."""
@@ -475,6 +489,20 @@ class Desks:
             if watched.away:
                 await self._quietly(session, AssigneeBack(assignee=agent), f"back:{agent}:{watched.session.version}")
 
+    async def _sit_down(self, agent: AssigneeId, sid: str) -> None:
+        with suppress(YihaoError):  # claimed at the next renewal
+            await self._seats.take(agent, sid)
+        self.tell_opened(agent, sid)
+
+    async def _keep_seat(self, agent: AssigneeId, link: Link) -> None:
+        with suppress(StoreUnavailable):
+            if not await self._seats.keeps(agent, link.sid):
+                link.close(Close.REPLACED, "replaced")
+
+    async def _get_up(self, agent: AssigneeId, sid: str) -> None:
+        with suppress(YihaoError):  # the claim runs out
+            await self._seats.leave(agent, sid)
+
     async def _vanish(self, agent: AssigneeId) -> None:
         """The desk is gone: nothing more is offered to it, and its chats wait for it a while."""
         self._leaving.pop(agent, None)
@@ -495,8 +523,11 @@ class Desks:
         queues = await self._store.queue.queues()
         for agent, desk in list(self._desks.items()):
             links = self._links.get(agent, set())
-            if not any(link.is_connected for link in links):
+            connected = [link for link in links if link.is_connected]
+            if not connected:
                 continue
+            for link in connected if refresh else ():
+                await self._keep_seat(agent, link)
             try:
                 view = await (self._reach(agent) if refresh else self._store.queue.view(agent))
             except UnknownAssignee:

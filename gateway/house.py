@@ -45,6 +45,7 @@ from gateway.dossier import Dossiers
 from gateway.errands import attend, match, until_taken
 from gateway.feed import Feed, Follower
 from gateway.handover import TelephoneHandover
+from gateway.hearsay import Hearsay
 from gateway.inbox import StoreInbox
 from gateway.joining import Joining
 from gateway.kinship import one_hotline
@@ -65,6 +66,7 @@ from gateway.proxies import believing
 from gateway.pulse import Pulse
 from gateway.reach import Reach
 from gateway.rules import open_rulebook
+from gateway.seats import Seats
 from gateway.sight import Sight
 from gateway.staff import Staff
 from gateway.telephones import TelephonesReach
@@ -161,6 +163,8 @@ class _Builder:
         """All of it."""
         settings, enter = self._settings, self._stack.enter_async_context
         self._store = await self._open_store()
+        self._seats = Seats(self._store.shared, self._store.mail, self._node)
+        self._hearsay = Hearsay(self._store, self._node)
         database = await enter(open_database(settings))
         self._roster = Roster(database, self._stack.enter_context(Passwords()), realm=settings.sip.realm)
         self._audit = Audit(database, self._store.shared.now)
@@ -212,6 +216,7 @@ class _Builder:
             self._rulebook.run(),
             self._shelf.run(),
             self._persons.run(),
+            self._hearsay.run(),
             archiver.run(),
             self._tell_mended(),
             self._certificate.watch(),
@@ -319,7 +324,9 @@ class _Builder:
             self._settings.agents.rescind_after_s,
             Reach(self._channels, self._notices, self._veil.text, self._persons.person),
             self._outgoing,
+            self._seats,
         )
+        hearsay = self._hearsay
         webchat = WebChatChannel(
             self._webchat_settings(),
             node=self._node,
@@ -331,10 +338,11 @@ class _Builder:
             key=self._keys.resume_key.reveal().encode(),
             badge=self._staff.badge,
             call=Wishes(self._outgoing, self._store.log, inbox).ask,
-            on_typing=desks.typing,
+            on_typing=hearsay.everywhere("citizen.types", desks.typing),
             proves=self._verification,
         )
-        desks.tell_typing = webchat.typing
+        desks.tell_typing = hearsay.everywhere("assignee.types", webchat.typing)
+        desks.tell_opened = hearsay.everywhere("desk.opened", desks.opened)
         desks.revision = lambda: self._rulebook.revision
         return webchat, desks
 
@@ -372,6 +380,7 @@ class _Builder:
             whose,
             self._keys.resume_key.reveal().encode(),
             replace(DESK, origins=tuple(self._settings.http.origins)),
+            self._seats.is_elsewhere,
         )
 
     def _ports(self, inbox: StoreInbox) -> Ports:

@@ -17,7 +17,7 @@ from session.address import Address
 from session.belonging import VerificationAsked
 from session.errors import YihaoError
 from session.events import TextReceived
-from session.identity import IdentityRefused, Proof
+from session.identity import IdentityRefused, PersonFull, Proof
 from session.ids import AssigneeId, MessageId, SessionId
 from session.notice import Notice, Template
 from session.number import SCHEME, e164, is_mobile
@@ -31,6 +31,7 @@ _CODE = re.compile(r"\s*([0-9]{6})\s*")
 LINKED = "已确认：您在这里和在网页上是同一位市民。如果不是您本人操作，请告诉工作人员，可以撤销。"
 GOES_ON = "已接上您在网页上的对话，可以在这里继续，位置和坐席不变。如果不是您本人操作，请告诉工作人员，可以撤销。"
 STALE = "这个二维码已失效，请在页面上重新打开。"
+FULL = "您绑定的号码和账号已满，这个微信没有绑定。请告诉工作人员，解除不用的再扫。"
 
 
 class Verification:
@@ -156,6 +157,8 @@ class Verification:
             await self._persons.bind(by, shown.holder, Proof.QR_SCAN, session=shown.session)
         except StoreUnavailable:
             raise
+        except PersonFull:
+            return Recognised(FULL)
         except YihaoError as error:
             log.warning("scan refused", extra={"why": type(error).__name__})
             return Recognised(STALE)

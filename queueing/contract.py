@@ -369,6 +369,14 @@ class Store(Protocol):
         """Sessions that grew, as a hint that nobody trusts; the empty id says that `match` could make an offer."""
         ...
 
+    async def say(self, word: bytes) -> None:
+        """Tell all nodes, this one too, what nobody misses who does not hear it: it is kept nowhere."""
+        ...
+
+    def words(self) -> AsyncIterator[bytes]:
+        """What is said, from the moment at which it is listened to."""
+        ...
+
     async def ready(self) -> bool:
         """The store answers, and its durable settings stand."""
         ...

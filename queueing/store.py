@@ -29,7 +29,7 @@ class RedisStore:
     """Everything under `yihao:{tenant}:`. Open it by `connect`."""
 
     def __init__(self, server: Server, prefix: str, pepper: bytes, settings: QueueSettings) -> None:
-        self.server, self._settings = server, settings
+        self.server, self._prefix, self._settings = server, prefix, settings
         blinding = Blinding(pepper)
         self.log = RedisLog(server, prefix, blinding, settings.settle_s)
         self.kin = RedisKin(server, blinding)
@@ -70,6 +70,12 @@ class RedisStore:
         """Ids of sessions that grew; the empty id where an offer may be made."""
         async for payload in self.server.heard("wake"):
             yield SessionId(payload.decode())
+
+    async def say(self, word: bytes) -> None:
+        await self.server.send("PUBLISH", f"{self._prefix}word", word)
+
+    def words(self) -> AsyncIterator[bytes]:
+        return self.server.heard("word")
 
     async def ready(self) -> bool:
         try:

@@ -53,6 +53,15 @@ log = logging.getLogger(__name__)
 Redeem = Callable[[str], Awaitable[str]]
 """Whose ticket it is; raises `TokenRefused` or `StoreUnavailable`. `Tickets.redeem` is one."""
 
+Elsewhere = Callable[[str, str], Awaitable[bool]]
+"""Whether a subject has another page than this link's (named by its sid) at another node. Raises `StoreUnavailable`."""
+
+
+async def _nowhere(subject: str, sid: str) -> bool:
+    del subject, sid
+    return False
+
+
 _RESUME_TTL_S = 24 * 3600.0
 _FAULT = 1011
 _TRY_AGAIN_LATER = 1013
@@ -88,7 +97,10 @@ class Sockets:
         redeem: Redeem,
         key: bytes,
         settings: SocketSettings,
+        elsewhere: Elsewhere = _nowhere,
     ) -> None:
+        """`elsewhere` is asked where a subject may have one page only (`SocketSettings.exclusive`)."""
+        self._elsewhere = elsewhere
         self._reader, self._peer, self._redeem, self._settings = Reader(kinds), peer, redeem, settings
         self._resume = Signer(key, "resume")
         self._subjects: dict[str, _Subject] = {}
@@ -196,8 +208,9 @@ class Sockets:
             raise _Refused(Close.VERSION, "version")
         try:
             subject = await self._redeem(hello.ticket)
-            link = self._resumed(hello, subject)
-            self._demand_sole_desk(hello, subject, link)
+            sid = self._resumes(hello, subject)
+            link = next((one for one in self.links_of(subject) if one.sid == sid), None)
+            await self._demand_sole_desk(hello, subject, sid, link)
             after = hello.last
             if link is None or not link.can_resume(after):
                 link, after = await self._begun(subject, link), 0
@@ -218,22 +231,22 @@ class Sockets:
             raise _Refused(Close.MALFORMED, "hello")
         return heard
 
-    def _resumed(self, hello: Hello, subject: str) -> Link | None:
-        """The link that the page had, if it is still here. Raises `TokenRefused` for a token that is another's."""
+    def _resumes(self, hello: Hello, subject: str) -> str:
+        """The link that the page had, here or at another node. Raises `TokenRefused` for a token that is another's."""
         if hello.resume is None:
-            return None
+            return ""
         owner, sid = self._resume.open(hello.resume, now=time.time())
         if owner != subject:
             raise TokenRefused("resume")
-        known = self._subjects.get(subject)
-        return known.links.get(sid) if known else None
+        return sid
 
-    def _demand_sole_desk(self, hello: Hello, subject: str, link: Link | None) -> None:
+    async def _demand_sole_desk(self, hello: Hello, subject: str, sid: str, link: Link | None) -> None:
         """An agent has one desk. A second is refused, unless it says that it takes the first one's place."""
         if not self._settings.exclusive:
             return
+        is_elsewhere = not hello.take and await self._elsewhere(subject, sid)
         others = [one for one in self.links_of(subject) if one is not link]
-        if not hello.take and any(one.is_connected for one in others):
+        if is_elsewhere or (not hello.take and any(one.is_connected for one in others)):
             raise _Refused(Close.REPLACED, "already_open", _nack("", Refusal("already_open")))
         for other in others:
             other.close(Close.REPLACED, "replaced")

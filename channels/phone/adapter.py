@@ -19,6 +19,7 @@ from channels.phone.access import Access
 from channels.phone.bridge import Bridge
 from channels.phone.carriers import Carriers
 from channels.phone.debts import Debts
+from channels.phone.elsewhere import Elsewhere
 from channels.phone.endpoint import Endpoint, Reply
 from channels.phone.flow import Flow, SocketAddress
 from channels.phone.guard import Guard
@@ -52,6 +53,7 @@ from session.ports import (
     Handover,
     Inbox,
     NodeMail,
+    Note,
     Reachability,
     SharedState,
     StoreUnavailable,
@@ -109,9 +111,8 @@ class PhoneChannel:
         self._inbox = inbox
         self._choices = choices
         guard = Guard(settings.guard, settings.networks)
-        authenticator = Authenticator(
-            settings.realm, nonce_secret or secrets.token_bytes(32), algorithms=settings.algorithms
-        )
+        secret = nonce_secret or secrets.token_bytes(32)
+        authenticator = Authenticator(settings.realm, secret, algorithms=settings.algorithms)
         self._guard = guard
         self._access = Access(authenticator, telephones, guard)
         self._registrar = Registrar(
@@ -141,13 +142,18 @@ class PhoneChannel:
             if settings.ladders is None
             else Ladders(settings.ladders, days=settings.ladder_days, captures=settings.captures)
         )
+        relay = self._elsewhere = None
+        if mail is not None:
+            relay = Relay(mail, node)
+            self._elsewhere = Elsewhere(node, shared, mail, secret, self._bury_as)
+            relay.others = self._elsewhere.take
         self._endpoint = Endpoint(
             self,
             guard,
             transport,
             timing=timing,
             session=SessionTiming(int(settings.session_expires_s), int(settings.session_least_s)),
-            relay=None if mail is None else Relay(mail, node),
+            relay=relay,
             ladders=self._ladders,
         )
         self._debts = Debts(settings.debts)
@@ -191,6 +197,8 @@ class PhoneChannel:
             if self._ladders is not None:
                 await undo.enter_async_context(self._ladders)
             await undo.enter_async_context(self._endpoint)
+            if self._elsewhere is not None:
+                undo.push_async_callback(self._elsewhere.close)
             undo.push_async_callback(self._carriers.leave)
             undo.push_async_callback(self._hang_up_all)
             for work in (self._room.run(), self._sweep(), self._carriers.run(self._endpoint), self._watch_lateness()):
@@ -290,6 +298,9 @@ class PhoneChannel:
         if not isinstance(bridge, OutgoingBridge) or bridge.is_over:
             raise LegUnknown(leg)
         bridge.dial(ring_s)
+        for note in self._noted(bridge.contact.address, leg):
+            with suppress(StoreUnavailable):
+                await self._ports.shared.put(note.key, note.value, ttl_s=note.ttl_s)
 
     async def stop_ringing(self, citizen_leg: LegId, assignee: AssigneeId, token: int) -> None:
         """Cancel what rings for that offer."""
@@ -369,7 +380,7 @@ class PhoneChannel:
             seat.leave()
 
     async def _carry(self, call: IncomingCall, contact: Contact, seat: Seat) -> None:
-        await bury_dead(tuple(self._bridges.values()), contact)
+        await self._bury(contact)
         try:
             audio = await self._audio.open(contact.leg)
         except YihaoError:
@@ -382,6 +393,16 @@ class PhoneChannel:
             await bridge.serve(self._room)
         finally:
             self._forget(bridge)
+
+    async def _bury(self, contact: Contact) -> None:
+        """Let go of who dials again, wherever their call was."""
+        elsewhere = () if self._elsewhere is None else (self._elsewhere.bury(contact),)
+        await asyncio.gather(bury_dead(tuple(self._bridges.values()), contact), *elsewhere)
+
+    async def _bury_as(self, leg: LegId) -> None:
+        """The number of that call of ours calls again, at another node."""
+        if (bridge := self._bridges.get(leg)) is not None:
+            await bury_dead(tuple(self._bridges.values()), bridge.contact)
 
     async def _see_through(self, bridge: OutgoingBridge) -> None:
         try:
@@ -437,7 +458,11 @@ class PhoneChannel:
             address=caller.address,
             number=ours or number,
             asserted=caller.asserted,
+            notes=self._noted(caller.address, leg) if caller.asserted else (),
         )
+
+    def _noted(self, address: Address, leg: LegId) -> tuple[Note, ...]:
+        return () if self._elsewhere is None else (self._elsewhere.note(address, leg),)
 
     async def _choose(self, call: IncomingCall, login: AssigneeId, what: str) -> None:
         """An agent dials a code (功能码): taken, the call is answered and ended with a word; else it is refused."""

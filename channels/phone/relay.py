@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -93,6 +94,8 @@ class Relay:
         self._node = node
         self._unsent: asyncio.Queue[tuple[NodeId, Letter, float]] = asyncio.Queue(_UNSENT_LIMIT)
         self._lent: dict[Flow, OrderedDict[str, NodeId]] = {}
+        self.others: Callable[[bytes], bool] = _nobodys
+        """Set once: reads letters that are not about connections, and says whether one was such."""
         self._undo = AsyncExitStack()
 
     async def open(self, ends: Ends) -> None:
@@ -171,7 +174,8 @@ class Relay:
                 continue
             for letter in letters:
                 try:
-                    self._open(Letter.parse(letter))
+                    if not self.others(letter):
+                        self._open(Letter.parse(letter))
                 except Exception:  # the task's top: the next letter is another call's
                     log.exception("a letter could not be read")
 
@@ -205,6 +209,11 @@ class Relay:
                         self._ends.lost(flow)
                 except StoreUnavailable:
                     break
+
+
+def _nobodys(letter: bytes) -> bool:
+    del letter
+    return False
 
 
 async def _end(task: asyncio.Task[None]) -> None:

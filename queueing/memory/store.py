@@ -25,6 +25,7 @@ class MemoryStore:
 
     def __init__(self, settings: QueueSettings | None = None, clock: Callable[[], float] = time.time) -> None:
         self._listeners: set[asyncio.Queue[SessionId]] = set()
+        self._hearers: set[asyncio.Queue[bytes]] = set()
         world = World(settings or QueueSettings(), clock, self._wake)
         self.mailboxes = MemoryMailboxes(world)
         self.shared = MemoryShared(clock)
@@ -48,6 +49,21 @@ class MemoryStore:
                 yield await hints.get()
         finally:
             self._listeners.discard(hints)
+
+    async def say(self, word: bytes) -> None:
+        for words in self._hearers:
+            if not words.full():
+                words.put_nowait(word)
+
+    async def words(self) -> AsyncIterator[bytes]:
+        """What is said."""
+        words: asyncio.Queue[bytes] = asyncio.Queue(HINTS_KEPT)
+        self._hearers.add(words)
+        try:
+            while True:
+                yield await words.get()
+        finally:
+            self._hearers.discard(words)
 
     async def ready(self) -> bool:
         return True

@@ -55,6 +55,10 @@ class Page:
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._news = asyncio.Event()
         self._stays_away = False
+        self.takes = False
+        """Say in the first hello that this page takes another's place."""
+        self.refused_as = ""
+        """Why the last hello was refused."""
 
     async def __aenter__(self) -> Self:
         self.http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
@@ -180,7 +184,7 @@ class Page:
         async with self.http.ws_connect(address, origin=server, autoping=True) as socket:
             self._socket = socket
             hello = {"t": "hello", "v": VERSION, "ticket": ticket, "resume": self._resume, "last": self._last}
-            await socket.send_json({**hello, "build": "test", "take": False})
+            await socket.send_json({**hello, "build": "test", "take": self.takes})
             async for message in socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     await self._take(message.json())
@@ -195,10 +199,13 @@ class Page:
         match frame["t"]:
             case "welcome":
                 self._resume = frame["resume"]
+                self.takes = False
                 self.resumes += 0 if frame["reset"] else 1
                 if frame["reset"]:
                     self._last = self._cseq = 0
                 self.welcomed.set()
+            case "nack" if not frame["id"]:
+                self.refused_as = frame["code"]
             case "ack" | "nack":
                 answer = self._answers.get(frame["id"])
                 if answer is not None and not answer.done():

@@ -7,6 +7,7 @@ import pytest
 from queueing.errors import TooLarge
 from queueing.mail import LONGEST_LETTER_BYTES
 from session.ids import NodeId
+from tests.conftest import Eventually
 from tests.queueing.house import NODE, House
 
 OTHER = NodeId("n2")
@@ -25,6 +26,28 @@ async def test_letters_arrive_once_and_in_their_order(house: House) -> None:
         letters += came
     assert letters == [b"\r\n\x000", b"\r\n\x001", b"\r\n\x002"]
     assert await mail.receive(NODE, cursor, block_s=0.01) == (cursor, [])
+
+
+async def test_what_is_said_is_heard_by_all_who_listen(house: House, eventually: Eventually) -> None:
+    """At once or never: nothing of it is kept."""
+    heard: dict[int, list[bytes]] = {0: [], 1: []}
+
+    async def listen(by: int) -> None:
+        async for word in house.store.words():
+            heard[by].append(word)
+
+    await house.store.say(b"to nobody")
+    listening = [asyncio.create_task(listen(by)) for by in heard]
+
+    async def both() -> bool:
+        await house.store.say(b"\x00\xff")
+        return all(heard.values())
+
+    await eventually(both, deadline_s=15)
+    assert {word for words in heard.values() for word in words} == {b"\x00\xff"}
+    for task in listening:
+        task.cancel()
+    await asyncio.gather(*listening, return_exceptions=True)
 
 
 async def test_a_dead_node_gets_none(house: House) -> None:

@@ -15,6 +15,7 @@ from tests.peers.valkey import ValkeyServer
 from tests.peers.yihao import Yihao
 from tests.scenarios.kinds import MakesGateway, MakesSoftphone, OpensChat, OpensDesk
 from tests.scenarios.test_phone import ALIKE, hears
+from tests.scenarios.told import entries, history, legs
 
 KEYS = {"secrets__resume_key": "1" * 64, "secrets__cookie_key": "2" * 64, "secrets__pepper": "3" * 64}
 AGENT, CITIZEN = speech(2, seed=31), speech(2, seed=32)
@@ -34,12 +35,11 @@ async def two(own_gateway: MakesGateway, short_folder: Path) -> AsyncIterator[tu
     store.stop()
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_a_call_to_one_rings_the_telephone_at_the_other(
-    two: tuple[Yihao, Yihao], softphone: MakesSoftphone, transport: str
+    two: tuple[Yihao, Yihao], softphone: MakesSoftphone
 ) -> None:
     one, other = two
-    phone = await softphone(other, "8001", says=AGENT, transport=transport, password=one.agent("8001").sip_password)
+    phone = await softphone(other, "8001", says=AGENT, password=one.agent("8001").sip_password)
     async with Telephones(one.sip) as phones:
         call = await phones.call()
         await call.answered(2.0)
@@ -50,6 +50,35 @@ async def test_a_call_to_one_rings_the_telephone_at_the_other(
         await call.sound.say(CITIZEN)
         await call.hang_up()
         await phone.saw("CALL_CLOSED")
+        assert likeness(CITIZEN, phone.heard()).correlation >= ALIKE
+
+
+async def test_who_dials_again_at_the_other_is_back_with_their_agent(
+    two: tuple[Yihao, Yihao], softphone: MakesSoftphone, desk: OpensDesk
+) -> None:
+    """Nobody has said that the first call is dead: it is let go, and the second goes on in its session."""
+    one, other = two
+    password = one.agent("8001").sip_password
+    phone = await softphone(other, "8001", says=AGENT, transport="tcp", password=password)
+    agent = await desk(one, "8001", other)
+    async with Telephones(one.sip) as phones, Telephones(other.sip) as elsewhere:
+        call = await phones.call(vouched=True)
+        await phone.saw("CALL_INCOMING", 15)
+        await phone.answer()
+        await hears(call.sound, AGENT)
+        session = str((await agent.offer(15))["session"])
+        again = await elsewhere.call(vouched=True)
+        assert await call.ended(15) == "them"
+        await again.answered(15)
+        await phone.saw("CALL_INCOMING", 15, times=2)
+        await phone.answer()
+        await hears(again.sound, AGENT)
+        await again.sound.say(CITIZEN)
+        await again.hang_up()
+        placed = await history(agent, session)
+        assert legs(placed) == ["phone", "phone"]
+        assert [one["what"] for one in entries(placed, "offer")].count("accepted") == 1, "one charge, one agent"
+        await phone.saw("CALL_CLOSED", 15, times=2)
         assert likeness(CITIZEN, phone.heard()).correlation >= ALIKE
 
 
@@ -89,7 +118,8 @@ async def test_a_call_whose_gateway_is_killed_is_owed(
         await phone.saw("CALL_INCOMING")
         await phone.answer()
         await phone.saw("CALL_ESTABLISHED")
-        offer = await agent.offer()
+        offer = await agent.offer(15)
+        await agent.saw("contact.state", 15, session=offer["session"], phase="active")
         one.kill()
         state = await agent.until(
             lambda frame: (

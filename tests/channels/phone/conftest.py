@@ -40,6 +40,7 @@ def open_phone(core: Core, prompts: PromptLibrary, tmp_path: Path) -> OpenPhone:
         mail: NodeMail | None = None,
         timing: Timing | None = None,
         recording_path: Callable[[RecordingId], Path] | None = None,
+        nonce_secret: bytes | None = None,
         **settings: object,
     ) -> AsyncIterator[PhoneChannel]:
         values: dict[str, object] = {"port": 0, "trunks": LOOPBACK, "debts": tmp_path / "debts"}
@@ -57,6 +58,7 @@ def open_phone(core: Core, prompts: PromptLibrary, tmp_path: Path) -> OpenPhone:
                 handover=core,
                 recording_path=recording_path,
                 mail=mail,
+                nonce_secret=nonce_secret,
                 timing=timing,
             ) as phone,
         ):

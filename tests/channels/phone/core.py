@@ -29,6 +29,7 @@ class Core:
     handed_on: list[tuple[str, str]] = field(default_factory=list)
     chosen: list[tuple[str, str]] = field(default_factory=list)
     maps: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    values: dict[str, bytes] = field(default_factory=dict)
     asked: int = 0
     opens: asyncio.Event = field(default_factory=asyncio.Event)
     """Cleared, the store takes its time over a new session."""
@@ -50,6 +51,7 @@ class Core:
         fresh = all(one.leg != contact.leg for one in self.contacts)
         if fresh:
             self.contacts.append(contact)
+            self.values |= {note.key: note.value for note in contact.notes}
             if contact.first is not None:
                 await self.post(SessionId(""), contact.first, dedupe=contact.first_dedupe)
         return Admission(SessionId(f"session-{contact.leg}"), contact.leg, fresh)
@@ -97,13 +99,15 @@ class Core:
         self.maps.get(key, {}).pop(name, None)
 
     async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
-        raise NotImplementedError
+        self._reach("put")
+        self.values[key] = value
 
     async def put_new(self, key: str, value: bytes, *, ttl_s: float) -> bool:
         raise NotImplementedError
 
     async def get(self, key: str) -> bytes | None:
-        raise NotImplementedError
+        self._reach("get")
+        return self.values.get(key)
 
     async def delete(self, key: str) -> None:
         raise NotImplementedError
