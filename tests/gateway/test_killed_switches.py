@@ -168,7 +168,7 @@ async def tell(story: Sequence[Step], dies_at: int, *, done: bool) -> bool:
             await settle(day, mortal[0])
         except Killed:
             died = True
-        if mortal[0].is_dead() and day.post.store is mortal[0]:
+        if mortal[0].is_dead() and cast("object", day.post.store) is mortal[0]:
             died = True
             await takes_over(day)
             await step(day)
