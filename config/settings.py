@@ -131,6 +131,7 @@ class Sip:
     register_max_s: float
     session_expires_s: float
     session_least_s: float
+    page_back_s: float
     kept_call_s: float
     ladder_days: Annotated[int, Between(0, 366)]
     captures: bool

@@ -101,9 +101,9 @@ def _call(event: ev.Event) -> drawn.TimelineEntry | None:
                 medium=leg.medium.value,
             )
         case ev.LegAway():
-            return drawn.LegEntry(at=event.at, who=CITIZEN, leg=event.leg, what="away")
+            return drawn.LegEntry(at=event.at, who=SYSTEM, leg=event.leg, what="away")
         case ev.LegBack():
-            return drawn.LegEntry(at=event.at, who=CITIZEN, leg=event.leg, what="back")
+            return drawn.LegEntry(at=event.at, who=SYSTEM, leg=event.leg, what="back")
         case ev.LegClosed():
             return drawn.LegEntry(at=event.at, who=SYSTEM, leg=event.leg, what="closed", reason=event.reason.value)
         case ev.LegHeld():

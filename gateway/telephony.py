@@ -10,6 +10,7 @@ from channels.phone.flow import Protocol3261
 from channels.phone.settings import PhoneSettings
 from channels.phone.sip.login import Login
 from channels.phone.trunk import TrunkSettings
+from channels.phone.vigil import Vigilance
 from config.settings import Carrier, Settings
 from gateway import parking
 from gateway.calls import folder
@@ -53,6 +54,7 @@ def phone_settings(settings: Settings, certificate: Certificate) -> PhoneSetting
         captures=settings.sip.captures,
         session_expires_s=settings.sip.session_expires_s,
         session_least_s=settings.sip.session_least_s,
+        vigilance=Vigilance(page_s=settings.sip.page_back_s),
         kept_call_s=settings.sip.kept_call_s,
         outbound=TrunkSettings(
             host=settings.outbound.trunk,

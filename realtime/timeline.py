@@ -25,6 +25,8 @@ MarkName = Literal[
     "third_left",
     "agent_left",
     "agent_joined",
+    "agent_away",
+    "agent_back",
 ]
 FailureName = Literal[
     "undelivered",

@@ -102,6 +102,9 @@ class Mark(StrEnum):
     AGENT_LEFT = "agent_left"
     AGENT_JOINED = "agent_joined"
     """Another agent, or the same one again, on a call that was recorded before."""
+    AGENT_AWAY = "agent_away"
+    """The agent's page is gone; the citizen hears music until it is back."""
+    AGENT_BACK = "agent_back"
 
 
 class Supervision(StrEnum):

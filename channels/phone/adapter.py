@@ -126,6 +126,7 @@ class PhoneChannel:
             reachability=reachability,
             guard=guard,
             node=node,
+            superseded=self._superseded,
         )
         self._carriers = Carriers(settings.carriers, settings.nameservers, guard)
         transport = TransportSettings(
@@ -356,6 +357,9 @@ class PhoneChannel:
     def lost(self, flow: Flow) -> None:
         """A connection is gone."""
         self._registrar.lost(flow)
+
+    def _superseded(self, flow: Flow) -> None:
+        self._endpoint.cut(flow)
 
     async def invited(self, call: IncomingCall) -> None:
         """A call: refused, or carried to its end."""

@@ -12,8 +12,10 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from channels.phone.call import Call, Confirmed, EndCause, Ended, Referred, RefreshDue, Reoffered
+from channels.phone.call import Call, Confirmed, EndCause, Ended, Referred, RefreshDue, Reoffered, Stranded
+from channels.phone.comeback import Comeback
 from channels.phone.guest import Guest
+from channels.phone.handling import Handling
 from channels.phone.hearing import hearing, talking, waiting
 from channels.phone.invitations import Invitations
 from channels.phone.measuring import measured, received
@@ -49,8 +51,6 @@ from session.events import (
     DigitPressed,
     Event,
     LegClosed,
-    LegHeld,
-    LegMuted,
     LegOpened,
     LegSilent,
     LegsJoined,
@@ -84,11 +84,18 @@ class Bridge:
         self._audio_turn = asyncio.Lock()
         self._outbox = Outbox(ports.inbox)
         self._taping = Taping(audio, self._audio_turn, self._outbox, contact.leg, ports.recording_path)
+        self._handling = Handling(audio, self._audio_turn, self._taping, self.tell)
         self._summons = Summons(ports, audio, self._audio_turn, contact.address)
         self._agent: Guest | None = None
         self._guests = Invitations(ports, audio, self._audio_turn, contact, self.ladder)
         self._supervisor = Supervisor(self, self._guests)
         self._third = Third(self, self._guests)
+        self._comeback = Comeback(
+            *(self, ports, audio, self._audio_turn),
+            summons=self._summons,
+            handling=self._handling,
+            ladder=self.ladder,
+        )
         self._introduced: list[Guest] = []
         self._waits: Slot | None = None
         self._ringing: Ringing | None = None
@@ -99,9 +106,6 @@ class Bridge:
         self._played = asyncio.Event()
         self._telling: asyncio.Event | None = None
         self._silence = Silence(audio)
-        self._held: dict[Slot, set[str]] = {slot: set() for slot in Slot}
-        self._muted = False
-        self._pressed_turn = 0
         self._presses = Presses()
         self._end = LegEnd.HANGUP
 
@@ -242,31 +246,18 @@ class Bridge:
 
     async def hold(self, *, held: bool) -> None:
         """Let the citizen wait with music and the agent hear nothing, whatever their telephone sends; or talk on."""
-        agent = self._agent
-        if agent is None or not self.is_joined:
-            return
-        async with self._audio_turn:
-            await self._audio.hold(Slot.AGENT, held=held)
-        self._holds(Slot.AGENT, agent.leg, "asked", held=held)
+        if self._agent is not None and self.is_joined:
+            await self._handling.hold(self._agent.leg, held=held)
 
     async def mute(self, *, muted: bool) -> None:
         """Let the agent not be heard, or be heard again."""
-        agent = self._agent
-        if agent is None or self.session is None or not self.is_joined or muted is self._muted:
-            return
-        async with self._audio_turn:
-            await self._audio.mute(Slot.AGENT, muted=muted)
-        self._muted = muted
-        self._outbox.put(self.session, LegMuted(leg=agent.leg, muted=muted))
-        self._taping.mark(Mark.MUTED if muted else Mark.UNMUTED)
+        if self._agent is not None and self.is_joined:
+            await self._handling.mute(self._agent.leg, muted=muted)
 
     async def press(self, digits: str, turn: int) -> None:
         """Send digits to the citizen's end, once for each turn. Raises `YihaoError` where it takes none."""
-        if turn <= self._pressed_turn or not self.is_joined:
-            return
-        self._pressed_turn = turn
-        async with self._audio_turn:
-            await self._audio.send_digits(Slot.CITIZEN, digits)
+        if self.is_joined:
+            await self._handling.press(digits, turn)
 
     def spare(self, assignee: AssigneeId) -> None:
         """That agent is to be rung for the call that was dialled again: they need not hear any longer that it broke."""
@@ -310,11 +301,11 @@ class Bridge:
                 await self._agent_gone(agent, LegEnd.LOST)
                 return
             self._outbox.put(session, LegOpened(leg=leg), f"leg:{agent.leg}")
-            ended = await self._hear_watched(picked.call, agent.leg)
+            ended = await self._follow(agent)
             self.ladder.note("agent over", who_ended(ended, "the agent", LegEnd.CLOSED))
             await self._agent_gone(agent, leg_end(ended.cause))
         finally:
-            picked.call.hang_up(ELSEWHERE)
+            agent.call.hang_up(ELSEWHERE)
 
     async def _agent_gone(self, agent: Guest, reason: LegEnd) -> None:
         if self._agent is not agent or (reason is LegEnd.HANGUP and await self._third.complete()):
@@ -323,7 +314,7 @@ class Bridge:
         self.is_joined = False
         if self._telling is not None:
             self._telling.set()
-        self._forget_state()
+        self._handling.forget()
         self._supervisor.let_go()
         self._third.let_go()
         agent.call.hang_up()
@@ -365,7 +356,15 @@ class Bridge:
 
     async def attend(self, guest: Guest) -> LegEnd:
         """Follow the telephone of an agent or guest until its call is over."""
-        return leg_end((await self._hear_watched(guest.call, guest.leg)).cause)
+        return leg_end((await self._follow(guest)).cause)
+
+    async def _follow(self, guest: Guest) -> Ended:
+        """As `attend`; a telephone in a page that is gone is awaited for a while."""
+        while True:
+            ended = await self._hear_watched(guest.call, guest.leg)
+            if guest.call.is_over:
+                return ended
+            await self._comeback.of(guest)
 
     async def see_off(self, guest: Guest, reason: LegEnd) -> None:
         """Let go of a guest who is not the agent."""
@@ -383,14 +382,14 @@ class Bridge:
         async with self._audio_turn:
             await self._audio.move(guest.slot, Slot.AGENT)
         guest.slot = Slot.AGENT
-        self._forget_state()
+        self._handling.forget()
         await self.sound()
         self._dismiss(before)
 
     async def let_agent_go(self) -> None:
         """The citizen and a third outside go on by themselves."""
         before, self._agent = self._agent, None
-        self._forget_state()
+        self._handling.forget()
         self._supervisor.let_go()
         if before is not None:
             await self._measure(before.leg, Slot.AGENT)
@@ -443,11 +442,6 @@ class Bridge:
         """Remember this moment in the recording."""
         self._taping.mark(mark)
 
-    def _forget_state(self) -> None:
-        """Another agent begins neither held nor muted."""
-        self._muted = False
-        self._held[Slot.AGENT].clear()
-
     # -- either end --------------------------------------------------------------------------------------------
 
     async def _hear_watched(self, call: Call, leg: LegId) -> Ended:
@@ -464,7 +458,7 @@ class Bridge:
             await asyncio.gather(vigil, return_exceptions=True)
 
     async def _hear(self, call: Call, leg: LegId) -> Ended:
-        """Serve one end's signalling until its call is over."""
+        """Serve one end's signalling until its call is over, or the page that it is of is gone."""
         async for event in call:
             match event:
                 case Ended():
@@ -482,6 +476,8 @@ class Bridge:
                 case InfoDigit(digit=digit):
                     if self._slot_of(leg) in _PARTIES:
                         self._pressed(leg, digit, "info")
+                case Stranded() if call is not self.call:
+                    break
         return Ended(EndCause.LOST)
 
     async def _reoffered(self, call: Call, leg: LegId, offer: bytes | None) -> None:
@@ -494,16 +490,7 @@ class Bridge:
         except YihaoError:
             call.refuse_reoffer(488)
             return
-        self._holds(slot, leg, "signalled", held=bool(offer) and asks_hold(offer or b""))
-
-    def _holds(self, slot: Slot, leg: LegId, why: str, *, held: bool) -> None:
-        """A leg is held as long as anybody wants it: its own telephone (`signalled`), or its assignee (`asked`)."""
-        reasons = self._held[slot]
-        was = bool(reasons)
-        (reasons.add if held else reasons.discard)(why)
-        if bool(reasons) is not was and slot in _PARTIES:
-            self.tell(LegHeld(leg=leg, held=held))
-            self._taping.mark(Mark.HELD if held else Mark.RESUMED)
+        self._handling.holds(slot, leg, "signalled", held=bool(offer) and asks_hold(offer or b""))
 
     async def _refer(self, slot: Slot, reference: Reference) -> int:
         """The answer to a REFER: only the agent whose contact it is hands it on."""

@@ -101,7 +101,12 @@ class Referred:
     reference: Reference
 
 
-CallEvent = Ringing | Answered | Confirmed | Reoffered | RefreshDue | Referred | InfoDigit | Ended
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """The connection to the page whose call it is has gone; the call is not over, and can be moved to another."""
+
+
+CallEvent = Ringing | Answered | Confirmed | Reoffered | RefreshDue | Referred | InfoDigit | Stranded | Ended
 
 
 class Call:
@@ -126,6 +131,7 @@ class Call:
         self._referral: tuple[Served, Reference] | None = None
         self._allowed: frozenset[str] = frozenset()
         self._session: SessionTimer | None = None
+        self._stranded_on: Flow | None = None
 
     async def __aiter__(self) -> AsyncIterator[CallEvent]:
         while True:
@@ -237,6 +243,10 @@ class Call:
         except TimeoutError:
             return False
 
+    def move(self, flow: Flow) -> None:
+        """The far end has another connection from now on (RFC 5626, section 4.3)."""
+        self.flow = flow
+
     def give_up(self) -> None:
         """The far end is lost: say goodbye all the same, in case it hears (section 12.2.1.2)."""
         if not self.is_over:
@@ -244,6 +254,12 @@ class Call:
             self.end(Ended(EndCause.LOST))
 
     # -- what the endpoint brings ------------------------------------------------------------------------------
+
+    def strand(self) -> None:
+        """Its connection is gone: told once for each."""
+        if self._stranded_on != self.flow:
+            self._stranded_on = self.flow
+            self.tell(Stranded())
 
     def receive(self, served: Served) -> None:
         """A request within the dialog."""

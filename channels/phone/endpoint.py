@@ -349,13 +349,21 @@ class Endpoint:
             self._request_came(message, flow)
 
     def lost(self, flow: Flow) -> None:
-        """A connection is gone: whatever waits for an answer on it will have none."""
+        """A connection is gone: whatever waits for an answer on it will have none, and a page's calls are stranded."""
         if not flow.node:
             self._application.lost(flow)
             if self._relay is not None:
                 self._relay.disconnected(flow)
         for asked in [one for one in self._asked.values() if one.flow == flow]:
             self._perform_asked(asked, asked.transaction.fail())
+        if not flow.can_be_made:
+            for call in {one for one in self.calls.values() if one.flow == flow}:
+                call.strand()
+
+    def cut(self, flow: Flow) -> None:
+        """A telephone has come by another connection: this one is gone, whether it knows or not."""
+        self._transport.cut(flow)
+        self.lost(flow)
 
     # -- requests ----------------------------------------------------------------------------------------------
 

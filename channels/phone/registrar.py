@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from channels.phone.access import Access
@@ -69,7 +70,10 @@ class Registrar:
         reachability: Reachability,
         guard: Guard,
         node: NodeId,
+        superseded: Callable[[Flow], None],
     ) -> None:
+        """`superseded` hears of a connection whose telephone has come by another."""
+        self._superseded = superseded
         self._settings = settings
         self._access = access
         self._shared = shared
@@ -147,7 +151,7 @@ class Registrar:
 
     async def _update(self, request: Request, flow: Flow, extension: str, login: AssigneeId | None) -> Reply:
         before = {_name(binding.instance or binding.contact): binding for binding in await self.bindings(extension)}
-        changes = self._changes(request, before)
+        changes = [one for one in self._changes(request, before) if not _is_anothers(one, before.get(one.name))]
         path = _path(request)
         number, _ = request.cseq
         for change in changes:
@@ -179,6 +183,7 @@ class Registrar:
             return Reply(403)
         await self._write(extension, changes, after)
         await self._tell(extension, login, before, after)
+        self._supersede(changes, before, flow)
         longest_s = max((change.expires_s for change in changes), default=0)
         if longest_s:
             self._guard.welcome(flow.remote[0], asyncio.get_running_loop().time() + longest_s)
@@ -187,14 +192,25 @@ class Registrar:
         extra = (*(("Path", one) for one in path), *(_OUTBOUND if any(one.instance for one in changes) else ()))
         return Reply(200, (*_contacts(after, now), *extra), kept_s=float(longest_s))
 
+    def _supersede(self, changes: list[_Change], before: dict[str, Binding], flow: Flow) -> None:
+        """A telephone that has come by another connection has left the one before, which may not know it yet."""
+        for change in changes:
+            old = before.get(change.name)
+            if change.instance and old is not None and old.node == self._node and old.flow != str(flow):
+                before_it = Flow.parse(old.flow)
+                if before_it.is_reliable:
+                    self._superseded(before_it)
+
     def _changes(self, request: Request, before: dict[str, Binding]) -> list[_Change]:
         """What a REGISTER asks for; raises `MalformedMessage` for a contradiction or too short an interval."""
         general = request.headers.first("expires")
         if "*" in request.headers.all("contact"):
             if request.contacts or len(request.headers.all("contact")) > 1 or (general or "").strip() != "0":
                 raise MalformedMessage("Contact", "the asterisk stands alone, with Expires: 0")
-            gone = [NameAddress.parse(f"<{binding.contact}>", "Contact") for binding in before.values()]
-            return [_Change(_name(str(contact.uri)), contact, 0, 1.0) for contact in gone]
+            return [
+                _Change(name, NameAddress.parse(f"<{binding.contact}>", "Contact"), 0, 1.0)
+                for name, binding in before.items()
+            ]
         changes = []
         for contact in request.contacts:
             asked = param(contact.params, "expires")
@@ -250,6 +266,11 @@ def _key(extension: str) -> str:
 
 def _name(contact: str) -> str:
     return hashlib.sha256(contact.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def _is_anothers(change: _Change, old: Binding | None) -> bool:
+    """A page that is closed takes nothing from the one that was loaded in its place and bears the same name."""
+    return bool(change.instance and not change.expires_s and old and old.contact != str(change.contact.uri))
 
 
 def _read(value: bytes) -> Binding:

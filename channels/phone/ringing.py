@@ -17,6 +17,8 @@ from channels.phone.sip.uri import Uri
 from session.ids import AssigneeId, NodeId
 from session.ports import Binding
 
+_BY_ITSELF = ("Answer-Mode", "Auto")
+"""RFC 5373: for a page that was in this very call. No telephone is asked so that rings for somebody's choice."""
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 _BUSY = {486, 600}
 _UNREACHABLE = {404, 408, 410, 480, 503}
@@ -50,6 +52,7 @@ class Ringing:
         ladder: Ladder | None = None,
         *,
         peer: str = "",
+        answers_itself: bool = False,
     ) -> None:
         """`peer` is what the ladder calls them; left out, an agent by the offer's token."""
         self.assignee = assignee
@@ -60,6 +63,7 @@ class Ringing:
         self._node = node
         self._ladder = ladder
         self._peer = peer or f"agent {token}"
+        self._headers = (_BY_ITSELF,) if answers_itself else ()
         self._calls: list[OutgoingCall] = []
         self._heard: asyncio.Queue[tuple[OutgoingCall, Answered | Ended] | None] = asyncio.Queue()
 
@@ -71,12 +75,12 @@ class Ringing:
             for number, binding in enumerate(bindings, 1):
                 target = Uri.parse(binding.contact)
                 call = self._endpoint.call(
-                    _way_to(binding, self._node),
+                    way_to(binding, self._node),
                     target,
                     caller=caller,
                     callee=NameAddress(target.bare()),
                     body=offer,
-                    extra=tuple(("Route", proxy) for proxy in binding.path),
+                    extra=(*(("Route", proxy) for proxy in binding.path), *self._headers),
                     ladder=self._ladder,
                     peer=self._peer if len(bindings) == 1 else f"{self._peer}.{number}",
                 )
@@ -114,7 +118,7 @@ class Ringing:
                 return
 
 
-def _way_to(binding: Binding, node: NodeId) -> Flow:
+def way_to(binding: Binding, node: NodeId) -> Flow:
     """How this node reaches a telephone: by datagrams itself, by a connection through the node at which it ends."""
     flow = Flow.parse(binding.flow)
     return flow if binding.node == node or not flow.is_reliable else replace(flow, node=binding.node)

@@ -12,9 +12,9 @@ from channels.phone.ringing import NoAnswer, PickedUp, Ringing
 from channels.phone.sip.address import NameAddress
 from channels.phone.sip.uri import Uri
 from session.address import Address
-from session.audio import AudioSession, Slot
+from session.audio import AudioSession, Secrecy, Slot
 from session.ids import SessionId
-from session.ports import StoreUnavailable, Verdict
+from session.ports import Binding, StoreUnavailable, Verdict
 
 _LEASE_GRACE_S = 1.0
 
@@ -34,10 +34,21 @@ class Summons:
         except StoreUnavailable:
             return None
         bindings, secrecy = self._ports.secrecies.chosen(bindings)
+        return await self._invite(ringing, slot, bindings, secrecy, max(0.0, left_s))
+
+    async def call_back(
+        self, ringing: Ringing, slot: Slot, page: Binding, within_s: float
+    ) -> PickedUp | NoAnswer | None:
+        """Call a page back into the call that it was in; None where it does not answer in time."""
+        return await self._invite(ringing, slot, (page,), Secrecy.PAGE, within_s)
+
+    async def _invite(
+        self, ringing: Ringing, slot: Slot, bindings: tuple[Binding, ...], secrecy: Secrecy, within_s: float
+    ) -> PickedUp | NoAnswer | None:
         async with self._turn:
             offer = await self._audio.offer(slot, secrecy)
         with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, left_s)):
+            async with asyncio.timeout(within_s):
                 return await ringing.run(bindings, self._shown_caller(), offer)
         return None
 

@@ -179,6 +179,12 @@ class Transport:
         if link is not None:
             link.keep(idle_s)
 
+    def cut(self, flow: Flow) -> None:
+        """End a connection."""
+        link = self.links.get(flow)
+        if link is not None:
+            link.abort()
+
     def joined(self, link: Link) -> bool:
         """Count a new connection in; False when there are too many of them."""
         host = link.flow.remote[0]

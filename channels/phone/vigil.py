@@ -24,6 +24,8 @@ class Vigilance:
     answer_s: float = 10.0
     """For the answer. Over UDP it is asked five times in it."""
     look_s: float = 2.0
+    page_s: float = 20.0
+    """For a telephone in a page that is gone to be there again, while the other hears music."""
 
 
 async def keep_vigil(

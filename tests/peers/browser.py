@@ -23,6 +23,25 @@ FLAGS = (
     # The page of a person who looks elsewhere must go on as if it were seen.
     *("--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding"),
 )
+_TAP = """
+    const Plain = RTCPeerConnection;
+    window.RTCPeerConnection = class extends Plain {
+        constructor(...given) { super(...given); window.newestCall = this; }
+    };
+"""
+_LISTEN = """async () => {
+    const track = window.newestCall?.getReceivers()[0]?.track;
+    if (!track) return 0;
+    const context = new AudioContext();
+    const ear = new AnalyserNode(context, { fftSize: 8192, smoothingTimeConstant: 0 });
+    context.createMediaStreamSource(new MediaStream([track])).connect(ear);
+    await new Promise((done) => setTimeout(done, 400));
+    const levels = new Float32Array(ear.frequencyBinCount);
+    ear.getFloatFrequencyData(levels);
+    await context.close();
+    const best = levels.indexOf(Math.max(...levels));
+    return levels[best] > -70 ? Math.round((best * context.sampleRate) / ear.fftSize) : 0;
+}"""
 DESKTOP = (1440, 900)
 MOBILE = (390, 844)
 ACTION_S = 10.0
@@ -44,6 +63,14 @@ class Window:
         self.complaints: list[str] = []
         page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    async def tap(self) -> None:
+        """From the next page on `hears_hz` can tell what its calls let it hear."""
+        await self._do(self._page.add_init_script(_TAP))
+
+    async def hears_hz(self) -> int:
+        """The strongest tone that the newest call of the page brings, by the browser's own ear; 0 for silence."""
+        return int(await self._do(self._page.evaluate(_LISTEN)))
 
     async def open(self, address: str) -> None:
         await self._do(self._page.goto(address, wait_until="domcontentloaded"))

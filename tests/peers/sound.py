@@ -33,6 +33,11 @@ def speech(seconds: float, seed: int) -> Sound:
     return np.asarray(shaped / np.max(np.abs(shaped)) * 12000)
 
 
+def tone(hertz: float, seconds: float) -> Sound:
+    """A sine, as loud as `speech` is at most."""
+    return np.asarray(np.sin(2 * np.pi * hertz * np.arange(int(seconds * RATE)) / RATE) * 12000)
+
+
 def likeness(said: Sound, heard: Sound) -> Likeness:
     """The normalised correlation of all of `said` with the stretch of `heard` that is most like it.
 

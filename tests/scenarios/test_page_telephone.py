@@ -1,42 +1,115 @@
 """An agent who has only a browser: Chromium with a microphone that beeps takes the call of a SIP telephone."""
 
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
 import numpy as np
+import pytest
 
 from tests.conftest import Eventually
-from tests.peers.caller import Telephones
-from tests.peers.sound import RATE, loudness, speech
+from tests.peers.browser import Window
+from tests.peers.cable import Cable
+from tests.peers.caller import Call, Telephones
+from tests.peers.sound import FRAME, RATE, Sound, tone
 from tests.peers.yihao import Yihao
+from tests.scenarios.conftest import SHORT_WAITS, running
 from tests.scenarios.kinds import OpensWindow
 from tests.scenarios.test_browser import log_in
+from tests.scenarios.test_phone import hears, music
 
-BEEP_IS_LOUD = 300.0
+CITIZEN_HZ = 700
+LOUD, QUIET = 300.0, 60.0
+BEEP = 9000.0
+"""No music is so loud."""
 
 
-async def test_a_call_is_taken_in_the_browser(
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Yihao]:
+    yield from running({**SHORT_WAITS, "session.wrap_s": "30"})
+
+
+async def test_a_call_outlives_the_page_that_it_is_taken_in(
     gateway: Yihao, telephones: Telephones, window: OpensWindow, eventually: Eventually
 ) -> None:
-    desk = await window(f"{gateway.http}/desk/")
-    await log_in(desk, gateway.agent("8001"))
-    await desk.click(".item.phone")
-    await desk.sees(".item.phone.idle", deadline_s=20)
-    await desk.click(".presence")
-    await desk.click(".el-dropdown-menu__item:has-text('就绪') >> nth=0")
-    call = await telephones.call()
-    await call.answered(15.0)
-    await desk.click(".offer .accept")
-    await desk.sees(".item.phone.talking", deadline_s=20)
+    async with Cable(gateway.http) as cable:
+        page = await window("about:blank")
+        await page.tap()
+        await page.open(f"{cable.address}/desk/")
+        await log_in(page, gateway.agent("8001"))
+        await page.click(".item.phone")
+        await page.sees(".item.phone.idle", deadline_s=20)
+        await page.click(".presence")
+        await page.click(".el-dropdown-menu__item:has-text('就绪') >> nth=0")
+        call = await telephones.call()
+        await call.answered(15.0)
+        await page.click(".offer .accept")
+        async with talking(call):
+            await both_ways(page, call, eventually)
 
-    # Both ways: the page's beeps at the telephone, and what the telephone says in the page.
+            # Loaded again: the page is in its call without a hand being lifted.
+            before = len(call.sound.heard())
+            await page.reload()
+            await both_ways(page, call, eventually)
+            print(f"without the agent for {longest_pause_s(call.sound.heard()[before - RATE :]):.2f} s")
+
+            # Gone, as when it crashes: there is music until it is there again.
+            before = len(call.sound.heard())
+            await page.open("about:blank")
+            await hears(call.sound, *music(), after=before)
+            await page.open(f"{cable.address}/desk/")
+            await both_ways(page, call, eventually)
+            await page.sees(".timeline :has-text('坐席页面断开')", deadline_s=20)
+            await page.sees(".timeline :has-text('坐席页面恢复')", deadline_s=20)
+
+            # Only the socket is cut: the sound goes on, and the page takes its dialog up by another one.
+            cable.cut()
+            await page.sees(".item.phone.lost", deadline_s=20)
+            cable.mend()
+            await both_ways(page, call, eventually)
+        assert await call.hang_up() == 200
+        await page.sees(".item.phone.idle", deadline_s=20)
+
+
+@asynccontextmanager
+async def talking(call: Call) -> AsyncIterator[None]:
+    """The citizen hums all the while."""
+    voice = asyncio.create_task(call.sound.say(tone(CITIZEN_HZ, 120)))
+    try:
+        yield
+    finally:
+        voice.cancel()
+        await asyncio.gather(voice, return_exceptions=True)
+
+
+async def both_ways(page: Window, call: Call, eventually: Eventually) -> None:
+    """The page hears the citizen's tone, and the citizen the page's beeps, from now on."""
+    await page.sees(".item.phone.talking", deadline_s=20)
     start = len(call.sound.heard())
-    await call.sound.say(speech(1.5, 77))
-    await desk.sees(".item.phone[data-hears=true]", deadline_s=20)
-    await eventually(lambda: loudest(call.sound.heard()[start:]) > BEEP_IS_LOUD, deadline_s=20)
-
-    assert await call.hang_up() == 200
-    await desk.sees(".item.phone.idle", deadline_s=20)
+    await eventually(lambda: beeps(call.sound.heard()[start:]), deadline_s=20)
+    await eventually(lambda: _hears(page, CITIZEN_HZ), deadline_s=20)
 
 
-def loudest(sound: np.ndarray) -> float:
-    """The loudness of the loudest tenth of a second."""
-    step = RATE // 10
-    return max((loudness(sound[at : at + step]) for at in range(0, len(sound) - step, step)), default=0.0)
+async def _hears(page: Window, hertz: int) -> bool:
+    return abs(await page.hears_hz() - hertz) < 15
+
+
+def frames(sound: Sound) -> Sound:
+    """The loudness of each 20 ms."""
+    whole = sound[: len(sound) // FRAME * FRAME].reshape(-1, FRAME)
+    return np.asarray(np.sqrt(np.mean(whole**2, axis=1)))
+
+
+def beeps(sound: Sound) -> bool:
+    """Whether the last second is a page's: short beeps, and quiet between them, as no music is."""
+    levels = frames(sound[-RATE:])
+    if len(levels) < RATE // FRAME:
+        return False
+    return bool(0 < np.sum(levels > LOUD) < len(levels) / 2 and np.sum(levels < QUIET) > len(levels) / 3)
+
+
+def longest_pause_s(sound: Sound) -> float:
+    """Between two beeps, of which two a second are due."""
+    at = np.flatnonzero(frames(sound) > BEEP)
+    return max((int(after - before) for before, after in pairwise(at)), default=0) * FRAME / RATE

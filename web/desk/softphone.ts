@@ -8,6 +8,9 @@ const SOCKET = "/api/phone/sip";
 /** The gateway asks again within this; a page that is gone is known sooner, by its socket. */
 const REGISTERS_S = 120;
 const HEARD_EVERY_MS = 500;
+const NAME = "yihao.desk.telephone.name";
+/** An agent who has asked for a call has picked up for it. */
+const EXPECTED_MS = 15_000;
 
 export type PhoneState = "starting" | "idle" | "ringing" | "talking" | "lost";
 
@@ -17,12 +20,21 @@ export interface Telling {
   hears(isHeard: boolean): void;
 }
 
+/** The same for this window when it is loaded again: the gateway then knows which registration it stands for. */
+function ownName(): string {
+  const name = sessionStorage.getItem(NAME) ?? crypto.randomUUID();
+  sessionStorage.setItem(NAME, name);
+  return name;
+}
+
 export class Softphone {
   private readonly agent: UA;
   private readonly speaker = new Audio();
   private call: RTCSession | null = null;
   private watch = 0;
   private energy = 0;
+  private wasCut = false;
+  private expectedUntil = 0;
 
   constructor(
     lent: Lent,
@@ -36,13 +48,19 @@ export class Softphone {
       authorization_user: lent.username,
       password: lent.password,
       realm: lent.realm,
+      instance_id: ownName(),
       register_expires: REGISTERS_S,
       session_timers: false,
+      connection_recovery_min_interval: 1,
+      connection_recovery_max_interval: 8,
     });
     this.speaker.autoplay = true;
-    this.agent.on("registered", () => this.rest());
+    this.agent.on("registered", () => this.restore());
     this.agent.on("registrationFailed", () => telling.state("lost"));
-    this.agent.on("disconnected", () => telling.state("lost"));
+    this.agent.on("disconnected", () => {
+      this.wasCut = true;
+      telling.state("lost");
+    });
     this.agent.on("newRTCSession", (event: RTCSessionEvent) => this.ring(event));
     telling.state("starting");
     this.agent.start();
@@ -59,26 +77,43 @@ export class Softphone {
     this.call.answer({ mediaStream: this.microphone, pcConfig: { iceServers: [] } });
   }
 
+  /** A call that was asked for here comes by ringing here: it needs no second word. */
+  expect(): void {
+    this.expectedUntil = Date.now() + EXPECTED_MS;
+  }
+
   stop(): void {
     clearInterval(this.watch);
     this.agent.stop();
     for (const track of this.microphone.getTracks()) track.stop();
   }
 
+  /** The socket is there again, and with it the call: where the network has changed, its sound takes the new way. */
+  private restore(): void {
+    if (this.wasCut && this.call?.isEstablished()) this.call.renegotiate({ rtcOfferConstraints: { iceRestart: true } });
+    this.wasCut = false;
+    this.rest();
+  }
+
   private rest(): void {
     this.telling.state(this.call === null ? "idle" : this.call.isEstablished() ? "talking" : "ringing");
   }
 
-  private ring({ originator, session }: { originator: string; session: RTCSession }): void {
+  private ring({ originator, session, request }: RTCSessionEvent): void {
     if (originator !== "remote") return;
-    if (this.call !== null) {
+    // The gateway calls a page so that was in this very call before it was loaded again (RFC 5373).
+    const isOurs = request.getHeader("Answer-Mode") === "Auto";
+    if (this.call !== null && !isOurs) {
       session.terminate({ status_code: 486 });
       return;
     }
+    const before = this.call;
     this.call = session;
+    before?.terminate();
     session.on("peerconnection", ({ peerconnection }: { peerconnection: RTCPeerConnection }) => this.hear(peerconnection));
     session.on("confirmed", () => this.rest());
     const over = (): void => {
+      if (this.call !== session) return;
       this.call = null;
       clearInterval(this.watch);
       this.telling.hears(false);
@@ -87,6 +122,9 @@ export class Softphone {
     session.on("ended", over);
     session.on("failed", over);
     this.rest();
+    // JsSIP can answer only once it has told everybody of the call.
+    if (isOurs || Date.now() < this.expectedUntil) setTimeout(() => this.answer());
+    this.expectedUntil = 0;
   }
 
   private hear(connection: RTCPeerConnection): void {
@@ -95,6 +133,7 @@ export class Softphone {
       this.speaker.srcObject = new MediaStream([track]);
     });
     this.energy = 0;
+    clearInterval(this.watch);
     this.watch = window.setInterval(() => void this.listen(connection), HEARD_EVERY_MS);
   }
 

@@ -464,7 +464,7 @@ export namespace Desk {
     what: "started" | "marked" | "finished";
     duration_s: number | null;
     whole: boolean;
-    mark: "held" | "resumed" | "muted" | "unmuted" | "listening" | "whispering" | "barged_in" | "taken_over" | "supervisor_left" | "consulting" | "third_waits" | "third_joined" | "third_left" | "agent_left" | "agent_joined" | null;
+    mark: "held" | "resumed" | "muted" | "unmuted" | "listening" | "whispering" | "barged_in" | "taken_over" | "supervisor_left" | "consulting" | "third_waits" | "third_joined" | "third_left" | "agent_left" | "agent_joined" | "agent_away" | "agent_back" | null;
     at_s: number | null;
   }
 

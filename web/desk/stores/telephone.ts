@@ -17,6 +17,8 @@ export const useTelephone = defineStore("telephone", () => {
   async function open(): Promise<void> {
     if (!isHere.value || phone !== null || state.value === "starting") return;
     state.value = "starting";
+    // All three at once: a call may wait for this page to come back.
+    const asked = Promise.all([import("../softphone"), telephoneLogin()]).catch(() => null);
     let microphone: MediaStream;
     try {
       microphone = await navigator.mediaDevices.getUserMedia({ audio: true });
@@ -24,17 +26,18 @@ export const useTelephone = defineStore("telephone", () => {
       state.value = "no_microphone";
       return;
     }
-    try {
-      const [{ Softphone }, lent] = await Promise.all([import("../softphone"), telephoneLogin()]);
-      phone = new Softphone(lent, microphone, {
-        state: (now) => (state.value = now),
-        hears: (now) => (hears.value = now),
-      });
-      renewing = window.setInterval(() => void renew(), (lent.lasts_s * 1000) / 3);
-    } catch {
+    const ready = await asked;
+    if (ready === null) {
       for (const track of microphone.getTracks()) track.stop();
       state.value = "lost";
+      return;
     }
+    const [{ Softphone }, lent] = ready;
+    phone = new Softphone(lent, microphone, {
+      state: (now) => (state.value = now),
+      hears: (now) => (hears.value = now),
+    });
+    renewing = window.setInterval(() => void renew(), (lent.lasts_s * 1000) / 3);
   }
 
   async function renew(): Promise<void> {

@@ -338,8 +338,8 @@ export const en: Words = {
     own_phone: "Agent's phone",
     leg: {
       opened: "{channel} connected",
-      away: "connection cut",
-      back: "connected again",
+      away: "{channel}: connection cut",
+      back: "{channel}: connected again",
       joined: "call joined",
       held: "on hold",
       unheld: "off hold",
@@ -374,6 +374,8 @@ export const en: Words = {
       third_left: "third left",
       agent_left: "agent left",
       agent_joined: "agent joined",
+      agent_away: "agent's page gone, music for the citizen",
+      agent_back: "agent's page back",
     },
     third_end: { left: "hung up", cancelled: "cancelled", no_answer: "no answer", busy: "busy", rejected: "declined", unreachable: "unreachable" },
     supervision_end: {

@@ -329,8 +329,8 @@ export const zh = {
     own_phone: "坐席话机",
     leg: {
       opened: "{channel}已接入",
-      away: "连接暂时中断",
-      back: "重新连上",
+      away: "{channel}连接暂时中断",
+      back: "{channel}重新连上",
       joined: "通话已接通",
       held: "保持通话",
       unheld: "恢复通话",
@@ -365,6 +365,8 @@ export const zh = {
       third_left: "第三方离开",
       agent_left: "坐席离开",
       agent_joined: "坐席加入",
+      agent_away: "坐席页面断开，市民听音乐",
+      agent_back: "坐席页面恢复",
     },
     third_end: { left: "已挂断", cancelled: "已取消", no_answer: "无人接听", busy: "忙", rejected: "拒接", unreachable: "不通" },
     supervision_end: {
