@@ -27,7 +27,7 @@ BEEP = 9000.0
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Yihao]:
-    yield from running({**SHORT_WAITS, "session.wrap_s": "30"})
+    yield from running({**SHORT_WAITS, "agents.offer_lease_s": "20", "session.wrap_s": "30"})
 
 
 async def test_a_call_outlives_the_page_that_it_is_taken_in(
