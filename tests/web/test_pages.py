@@ -98,13 +98,19 @@ async def test_a_draft_and_the_conversation_outlive_a_reload(gateway: Yihao, win
     await citizen.click(".starters button:nth-child(3)")
     await citizen.press("End")
     await citizen.type(".composer textarea", "噪音")
+    kept = await citizen.evaluate(
+        "(() => { const box = document.querySelector('.composer textarea'); box.value += '扰';"
+        "box.dispatchEvent(new Event('input', { bubbles: true })); return sessionStorage.getItem('yihao.draft'); })()"
+    )
+    assert kept == "我要投诉：噪音扰", "kept at the key: a reload may come before the next paint"
+    await citizen.type(".composer textarea", "民")
     await citizen.reload()
     await citizen.sees(".composer textarea")
-    assert await citizen.evaluate("document.querySelector('.composer textarea').value") == "我要投诉：噪音"
+    assert await citizen.evaluate("document.querySelector('.composer textarea').value") == "我要投诉：噪音扰民"
     await citizen.click(".composer .send")
     await citizen.sees(".bubble-citizen .state-sent")
     await citizen.reload()
-    await citizen.sees(".bubble-citizen:has-text('我要投诉：噪音')")
+    await citizen.sees(".bubble-citizen:has-text('我要投诉：噪音扰民')")
     assert await citizen.count(".bubble-citizen") == 1
 
 

@@ -34,11 +34,15 @@ export function Chat({ conversation, say, language, asks }: Props) {
   const box = useRef<HTMLTextAreaElement>(null);
   const { list, hasNew, toEnd } = useFollowing(view);
 
-  useEffect(() => saveDraft(draft), [draft]);
   useUnread(view);
 
+  /** Kept at the key: an effect would keep it after the next paint, and a reload may come before that. */
+  const write = (text: string) => {
+    saveDraft(text);
+    setDraft(text);
+  };
   const start = (word: Word) => {
-    setDraft(say(word));
+    write(say(word));
     box.current?.focus();
   };
   const isEmpty = view.bubbles.length === 0 && view.uploads.length === 0;
@@ -94,7 +98,7 @@ export function Chat({ conversation, say, language, asks }: Props) {
         say={say}
         box={box}
         draft={draft}
-        onDraft={setDraft}
+        onDraft={write}
         onSent={toEnd}
       />
     </main>
