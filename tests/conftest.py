@@ -6,6 +6,7 @@ its own, since a session-scoped fixture is made once a process.
 
 import asyncio
 import inspect
+import os
 import socket
 import tempfile
 import time
@@ -15,8 +16,10 @@ from typing import Any, Protocol, TypeVar, overload
 
 import pytest
 
+from tests.peers.browser import Chromium
 from tests.peers.postgres import PostgresServer
 from tests.peers.valkey import ValkeyServer
+from tests.shares import shared_out
 
 T = TypeVar("T")
 
@@ -30,13 +33,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the slow tests out of the everyday run, without reporting them as skipped."""
-    if config.getoption("--long"):
-        return
-    slow = [item for item in items if item.get_closest_marker("slow")]
+    """Leave the slow tests out of the everyday run, without reporting them as skipped; and share the others out."""
+    slow = {item for item in items if item.get_closest_marker("slow")} if not config.getoption("--long") else set()
     if slow:
-        items[:] = [item for item in items if item not in slow]
         config.hook.pytest_deselected(items=slow)
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    everyday = [item for item in items if item not in slow]
+    items[:] = shared_out(everyday, workers, lambda item: item.nodeid.partition("::")[0])
 
 
 @pytest.fixture(scope="session")
@@ -156,6 +159,14 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     name = postgres_server.create_database()
     yield postgres_server.url(name)
     postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """The worker's own browser; each person has a window of their own in it."""
+    browser = Chromium().start()
+    yield browser
+    browser.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -123,6 +123,7 @@ _LEG = {
     "back": "重新连上",
     "joined": "通话接通",
     "closed": "断开",
+    "silent": "没有声音传来",
     "held": "保持",
     "unheld": "恢复",
     "muted": "静音",

@@ -59,13 +59,15 @@ class Yihao:
         arguments = ["up", "--data", str(self.data), "--ready-json"]
         for key, value in sets.items():
             arguments += ["--set", f"{key}={value}"]
-        self._child = (
-            start_child([*self.program, *arguments], said) if self.program else nursery().start(arguments, said)
-        )
+        if self.program:
+            child: Child = start_child([*self.program, *arguments], said)
+        else:
+            child = await asyncio.to_thread(nursery().start, arguments, said)  # it may still be loading
+        self._child = child
         async with asyncio.timeout(deadline_s):
             while not (ready := _ready_line(said)):
-                if self._child.poll() is not None:
-                    raise RuntimeError(f"yihao up exited with {self._child.returncode}:\n{self.log()}")
+                if child.poll() is not None:
+                    raise RuntimeError(f"yihao up exited with {child.returncode}:\n{self.log()}")
                 await asyncio.sleep(0.02)
         self.ready = ready
 

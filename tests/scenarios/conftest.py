@@ -27,13 +27,6 @@ SHORT_WAITS = {
 """So that a story is told in seconds. The guide is a story of its own: it would take the first chat of each test."""
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Chromium]:
-    browser = Chromium().start()
-    yield browser
-    browser.stop()
-
-
 def running(sets: dict[str, str]) -> Iterator[Yihao]:
     """A gateway with these settings, for the fixture of a module to yield."""
     with tempfile.TemporaryDirectory(prefix="yh-") as folder:

@@ -12,13 +12,6 @@ from tests.peers.browser import Chromium, Window
 from tests.peers.yihao import Yihao
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Chromium]:
-    browser = Chromium().start()
-    yield browser
-    browser.stop()
-
-
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Yihao]:
     """One for all tests of a module: none of them breaks it."""
