@@ -1,4 +1,4 @@
-"""Real SQL and real argon2id; the shared store by a clock that the test turns."""
+"""Real SQL and real argon2id, at its own cost where that is the matter; the shared store by a clock that tests turn."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -18,9 +18,28 @@ WANG = Agent(AssigneeId("wang"), "王芳", extension="8001", queues=("general",)
 
 
 @pytest.fixture(scope="session")
-def passwords() -> Iterator[Passwords]:
+def costly() -> Iterator[Passwords]:
+    """Hashes as the product makes them. A test that asks for them has them in its `roster` too."""
     with Passwords() as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def cheap() -> Iterator[Passwords]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("accounts.passwords._MEMORY_KIB", 64)
+        patch.setattr("accounts.passwords._PASSES", 1)
+        made = Passwords()
+    with made:
+        yield made
+
+
+@pytest.fixture
+def passwords(request: pytest.FixtureRequest, cheap: Passwords) -> Passwords:
+    if "costly" not in request.fixturenames:
+        return cheap
+    costly: Passwords = request.getfixturevalue("costly")
+    return costly
 
 
 @pytest.fixture

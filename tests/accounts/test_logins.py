@@ -39,7 +39,7 @@ async def test_all_else_is_refused_alike(logins: Logins, wang: Agent, login: str
     assert str(refused.value) == "login or password is wrong"
 
 
-async def test_unknown_logins_cost_the_same_work(roster: Roster, wang: Agent) -> None:
+async def test_unknown_logins_cost_the_same_work(costly: Passwords, roster: Roster, wang: Agent) -> None:
     await roster.verified("nobody", PASSWORD)  # makes the hash that nobody's password is checked against
 
     async def cost_s(login: str) -> float:
@@ -80,10 +80,10 @@ async def test_many_addresses_may_not_try_one_login(logins: Logins, wang: Agent,
         await logins.log_in("wang", PASSWORD, address="203.0.113.9")
 
 
-async def test_a_flood_of_checks_is_told_to_come_again(passwords: Passwords) -> None:
-    raised = await asyncio.gather(*(passwords.fits(None, "x") for _ in range(19)), return_exceptions=True)
+async def test_a_flood_of_checks_is_told_to_come_again(costly: Passwords) -> None:
+    raised = await asyncio.gather(*(costly.fits(None, "x") for _ in range(19)), return_exceptions=True)
     assert {type(one) for one in raised} == {bool, TooManyAttempts}
-    assert await passwords.fits(None, "x") is False
+    assert await costly.fits(None, "x") is False
 
 
 async def test_names_of_keys_and_values_give_nothing_away(logins: Logins, wang: Agent, shared: TurnedShared) -> None:

@@ -81,7 +81,9 @@ async def test_a_new_password_ends_the_old_one(roster: Roster, wang: Agent) -> N
             await roster.set_password(wang.login, bad)
 
 
-async def test_passwords_are_kept_as_argon2id_alone(roster: Roster, wang: Agent, database: Database) -> None:
+async def test_passwords_are_kept_as_argon2id_alone(
+    costly: Passwords, roster: Roster, wang: Agent, database: Database
+) -> None:
     async with database.reading() as connection:
         kept = await connection.scalar(text("SELECT argon2 FROM passwords"))
         tables = await connection.execute(text("SELECT * FROM agents"))
