@@ -13,7 +13,7 @@ from aiohttp import web
 
 from channels.webchat.adapter import WebChatChannel
 from channels.webchat.settings import WebChatSettings
-from gateway.up import collect_seldom
+from gateway.process import collect_seldom
 from queueing.memory.shared import MemoryShared
 from realtime.settings import SocketSettings
 from realtime.tokens import Tickets

@@ -64,7 +64,7 @@ class Ours:
         self.folder = Path(tempfile.mkdtemp(prefix="yihao-relay-"))
         self.store = await RecordingStore(self.folder).__aenter__()
         limits = Limits(sessions=calls, lost_after_s=3600)
-        self.engine = await Engine(PromptLibrary({}), recorder=self.store, limits=limits).__aenter__()
+        self.engine = await Engine(PromptLibrary({}), recorder=self.store.writer, limits=limits).__aenter__()
         ports = []
         for index in range(calls):
             call = await self.engine.open(str(index))

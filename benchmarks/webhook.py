@@ -50,7 +50,7 @@ from channels.wechat.settings import WeChatSettings
 from channels.wechat.signature import sign
 from channels.wechat.webhook import body_of
 from gateway.inbox import StoreInbox
-from gateway.up import collect_seldom
+from gateway.process import collect_seldom
 from queueing.embedded import EmbeddedValkey
 from queueing.store import RedisStore
 from rulebook.routing import LAST_RESORT, Named, Routing

@@ -45,6 +45,10 @@ def _hold_together(settings: Settings) -> None:
     media = settings.media
     if media.port_max and media.port_max - media.port_min < 3:
         raise BadValue("media.port_max", "the settings together", "at least 3 above media.port_min, or 0")
+    if media.port_max and media.port_max - media.port_min < 4 * media.workers:
+        raise BadValue(
+            "media.port_max", "the settings together", "at least 4 above media.port_min for each of media.workers"
+        )
     if not settings.sip.number:
         raise BadValue("sip.number", "the settings together", "a list of at least one number")
     if settings.sip.register_max_s < settings.sip.register_min_s:

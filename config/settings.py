@@ -174,6 +174,7 @@ class Media:
     host: str
     port_min: Port
     port_max: Port
+    workers: Annotated[int, Between(-1, 64)]
 
 
 @dataclass(frozen=True, slots=True)

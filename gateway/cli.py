@@ -157,7 +157,7 @@ def _dial(rest: list[str]) -> int:
 
 
 def _up(settings: Settings, arguments: argparse.Namespace) -> int:
-    gc.disable()  # until all stands (`up.collect_seldom`): nothing of what a start loads is garbage
+    gc.disable()  # until all stands (`process.collect_seldom`): nothing of what a start loads is garbage
     import uvloop
 
     from gateway import up

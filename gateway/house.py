@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -68,6 +68,7 @@ from gateway.reach import Reach
 from gateway.rules import open_rulebook
 from gateway.seats import Seats
 from gateway.sight import Sight
+from gateway.sound import Outfit, share, workers
 from gateway.staff import Staff
 from gateway.telephones import TelephonesReach
 from gateway.telephony import outgoing_rule, phone_settings, rules_of
@@ -78,6 +79,7 @@ from gateway.wallboard import Alarms, Wallboard
 from identity.ledger import Ledger
 from identity.verification import Codes, Scans
 from insight.board import Board
+from media.crew import Crew
 from media.decoder import Decoder
 from media.engine import Engine
 from media.playable import Playable
@@ -90,8 +92,9 @@ from realtime.desk import UP
 from realtime.errors import TokenRefused
 from realtime.settings import CITIZEN, DESK
 from realtime.socket import Sockets
-from recordings.store import RecordingStore
+from recordings.store import Recording, RecordingStore
 from rulebook.routing import Route
+from session.audio import Audio
 from session.events import RecordingFinished
 from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
 from session.ports import Contact, Entry, SessionGone
@@ -157,6 +160,7 @@ class _Builder:
         self._public = settings.http.public
         self._decoder = Decoder()
         self._library = PromptLibrary.load()
+        self._mourned: asyncio.Queue[int] = asyncio.Queue()
         self._rules = rules_of(settings)
 
     async def build(self) -> House:
@@ -186,13 +190,13 @@ class _Builder:
         webchat, desks = self._sockets(inbox)
         bots = self._bots(inbox)
         await self._enlist(bots)
-        engine = await enter(self._engine())
-        phone = self._phone(inbox, engine)
+        audio = await enter(self._audio())
+        phone = self._phone(inbox, audio)
         measures = Measures(
             self._store,
             self._metrics,
             lambda: {phone.name: phone.calls, webchat.name: webchat.open_sockets},
-            lambda: engine.packets_lost,
+            lambda: audio.packets_lost,
         )
         followers = (self._verification.follow, desks.follow, bots.follow, measures.follow, self._pulse.follow)
         feed = Feed(self._store.log, _followers(mailboxes, *followers))
@@ -218,7 +222,7 @@ class _Builder:
             self._persons.run(),
             self._hearsay.run(),
             archiver.run(),
-            self._tell_mended(),
+            self._mend(),
             self._certificate.watch(),
         ):
             self._run(work)
@@ -399,16 +403,26 @@ class _Builder:
             words=asdict(self._settings.notices),
         )
 
-    def _engine(self) -> Engine:
-        media = self._settings.media
-        return Engine(
-            self._library,
-            addresses=(media.host,),
-            ports=(media.port_min, media.port_max),
-            recorder=self._recordings if self._settings.recordings.enabled else None,
-        )
+    def _audio(self) -> AbstractAsyncContextManager[Audio]:
+        settings, media = self._settings, self._settings.media
+        ports = (media.port_min, media.port_max)
+        size = workers(media.workers, ports)
+        if size == 0:
+            recorder = self._recordings.writer if settings.recordings.enabled else None
+            return Engine(self._library, addresses=(media.host,), ports=ports, recorder=recorder)
 
-    def _phone(self, inbox: StoreInbox, audio: Engine) -> PhoneChannel:
+        def command(place: int) -> list[str]:
+            folder = str(settings.recordings_folder.absolute()) if settings.recordings.enabled else ""
+            log = settings.log
+            return Outfit((media.host,), share(ports, place, size), folder, log.level, log.format).command()
+
+        def mourn(pid: int) -> None:
+            self._metrics.media_deaths.inc()
+            self._mourned.put_nowait(pid)
+
+        return Crew(self._library, size, command, mourn)
+
+    def _phone(self, inbox: StoreInbox, audio: Audio) -> PhoneChannel:
         settings = self._settings
         parking = Parking(self._store.shared, self._store.log, self._store.queue, inbox, self._rules)
         reach = TelephonesReach(
@@ -459,9 +473,17 @@ class _Builder:
         names = {one.login: one.name for one in await self._roster.agents()}
         return await Destinations(self._store.queue).listed(agent, names, self._outgoing.places)
 
-    async def _tell_mended(self) -> None:
-        """Recordings that a crash cut short are whole again as far as they went: their sessions are told."""
-        for one in self._recordings.mended:
+    async def _mend(self) -> None:
+        """Recordings that a crash cut short, of the last gateway or of a process of ours, are told to their sessions:
+        they are whole as far as they went.
+        """
+        mended = self._recordings.mended
+        while True:
+            await self._tell_mended(mended)
+            mended = await self._recordings.mend(await self._mourned.get())
+
+    async def _tell_mended(self, mended: Sequence[Recording]) -> None:
+        for one in mended:
             event = RecordingFinished(
                 leg=LegId(""),
                 recording=one.id,
@@ -471,7 +493,7 @@ class _Builder:
                 whole=False,
             )
             with suppress(SessionGone):
-                await until_taken(partial(self._store.log.append, one.session, event, dedupe=f"recording:{one.id}"))
+                await until_taken(partial(self._store.log.append, one.session, event, dedupe=f"recorded:{one.id}"))
 
     def _wallboard(self) -> Wallboard:
         settings, store = self._settings.wallboard, self._store

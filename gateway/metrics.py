@@ -42,6 +42,9 @@ class Metrics:
         self.packets_lost = Gauge(
             "yihao_packets_lost", "RTP packets that never came, of calls that have ended", registry=registry
         )
+        self.media_deaths = Counter(
+            "yihao_media_deaths", "Processes that carried sound and died, with their calls", registry=registry
+        )
         self.call_mos = Histogram(
             "yihao_call_mos",
             "How calls sounded at their end, a leg each (E-model)",

@@ -30,6 +30,7 @@ from session.audio import (
     Secrecy,
     Slot,
 )
+from session.errors import YihaoError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -310,7 +311,10 @@ class Call:
             raise CannotRecord("the engine has no recorder")
         if self._tap is not None:
             raise CannotRecord("one recording of this call runs already")
-        self._tap = await self._engine.recorder.begin(path)
+        try:
+            self._tap = await self._engine.recorder.begin(path)
+        except (YihaoError, OSError) as error:
+            raise CannotRecord(str(error)) from error
         self._route()
 
     async def finish_recording(self) -> RecordingResult | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of an engine. A session takes four sockets once both its slots are up."""
+    """Bounds of an engine, in each process of its own. A session takes four sockets once both its slots are up."""
 
     sessions: int = 1000
     lost_after_s: float = 10.0

@@ -5,6 +5,8 @@ MediaError
 │   └── SdpInvalid      … because it is not SDP that can be read
 ├── NotNegotiated       the call asks for something that the slot's state does not allow
 ├── EngineFull          no room for another session now
+├── EngineLost          the process that carried the call has died
+├── EngineFailed        a defect: what was asked for broke
 ├── NoPortFree          the range of RTP ports is used up
 ├── CannotRecord        no recorder is plugged in, or one runs already
 ├── PromptMissing       pieces are not in the folder of prompts
@@ -59,6 +61,24 @@ class EngineFull(MediaError):
     def __init__(self, limit: int) -> None:
         self.limit = limit
         super().__init__(f"the audio engine carries its {limit} sessions already")
+
+
+class EngineLost(MediaError):
+    """The process that carried this call, or was to, is no more. Another is being started."""
+
+    retryable = True
+    retry_after_s = 2.0
+
+    def __init__(self) -> None:
+        super().__init__("the process that carried the sound is no more")
+
+
+class EngineFailed(MediaError):
+    """What was asked for broke where the sound is carried; its log says how."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"the audio engine failed: {what}")
 
 
 class NoPortFree(MediaError):

@@ -12,7 +12,7 @@ from media.errors import CannotAnnounce, PromptMissing, PromptUnreadable
 from media.g711 import FRAME_SAMPLES, SAMPLE_RATE, SILENCE, Law, decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from session.audio import Announcement
 
@@ -28,9 +28,12 @@ Sound = dict[Law, bytes]
 class PromptLibrary:
     """All pieces of one folder in memory; shared by every call."""
 
-    def __init__(self, sounds: dict[str, Sound]) -> None:
-        self._shipped = sounds
-        self._sounds = dict(sounds)
+    def __init__(self, sounds: Mapping[str, Sound]) -> None:
+        self.shipped = dict(sounds)
+        """What came with the product."""
+        self.own: dict[str, Sound] = {}
+        """What the operator has put in place of it."""
+        self._followers: list[Callable[[str, Sound | None], None]] = []
 
     @classmethod
     def load(cls, path: Path = ZH) -> PromptLibrary:
@@ -42,9 +45,29 @@ class PromptLibrary:
 
     def put(self, name: str, sound: Sound | None) -> None:
         """Play this for a piece from now on, or what came with the product again; what plays now plays on."""
-        if name not in self._shipped:
+        if name not in self.shipped:
             raise CannotAnnounce(name, "there is no such piece")
-        self._sounds[name] = sound if sound is not None else self._shipped[name]
+        if sound is None:
+            self.own.pop(name, None)
+        else:
+            self.own[name] = sound
+        for follower in self._followers:
+            follower(name, sound)
+
+    def furnish(self, sounds: Mapping[str, Sound]) -> None:
+        """Come to hold what another library holds, in another process."""
+        self.shipped = dict(sounds)
+
+    def follow(self, follower: Callable[[str, Sound | None], None]) -> None:
+        """Tell of each `put` from now on."""
+        self._followers.append(follower)
+
+    def unfollow(self, follower: Callable[[str, Sound | None], None]) -> None:
+        """Tell no more."""
+        self._followers.remove(follower)
+
+    def _sound(self, name: str) -> Sound:
+        return self.own.get(name) or self.shipped[name]
 
     def wave(self, name: str) -> bytes:
         """The WAVE file of what a piece is now, as a telephone hears it."""
@@ -53,12 +76,12 @@ class PromptLibrary:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(SAMPLE_RATE)
-            file.writeframes(decode(self._sounds[name][Law.PCMA], Law.PCMA))
+            file.writeframes(decode(self._sound(name)[Law.PCMA], Law.PCMA))
         return whole.getvalue()
 
     def seconds(self, name: str) -> float:
         """How long a piece lasts now."""
-        return len(self._sounds[name][Law.PCMA]) / SAMPLE_RATE
+        return len(self._sound(name)[Law.PCMA]) / SAMPLE_RATE
 
     def sounds(self, items: Iterable[Announcement]) -> list[Sound]:
         """What these announcements take, in the order they are heard. Raises `CannotAnnounce`."""
@@ -68,7 +91,7 @@ class PromptLibrary:
                 samples = silence_ms(item) * SAMPLE_RATE // 1000
                 heard.append({law: octet * samples for law, octet in SILENCE.items()})
             else:
-                heard += [self._sounds[name] for name in pieces(item)]
+                heard += [self._sound(name) for name in pieces(item)]
         return heard
 
 

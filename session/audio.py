@@ -132,7 +132,11 @@ class AudioLost:
 
 @dataclass(frozen=True, slots=True)
 class AudioGone:
-    """What carried this session has died: nobody hears anybody, and nothing but `close` can be asked of it."""
+    """What carried this session has died: nobody hears anybody any more.
+
+    Whoever asks for something that comes to nothing then is not told again; what must have an answer (`answer`,
+    `offer`, `accept`, `move`, `record`) raises.
+    """
 
 
 AudioEvent = DigitHeard | PlaybackEnded | AudioLost | AudioGone
@@ -232,8 +236,11 @@ class Audio(Protocol):
     """An engine. Opened by an async context manager of its own, so what is opened is closed."""
 
     capabilities: AudioCapabilities
-    packets_lost: int
-    """Of all far ends that have gone: sent by them, never heard here."""
+
+    @property
+    def packets_lost(self) -> int:
+        """Of all far ends that have gone: sent by them, never heard here."""
+        ...
 
     async def open(self, key: str) -> AudioSession:
         """A new session; `key` names it in logs and is no personal datum."""

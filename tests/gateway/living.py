@@ -13,6 +13,7 @@ from tests.peers.pages import DeskPage
 QUICK = {
     "http.port": "0",
     "sip.port": "0",
+    "media.workers": "0",
     "bots.guide": "false",
     "agents.rescind_after_s": "0.3",
     "agents.decline_pause_s": "0.2",

@@ -339,7 +339,7 @@ async def test_a_new_login_ends_the_old_one(town: Living, http: aiohttp.ClientSe
 async def _recorded(folder: Path, session: SessionId, recording: RecordingId) -> AsyncIterator[bytes]:
     """A second of a call, as the recordings keep it."""
     async with RecordingStore(folder) as store:
-        tape = await store.begin(store.path(session, recording))
+        tape = await store.writer.begin(store.path(session, recording))
         await tape.finish()
         yield store.path(session, recording).read_bytes()
 

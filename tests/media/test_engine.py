@@ -1,4 +1,4 @@
-"""Whole calls through real UDP sockets."""
+"""Whole calls through real UDP sockets: the contract of the Audio port, of an engine in this loop and beyond a pipe."""
 
 from __future__ import annotations
 
@@ -16,30 +16,31 @@ from media.errors import AudioRefused, CannotAnnounce, CannotRecord, EngineFull,
 from media.g711 import Law, decode
 from session.audio import Announcement, AudioLost, DigitHeard, PlaybackEnded, Slot
 from tests.media.conftest import tone
+from tests.media.forms import FORMS, OpenEngine
 from tests.media.phone import Phone, likeness, speech
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from media.call import Call
     from media.prompts import PromptLibrary
+    from session.audio import AudioSession
     from tests.conftest import Eventually
 
 CITIZEN, AGENT = Slot.CITIZEN, Slot.AGENT
 
 
-@pytest.fixture
-async def engine(prompts: PromptLibrary) -> AsyncIterator[Engine]:
-    async with Engine(prompts) as engine:
-        yield engine
+@pytest.fixture(params=FORMS)
+def open_engine(request: pytest.FixtureRequest) -> OpenEngine:
+    return FORMS[request.param]
 
 
 @pytest.fixture
-async def call(engine: Engine) -> Call:
-    return await engine.open("call-1")
+async def call(open_engine: OpenEngine, prompts: PromptLibrary) -> AsyncIterator[AudioSession]:
+    async with open_engine(prompts) as engine:
+        yield await engine.open("call-1")
 
 
-async def connect(call: Call, citizen: Phone, agent: Phone) -> None:
+async def connect(call: AudioSession, citizen: Phone, agent: Phone) -> None:
     """The citizen's offer is answered, ours is answered by the agent, as in a real call."""
     citizen.take(await call.answer(CITIZEN, citizen.sdp()))
     agent.take(await call.offer(AGENT))
@@ -63,7 +64,7 @@ def test_two_people_hear_each_other(
         runner.run(story())
 
 
-async def two_people_talk(call: Call, laws: tuple[Law, Law]) -> None:
+async def two_people_talk(call: AudioSession, laws: tuple[Law, Law]) -> None:
     async with Phone(laws[0]) as citizen, Phone(laws[1]) as agent:
         await connect(call, citizen, agent)
         await call.join()
@@ -79,7 +80,7 @@ async def two_people_talk(call: Call, laws: tuple[Law, Law]) -> None:
         assert (await call.stats(AGENT)).packets_sent >= 75
 
 
-async def test_prompt_then_talk_then_hold_is_one_stream(call: Call, eventually: Eventually) -> None:
+async def test_prompt_then_talk_then_hold_is_one_stream(call: AudioSession, eventually: Eventually) -> None:
     async with Phone() as citizen, Phone(Law.PCMU) as agent:
         await connect(call, citizen, agent)
         await call.play(CITIZEN, [Announcement("welcome"), Announcement("position", (12,))])
@@ -110,7 +111,7 @@ async def test_prompt_then_talk_then_hold_is_one_stream(call: Call, eventually: 
         assert abs(ran - (voice[-1].at_s - voice[0].at_s)) < 0.06
 
 
-async def test_a_muted_slot_hears_and_is_not_heard(call: Call) -> None:
+async def test_a_muted_slot_hears_and_is_not_heard(call: AudioSession) -> None:
     async with Phone() as citizen, Phone(Law.PCMU) as agent:
         await connect(call, citizen, agent)
         await call.join()
@@ -127,14 +128,14 @@ async def test_a_muted_slot_hears_and_is_not_heard(call: Call) -> None:
         assert set(steps.tolist()) == {1}, "the citizen's stream is one, with silence in the middle"
 
 
-async def test_a_slot_that_waits_is_not_dead(call: Call, eventually: Eventually) -> None:
+async def test_a_slot_that_waits_is_not_dead(call: AudioSession, eventually: Eventually) -> None:
     async with Phone() as citizen:
         citizen.take(await call.answer(CITIZEN, citizen.sdp()))
         await eventually(lambda: len(citizen.arrived) >= 5)
         assert all(abs(np.frombuffer(decode(each.payload, Law.PCMA), "<i2")).max() <= 8 for each in citizen.arrived)
 
 
-async def test_playing_ends_once_and_a_stopped_one_never(call: Call) -> None:
+async def test_playing_ends_once_and_a_stopped_one_never(call: AudioSession) -> None:
     async with Phone() as citizen:
         citizen.take(await call.answer(CITIZEN, citizen.sdp()))
         await call.play(CITIZEN, [Announcement("welcome")])
@@ -150,8 +151,9 @@ async def test_playing_ends_once_and_a_stopped_one_never(call: Call) -> None:
         assert likeness(np.concatenate([music, music[:1200]]), citizen.heard())[0] > 0.9
 
 
-async def test_pacing_is_even_and_does_not_drift(call: Call) -> None:
-    async with Phone() as citizen:
+async def test_pacing_is_even_and_does_not_drift(prompts: PromptLibrary) -> None:
+    async with Engine(prompts) as engine, Phone() as citizen:
+        call = await engine.open("paced")
         citizen.take(await call.answer(CITIZEN, citizen.sdp()))
         await call.play(CITIZEN, [Announcement("music")], loop=True)
         await asyncio.sleep(2.0)
@@ -162,7 +164,7 @@ async def test_pacing_is_even_and_does_not_drift(call: Call) -> None:
         assert abs(np.median(late[-20:]) - np.median(late[:20])) < 0.015
 
 
-async def test_digits_in_are_reported_once(call: Call, eventually: Eventually) -> None:
+async def test_digits_in_are_reported_once(call: AudioSession, eventually: Eventually) -> None:
     async with Phone() as citizen, Phone() as agent:
         await connect(call, citizen, agent)
         await call.join()
@@ -181,7 +183,7 @@ async def test_digits_in_are_reported_once(call: Call, eventually: Eventually) -
         await eventually(lambda: sum(each.payload_type == 96 for each in agent.arrived) == 14)
 
 
-async def test_digits_out(call: Call, eventually: Eventually) -> None:
+async def test_digits_out(call: AudioSession, eventually: Eventually) -> None:
     async with Phone() as citizen:
         citizen.take(await call.answer(CITIZEN, citizen.sdp()))
         await call.send_digits(CITIZEN, "1#")
@@ -203,7 +205,7 @@ async def test_digits_out(call: Call, eventually: Eventually) -> None:
 
 
 @pytest.mark.parametrize("way", [("a=sendonly",), ("a=inactive",)])
-async def test_the_far_ends_own_hold(call: Call, way: tuple[str, ...], eventually: Eventually) -> None:
+async def test_the_far_ends_own_hold(call: AudioSession, way: tuple[str, ...], eventually: Eventually) -> None:
     async with Phone() as citizen, Phone() as agent:
         await connect(call, citizen, agent)
         await call.join()
@@ -219,7 +221,7 @@ async def test_the_far_ends_own_hold(call: Call, way: tuple[str, ...], eventuall
         await eventually(lambda: len(agent.arrived) > before)
 
 
-async def test_hold_by_the_null_address(call: Call) -> None:
+async def test_hold_by_the_null_address(call: AudioSession) -> None:
     async with Phone() as citizen:
         citizen.take(await call.answer(CITIZEN, citizen.sdp()))
         await call.answer(CITIZEN, citizen.sdp(address="0.0.0.0"))
@@ -229,7 +231,7 @@ async def test_hold_by_the_null_address(call: Call) -> None:
         assert len(citizen.arrived) == before
 
 
-async def test_re_offer_keeps_port_and_counts_versions(call: Call) -> None:
+async def test_re_offer_keeps_port_and_counts_versions(call: AudioSession) -> None:
     async with Phone() as citizen:
         first = await call.answer(CITIZEN, citizen.sdp())
         second = await call.answer(CITIZEN, citizen.sdp("a=sendonly"))
@@ -240,7 +242,7 @@ async def test_re_offer_keeps_port_and_counts_versions(call: Call) -> None:
         assert len({re.search(rb"m=audio (\d+)", each)[1] for each in (first, second, third)}) == 1  # type: ignore[index]  # they match
 
 
-async def test_a_new_agent_comes_to_a_new_port_unjoined(call: Call, eventually: Eventually) -> None:
+async def test_a_new_agent_comes_to_a_new_port_unjoined(call: AudioSession, eventually: Eventually) -> None:
     async with Phone() as citizen, Phone() as agent, Phone() as another:
         await connect(call, citizen, agent)
         await call.join()
@@ -261,7 +263,7 @@ async def test_a_new_agent_comes_to_a_new_port_unjoined(call: Call, eventually: 
         assert likeness(speech(0.3, 13), citizen.heard())[0] > 0.9
 
 
-async def test_refusals_are_typed_and_leave_the_call_alone(call: Call) -> None:
+async def test_refusals_are_typed_and_leave_the_call_alone(call: AudioSession) -> None:
     async with Phone() as citizen:
         with pytest.raises(AudioRefused) as refused:
             await call.answer(CITIZEN, citizen.sdp("a=rtpmap:18 G729/8000", formats="18 96"))
@@ -284,8 +286,8 @@ async def test_refusals_are_typed_and_leave_the_call_alone(call: Call) -> None:
         assert await anext(call.events()) == PlaybackEnded(CITIZEN, "beep")
 
 
-async def test_bounds(prompts: PromptLibrary) -> None:
-    async with Engine(prompts, limits=Limits(sessions=1)) as engine:
+async def test_bounds(open_engine: OpenEngine, prompts: PromptLibrary) -> None:
+    async with open_engine(prompts, limits=Limits(sessions=1)) as engine:
         call = await engine.open("one")
         with pytest.raises(EngineFull):
             await engine.open("two")
@@ -294,12 +296,12 @@ async def test_bounds(prompts: PromptLibrary) -> None:
         await engine.open("two")
 
 
-async def test_silence_of_one_side_is_noticed_once(prompts: PromptLibrary) -> None:
-    async with Engine(prompts, limits=Limits(lost_after_s=0.4)) as engine, Phone() as citizen, Phone() as agent:
+async def test_silence_of_one_side_is_noticed_once(open_engine: OpenEngine, prompts: PromptLibrary) -> None:
+    async with open_engine(prompts, limits=Limits(lost_after_s=0.4)) as engine, Phone() as citizen, Phone() as agent:
         call = await engine.open("one-way")
         await connect(call, citizen, agent)
         await call.join()
-        talking = asyncio.create_task(agent.say(speech(3.0, 14)))
+        talking = asyncio.create_task(agent.say(speech(2.0, 14)))
         event = await anext(call.events())
         assert isinstance(event, AudioLost)
         assert event.slot is CITIZEN
@@ -309,9 +311,9 @@ async def test_silence_of_one_side_is_noticed_once(prompts: PromptLibrary) -> No
         assert not [event async for event in call.events() if isinstance(event, AudioLost) and event.slot is CITIZEN]
 
 
-async def test_ipv6(prompts: PromptLibrary) -> None:
+async def test_ipv6(open_engine: OpenEngine, prompts: PromptLibrary) -> None:
     async with (
-        Engine(prompts, addresses=("127.0.0.1", "::1")) as engine,
+        open_engine(prompts, addresses=("127.0.0.1", "::1")) as engine,
         Phone(host="::1") as citizen,
         Phone() as agent,
     ):

@@ -34,7 +34,7 @@ HEARD, UNHEARD = 0.5, 0.15
 
 @pytest.fixture
 async def engine(prompts: PromptLibrary, tmp_path: Path) -> AsyncIterator[Engine]:
-    async with RecordingStore(tmp_path / "recordings") as store, Engine(prompts, recorder=store) as engine:
+    async with RecordingStore(tmp_path / "recordings") as store, Engine(prompts, recorder=store.writer) as engine:
         yield engine
 
 

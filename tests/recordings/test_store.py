@@ -48,7 +48,7 @@ def channels(path: Path) -> tuple[Any, Any]:
 
 @pytest.mark.parametrize("laws", [(Law.PCMA, Law.PCMA), (Law.PCMU, Law.PCMA)])
 async def test_both_sides_of_a_call(prompts: PromptLibrary, tmp_path: Path, laws: tuple[Law, Law]) -> None:
-    async with RecordingStore(tmp_path) as store, Engine(prompts, recorder=store) as engine:
+    async with RecordingStore(tmp_path) as store, Engine(prompts, recorder=store.writer) as engine:
         assert engine.capabilities.can_record
         call = await engine.open("call")
         async with Phone(laws[0]) as citizen, Phone(laws[1]) as agent:
@@ -155,12 +155,12 @@ def test_channels_stay_together(tmp_path: Path, trouble: str) -> None:
 async def test_nothing_is_overwritten_and_names_are_safe(tmp_path: Path) -> None:
     async with RecordingStore(tmp_path) as store:
         path = store.path(SESSION, RECORDING)
-        tape = await store.begin(path)
+        tape = await store.writer.begin(path)
         with pytest.raises(AlreadyRecorded):
-            await store.begin(path)
+            await store.writer.begin(path)
         await tape.finish()
         with pytest.raises(AlreadyRecorded):
-            await store.begin(path)
+            await store.writer.begin(path)
         for name in ("../x", "", ".hidden", "a/b", "a~b", "电话", "x" * 200, "a\0"):
             with pytest.raises(UnsafeName):
                 store.path(SESSION, RecordingId(name))
@@ -168,7 +168,7 @@ async def test_nothing_is_overwritten_and_names_are_safe(tmp_path: Path) -> None
                 await store.find(SessionId(name))
         for outside in (tmp_path.parent / "a.wav", tmp_path / "a.wav", tmp_path / "x" / ".." / "a.wav"):
             with pytest.raises(UnsafeName):
-                await store.begin(outside)
+                await store.writer.begin(outside)
         with pytest.raises(RecordingNotFound):
             await store.get(SESSION, RecordingId("other"))
         assert path.stat().st_mode & 0o077 == 0
@@ -179,7 +179,7 @@ async def test_nothing_is_overwritten_and_names_are_safe(tmp_path: Path) -> None
 
 async def test_reading_a_range(tmp_path: Path) -> None:
     async with RecordingStore(tmp_path) as store:
-        tape = await store.begin(store.path(SESSION, RECORDING))
+        tape = await store.writer.begin(store.path(SESSION, RECORDING))
         await tape.finish()
         sound = store.path(SESSION, RECORDING)
         with sound.open("ab") as file:
@@ -192,7 +192,7 @@ async def test_reading_a_range(tmp_path: Path) -> None:
 
 async def test_leaving_the_store_completes_what_runs(tmp_path: Path) -> None:
     async with RecordingStore(tmp_path) as store:
-        await store.begin(store.path(SESSION, RECORDING))
+        await store.writer.begin(store.path(SESSION, RECORDING))
     async with RecordingStore(tmp_path) as store:
         assert (await store.get(SESSION, RECORDING)).card.whole
 
@@ -202,7 +202,7 @@ async def test_every_finished_file_passes_the_seal(tmp_path: Path) -> None:
         return sound.rename(sound.with_suffix(".sealed"))
 
     async with RecordingStore(tmp_path, seal=seal) as store:
-        tape = await store.begin(store.path(SESSION, RECORDING))
+        tape = await store.writer.begin(store.path(SESSION, RECORDING))
         assert (await tape.finish()).path.suffix == ".sealed"
 
 
@@ -211,7 +211,7 @@ async def test_a_full_disk_ends_the_recording_only(tmp_path: Path, caplog: pytes
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         async with RecordingStore(tmp_path) as store:
-            tape = await store.begin(store.path(SESSION, RECORDING))
+            tape = await store.writer.begin(store.path(SESSION, RECORDING))
             resource.setrlimit(resource.RLIMIT_FSIZE, (9000, before[1]))
             start = time.monotonic()
             for index in range(50):
@@ -240,7 +240,7 @@ from session.audio import Slot
 async def main():
     folder, root, session, recording, citizen, agent = json.loads(sys.stdin.readline())
     async with RecordingStore(Path(root)) as store:
-        async with Engine(PromptLibrary.load(Path(folder)), recorder=store) as engine:
+        async with Engine(PromptLibrary.load(Path(folder)), recorder=store.writer) as engine:
             call = await engine.open("doomed")
             answers = [
                 (await call.answer(Slot.CITIZEN, citizen.encode())).decode(),
@@ -312,9 +312,9 @@ async def test_a_killed_process_leaves_a_file_that_plays(
 async def test_a_torn_header_is_mended(tmp_path: Path) -> None:
     async with RecordingStore(tmp_path) as store:
         path = store.path(SESSION, RECORDING)
-        tape = await store.begin(path)
+        tape = await store.writer.begin(path)
         tape._tape.close()
-        store._tapes.clear()
+        store.writer._tapes.clear()
     whole = path.read_bytes()[:40] + (0).to_bytes(4, "little") + bytes(32_003)
     path.write_bytes(whole)
     async with RecordingStore(tmp_path) as store:

@@ -39,7 +39,7 @@ def running(sets: dict[str, str]) -> Iterator[Yihao]:
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Yihao]:
     """One for all tests of a module that leave it as they found it."""
-    yield from running(SHORT_WAITS)
+    yield from running({**SHORT_WAITS, "media.workers": "1"})
 
 
 @pytest.fixture

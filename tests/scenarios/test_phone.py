@@ -226,7 +226,7 @@ async def test_a_number_that_is_not_ours(gateway: Yihao, telephones: Telephones)
 async def test_sigterm_lets_the_running_call_finish(
     own_gateway: MakesGateway, softphone: MakesSoftphone, eventually: Eventually
 ) -> None:
-    gateway = own_gateway()
+    gateway = own_gateway(media__workers="1")
     await gateway.start()
     phone = await softphone(gateway, "8001", says=AGENT)
     async with Telephones(gateway.sip) as phones:

@@ -80,7 +80,7 @@ async def told(flow: list[str], third: int, folder: Path) -> None:
     core = Core()
     async with (
         RecordingStore(folder / "recordings") as recorder,
-        Engine(PROMPTS, recorder=recorder) as engine,
+        Engine(PROMPTS, recorder=recorder.writer) as engine,
         PhoneChannel(
             PhoneSettings(port=0, trunks=("127.0.0.0/8",), debts=folder / "debts"),
             node=NodeId("n1"),

@@ -338,7 +338,7 @@ async def test_whom_we_call_hears_that_they_are_recorded_before_they_are(
 async def test_who_hangs_up_on_the_notice_was_not_reached(
     open_phone: OpenPhone, core: Core, eventually: Eventually, prompts: PromptLibrary, tmp_path: Path
 ) -> None:
-    prompts._sounds["recording_notice"] = dict.fromkeys(Law, b"U" * 80_000)  # ten seconds
+    prompts.put("recording_notice", dict.fromkeys(Law, b"U" * 80_000))  # ten seconds
     async with _scene(open_phone, core, lambda recording: tmp_path / f"{recording}.wav") as scene:
         _, invite = await scene.dialled()
         scene.trunk.reply(invite, 200, body=scene.trunk.offer())

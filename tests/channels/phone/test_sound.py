@@ -70,7 +70,7 @@ def port_of(body: bytes) -> tuple[str, int]:
 async def recording_phone(core: Core, prompts: PromptLibrary, tmp_path: Path) -> AsyncIterator[PhoneChannel]:
     async with (
         RecordingStore(tmp_path) as recorder,
-        Engine(prompts, recorder=recorder) as audio,
+        Engine(prompts, recorder=recorder.writer) as audio,
         PhoneChannel(
             PhoneSettings(port=0, trunks=("127.0.0.0/8",), debts=tmp_path / "debts"),
             node=NodeId("n1"),

@@ -1,0 +1,108 @@
+"""The process that carries sound (`media.crew` starts it, `media.worker` serves): its standard input is the pipe.
+
+It ends when the gateway says so, and at once when the gateway is no more: what it was recording is then mended by
+whoever starts next, as what a gateway that dies records itself. Signals are the gateway's: who stops a service or
+presses Ctrl+C means the whole of it, and calls still speak while it drains.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import uvloop
+
+from gateway import logs
+from gateway.process import allow_many_files, collect_seldom
+from media.engine import Engine, Limits
+from media.prompts import PromptLibrary
+from media.worker import Worker
+from recordings.shelf import Shelf
+from recordings.writer import RecordingWriter
+
+_MOST = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Outfit:
+    """What a process is started with."""
+
+    addresses: tuple[str, ...]
+    ports: tuple[int, int]
+    recordings: str
+    """The folder; empty records nothing."""
+    log_level: str
+    log_form: Literal["json", "plain"]
+    limits: Limits = field(default_factory=Limits)
+
+    def command(self) -> list[str]:
+        """The words that start it."""
+        return [sys.executable, "-P", "-m", __name__, json.dumps(asdict(self))]
+
+
+def workers(asked: int, ports: tuple[int, int]) -> int:
+    """How many processes carry sound: as many as asked for, or where that is -1 one for each core but one.
+
+    Each needs ports for a call at least.
+    """
+    if asked >= 0:
+        return asked
+    cores = max(1, len(os.sched_getaffinity(0)) - 1)
+    return min(_MOST, cores) if ports == (0, 0) else min(_MOST, cores, (ports[1] - ports[0] + 1) // 4)
+
+
+def share(ports: tuple[int, int], place: int, places: int) -> tuple[int, int]:
+    """The part of a range of ports that is one process's own; (0, 0) is any, for all."""
+    if ports == (0, 0):
+        return ports
+    lowest = ports[0] + ports[0] % 2
+    pairs = (ports[1] + 1 - lowest) // 2
+    first, end = pairs * place // places, pairs * (place + 1) // places
+    return lowest + 2 * first, lowest + 2 * end - 1
+
+
+async def carry(outfit: Outfit) -> None:
+    """Until the gateway wants no more."""
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, lambda: None)
+    async with contextlib.AsyncExitStack() as stack:
+        recorder = None
+        if outfit.recordings:
+            recorder = await stack.enter_async_context(RecordingWriter(Shelf(Path(outfit.recordings))))
+        engine = await stack.enter_async_context(
+            Engine(
+                PromptLibrary({}),
+                addresses=outfit.addresses,
+                ports=outfit.ports,
+                recorder=recorder,
+                limits=outfit.limits,
+            )
+        )
+        reader, writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=os.dup(0)))
+        collect_seldom()
+        if not await Worker(engine, reader, writer).serve():
+            os._exit(1)
+        writer.close()
+
+
+def main() -> None:
+    """Be one such process."""
+    said = json.loads(sys.argv[1])
+    lists = {"addresses": tuple(said["addresses"]), "ports": tuple(said["ports"]), "limits": Limits(**said["limits"])}
+    outfit = Outfit(**said | lists)
+    logs.set_up(outfit.log_level, outfit.log_form)
+    allow_many_files()
+    uvloop.run(carry(outfit))
+
+
+if __name__ == "__main__":
+    main()

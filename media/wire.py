@@ -1,0 +1,125 @@
+"""What crosses the pipe between the gateway and a process that carries sound: msgpack, behind its length.
+
+Both ends are of one release, the one having started the other: so nothing here is a promise, and a value is known by
+its place in a list.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from media import errors
+from media.g711 import Law
+from session.audio import (
+    Announcement,
+    AudioCapabilities,
+    AudioGone,
+    AudioLost,
+    AudioQuality,
+    AudioStats,
+    DigitHeard,
+    PlaybackEnded,
+    RecordingResult,
+    Secrecy,
+    Slot,
+)
+
+MOST_BYTES = 64 * 2**20
+"""All announcements under both laws, with ten minutes of music, are a third of it."""
+
+_LENGTH = struct.Struct("!I")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something to be done: a method of the port by its name, of the engine itself where `call` is 0."""
+
+    number: int
+    call: int
+    name: str
+    arguments: tuple[Any, ...]
+    named: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a command: its result, or the error that it raised."""
+
+    number: int
+    value: Any
+    error: errors.MediaError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One of a call's events."""
+
+    call: int
+    event: Any
+
+
+Message = Command | Reply | Happened
+
+_RECORDS: tuple[type, ...] = (
+    Command, Reply, Happened, Announcement, AudioCapabilities, AudioStats, AudioQuality, RecordingResult, DigitHeard,
+    PlaybackEnded, AudioLost, AudioGone,
+)  # fmt: skip
+_WORDS: tuple[type[Any], ...] = (Slot, Secrecy, Law, Path)
+_ERRORS: tuple[type[errors.MediaError], ...] = (
+    errors.AudioRefused, errors.SdpInvalid, errors.NotNegotiated, errors.EngineFull, errors.EngineLost,
+    errors.EngineFailed, errors.NoPortFree, errors.CannotRecord, errors.CannotAnnounce,
+)  # fmt: skip
+_KINDS: tuple[type[Any], ...] = (*_RECORDS, *_WORDS, *_ERRORS)
+_CODES = {kind: code for code, kind in enumerate(_KINDS)}
+
+
+def packed(message: Message) -> bytes:
+    """A message as it goes onto the pipe."""
+    body = _pack(message)
+    return _LENGTH.pack(len(body)) + body
+
+
+async def read(reader: asyncio.StreamReader) -> Message | None:
+    """The next message; None where the other end is no more."""
+    try:
+        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+        if length > MOST_BYTES:
+            return None
+        message: Message = _unpack(await reader.readexactly(length))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+    return message
+
+
+def _pack(value: object) -> bytes:
+    # Strict, so that a word such as `Slot.AGENT` is not mistaken for the text that it also is.
+    data: bytes = msgpack.packb(value, default=_marked, strict_types=True)
+    return data
+
+
+def _unpack(data: bytes) -> Any:
+    return msgpack.unpackb(data, ext_hook=_known, use_list=False, strict_map_key=False, max_ext_len=MOST_BYTES)
+
+
+def _marked(value: object) -> object:
+    if type(value) is tuple:
+        return list(value)
+    kind = next(each for each in type(value).__mro__ if each in _CODES)
+    if kind in _RECORDS:
+        content: object = [getattr(value, one.name) for one in fields(kind)]
+    elif kind in _ERRORS:
+        content = list(vars(value).values())  # an error keeps what it was made of, in that order
+    else:
+        content = value.value if isinstance(value, Slot | Secrecy | Law) else str(value)
+    return msgpack.ExtType(_CODES[kind], _pack(content))
+
+
+def _known(code: int, data: bytes) -> Any:
+    kind, content = _KINDS[code], _unpack(data)
+    return kind(content) if kind in _WORDS else kind(*content)

@@ -1,0 +1,54 @@
+"""The two forms of the engine behind the Audio port: in this loop, and at the other end of a pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from media.engine import Engine
+from media.pipe import Pipe
+from media.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from media.prompts import PromptLibrary
+    from session.audio import AudioSession
+
+
+class Opens(Protocol):
+    """As much of an engine as these tests need."""
+
+    async def open(self, key: str) -> AudioSession: ...
+
+
+class OpenEngine(Protocol):
+    """Takes what `Engine` takes."""
+
+    def __call__(self, prompts: PromptLibrary, **wanted: Any) -> AbstractAsyncContextManager[Opens]: ...
+
+
+@asynccontextmanager
+async def beyond_a_pipe(prompts: PromptLibrary, **wanted: Any) -> AsyncIterator[Pipe]:
+    """An engine that is spoken to as one in another process, in this one."""
+    ours, theirs = socket.socketpair()
+    pipe = Pipe(*await asyncio.open_unix_connection(sock=ours))
+    reader, writer = await asyncio.open_unix_connection(sock=theirs)
+    async with Engine(prompts, **wanted) as engine:
+        serving = asyncio.create_task(Worker(engine, reader, writer).serve())
+        hearing = asyncio.create_task(pipe.run())
+        yield pipe
+        await pipe.ask(0, "leave")
+        assert await serving
+        writer.close()
+        await hearing
+
+
+def in_this_loop(prompts: PromptLibrary, **wanted: Any) -> AbstractAsyncContextManager[Opens]:
+    """An engine as it is."""
+    return Engine(prompts, **wanted)
+
+
+FORMS: dict[str, OpenEngine] = {"in this loop": in_this_loop, "beyond a pipe": beyond_a_pipe}
