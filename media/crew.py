@@ -142,9 +142,13 @@ class Crew:
     async def _hire(self, place: int) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *self._command(place), stdin=theirs.fileno(), stdout=asyncio.subprocess.DEVNULL
-            )
+            starting = asyncio.create_task(_started(self._command(place), theirs))
+            try:
+                process = await asyncio.shield(starting)
+            except asyncio.CancelledError:  # whoever leaves then must not leave it behind
+                ours.close()
+                await (await starting).wait()
+                raise
         pipe = Pipe(*await asyncio.open_unix_connection(sock=ours))
         hand = self._hands[place] = _Hand(process, pipe, asyncio.create_task(pipe.run()))
         try:
@@ -213,3 +217,7 @@ class Crew:
                 await hand.pipe.ask(0, "leave")
                 await hand.process.wait()
         await hand.end()
+
+
+async def _started(command: Sequence[str], pipe: socket.socket) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(*command, stdin=pipe.fileno(), stdout=asyncio.subprocess.DEVNULL)
