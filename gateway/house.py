@@ -6,10 +6,9 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -42,7 +41,7 @@ from gateway.desk_telephone import DeskTelephones
 from gateway.destinations import Destinations
 from gateway.doors import open_doors, shut
 from gateway.dossier import Dossiers
-from gateway.errands import attend, match, until_taken
+from gateway.errands import attend, match
 from gateway.feed import Feed, Follower
 from gateway.handover import TelephoneHandover
 from gateway.hearsay import Hearsay
@@ -53,6 +52,7 @@ from gateway.links import Links
 from gateway.listening import Address, listening
 from gateway.mailboxes import Mailboxes
 from gateway.measures import Measures
+from gateway.mending import Mending
 from gateway.metrics import Metrics
 from gateway.node import Node
 from gateway.notices import Notices
@@ -92,12 +92,11 @@ from realtime.desk import UP
 from realtime.errors import TokenRefused
 from realtime.settings import CITIZEN, DESK
 from realtime.socket import Sockets
-from recordings.store import Recording, RecordingStore
+from recordings.store import RecordingStore
 from rulebook.routing import Route
 from session.audio import Audio
-from session.events import RecordingFinished
-from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
-from session.ports import Contact, Entry, SessionGone
+from session.ids import AssigneeId, NodeId, RecordingId, SessionId
+from session.ports import Contact, Entry
 from session.state import AssigneeKind, Medium
 from storage.archiver import Archiver
 from storage.database import Database
@@ -160,7 +159,6 @@ class _Builder:
         self._public = settings.http.public
         self._decoder = Decoder()
         self._library = PromptLibrary.load()
-        self._mourned: asyncio.Queue[int] = asyncio.Queue()
         self._rules = rules_of(settings)
 
     async def build(self) -> House:
@@ -180,6 +178,7 @@ class _Builder:
         self._history = History(database, self._rules)
         self._files = FileStore(settings.data / "files")
         self._recordings = await enter(RecordingStore(settings.recordings_folder))
+        self._mending = Mending(self._recordings, self._store.log)
         node, mailboxes, inbox = self._core()
         self._notices = Notices(self._channels, inbox)
         self._inbox = inbox
@@ -222,7 +221,7 @@ class _Builder:
             self._persons.run(),
             self._hearsay.run(),
             archiver.run(),
-            self._mend(),
+            self._mending.run(),
             self._certificate.watch(),
         ):
             self._run(work)
@@ -418,7 +417,7 @@ class _Builder:
 
         def mourn(pid: int) -> None:
             self._metrics.media_deaths.inc()
-            self._mourned.put_nowait(pid)
+            self._mending.mourn(pid)
 
         return Crew(self._library, size, command, mourn)
 
@@ -472,28 +471,6 @@ class _Builder:
     async def _destinations(self, agent: AssigneeId) -> dict[str, object]:
         names = {one.login: one.name for one in await self._roster.agents()}
         return await Destinations(self._store.queue).listed(agent, names, self._outgoing.places)
-
-    async def _mend(self) -> None:
-        """Recordings that a crash cut short, of the last gateway or of a process of ours, are told to their sessions:
-        they are whole as far as they went.
-        """
-        mended = self._recordings.mended
-        while True:
-            await self._tell_mended(mended)
-            mended = await self._recordings.mend(await self._mourned.get())
-
-    async def _tell_mended(self, mended: Sequence[Recording]) -> None:
-        for one in mended:
-            event = RecordingFinished(
-                leg=LegId(""),
-                recording=one.id,
-                duration_s=one.card.duration_s,
-                size_bytes=one.card.size_bytes,
-                sha256=one.card.sha256,
-                whole=False,
-            )
-            with suppress(SessionGone):
-                await until_taken(partial(self._store.log.append, one.session, event, dedupe=f"recorded:{one.id}"))
 
     def _wallboard(self) -> Wallboard:
         settings, store = self._settings.wallboard, self._store

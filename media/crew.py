@@ -154,7 +154,7 @@ class Crew:
         try:
             async with asyncio.timeout(_BEGINS_S):
                 self.capabilities = await pipe.ask(0, "begin", self._prompts.shipped, self._prompts.own)
-        except BaseException as error:
+        except (MediaError, TimeoutError, asyncio.CancelledError) as error:
             self._hands[place] = None
             await hand.end()
             if isinstance(error, TimeoutError):

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from media import wire
-from media.errors import EngineLost
+from media.errors import EngineLost, MediaError
 from media.remote import RemoteCall
 from media.wire import Command, Happened, Reply
 
@@ -29,7 +29,7 @@ class Pipe:
         call = self.calls[number] = RemoteCall(number, self)
         try:
             await self.ask(number, "open", key)
-        except BaseException:
+        except (MediaError, asyncio.CancelledError):
             self.calls.pop(number, None)
             self.tell(number, "close")
             raise
