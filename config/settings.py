@@ -21,6 +21,12 @@ PublicOrigin = Annotated[str, Matching(r"|https?://[^/\s]+", "empty, or an origi
 Number = Annotated[str, Matching(r"\+?[0-9]{2,15}", "a telephone number, digits only")]
 Ipv6 = Annotated[str, Matching(r"|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", "empty, or an IPv6 address such as ::")]
 HostName = Annotated[str, Matching(r"[A-Za-z0-9:._-]{1,255}", "a name or an address")]
+HostPort = Annotated[
+    str,
+    Matching(
+        r"|([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", "empty, or an address such as 10.0.0.5:5060"
+    ),
+]
 AreaCode = Annotated[str, Matching(r"|[1-9][0-9]{1,3}", "an area code without its 0, as 10 or 571")]
 Name = Annotated[str, Matching(r"[a-z][a-z0-9-]{0,31}", "a short name in a-z, 0-9 and -")]
 FeatureCode = Annotated[
@@ -97,6 +103,7 @@ class Carrier:
     expires_s: float = 3600
     identity: str = ""
     domain: str = ""
+    proxy: HostPort = ""
     caller: str = ""
     form: Literal["e164", "national"] = "e164"
     numbers: tuple[Annotated[str, Matching(r"\+[0-9]{1,15}", "the beginning of a number, such as +86571")], ...] = ()
@@ -118,6 +125,7 @@ class Sip:
     number: tuple[Number, ...]
     realm: str
     trunks: Cidrs
+    trusted_proxies: Cidrs
     carriers: tuple[Carrier, ...]
     nameservers: tuple[str, ...]
     srtp: Srtp

@@ -9,6 +9,7 @@ from channels.phone.carriers import CarrierSettings
 from channels.phone.flow import Protocol3261
 from channels.phone.settings import PhoneSettings
 from channels.phone.sip.login import Login
+from channels.phone.sip.uri import Uri
 from channels.phone.trunk import TrunkSettings
 from channels.phone.vigil import Vigilance
 from config.settings import Carrier, Settings
@@ -34,6 +35,7 @@ def phone_settings(settings: Settings, certificate: Certificate) -> PhoneSetting
         numbers=settings.sip.number,
         realm=settings.sip.realm,
         trunks=settings.sip.trunks,
+        proxies=settings.sip.trusted_proxies,
         carriers=tuple(map(carrier_of, settings.sip.carriers)),
         nameservers=settings.sip.nameservers,
         srtp=Secrecy(settings.sip.srtp),
@@ -99,6 +101,7 @@ def carrier_of(carrier: Carrier) -> CarrierSettings:
         expires_s=int(carrier.expires_s),
         identity=carrier.identity,
         domain=carrier.domain,
+        proxy=Uri.parse(f"sip:{carrier.proxy}") if carrier.proxy else None,
         caller=carrier.caller,
         form=carrier.form,
         numbers=carrier.numbers,

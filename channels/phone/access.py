@@ -40,7 +40,7 @@ class Access:
             return Reply(fault.status)
         if offered is None:
             return self._challenge(request)
-        host, now = flow.remote[0], asyncio.get_running_loop().time()
+        host, now = flow.origin, asyncio.get_running_loop().time()
         if self._guard.is_barred(host, offered.username, now):
             return self._challenge(request)
         credential = await self._telephones.credential(offered.username)

@@ -110,7 +110,7 @@ class PhoneChannel:
         self._audio = audio
         self._inbox = inbox
         self._choices = choices
-        guard = Guard(settings.guard, settings.networks)
+        guard = Guard(settings.guard, settings.networks, settings.proxy_networks)
         secret = nonce_secret or secrets.token_bytes(32)
         authenticator = Authenticator(settings.realm, secret, algorithms=settings.algorithms)
         self._guard = guard
@@ -222,6 +222,11 @@ class PhoneChannel:
     def tls_port(self) -> int:
         """The port of TLS; 0 where there is none."""
         return self._endpoint.tls_port
+
+    @property
+    def takes_calls(self) -> bool:
+        """Whether a new call would be taken, as far as the node itself goes: not while it drains."""
+        return not self._is_draining
 
     @property
     def calls(self) -> int:
@@ -370,10 +375,10 @@ class PhoneChannel:
             return
         if contact is None:
             return
-        carrier = self._carriers.of(call.flow.remote[0])
+        carrier = self._carriers.of(call.flow.origin)
         seat = None
         if not self._is_draining and not self._overload.is_on and not (carrier is not None and carrier.is_full):
-            seat = self._limits.take(call.flow.remote[0], asyncio.get_running_loop().time())
+            seat = self._limits.take(call.flow.origin, asyncio.get_running_loop().time())
         if seat is None:
             call.refuse(503, (("Retry-After", str(Overload.retry_after_s(_chance()))),))
             return
@@ -428,8 +433,8 @@ class PhoneChannel:
         question whether it exists has the same answer for every number.
         """
         request, settings = call.request, self._settings
-        carrier = self._carriers.of(call.flow.remote[0])
-        is_trunk = carrier is not None or self._guard.is_trunk(call.flow.remote[0]) or not settings.authenticate
+        carrier = self._carriers.of(call.flow.origin)
+        is_trunk = carrier is not None or self._guard.is_trunk(call.flow.origin) or not settings.authenticate
         registered: str | None = None
         if not is_trunk:
             identity = await self._access.identify(request, call.flow)

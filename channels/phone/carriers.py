@@ -63,6 +63,8 @@ class CarrierSettings:
     """Our user part there; empty is the login's name."""
     domain: str = ""
     """Of our address there; empty is the host."""
+    proxy: Uri | None = None
+    """A proxy of ours by which all goes out to it; None goes there by itself."""
     caller: str = ""
     """The number that citizens see; empty shows the one that they had reached."""
     form: Form = "e164"
@@ -102,7 +104,7 @@ class Carrier:
 
     def has(self, host: str) -> bool:
         """Whether an address is one of its own."""
-        if any(flow.remote[0] == host for flow in self.places):
+        if self.settings.proxy is None and any(flow.remote[0] == host for flow in self.places):
             return True
         with suppress(ValueError):
             return any(ipaddress.ip_address(host) in network for network in self.settings.networks)
@@ -200,7 +202,7 @@ class Carriers:
         if self._names is None:
             return
         try:
-            places = await locate(settings.host, settings.port, settings.transport, self._names, _chance)
+            places = await self._places(settings, self._names)
         except NameUnknown as unknown:
             log.warning("a trunk is not found", extra={"carrier": carrier.name, "why": str(unknown)})
             return
@@ -208,12 +210,20 @@ class Carriers:
             log.info("a trunk has places", extra={"carrier": carrier.name, "places": len(places)})
         carrier.places = places
         carrier.healths = {flow: carrier.healths.get(flow) or Health(settings.asked_s) for flow in places}
-        self._guard.trust(frozenset(flow.remote[0] for one in self.all for flow in one.places))
+        direct = (one for one in self.all if one.settings.proxy is None)
+        self._guard.trust(frozenset(flow.remote[0] for one in direct for flow in one.places))
+
+    @staticmethod
+    async def _places(settings: CarrierSettings, names: Names) -> tuple[Flow, ...]:
+        if settings.proxy is not None:
+            there = settings.proxy
+            return await locate(there.host, there.port, Protocol3261.UDP, names, _chance)
+        return await locate(settings.host, settings.port, settings.transport, names, _chance)
 
     # -- whether they live -------------------------------------------------------------------------------------
 
     def _ask_health(self, carrier: Carrier, flow: Flow, endpoint: Endpoint) -> None:
-        target = Uri("sip", carrier.settings.domain or carrier.settings.host)
+        target = Uri("sip", carrier.settings.domain or carrier.settings.host, port=carrier.settings.port)
         us = NameAddress(Uri("sip", endpoint.local(flow)[0], carrier.settings.user or None))
         request = endpoint.compose(
             "OPTIONS", flow, target, caller=us.with_tag(secrets.token_hex(4)), callee=NameAddress(target)

@@ -26,6 +26,7 @@ from channels.phone.incoming import IncomingCall
 from channels.phone.ladder import Ladder, Way
 from channels.phone.ladders import Ladders
 from channels.phone.outgoing import OutgoingCall
+from channels.phone.proxies import seen_through
 from channels.phone.relay import Relay
 from channels.phone.sip.address import NameAddress
 from channels.phone.sip.client import (
@@ -90,6 +91,11 @@ class Application(Protocol):
 
     def lost(self, flow: Flow) -> None:
         """A connection is gone."""
+        ...
+
+    @property
+    def takes_calls(self) -> bool:
+        """Whether a call that came now would be taken."""
         ...
 
 
@@ -346,7 +352,9 @@ class Endpoint:
             stamped = ", ".join(str(via) for via in (top.as_received(flow.remote), *others))
             kept = (pair for pair in message.headers if pair[0].lower() not in {"via", "v"})
             message = replace(message, headers=Headers((("Via", stamped), *kept)))
-            self._request_came(message, flow)
+            flow = seen_through(flow, message.vias, self.guard.is_proxy)
+            if not (flow.beyond and self.guard.is_banned(flow.beyond, self._loop.time())):
+                self._request_came(message, flow)
 
     def lost(self, flow: Flow) -> None:
         """A connection is gone: whatever waits for an answer on it will have none, and a page's calls are stranded."""
@@ -394,7 +402,7 @@ class Endpoint:
         reply_flow = flow
         if not flow.is_reliable:
             reply_flow = replace(flow, remote=request.vias[0].reply_address(flow.remote))
-        host = flow.remote[0]
+        host = flow.origin
         if len(self._served) >= _TRANSACTION_LIMIT or self._served_by_host[host] >= _TRANSACTION_LIMIT * _SHARE:
             busy = self._with_tag(respond(request, 503, headers=(("Retry-After", "5"),)))
             self._send(bytes(busy), reply_flow)
@@ -416,8 +424,10 @@ class Endpoint:
             return
         self._merged[merge] = served
         if request.method == "OPTIONS":
+            # As a call would be (section 11.2): so a proxy learns that we drain, and goes elsewhere.
+            status = 200 if self._application.takes_calls else 503
             headers = (ALLOW, ACCEPT, ("Accept-Encoding", "identity"), SUPPORTED)
-            self.respond(served, respond(request, 200, headers=headers))
+            self.respond(served, respond(request, status, headers=headers))
         elif request.method == "REGISTER":
             self._start(self._register(served))
         else:
@@ -521,7 +531,7 @@ class Endpoint:
             self._wheel.watch(served)
             return
         if self._served.pop(served.transaction.key, None) is not None:
-            host = served.flow.remote[0]
+            host = served.flow.origin
             self._served_by_host[host] -= 1
             if not self._served_by_host[host]:
                 del self._served_by_host[host]

@@ -32,6 +32,13 @@ class Flow:
     """The node at which the connection ends, where that is another than this one."""
     name: str = field(default="", compare=False)
     """What the peer's certificate must name, where the connection is yet to be made; empty: its address."""
+    beyond: str = field(default="", compare=False)
+    """The address that a request came from, where the peer is a proxy of ours; else empty."""
+
+    @property
+    def origin(self) -> str:
+        """The address whose doing it is: what is counted, believed and barred goes by it."""
+        return self.beyond or self.remote[0]
 
     @property
     def is_reliable(self) -> bool:

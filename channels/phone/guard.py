@@ -2,7 +2,7 @@
 
 Strangers have 32 messages in 2 s, then 300 s of silence: any reply would be a finding for a scanner. Trunks and
 addresses with a registered phone have a far higher bound, over which messages are dropped; one that goes on to send
-many times its bound is flooding, and not heard at all for some seconds.
+many times its bound is flooding, and not heard at all for some seconds. A proxy of ours speaks for all of them.
 All times are the caller's clock, in seconds.
 """
 
@@ -35,6 +35,8 @@ class GuardSettings:
     stranger_window_s: float = 2.0
     known_burst: int = 1_200
     known_window_s: float = 2.0
+    proxy_burst: int = 12_000
+    """In the window of those that are known."""
     ban_s: float = 300.0
     mute_s: float = 5.0
     failures: int = 5
@@ -53,11 +55,15 @@ class _Bucket:
 class Guard:
     """Token buckets and bans by address. Tables are bounded; under a flood of addresses the oldest are forgotten."""
 
-    def __init__(self, settings: GuardSettings, trunks: Iterable[Network] = ()) -> None:
+    def __init__(
+        self, settings: GuardSettings, trunks: Iterable[Network] = (), proxies: Iterable[Network] = ()
+    ) -> None:
         self._settings = settings
         self._trunks = tuple(trunks)
+        self._proxies = tuple(proxies)
         self._trusted: frozenset[str] = frozenset()
         self._trunk_answers: OrderedDict[str, bool] = OrderedDict()
+        self._proxy_answers: OrderedDict[str, bool] = OrderedDict()
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
         self._welcome: OrderedDict[str, float] = OrderedDict()
         self._failures: OrderedDict[str, list[float]] = OrderedDict()
@@ -73,15 +79,26 @@ class Guard:
         """Whether an address is one of a known trunk."""
         known = self._trunk_answers.get(host)
         if known is None:
-            known = host in self._trusted or self._in_trunks(host)
+            known = host in self._trusted or _is_in(host, self._trunks)
             _keep(self._trunk_answers, host, known)
+        return known
+
+    def is_proxy(self, host: str) -> bool:
+        """Whether an address is a proxy of ours, which says for whom it speaks."""
+        if not self._proxies:
+            return False
+        known = self._proxy_answers.get(host)
+        if known is None:
+            known = _is_in(host, self._proxies)
+            _keep(self._proxy_answers, host, known)
         return known
 
     def admit(self, host: str, now: float) -> bool:
         """One more message from an address: whether to look at it. Costs under a microsecond or two."""
         settings = self._settings
-        is_known = self.is_trunk(host) or self._welcome.get(host, 0.0) > now
-        burst = settings.known_burst if is_known else settings.stranger_burst
+        is_proxy = self.is_proxy(host)
+        is_known = is_proxy or self.is_trunk(host) or self._welcome.get(host, 0.0) > now
+        burst = settings.proxy_burst if is_proxy else settings.known_burst if is_known else settings.stranger_burst
         window_s = settings.known_window_s if is_known else settings.stranger_window_s
         bucket = self._buckets.get(host)
         if bucket is None:
@@ -135,19 +152,20 @@ class Guard:
         _keep(self._failures, key, recent)
         return False
 
-    def _in_trunks(self, host: str) -> bool:
-        try:
-            address = ipaddress.ip_address(host.partition("%")[0])
-        except ValueError:
-            return False
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        return any(address in network for network in self._trunks)
-
 
 def is_scanner(data: bytes) -> bool:
     """Whether a message says that it comes from a scanner; it gets no reply, since any reply is what it looks for."""
     return _SCANNERS.search(data, 0, 4_096) is not None
+
+
+def _is_in(host: str, networks: Iterable[Network]) -> bool:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
 
 
 def _keep(table: OrderedDict[str, _Value], key: str, value: _Value) -> None:

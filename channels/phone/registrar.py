@@ -186,8 +186,8 @@ class Registrar:
         self._supersede(changes, before, flow)
         longest_s = max((change.expires_s for change in changes), default=0)
         if longest_s:
-            self._guard.welcome(flow.remote[0], asyncio.get_running_loop().time() + longest_s)
-            if flow.is_reliable:
+            self._guard.welcome(flow.origin, asyncio.get_running_loop().time() + longest_s)
+            if flow.is_reliable and not path:
                 self._connected[flow] = extension
         extra = (*(("Path", one) for one in path), *(_OUTBOUND if any(one.instance for one in changes) else ()))
         return Reply(200, (*_contacts(after, now), *extra), kept_s=float(longest_s))

@@ -23,7 +23,7 @@ class Secrecies:
 
     def answering(self, flow: Flow) -> Secrecy:
         """A carrier does as its settings say. What a page can do, its offer says."""
-        carrier = self.carriers.of(flow.remote[0])
+        carrier = self.carriers.of(flow.origin)
         return self.telephones if carrier is None else carrier.settings.srtp
 
     def chosen(self, bindings: tuple[Binding, ...]) -> tuple[tuple[Binding, ...], Secrecy]:

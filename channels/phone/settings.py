@@ -37,6 +37,8 @@ class PhoneSettings:
     realm: str = "yihao"
     trunks: tuple[str, ...] = ()
     """Networks whose calls are taken without registration, and whose word about the caller is believed."""
+    proxies: tuple[str, ...] = ()
+    """Networks of proxies of ours: whoever comes through them is who they say."""
     carriers: tuple[CarrierSettings, ...] = ()
     """Trunks by name: found, asked whether they live, registered with."""
     nameservers: tuple[str, ...] = ()
@@ -79,6 +81,11 @@ class PhoneSettings:
     def networks(self) -> tuple[Network, ...]:
         """The trunks' networks."""
         return tuple(ipaddress.ip_network(text) for text in self.trunks)
+
+    @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        """The proxies' networks."""
+        return tuple(ipaddress.ip_network(text) for text in self.proxies)
 
     @property
     def algorithms(self) -> tuple[str, ...]:

@@ -154,7 +154,7 @@ class Telephones(asyncio.DatagramProtocol):
         self, request: Message, status: int, extra: str = "", body: str = "", *, to: tuple[str, int] | None = None
     ) -> None:
         head = f"SIP/2.0 {status} -\r\n"
-        for name in ("via", "from", "to", "call-id", "cseq"):
+        for name in ("via", "record-route", "from", "to", "call-id", "cseq"):
             head += "".join(f"{name}: {value}\r\n" for value in request.headers.get(name, []))
         if to is not None and not request.to_tag:
             head = head.replace("\r\ncall-id:", ";tag=taken\r\ncall-id:", 1)
@@ -184,6 +184,8 @@ class Call:
     _cseq: int = 1
     _to_tag: str = ""
     _contact: str = ""
+    _route: str = ""
+    """The proxies between us, as header lines: from the answer's Record-Route (RFC 3261, section 12.1.2)."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def start(self) -> None:
@@ -191,6 +193,11 @@ class Call:
         self.phones.calls[self._call_id] = self
         self.began_at = time.monotonic()
         self.phones.run(self._invite())
+
+    @property
+    def server(self) -> str:
+        """Where the one who answered is, as its Contact says."""
+        return self._contact.partition(":")[2].partition(";")[0]
 
     async def answered(self, deadline_s: float = 5.0) -> None:
         """Come back when the call is up; fail the test when it is refused or the deadline passes."""
@@ -258,6 +265,8 @@ class Call:
         if message.status < 300:
             self._to_tag = message.to_tag
             self._contact = re.sub(r".*<([^>]*)>.*", r"\1", message.header("contact"))
+            recorded = reversed(message.headers.get("record-route", []))
+            self._route = "".join(f"Route: {proxy}\r\n" for proxy in recorded)
             self.phones.send(self._request("ACK", f"z9hG4bK{secrets.token_hex(8)}", self._contact))
             if not self.answered_at:
                 self.answered_at = time.monotonic()
@@ -300,6 +309,7 @@ class Call:
             f"{method} {uri or f'sip:{self.number}@{host}:{port}'} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP {self.phones.host}:{self.phones.port};branch={branch};rport\r\n"
             f"Max-Forwards: 70\r\n"
+            + (self._route if uri else "")
             + (f"P-Asserted-Identity: <tel:+86{self.caller}>\r\n" if self.vouched else "")
             + f"From: <sip:{self.caller}@{self.phones.host}>;tag={self._tag}\r\n"
             f"To: <sip:{self.number}@{host}>{f';tag={tag}' if tag else ''}\r\n"

@@ -103,31 +103,3 @@ async def test_a_chat_goes_on_at_the_other_when_one_is_killed(
         await page.saw("msg.new", 20, text="我还在")
         assert page.texts() == ["第一句", "您好", "第二句", "我还在"]
         assert page.phase == "talking"
-
-
-async def test_a_call_whose_gateway_is_killed_is_owed(
-    two: tuple[Yihao, Yihao], softphone: MakesSoftphone, desk: OpensDesk
-) -> None:
-    """Its sound is gone, the citizen is not forgotten: their session says so where the others can see it."""
-    one, other = two
-    agent = await desk(other, "8001", one)
-    async with Telephones(one.sip) as phones:
-        call = await phones.call()
-        await call.answered(2.0)
-        phone = await softphone(other, "8001", password=one.agent("8001").sip_password)
-        await phone.saw("CALL_INCOMING")
-        await phone.answer()
-        await phone.saw("CALL_ESTABLISHED")
-        offer = await agent.offer(15)
-        await agent.saw("contact.state", 15, session=offer["session"], phase="active")
-        one.kill()
-        state = await agent.until(
-            lambda frame: (
-                frame["t"] in {"contact.state", "contact.gone"}
-                and frame["session"] == offer["session"]
-                and frame.get("phase") != "active"
-            ),
-            20,
-            "end of the call",
-        )
-        assert state.get("phase", "callback_pending") in {"callback_pending", "wrapping"}

@@ -53,6 +53,10 @@ class Board:
                 with suppress(ReofferRefused):
                     await call.reinvite(offer)
 
+    @property
+    def takes_calls(self) -> bool:
+        return True
+
     async def registered(self, request: Request, flow: Flow) -> Reply:
         return Reply(200)
 

@@ -343,3 +343,15 @@ async def test_another_trunk_is_tried_where_the_first_one_fails(
                 await phone.close_leg(SESSION, LEG, LegEnd.CLOSED)
                 await second.request("BYE")
                 await eventually(lambda: known["second"].running == 0)
+
+
+async def test_a_carrier_behind_our_proxy_is_reached_by_it_and_known_by_its_own_address(open_phone: OpenPhone) -> None:
+    async with Network(NOBODY) as proxy:
+        there = Uri.parse(f"sip:127.0.0.1:{proxy.port}")
+        one = settings(proxy, host="192.0.2.9", port=5070, proxy=there, asked_s=0.05)
+        async with open_phone(carriers=(one,), trunks=(), proxies=("127.0.0.1/32",)) as phone:
+            proxy.server = phone.bound
+            asked = await proxy.request("OPTIONS")
+            assert str(asked.uri) == "sip:192.0.2.9:5070", "the question goes on to the carrier"
+            proxy.reply(asked, 200)
+            assert (await proxy.call()).answer.status == 401, "the proxy itself is no carrier"

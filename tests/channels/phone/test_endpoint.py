@@ -46,6 +46,10 @@ class Switchboard:
             if isinstance(event, Reoffered):
                 call.accept_reoffer(OURS)
 
+    @property
+    def takes_calls(self) -> bool:
+        return True
+
     async def registered(self, request: Request, flow: Flow) -> Reply:
         return Reply(200)
 

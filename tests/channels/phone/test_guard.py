@@ -90,3 +90,11 @@ def test_scanners() -> None:
     assert is_scanner(b"OPTIONS sip:1 SIP/2.0\r\nuser-agent:SIPVicious 0.3\r\n\r\n")
     assert not is_scanner(b"OPTIONS sip:1 SIP/2.0\r\nUser-Agent: baresip v1.0.0\r\n\r\nfriendly-scanner")
     assert not is_scanner(b"INVITE sip:sipcli@h SIP/2.0\r\nX: 1\r\n\r\n")
+
+
+def test_a_proxy_speaks_for_many() -> None:
+    doorman = Guard(GuardSettings(), (), [ipaddress.ip_network("203.0.113.0/24")])
+    heard = sum(doorman.admit(TRUNK, 0.0) for _ in range(20_000))
+    assert heard == GuardSettings().proxy_burst, "and has a bound of its own"
+    assert doorman.admit(TRUNK, 10.0)
+    assert not doorman.is_trunk(TRUNK)

@@ -1,0 +1,121 @@
+"""Several nodes behind Kamailio are one hotline: whoever calls is answered, by whichever node, and a node may die."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.conftest import Eventually
+from tests.peers.baresip import Baresip
+from tests.peers.caller import Call, Telephones
+from tests.peers.kamailio import Kamailio
+from tests.peers.ports import free_pair
+from tests.peers.valkey import ValkeyServer
+from tests.peers.yihao import Yihao
+from tests.scenarios.kinds import MakesGateway
+from tests.scenarios.test_nodes import KEYS
+
+EDGE, NODES = "127.0.0.2", ("127.0.0.11", "127.0.0.12")
+QUICK = {
+    "session__callback_pauses_s": "[0.1, 3600]",
+    "session__call_grace_s": "0.1",
+    "session__wrap_s": "0.1",
+    "sip__trunks": "[]",
+}
+TRIES = 12
+"""Calls until each of two nodes has one; that they all fall to one is a chance of 1 in 2,048."""
+
+
+class City:
+    """A carrier's telephones, Kamailio, two nodes, one store."""
+
+    def __init__(self, nodes: dict[str, Yihao], edge: Kamailio, phones: Telephones) -> None:
+        self.nodes, self.edge, self.phones = nodes, edge, phones
+        self._callers = 0
+
+    async def call(self) -> Call:
+        """A citizen calls, each with a number of their own."""
+        self._callers += 1
+        call = await self.phones.call(caller=f"1380013800{self._callers}", vouched=True)
+        await call.answered(15)
+        return call
+
+    async def one_at_each(self) -> dict[str, Call]:
+        """Calls in line at both nodes, the first that came to each."""
+        found: dict[str, Call] = {}
+        for _ in range(TRIES):
+            call = await self.call()
+            if found.setdefault(call.server, call) is not call:
+                await call.hang_up()
+            if len(found) == len(self.nodes):
+                break
+        assert found.keys() == self.nodes.keys(), "Kamailio spreads calls over its nodes"
+        return found
+
+
+@pytest.fixture
+async def city(own_gateway: MakesGateway, short_folder: Path) -> AsyncIterator[City]:
+    store = ValkeyServer(short_folder)
+    await asyncio.to_thread(store.start)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.to_thread, store.stop)
+        address = (EDGE, free_pair())
+        phones = await stack.enter_async_context(Telephones(address, answers=True))
+        carrier = f'{{name="city", host="127.0.0.1", port={phones.port}, networks=["127.0.0.1/32"], '
+        carrier += f'proxy="{EDGE}:{address[1]}"}}'
+        behind = {"sip__trusted_proxies": f'["{EDGE}/32"]', "sip__carriers": f"[{carrier}]", **QUICK}
+        kept = {"store__url": store.url, "storage__url": f"sqlite+aiosqlite:///{short_folder / 'history.db'}", **KEYS}
+        nodes = [own_gateway(host, sip__host=host, **kept, **behind) for host in NODES]
+        for node in nodes:  # one after the other: the first makes the tables
+            await node.start()
+            stack.push_async_exit(node)
+        named = {node.sip_text: node for node in nodes}
+        edge = Kamailio(short_folder / "edge", address, tuple(named), carriers="src_ip == 127.0.0.1")
+        yield City(named, await stack.enter_async_context(edge), phones)
+
+
+async def test_any_node_rings_any_telephone_and_a_dead_nodes_caller_is_called_back_first(
+    city: City, tmp_path: Path, eventually: Eventually
+) -> None:
+    waiting = await city.one_at_each()
+    first, second = waiting.values()
+    secret = next(iter(city.nodes.values())).agent("8001").sip_password
+    phone = Baresip(tmp_path / "8001", f"{EDGE}:{city.edge.address[1]}", "8001", secret, answers=True)
+    async with phone:
+        # It registers at one of the nodes; callers of both are put through, so one was rung by the other.
+        await phone.registered(15)
+        await phone.saw("CALL_ESTABLISHED", 15)
+        await first.hang_up()
+        await phone.saw("CALL_ESTABLISHED", 15, times=2)
+
+        lost = await city.one_at_each()
+        victim = lost.pop(next(server for server in city.nodes if server != second.server))
+        for call in lost.values():
+            await call.hang_up()
+        living = city.nodes[second.server]
+        await _figures(living, waiting=1, owed=0)
+        city.nodes[victim.server].kill()
+        later = [await city.call() for _ in range(4)]
+        assert {call.server for call in later} == {second.server}, "new calls go to the node that lives"
+
+        await _figures(living, waiting=1 + len(later), owed=1)
+        assert not city.phones.taken, "nobody is called before an agent is there"
+        await second.hang_up()
+        await phone.saw("CALL_ESTABLISHED", 15, times=3)
+        await eventually(lambda: city.phones.taken, deadline_s=20)
+        (called,) = city.phones.taken.values()
+        assert called.startswith(f"INVITE sip:+86{victim.caller}@"), "who waited longest, ahead of who called later"
+
+
+async def _figures(node: Yihao, *, waiting: int, owed: int) -> None:
+    """Until so many stand in line, and so many are owed a call. Who is owed one stands there when it is to be made."""
+    wanted = {f'yihao_calls_owed{{state="owed"}} {owed}.0', f'yihao_waiting{{queue="general"}} {waiting}.0'}
+    async with asyncio.timeout(20), aiohttp.ClientSession() as http:
+        while True:
+            async with http.get(f"{node.http}/metrics") as answer:
+                if wanted <= set((await answer.text()).splitlines()):
+                    return
+            await asyncio.sleep(0.1)
