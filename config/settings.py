@@ -60,6 +60,10 @@ PathSecret = Annotated[Secret, Matching(r"|[A-Za-z0-9_-]{24,128}", "empty, or 24
 NoticeText = Annotated[str, Matching(r"[^\x00]{1,500}", "a text of 1 to 500 characters")]
 CallbackPath = Annotated[str, Matching(r"/api/wechat/kf(/[a-z0-9-]{1,64})?", "/api/wechat/kf, or a path below it")]
 ClientKey = Annotated[Secret, Matching(r"[!-~]{32,256}", "a secret of 32 to 256 characters, without blanks")]
+SiteSecret = Annotated[Secret, Matching(r"[A-Za-z0-9_-]{1,32}=[!-~]{32,256}", "kid=secret, of 32 to 256 characters")]
+SitePublicKey = Annotated[
+    str, Matching(r"[A-Za-z0-9_-]{1,32}=[A-Za-z0-9_-]{43}", "kid=x, an Ed25519 key's 43 characters as a JWK has them")
+]
 Callback = Annotated[
     str, Matching(r"|https?://[^\s@/]+(/[!-~]*)?", "empty, or an address such as https://app.example.cn/events")
 ]
@@ -216,6 +220,15 @@ class Agents:
 
 
 @dataclass(frozen=True, slots=True)
+class Site:
+    """A site that hosts the chat and signs who its visitor is: an item of `[[webchat.sites]]`."""
+
+    id: Name
+    secrets: tuple[SiteSecret, ...] = ()
+    public_keys: tuple[SitePublicKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class WebChat:
     """The chat on the citizen's page."""
 
@@ -225,6 +238,8 @@ class WebChat:
     sockets_per_visitor: Count
     sockets_per_address: Count
     sockets: Count
+    audience: Name
+    sites: tuple[Site, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ from gateway.reach import Reach
 from gateway.rules import open_rulebook
 from gateway.seats import Seats
 from gateway.sight import Sight
+from gateway.sites import site_keys
 from gateway.sound import Outfit, share, workers
 from gateway.staff import Staff
 from gateway.telephones import TelephonesReach
@@ -360,7 +361,13 @@ class _Builder:
             sockets_per_ip=chat.sockets_per_address,
             sockets=chat.sockets,
         )
-        return WebChatSettings(number=self._settings.sip.number[0], sockets=sockets, longest_text=chat.longest_text)
+        return WebChatSettings(
+            number=self._settings.sip.number[0],
+            sockets=sockets,
+            longest_text=chat.longest_text,
+            audience=chat.audience,
+            sites=tuple(site_keys(chat.sites)),
+        )
 
     def _desk_sockets(self, desks: Desks) -> Sockets:
         logins = self._logins = Logins(

@@ -48,6 +48,7 @@ def routes(parents: Sequence[str] = ()) -> list[web.AbstractRouteDef]:
         web.get("/desk/{view:[A-Za-z0-9/-]*}", _page(STATIC / "desk" / "index.html")),
         web.get("/widget.js", _page(STATIC / "widget.js")),
         web.get("/proof.js", _page(STATIC / "proof.js")),
+        web.get("/identity.js", _page(STATIC / "identity.js")),
     ]
     if (STATIC / "assets").is_dir():
         found.append(web.static("/assets", STATIC / "assets"))

@@ -115,6 +115,21 @@ class Verification:
 
     # --- others' word ---------------------------------------------------------------------------------------------
 
+    async def signed(self, holder: Address, user: Address, *, session: SessionId | None = None) -> None:
+        """See `Proves`. A browser that was another user's of that site is refused: two people share it, and their
+        matters must not become one.
+        """
+        person = await self._persons.person(holder)
+        signed = [one for one in (person.links_of(holder) if person else ()) if one.proof is Proof.SIGNED_WEB]
+        if any(one.key == user for one in signed):
+            return
+        if any((one.key.scheme, one.key.account) == (user.scheme, user.account) for one in signed):
+            raise ProofRefused("another_user")
+        try:
+            await self._persons.bind(user, holder, Proof.SIGNED_WEB, session=session)
+        except IdentityRefused as refused:
+            raise ProofRefused(refused.code) from refused
+
     async def attest(self, holder: Address, number: str, *, vouched: bool) -> None:
         """See `Attests`. What nobody vouches for is shown as a claim, and binds nothing."""
         written = e164(number, self._area)

@@ -89,7 +89,7 @@ class Ledger:
     async def bind(
         self, key: Address, holder: Address, proof: Proof, *, at: float, by: AssigneeId | None = None
     ) -> AddressesLinked:
-        """Link two addresses; older proofs of a number that may have changed hands give way. Raises `IdentityRefused`.
+        """Link two addresses; older proofs of the same that may no longer hold give way. Raises `IdentityRefused`.
 
         A link of the same two by the same proof is renewed by a further one.
         """
@@ -101,7 +101,7 @@ class Ledger:
             for old in outlived:
                 state = state.after(LinkUndone(link=old.link, at=at))
             state.check(fresh)
-            rows = [self._undone(old, at, None, "the number was proven elsewhere, long after") for old in outlived]
+            rows = [self._undone(old, at, None, "a newer proof of the same stands") for old in outlived]
             await self._append(connection, [*rows, self._linked(fresh)])
         return fresh
 

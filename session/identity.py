@@ -20,6 +20,8 @@ SUREST = 0.9
 """The least confidence of a proof by which somebody may be called, or written to with what is for their eyes."""
 MOST_ADDRESSES = 16
 """Of one person. Nobody has more; who goes on linking would gather strangers (a merge bomb)."""
+MOST_SIGNED = 8
+"""Addresses at which a site says that one user is; the oldest gives way to the next."""
 CHANGED_HANDS_S = 90 * 24 * 3600.0
 """A number that was given up rests for at least 90 days before another gets it (电信服务规范). So two proofs of one
 number within this time are its one holder's; an older proof may have been a former holder's, and gives way."""
@@ -239,8 +241,13 @@ class Identities:
         """The links that a fresh proof of the same number puts to rest: it may have changed hands since they were made.
 
         Only a code proves that a number is in somebody's hand today. What was proven anew within
-        `CHANGED_HANDS_S` stays, whoever proved it: a citizen has a computer and a telephone.
+        `CHANGED_HANDS_S` stays, whoever proved it: a citizen has a computer and a telephone. And of what a site has
+        signed only the newest stand: browsers forget who they are, and would fill a person up.
         """
+        if fresh.proof is Proof.SIGNED_WEB:
+            signed = (one for one in self.standing if (one.key, one.proof) == (fresh.key, fresh.proof))
+            others = sorted((one for one in signed if one.holder != fresh.holder), key=lambda one: (-one.at, one.link))
+            return tuple(others[MOST_SIGNED - 1 :])
         if fresh.proof is not Proof.SMS_CODE:
             return ()
         newest: dict[Address, float] = {}

@@ -149,6 +149,10 @@ class Proves(Protocol):
         """Take the code that they typed in."""
         ...
 
+    async def signed(self, holder: Address, user: Address, *, session: SessionId | None = None) -> None:
+        """A site that the operator trusts has signed that they are this user of its. Again it changes nothing."""
+        ...
+
     async def show_code(self, holder: Address, *, session: SessionId | None = None) -> str:
         """The content of a QR code; whoever scans it is this citizen too. Refused where no channel has any."""
         ...

@@ -20,6 +20,7 @@ from channels.webchat.places import Places
 from channels.webchat.ports import Ports, TypingSeen, WishForCall, calls_nobody
 from channels.webchat.proofs import Proofs
 from channels.webchat.settings import WebChatSettings
+from channels.webchat.signing import Signatures
 from channels.webchat.uploads import Uploads
 from channels.webchat.visitor import SCHEME, Visitors, address_of, leg_for, new_visitor
 from realtime import citizen
@@ -74,7 +75,8 @@ class WebChatChannel:
         self._tickets = Tickets(key, shared)
         self._sockets = Sockets(citizen.UP, self, self._tickets.redeem, key, settings.sockets)
         self._uploads = Uploads(settings, self._visitors, shared, files, self._recalled)
-        self._proofs = Proofs(self._visitors, proves, self._recalled) if proves is not None else None
+        signatures = Signatures(settings.sites, settings.audience)
+        self._proofs = Proofs(self._visitors, proves, self._recalled, signatures, shared) if proves else None
         self._conversations: dict[str, Conversation] = {}
         """By visitor."""
         self._watched: dict[SessionId, set[Conversation]] = defaultdict(set)

@@ -6,6 +6,8 @@ WebChatError
 ├── BodyMalformed        a request's body is not what it should be
 ├── UploadTooLarge       a file of more bytes than are taken
 ├── FileNotTheirs        a file that is not there, or is not for this visitor; which is not told
+├── SignatureRefused     a site's word of who its visitor is that is worth nothing
+├── SitesAlike           two keys of sites have one name
 └── TooOften             more requests than are taken
 """
 
@@ -65,6 +67,24 @@ class FileNotTheirs(WebChatError):
 
     def __init__(self) -> None:
         super().__init__("no file of that name is this visitor's")
+
+
+class SignatureRefused(WebChatError):
+    """A site's word of who its visitor is that is worth nothing. `code` tells its developer why."""
+
+    status = 422
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(f"who the visitor is was not taken: {code}")
+
+
+class SitesAlike(WebChatError):
+    """Two keys of sites have one name, so that a token would not tell whose it is. It stops the start."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"webchat.sites: two keys are named {name}; give each a name of its own")
 
 
 class TooOften(WebChatError):

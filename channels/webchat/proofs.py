@@ -11,13 +11,14 @@ from aiohttp import web
 
 from channels.webchat.answers import refused
 from channels.webchat.conversation import Conversation
-from channels.webchat.errors import BodyMalformed
-from channels.webchat.visitor import Visitors, address_of
+from channels.webchat.errors import BodyMalformed, SignatureRefused, TooOften
+from channels.webchat.signing import CLOCKS_DIFFER_S, LONGEST_TOKEN, Signatures, Signed
+from channels.webchat.visitor import Visitors, address_of, key_of
 from session.errors import YihaoError
 from session.ids import SessionId
-from session.ports import ProofRefused, Proves
+from session.ports import ProofRefused, Proves, SharedState
 
-_LONGEST_BODY = 1024
+_LONGEST_BODY = LONGEST_TOKEN + 1024
 _LONGEST_WORD = 64
 _QUIET_MODULES = 4
 """Of white around a QR code (ISO/IEC 18004, section 6.3.8)."""
@@ -26,10 +27,13 @@ Recalled = Callable[[str], Awaitable[Conversation]]
 
 
 class Proofs:
-    """Three handlers; each tells its refusal by a code of the page's dictionary."""
+    """Four handlers; each tells its refusal by a code of the page's dictionary."""
 
-    def __init__(self, visitors: Visitors, proves: Proves, recalled: Recalled) -> None:
+    def __init__(
+        self, visitors: Visitors, proves: Proves, recalled: Recalled, signatures: Signatures, shared: SharedState
+    ) -> None:
         self._visitors, self._proves, self._recalled = visitors, proves, recalled
+        self._signatures, self._shared = signatures, shared
 
     def routes(self) -> Sequence[web.RouteDef]:
         """Where the page asks."""
@@ -37,6 +41,7 @@ class Proofs:
             web.post("/api/webchat/verify/send", self.send_code),
             web.post("/api/webchat/verify/prove", self.prove),
             web.post("/api/webchat/verify/scan", self.show_code),
+            web.post("/api/webchat/verify/signed", self.signed),
         ]
 
     async def send_code(self, request: web.Request) -> web.Response:
@@ -67,6 +72,33 @@ class Proofs:
 
         return await self._answered(request, show)
 
+    async def signed(self, request: web.Request) -> web.Response:
+        """POST `{token}`: the site around the page says who its visitor is. The first browser that brings it has it,
+        and may bring it again: an answer can be lost.
+        """
+
+        async def sign(visitor: str, session: SessionId | None) -> dict[str, object]:
+            token = await _word(request, "token", LONGEST_TOKEN)
+            if not await self._shared.take(f"webchat:signed:{key_of(visitor)}", rate_per_s=0.2, burst=10):
+                raise TooOften(retry_after_s=5.0)
+            now = await self._shared.now()
+            signed = self._signatures.read(token, now)
+            key, bearer = f"webchat:token:{signed.once}", key_of(visitor).encode()
+            await self._claim(signed, key, bearer, now)
+            try:
+                await self._proves.signed(address_of(visitor), signed.user, session=session)
+            except ProofRefused:
+                await self._shared.delete_if(key, bearer)  # the page may begin anew, as another visitor, with it
+                raise
+            return {}
+
+        return await self._answered(request, sign)
+
+    async def _claim(self, signed: Signed, key: str, bearer: bytes, now: float) -> None:
+        ttl_s = signed.expires_at + CLOCKS_DIFFER_S - now + 1.0
+        if not await self._shared.put_new(key, bearer, ttl_s=ttl_s) and await self._shared.get(key) != bearer:
+            raise SignatureRefused("token_used")
+
     async def _answered(
         self, request: web.Request, do: Callable[[str, SessionId | None], Awaitable[dict[str, object]]]
     ) -> web.Response:
@@ -91,7 +123,7 @@ def drawn(content: str) -> str:
     return picture.getvalue().decode()
 
 
-async def _word(request: web.Request, name: str) -> str:
+async def _word(request: web.Request, name: str, longest: int = _LONGEST_WORD) -> str:
     """The one text of the body. Raises `BodyMalformed`."""
     body = b""
     while chunk := await request.content.read(_LONGEST_BODY + 1 - len(body)):
@@ -101,6 +133,6 @@ async def _word(request: web.Request, name: str) -> str:
     except (ValueError, RecursionError):
         raise BodyMalformed from None
     word = whole.get(name) if isinstance(whole, dict) else None
-    if not isinstance(word, str) or not 0 < len(word) <= _LONGEST_WORD or not word.isprintable():
+    if not isinstance(word, str) or not 0 < len(word) <= longest or not word.isprintable():
         raise BodyMalformed
     return word

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from channels.webchat.signing import SiteKey
 from realtime.messages import LONGEST_TEXT
 from realtime.settings import CITIZEN, SocketSettings
 
@@ -16,6 +17,10 @@ class WebChatSettings:
     """The public number that the page stands for."""
     sockets: SocketSettings = CITIZEN
     longest_text: int = LONGEST_TEXT
+    audience: str = "yihao"
+    """What sites that sign who their visitor is must name as the audience."""
+    sites: tuple[SiteKey, ...] = ()
+    """The keys of such sites."""
     visitor_ttl_s: float = 180 * 24 * 3600.0
     """How long a browser that does not come back is known."""
     upload_ttl_s: float = 24 * 3600.0

@@ -54,6 +54,26 @@ class ChromiumMissingError(Exception):
         super().__init__("Chromium is not on this machine: install Debian's package chromium")
 
 
+class Frame:
+    """A page within a page, as another site hosts it."""
+
+    def __init__(self, chromium: "Chromium", page: Page, which: str) -> None:
+        self._chromium, self._frame = chromium, page.frame_locator(which)
+
+    async def write(self, into: str, text: str) -> None:
+        await self._chromium.do(self._frame.locator(into).fill(text))
+
+    async def click(self, what: str) -> None:
+        await self._chromium.do(self._frame.locator(what).click())
+
+    async def sees(self, what: str, deadline_s: float = ACTION_S) -> None:
+        """Wait until it is visible."""
+        await self._chromium.do(self._frame.locator(what).first.wait_for(state="visible", timeout=deadline_s * 1000))
+
+    async def count(self, what: str) -> int:
+        return await self._chromium.do(self._frame.locator(what).count())
+
+
 class Window:
     """One person's browser: cookies and storage of its own, one page. What its console complains of is kept."""
 
@@ -136,6 +156,10 @@ class Window:
         """What is seen of the page; or all of it."""
         file.parent.mkdir(parents=True, exist_ok=True)
         await self._do(self._page.screenshot(path=str(file), animations="disabled", full_page=whole))
+
+    def within(self, which: str) -> Frame:
+        """The page in the frame that this selector finds."""
+        return Frame(self._chromium, self._page, which)
 
     async def close(self) -> None:
         await self._do(self._page.context.close())

@@ -8,6 +8,7 @@ from session.address import Address
 from session.identity import (
     CHANGED_HANDS_S,
     MOST_ADDRESSES,
+    MOST_SIGNED,
     AddressClaimed,
     AddressesLinked,
     AddressMet,
@@ -112,6 +113,17 @@ def test_only_a_code_says_in_whose_hand_a_number_is_today() -> None:
     state = fold([*met(NUMBER, PAGE, WECHAT), linked("old", NUMBER, PAGE, at=0.0)])
     late = linked("late", NUMBER, WECHAT, at=CHANGED_HANDS_S + DAY_S, proof=Proof.AGENT_WORD)
     assert state.outlived(late) == ()
+
+
+def test_of_what_a_site_has_signed_the_newest_stand() -> None:
+    """Browsers forget who they are: each time the same user comes by another address."""
+    user, browsers = Address("site", "u", "portal"), [Address("web", f"b{number}") for number in range(MOST_SIGNED + 1)]
+    signed = [linked(f"s{at}", user, one, float(at), Proof.SIGNED_WEB) for at, one in enumerate(browsers)]
+    coded = linked("code", NUMBER, browsers[0])
+    state = fold([*met(user, *browsers), coded, *signed[:-1]])
+    assert state.outlived(signed[-1]) == (signed[0],), "and nothing that was proven otherwise"
+    assert state.outlived(linked("again", user, browsers[0], 99.0, Proof.SIGNED_WEB)) == ()
+    assert fold([*met(user, *browsers), *signed[:-2]]).outlived(signed[-2]) == ()
 
 
 address = st.sampled_from(ADDRESSES)

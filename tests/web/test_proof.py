@@ -1,10 +1,63 @@
 """Who a citizen is, on both pages: the citizen's part opens when it is wanted, the agent's says what is proven."""
 
-import pytest
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
-from tests.peers.browser import MOBILE
+import pytest
+from aiohttp import web
+
+from tests.conftest import Eventually
+from tests.peers.browser import MOBILE, Window
+from tests.peers.ports import free_pair
+from tests.peers.site import SETTINGS, token
 from tests.peers.yihao import Yihao
 from tests.web.test_pages import OpensWindow, breaches, log_in, no, sideways_px
+
+
+@dataclass
+class Portal:
+    """Another site, whose visitors have logged in there: its one page hosts the chat."""
+
+    hotline: str
+    port: int
+    token: str = ""
+
+    async def page(self, _: web.Request) -> web.Response:
+        heard = "window.heard = []; addEventListener('yihao:identity', (event) => heard.push(event.detail));"
+        script = f'<script src="{self.hotline}/widget.js" data-identity="{self.token}"></script>'
+        return web.Response(text=f"<!doctype html><link rel=icon href=data:,><script>{heard}</script><body>{script}", content_type="text/html")
+
+
+@pytest.fixture(scope="module")
+def site_port() -> int:
+    return free_pair()
+
+
+@pytest.fixture(scope="module")
+def gateway(site_port: int) -> Iterator[Yihao]:
+    """One that knows a site."""
+    sets = {**SETTINGS, "http.origins": json.dumps([f"http://127.0.0.1:{site_port}"])}
+    with tempfile.TemporaryDirectory(prefix="yh-") as folder:
+        yihao = Yihao(Path(folder) / "data", sets)
+        asyncio.run(yihao.start())
+        yield yihao
+        asyncio.run(yihao.__aexit__())
+
+
+@pytest.fixture
+async def portal(gateway: Yihao, site_port: int) -> AsyncIterator[Portal]:
+    site = Portal(gateway.http, site_port)
+    app = web.Application()
+    app.add_routes([web.get("/", site.page)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", site_port).start()
+    yield site
+    await runner.cleanup()
 
 
 @pytest.mark.parametrize("size", ["normal", "largest"])
@@ -51,3 +104,37 @@ async def test_the_desk_says_who_the_citizen_is(gateway: Yihao, window: OpensWin
     await desk.sees_no(".person .tag-green")
     await desk.click(".talk .acts .el-button--danger")
     await desk.click(".el-popconfirm .el-button--primary")
+
+
+async def test_a_site_says_who_its_visitor_is(
+    gateway: Yihao, portal: Portal, window: OpensWindow, eventually: Eventually
+) -> None:
+    """By an attribute, then by a call; refused, the chat goes on; and who logs in next begins a talk of their own."""
+    portal.token = token("user-42")
+    host = await window(f"http://127.0.0.1:{portal.port}/")
+    heard: list[object] = []
+
+    async def hears(error: str | None) -> None:
+        heard.append(error)
+        await eventually(lambda: host.evaluate(f"heard.length === {len(heard)}"), deadline_s=15)
+        assert await host.evaluate("heard") == heard
+
+    await host.click("button:has-text('12345 在线咨询')")
+    await hears(None)
+    talk = host.within("iframe")
+    await talk.write(".composer textarea", "路灯坏了")
+    await talk.click(".composer .send")
+    await talk.sees(".bubble-citizen:has-text('路灯坏了')")
+    await host.evaluate(f"Yihao.identify('{token('user-42', exp=1)}')")
+    await hears("token_life")
+    await talk.sees(".bubble-citizen:has-text('路灯坏了')")
+    await host.evaluate(f"Yihao.identify('{token('user-43')}')")
+    await hears(None)
+    await talk.sees(".welcome")
+    assert await talk.count(".bubble-citizen") == 0
+    await talk.write(".composer textarea", "这是另一位市民")
+    await talk.click(".composer .send")
+    await talk.sees(".bubble-citizen:has-text('这是另一位市民')")
+    await host.evaluate("Yihao.identify('')")
+    await talk.sees(".welcome")
+    assert host.complaints == [one for one in host.complaints if "422" in one], "refusals, and nothing else"

@@ -55,6 +55,12 @@ export const proof = {
   },
 };
 
+/** Fetched when the site around the page says who its visitor is: `identity.js`, for the same reason. */
+export const identity = {
+  ...proof,
+  build: { ...proof.build, lib: { entry: here("../widget/identity.ts"), formats: ["es"], fileName: () => "identity.js" } },
+};
+
 /** The agent's desk: `desk/index.html`. */
 export const desk = {
   ...shared,

@@ -2,7 +2,8 @@
  * `<script src="https://…/widget.js" async></script>` puts a button into the corner of any page, which opens the chat.
  *
  * It brings no style sheet and no script of its own into that page beyond this file: the chat stands in a frame, loaded
- * at the first click. `data-language="en"` chooses the language, `data-label` the button's words.
+ * at the first click. `data-language="en"` chooses the language, `data-label` the button's words; `data-identity`, or
+ * `Yihao.identify(token)`, says who the visitor is (docs/signed-identity.md), and the event `yihao:identity` what came of it.
  */
 const script = document.currentScript as HTMLScriptElement;
 const origin = new URL(script.src).origin;
@@ -10,6 +11,8 @@ const { language = "zh", label = language === "en" ? "12345 Chat" : "12345 在�
 const mobile = matchMedia("(max-width: 480px)");
 
 let frame: HTMLIFrameElement | undefined;
+let { identity } = script.dataset;
+let loaded = false;
 
 // Styles are set one by one: a host page whose policy forbids inline style sheets still allows that.
 const button = document.createElement("button");
@@ -37,6 +40,7 @@ document.body.append(button);
 addEventListener("message", ({ data, source }) => {
   if (!frame || source !== frame.contentWindow || !data) return;
   if (data.yihao === "close") show(false);
+  if (data.yihao === "identity") dispatchEvent(new CustomEvent("yihao:identity", { detail: data.error }));
   if (data.yihao === "unread") button.textContent = data.count ? `${label} (${data.count})` : label;
 });
 
@@ -54,6 +58,10 @@ function open(): HTMLIFrameElement {
   const made = document.createElement("iframe");
   made.src = `${origin}/?lang=${language}`;
   made.title = label;
+  made.onload = () => {
+    loaded = true;
+    tell();
+  };
   Object.assign(made.style, {
     position: "fixed",
     zIndex: "2147483001",
@@ -65,4 +73,15 @@ function open(): HTMLIFrameElement {
   return made;
 }
 
-export {};
+/** What the site has signed; an empty text when its visitor has logged out. */
+export function identify(token: string): void {
+  identity = token;
+  if (loaded) tell();
+}
+
+/** Also after the frame has loaded itself anew, as it does for another visitor. */
+function tell(): void {
+  if (identity === undefined) return;
+  frame?.contentWindow?.postMessage({ yihao: "identity", token: identity }, origin);
+  identity ||= undefined;
+}

@@ -19,6 +19,10 @@ if (embedded) {
   });
 }
 
+type IdentityPart = typeof import("./identity");
+/** A name that the build does not follow, like that of `proof.js`. */
+const IDENTITY = "/identity.js";
+
 const root = document.getElementById("app");
 void open();
 
@@ -28,5 +32,10 @@ async function open(): Promise<void> {
   if (arrival && "refused" in arrival) return render(<Refusal why={arrival.refused} />, root);
   const conversation = new Conversation(comesByLink ? SCOPE : "yihao.");
   conversation.start();
+  if (embedded)
+    addEventListener("message", ({ data, source }) => {
+      if (source === parent && data?.yihao === "identity")
+        void (import(/* @vite-ignore */ IDENTITY) as Promise<IdentityPart>).then((part) => part.identify(data.token, conversation));
+    });
   render(<App conversation={conversation} asks={arrival?.purpose === "picture"} />, root);
 }

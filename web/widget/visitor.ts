@@ -60,7 +60,7 @@ export class Visitor {
   }
 
   /** Prove who this is, or ask for what it takes: see `channels/webchat/proofs.py`. */
-  async prove(what: "send" | "prove" | "scan", body: object): Promise<{ error?: string; svg?: string }> {
+  async prove(what: "send" | "prove" | "scan" | "signed", body: object): Promise<{ error?: string; svg?: string }> {
     try {
       const response = await fetch(`/api/webchat/verify/${what}`, {
         method: "POST",
