@@ -22,7 +22,7 @@ from tests.scenarios.test_browser import write
 from tests.scenarios.told import history, legs
 
 MOBILE = "13800138000"
-CITIZEN, AGENT = speech(3, seed=41), speech(3, seed=42)
+CITIZEN, AGENT = speech(1.5, seed=41), speech(1.5, seed=42)
 ALIKE = 0.9
 TALKING = "通话中"
 

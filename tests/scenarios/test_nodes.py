@@ -18,7 +18,7 @@ from tests.scenarios.test_phone import ALIKE, hears
 from tests.scenarios.told import entries, history, legs
 
 KEYS = {"secrets__resume_key": "1" * 64, "secrets__cookie_key": "2" * 64, "secrets__pepper": "3" * 64}
-AGENT, CITIZEN = speech(2, seed=31), speech(2, seed=32)
+AGENT, CITIZEN = speech(1.5, seed=31), speech(1.5, seed=32)
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from tests.scenarios.conftest import prompt
 from tests.scenarios.kinds import MakesGateway, MakesSoftphone, OpensDesk
 
 ALIKE = 0.9
-CITIZEN = speech(3, seed=11)
-AGENT = speech(3, seed=12)
+CITIZEN = speech(1.5, seed=11)
+AGENT = speech(1.5, seed=12)
+WELCOME = prompt("welcome")[: 2 * RATE]
 BOTH_CHANNELS_WITHIN_MS = 40
 
 
@@ -80,7 +81,7 @@ async def test_one_waits_with_music_then_they_hear_each_other_and_are_recorded(
     agent = await desk(gateway, "8001")
     steps = [INVITE, ANSWERED, HUNG_UP]
     async with RtpEnd() as sound, Sipp(tmp_path / "sipp", gateway.sip_text, steps, sound.port) as sipp:
-        await hears(sound, prompt("welcome"))
+        await hears(sound, WELCOME)
         await hears(sound, *music())
         phone = await softphone(gateway, "8001", says=AGENT)
         await phone.saw("CALL_INCOMING")

@@ -23,8 +23,8 @@ from tests.scenarios.kinds import MakesGateway, MakesSoftphone, OpensChat, Opens
 from tests.scenarios.test_phone import ALIKE, hears
 
 AWAY_S = 10.0
-AGENT = speech(2, seed=21)
-CITIZEN = speech(2, seed=22)
+AGENT = speech(1.5, seed=21)
+CITIZEN = speech(1.5, seed=22)
 
 
 @pytest.fixture

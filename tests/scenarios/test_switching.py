@@ -26,6 +26,7 @@ from tests.scenarios.told import entries, history, legs
 
 MOBILES = ("13800138001", "13800138002", "13800138003")
 WHERE = (39.90420, 116.40740)
+AGENT = speech(1.5, seed=12)
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ async def test_pictures_and_the_place_come_into_a_running_call(
     album: Path,
 ) -> None:
     """Story 2: pressed at a real desk, sent from a real page, while both talk on."""
-    phone = await softphone(hotline, "8001", answers=True, says=speech(3, seed=12))
+    phone = await softphone(hotline, "8001", answers=True, says=AGENT)
     screen = await window(f"{hotline.http}/desk")
     await log_in(screen, hotline.agent("8001"))
     await make_ready(screen)
@@ -162,7 +163,7 @@ async def test_pictures_and_the_place_come_into_a_running_call(
         await screen.sees(".head .tag:has-text('电话')")
         await screen.sees(".head .tag:has-text('网页')")
         before = len(call.sound.heard())
-        await hears(call.sound, speech(3, seed=12), after=before)
+        await hears(call.sound, AGENT, after=before)
         await page.picture(album / "picture-page.png")
         await screen.picture(album / "picture-desk.png")
 
@@ -179,7 +180,7 @@ async def test_a_call_that_drops_is_back_with_its_agent(
     hotline: Yihao, softphone: MakesSoftphone, desk: OpensDesk, draws: Draws, eventually: Eventually
 ) -> None:
     """Story 4: the network loses the caller; they dial again."""
-    phone = await softphone(hotline, "8001", says=speech(3, seed=12))
+    phone = await softphone(hotline, "8001", says=AGENT)
     agent = await desk(hotline, "8001")
     async with Telephones(hotline.sip) as phones:
         call = await phones.call(caller=MOBILES[0], vouched=True)
@@ -187,7 +188,7 @@ async def test_a_call_that_drops_is_back_with_its_agent(
         await softphone(hotline, "8002", answers=True)  # another is free, and is not asked
         await phone.answer()
         await phone.saw("CALL_ESTABLISHED")
-        await hears(call.sound, speech(3, seed=12))
+        await hears(call.sound, AGENT)
         session = str((await agent.offer())["session"])
         await call.drop()
         await agent.until(lambda one: one["t"] == "contact.state" and _states(one) == ["away"], what="a dropped call")
@@ -196,7 +197,7 @@ async def test_a_call_that_drops_is_back_with_its_agent(
         await again.answered(5.0)
         await phone.saw("CALL_INCOMING", 15, times=rung + 1)
         await phone.answer()
-        await hears(again.sound, speech(3, seed=12))
+        await hears(again.sound, AGENT)
         placed = await history(agent, session)
         assert legs(placed) == ["phone", "phone"]
         assert [one["what"] for one in entries(placed, "offer")].count("accepted") == 1, "one charge, one agent"
