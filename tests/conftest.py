@@ -162,9 +162,9 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Chromium]:
+def chromium(long_run: bool) -> Iterator[Chromium]:
     """The worker's own browser; each person has a window of their own in it."""
-    browser = Chromium().start()
+    browser = Chromium(keeps_pictures=long_run).start()
     yield browser
     browser.stop()
 

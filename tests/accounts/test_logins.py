@@ -43,9 +43,9 @@ async def test_unknown_logins_cost_the_same_work(costly: Passwords, roster: Rost
     await roster.verified("nobody", PASSWORD)  # makes the hash that nobody's password is checked against
 
     async def cost_s(login: str) -> float:
-        begun = time.perf_counter()
+        begun = time.process_time()  # not what the clock on the wall says: other processes work too
         await roster.verified(login, "wrong password")
-        return time.perf_counter() - begun
+        return time.process_time() - begun
 
     known = statistics.median([await cost_s("wang") for _ in range(5)])
     unknown = statistics.median([await cost_s("nobody") for _ in range(5)])

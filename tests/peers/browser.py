@@ -153,7 +153,9 @@ class Window:
         await self._do(self._page.set_input_files(into, [str(file) for file in files]))
 
     async def picture(self, file: Path, *, whole: bool = False) -> None:
-        """What is seen of the page; or all of it."""
+        """What is seen of the page; or all of it. Nothing where nobody keeps pictures."""
+        if not self._chromium.keeps_pictures:
+            return
         file.parent.mkdir(parents=True, exist_ok=True)
         await self._do(self._page.screenshot(path=str(file), animations="disabled", full_page=whole))
 
@@ -169,9 +171,10 @@ class Window:
 
 
 class Chromium:
-    """The browser process."""
+    """The browser process. Pictures take half a second of a core each: they are taken where they are kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_pictures: bool = True) -> None:
+        self.keeps_pictures = keeps_pictures
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="browser", daemon=True)
         self._playwright: Playwright | None = None

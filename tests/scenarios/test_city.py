@@ -5,18 +5,16 @@ With `--long` the city lives longer, and the picture of docs/screenshots is take
 
 import asyncio
 import re
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.peers.browser import Chromium
+from tests.peers.preloaded import nursery
 from tests.peers.yihao import HOUSE, Yihao
 from tests.web.test_pages import log_in
 
-YIHAO = Path(sys.executable).with_name("yihao")
 LINE = re.compile(
     r"chats (\d+)   来电 calls (\d+)   接通 answered (\d+)   放弃 gave up \d+   办结 written up (\d+)   .* (\d+)"
 )
@@ -28,21 +26,22 @@ async def gateway(short_folder: Path) -> AsyncIterator[Yihao]:
         yield yihao
 
 
-def _demo(gateway: Yihao, seconds: int, haste: int) -> "asyncio.Future[str]":
-    command = [str(YIHAO), "demo", "--data", str(gateway.data), "--http", gateway.http, "--sip", gateway.sip_text]
+async def _yihao(folder: Path, *arguments: str, deadline_s: float) -> tuple[int, str]:
+    """A command's exit code, and all that it said."""
+    said = folder / f"{arguments[0]}.txt"
+    child = await asyncio.to_thread(nursery().start, arguments, said)
+    return await asyncio.to_thread(child.wait, deadline_s), said.read_text()
+
+
+def _demo(gateway: Yihao, folder: Path, seconds: int, haste: int) -> "asyncio.Future[tuple[int, str]]":
+    command = ["demo", "--data", str(gateway.data), "--http", gateway.http, "--sip", gateway.sip_text]
     command += ["--seconds", str(seconds), "--haste", str(haste)]
-
-    def run() -> str:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 60)
-        assert done.stderr == ""
-        return done.stdout
-
-    return asyncio.ensure_future(asyncio.to_thread(run))
+    return asyncio.ensure_future(_yihao(folder, *command, deadline_s=seconds + 60))
 
 
-async def test_a_city_comes_alive(gateway: Yihao, long_run: bool) -> None:
+async def test_a_city_comes_alive(gateway: Yihao, short_folder: Path, long_run: bool) -> None:
     """What the people outside did is what the figures say, recounted from the events."""
-    city = _demo(gateway, *((120, 2) if long_run else (10, 6)))
+    city = _demo(gateway, short_folder, *((120, 2) if long_run else (8, 6)))
     if long_run:
         browser = await asyncio.to_thread(Chromium().start)
         wall = await browser.window((1440, 900))
@@ -52,23 +51,21 @@ async def test_a_city_comes_alive(gateway: Yihao, long_run: bool) -> None:
         await asyncio.sleep(100)
         await wall.picture(HOUSE / "docs" / "screenshots" / "desk-wallboard-city.png")
         await asyncio.to_thread(browser.stop)
-    said = await city
+    code, said = await city
+    assert code == 0, said
+    assert "Traceback" not in said
     found = LINE.findall(said)
     assert found, said
     chats, calls, answered, written_up, trouble = (int(one) for one in found[-1])
     assert min(chats, calls, answered, written_up) > 0, said
     assert trouble <= (chats + calls) // 4, said
-    figures = subprocess.run(
-        [str(YIHAO), "figures", "--data", str(gateway.data)], capture_output=True, text=True, check=True, timeout=60
-    ).stdout
+    _, figures = await _yihao(short_folder, "figures", "--data", str(gateway.data), deadline_s=60)
     counted = re.search(r"^came +(\d+) ", figures, re.MULTILINE)
     assert counted, figures
     assert 0 < int(counted[1]) <= chats + calls
 
 
-def test_nobody_there_is_told(short_folder: Path) -> None:
-    done = subprocess.run(
-        [str(YIHAO), "demo", "--data", str(short_folder)], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.returncode == 1
-    assert "start the gateway first (make run)" in done.stderr
+async def test_nobody_there_is_told(short_folder: Path) -> None:
+    code, said = await _yihao(short_folder, "demo", "--data", str(short_folder), deadline_s=60)
+    assert code == 1
+    assert "start the gateway first (make run)" in said
