@@ -247,6 +247,23 @@ class CarriesAudio(Protocol):
 
 
 @runtime_checkable
+class ShowsOut(Protocol):
+    """A channel on whose calls a citizen can be sent on their way without a human: by a word, or with a message."""
+
+    async def let_go(self, leg: LegId, items: Sequence[Announcement]) -> None:
+        """Let a citizen hear announcements to the end, then hang up. Returns at once; not where it is joined."""
+        ...
+
+    async def take_message(self, leg: LegId, recording: RecordingId, longest_s: float) -> None:
+        """Ask a citizen for a voice message and record it; the same `recording` is asked for once. Returns at once.
+
+        It ends by silence, a key, its bound or their hanging up; posts what became of the recording, and then
+        `VoiceMessageLeft`, which stands before the end of the leg.
+        """
+        ...
+
+
+@runtime_checkable
 class HandlesCalls(Protocol):
     """A channel on whose calls an assignee may act from elsewhere than their telephone. `leg` is the citizen's."""
 

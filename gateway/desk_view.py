@@ -191,6 +191,8 @@ def _switch(event: ev.Event) -> drawn.TimelineEntry | None:
     match event:
         case ev.PlaceKept():
             return drawn.EventEntry(at=event.at, who=CITIZEN, what="place_kept")
+        case ev.VoiceMessageLeft():
+            return drawn.EventEntry(at=event.at, who=CITIZEN, what="voice_message", detail=str(round(event.duration_s)))
         case ev.PictureRequested():
             return drawn.EventEntry(at=event.at, who=_agent(event.by), what="picture_requested")
         case ev.LinkFailed():

@@ -39,6 +39,7 @@ from gateway.database import open_database
 from gateway.desk import Desks
 from gateway.desk_telephone import DeskTelephones
 from gateway.destinations import Destinations
+from gateway.detours import Detours
 from gateway.doors import open_doors, shut
 from gateway.dossier import Dossiers
 from gateway.errands import attend, match
@@ -218,6 +219,7 @@ class _Builder:
             bots.run(),
             attend(self._store, bots),
             self._rulebook.run(),
+            self._detours.run(),
             self._shelf.run(),
             self._persons.run(),
             self._hearsay.run(),
@@ -268,6 +270,11 @@ class _Builder:
     def _core(self) -> tuple[Node, Mailboxes, StoreInbox]:
         mailboxes = Mailboxes(self._store, self._node, self._rules)
         inbox = StoreInbox(self._store, self._node, self._route, mailboxes.wake)
+        book, records = self._rulebook, self._settings.recordings.enabled
+        self._detours = Detours(
+            lambda: book.ways, lambda: book.hours, self._store.queue.queues, self._channels, records=records
+        )
+        inbox.judge = self._detours.judge
         self._links = self._make_links(inbox)
         self._outgoing = self._make_outgoing()
         performer = Performer(

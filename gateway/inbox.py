@@ -12,6 +12,14 @@ from session.events import Event, LegOpened, SessionOpened
 from session.ids import AssigneeId, NodeId, SessionId
 from session.ports import Admission, Contact, Note, Thread, Verdict
 from session.state import Leg, Party
+from session.ways import Detour, Patience
+
+Judge = Callable[[Contact, Route, float], tuple[Detour | None, Patience | None]]
+"""What keeps a contact from a human when it comes, and how long it is to stand in line."""
+
+
+def _nothing_in_the_way(_: Contact, __: Route, ___: float) -> tuple[Detour | None, Patience | None]:
+    return None, None
 
 
 class StoreInbox:
@@ -25,10 +33,14 @@ class StoreInbox:
         wake: Callable[[SessionId], None],
     ) -> None:
         self._store, self._node, self._route, self._wake = store, node, route, wake
+        self.judge: Judge = _nothing_in_the_way
+        """Set once: what stands in a caller's way."""
 
     async def open(self, contact: Contact) -> Admission:
         """See the port. The routing rules decide where a fresh session stands."""
-        route = self._route(contact, contact.arrived_at or time.time())
+        at = contact.arrived_at or time.time()
+        route = self._route(contact, at)
+        detour, patience = self.judge(contact, route, at)
         opened = SessionOpened(
             citizen=contact.address,
             number=contact.number,
@@ -49,7 +61,7 @@ class StoreInbox:
             SessionId(new_ulid()),
             self._node,
             opened,
-            LegOpened(leg=leg),
+            LegOpened(leg=leg, detour=detour, patience=patience),
             contact.first,
             dedupe=f"leg:{contact.leg}",
             word_dedupe=contact.first_dedupe,

@@ -18,6 +18,7 @@ from channels.contract import (
     Dials,
     FileLink,
     HandlesCalls,
+    ShowsOut,
     Text,
     failed,
 )
@@ -26,6 +27,7 @@ from gateway.metrics import Metrics
 from gateway.outgoing import CallRefused, Outgoing
 from queueing.contract import Store
 from session.audio import KEEP_PLACE, Announcement
+from session.detouring import offers
 from session.effects import (
     AnnouncePlace,
     CallThird,
@@ -36,13 +38,16 @@ from session.effects import (
     Hold,
     Join,
     LegEffect,
+    LetGo,
     Mute,
+    OfferWays,
     Play,
     Press,
     Ring,
     SendLink,
     StopRinging,
     Supervise,
+    TakeMessage,
 )
 from session.errors import YihaoError
 from session.events import DialFailed, Event, FileSent, PlaceAnnounced, TextSent
@@ -51,6 +56,7 @@ from session.owing import HELD_NOWHERE
 from session.ports import Inbox, Place
 from session.state import DialFailure, Leg, LegState, Phase, Session
 from session.switch import Purpose
+from session.ways import Way
 
 log = logging.getLogger(__name__)
 
@@ -133,6 +139,10 @@ class Performer:
                 if not isinstance(channel, HandlesCalls):
                     raise CannotCarryAudio(channel.name)
                 await _handle(effect, channel)
+            case TakeMessage() | LetGo():
+                if not isinstance(channel, ShowsOut):
+                    raise CannotCarryAudio(channel.name)
+                await _show_out(effect, channel)
             case _:
                 if not isinstance(channel, CarriesAudio):
                     raise CannotCarryAudio(channel.name)
@@ -144,6 +154,10 @@ class Performer:
                 await channel.play(effect.leg, effect.items, music=effect.music)
             case AnnouncePlace():
                 await self._announce_place(session, effect.leg, channel)
+            case OfferWays():
+                ways = [way for way in effect.ways if way is not Way.LINK or await self._may_send_link(session)]
+                said = offers(ways, in_line=session.phase is not Phase.CHOOSING)
+                await channel.play(effect.leg, (*effect.items, *said), music=True)
             case Ring():
                 await _reserved(session, effect.citizen_leg, channel)
                 await channel.ring(session.id, effect.citizen_leg, effect.assignee, effect.token, effect.lease_until)
@@ -172,11 +186,14 @@ class Performer:
         if place is None:
             return
         items = announcements(place)
-        if not session.kept and await self._links.may_send(session, Purpose.SWITCH):
+        if not session.kept and await self._may_send_link(session):
             items = (*items, KEEP_PLACE)
         await channel.play(leg, items, music=True)
         event = PlaceAnnounced(leg=leg, position=place.position, estimate_s=place.estimate_s)
         await self._inbox.post(session.id, event, dedupe=f"place:{session.id}:{session.version}")
+
+    async def _may_send_link(self, session: Session) -> bool:
+        return await self._links.may_send(session, Purpose.SWITCH)
 
     async def _deliver(self, session: Session, name: str, effect: Deliver, channel: Channel) -> None:
         """The event that asked for it stands in the log at the version that the effect is named after."""
@@ -196,6 +213,14 @@ class Performer:
             event, dedupe = failed(channel.name, content.message, error.failure, error.code)
             await self._inbox.post(session, event, dedupe=dedupe)
             raise
+
+
+async def _show_out(effect: TakeMessage | LetGo, channel: ShowsOut) -> None:
+    match effect:
+        case TakeMessage():
+            await channel.take_message(effect.leg, effect.recording, effect.longest_s)
+        case LetGo():
+            await channel.let_go(effect.leg, effect.items)
 
 
 async def _handle(effect: Hold | Mute | Press | Supervise | CallThird | Confer, channel: HandlesCalls) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 
 from session.state import CloseReason, Phase, Session
+from session.ways import Obstacle
 from storage.record import SessionRecord
 
 PROMPT_S = 15.0
@@ -60,10 +61,17 @@ def _contact(record: SessionRecord) -> Tally:
     if record.answered_at is not None:
         waited_s = max(0.0, record.answered_at - session.opened_at)
         return Tally(1, 1, int(waited_s <= PROMPT_S), 0, 0, waited_s, rated, pleased)
+    if session.close_reason is CloseReason.UNSERVED and not _was_wanted(session):
+        return replace(NONE, rated=rated, pleased=pleased)
     if session.close_reason is CloseReason.RESOLVED_BY_BOT:
         return Tally(came=1, by_bot=1, rated=rated, pleased=pleased)
     is_lost = session.phase in (Phase.CLOSED, Phase.CALLBACK_PENDING)
     return Tally(came=1, lost=int(is_lost), rated=rated, pleased=pleased)
+
+
+def _was_wanted(session: Session) -> bool:
+    """Only a full line is ours to answer for, not the night, nor a flood of calls from one number."""
+    return session.detour is not None and session.detour.why is Obstacle.FULL
 
 
 def _promise(session: Session) -> tuple[int, int, int]:

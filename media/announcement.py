@@ -18,7 +18,8 @@ MAX_SILENCE_MS = 60_000
 WHOLE = frozenset({
     "welcome", "recording_notice", "wait_short", "keep_waiting", "out_of_hours", "store_down", "apology",
     "callback_promised", "goodbye", "all_busy", "ringback", "beep", "keep_place", "place_kept", "link_failed",
-    "citizen_dropped",
+    "citizen_dropped", "hotline", "line_full", "too_often", "way_link", "way_call_back", "way_message",
+    "leave_message", "message_taken", "message_empty", "link_sent", "way_failed",
 })  # fmt: skip
 """Announcements that are one piece of the same name."""
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 _MAX_EVENTS_WAITING = 256
 _JOINED: Hearing = {Slot.CITIZEN: {Slot.AGENT: 0.0}, Slot.AGENT: {Slot.CITIZEN: 0.0}}
 _RECORDED_FOR = (Slot.AGENT, Slot.THIRD)
-"""The citizen is recorded while these are to hear them. A supervisor only listens in."""
+"""The citizen is recorded while these are to hear them, there or not yet. A supervisor only listens in."""
 _HOLD_MUSIC = Announcement("hold_music")
 
 
@@ -288,11 +288,16 @@ class Call:
         ears = [mix.ear(slot) for mix, mouths in mixes if slot in mouths]
         if self._tap is None:
             return ears
-        if slot is Slot.CITIZEN and any(slot in audible[ear] for ear in _RECORDED_FOR):
+        if slot is Slot.CITIZEN and any(slot in audible[ear] or self._is_for_later(ear) for ear in _RECORDED_FOR):
             ears.append(self._tap.ear(Slot.CITIZEN))
         if self._places[Slot.CITIZEN].mix is None and audible[Slot.CITIZEN].keys() == {slot}:
             ears.append(self._tap.ear(Slot.AGENT))
         return ears
+
+    def _is_for_later(self, ear: Slot) -> bool:
+        """Nobody is there yet who is to hear the citizen: what they say is for whoever plays the recording."""
+        is_meant = Slot.CITIZEN in self._hearing.get(ear, {})
+        return is_meant and self._places[ear].end is None and self._places[Slot.CITIZEN].is_speaking
 
     def _hold_music(self, slot: Slot) -> Playlist | None:
         """For who is to hear only what is held: the music that plays already, or its beginning."""

@@ -25,7 +25,9 @@ from realtime.messages import (
 from realtime.ownership import ContactTransfer
 from realtime.timeline import MediumName, TimelineEntry
 
-PhaseName = Literal["new", "bot", "queued", "offered", "active", "parked", "wrapping", "callback_pending", "closed"]
+PhaseName = Literal[
+    "new", "bot", "choosing", "queued", "offered", "active", "parked", "wrapping", "callback_pending", "closed"
+]
 RoutingName = Literal["unreachable", "not_responding", "off", "engaged", "offered", "wrapping", "ready"]
 SupervisionName = Literal["listen", "whisper", "barge", "take_over", "leave"]
 PresenceName = Literal["ready", "break", "off"]

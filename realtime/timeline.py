@@ -230,6 +230,7 @@ class EventEntry(_Entry, frozen=True, tag="event"):
         "call_parked",
         "place",
         "place_kept",
+        "voice_message",
         "picture_requested",
         "link_failed",
         "link_opened",

@@ -18,8 +18,9 @@ from rulebook.canned import Canned
 from rulebook.document import Document, read, written
 from rulebook.errors import DocumentMalformed, NoSuchVersion, UnknownKind
 from rulebook.hours import BusinessHours
-from rulebook.kinds import CANNED, HOURS, ROUTING, WORDS, Elsewhere, Kind
+from rulebook.kinds import CANNED, HOURS, ROUTING, WAYS, WORDS, Elsewhere, Kind
 from rulebook.routing import Routing
+from rulebook.ways import WaysOn
 from rulebook.words import Words
 from session.errors import YihaoError
 from storage.policies import Policies, Policy
@@ -73,6 +74,11 @@ class Rulebook:
     def words(self) -> Words:
         """What is masked or marked."""
         return self._is(WORDS, Words)
+
+    @property
+    def ways(self) -> WaysOn:
+        """What callers are offered whom nobody can take now."""
+        return self._is(WAYS, WaysOn)
 
     @property
     def revision(self) -> int:

@@ -24,6 +24,7 @@ _WRITTEN = re.compile(r"([a-z]{3})(?:-([a-z]{3}))? (\d\d:\d\d-\d\d:\d\d)")
 _CLOCKS = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)")
 _WHOLE_DAY = 24 * 60
 _A_DAY = timedelta(days=1)
+_FARTHEST_DAYS = 366
 
 
 class BadHours(RulebookError, ValueError):
@@ -135,6 +136,18 @@ class BusinessHours(Document, frozen=True):
         return any(one.holds(minute) for one in self._spans(today)) or any(
             one.holds_over(minute) for one in self._spans(today - _A_DAY)
         )
+
+    def opens_at(self, at: float) -> float | None:
+        """When people answer again, from that time on; None where not within a year."""
+        if self.open_at(at):
+            return at
+        there = datetime.fromtimestamp(at, CITY)
+        for days in range(_FARTHEST_DAYS):
+            midnight = there.replace(hour=0, minute=0, second=0, microsecond=0) + days * _A_DAY
+            starts = [midnight + timedelta(minutes=one.start) for one in self._spans(midnight.date())]
+            if following := [start for start in starts if start > there]:
+                return min(following).timestamp()
+        return None
 
     def said(self, at: float | None = None, *, english: bool = False) -> str:
         """As a citizen reads them; with `at`, also what holds on that day alone."""

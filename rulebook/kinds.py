@@ -12,9 +12,10 @@ from rulebook.canned import Canned
 from rulebook.document import Document, read
 from rulebook.hours import BusinessHours
 from rulebook.routing import Routing
+from rulebook.ways import WaysOn
 from rulebook.words import Words
 
-HOURS, ROUTING, CANNED, WORDS = "hours", "routing", "canned", "words"
+HOURS, ROUTING, CANNED, WORDS, WAYS = "hours", "routing", "canned", "words", "ways"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ def kinds(hours: Sequence[str]) -> Sequence[Kind]:
         Kind(HOURS, BusinessHours, BusinessHours.parse(hours)),
         *(Kind(name, form, _shipped(name, form)) for name, form in ((ROUTING, Routing), (CANNED, Canned))),
         Kind(WORDS, Words, Words()),
+        Kind(WAYS, WaysOn, WaysOn()),
     )
 
 

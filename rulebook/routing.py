@@ -72,6 +72,8 @@ class Route:
 
     demand: Demand
     bot_queue: str
+    by_night: bool = False
+    """By a rule that is for closed hours alone: somebody is there all the same."""
 
 
 class Routing(Document, frozen=True):
@@ -99,7 +101,8 @@ class Routing(Document, frozen=True):
         for rule in self.rules:
             if rule.holds(contact, hour, closed=closed):
                 skills = tuple(Skill(name, level) for name, level in sorted(rule.skills.items()))
-                return Route(Demand(rule.queue, rule.priority, skills), rule.bot_queue or "")
+                by_night = rule.closed is True
+                return Route(Demand(rule.queue, rule.priority, skills), rule.bot_queue or "", by_night)
         return Route(Demand(LAST_RESORT), "")
 
 

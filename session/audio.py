@@ -207,7 +207,8 @@ class AudioSession(Protocol):
     async def record(self, path: Path) -> None:
         """Begin the recording: a two-channel file that is playable at every instant, even after a kill.
 
-        Left is the citizen, while agent or third party are to hear them; right is what the citizen hears of people.
+        Left is the citizen, while agent or third party are to hear them, also where neither is there (a voice message);
+        right is what the citizen hears of people.
         """
         ...
 

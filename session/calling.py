@@ -171,3 +171,14 @@ class RecordingMarked(Event):
     at_s: float
     mark: Mark
     late: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceMessageLeft(Event):
+    """A caller has left a voice message, and its recording is complete; nothing but silence lasts 0 s."""
+
+    leg: LegId
+    recording: RecordingId
+    duration_s: float
+    vital: ClassVar[bool] = True
+    late: ClassVar[bool] = True

@@ -74,6 +74,7 @@ EVENTS: Mapping[str, type[ev.Event]] = {
     "call.passed_on": ev.CallPassedOn,
     "call.parked": ev.CallParked,
     "digit.pressed": ev.DigitPressed,
+    "voice_message.left": ev.VoiceMessageLeft,
     "place.announced": ev.PlaceAnnounced,
     "place.kept": ev.PlaceKept,
     "picture.requested": ev.PictureRequested,
@@ -107,6 +108,9 @@ EVENTS: Mapping[str, type[ev.Event]] = {
 EFFECTS: Mapping[str, type[ef.LegEffect]] = {
     "play": ef.Play,
     "announce_place": ef.AnnouncePlace,
+    "offer_ways": ef.OfferWays,
+    "take_message": ef.TakeMessage,
+    "let_go": ef.LetGo,
     "ring": ef.Ring,
     "stop_ringing": ef.StopRinging,
     "dial": ef.Dial,

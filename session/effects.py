@@ -15,6 +15,7 @@ from session.audio import Announcement
 from session.ids import AssigneeId, LegId, MessageId, RecordingId
 from session.state import CloseReason, Conference, DebtEnd, Demand, LegEnd, Medium, Supervision
 from session.switch import Purpose
+from session.ways import Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,9 +269,38 @@ class SendLink:
     purpose: Purpose
 
 
+@dataclass(frozen=True, slots=True)
+class OfferWays:
+    """Let a caller hear `items`, and by which keys they may go on; the performer leaves out what cannot be done now."""
+
+    leg: LegId
+    items: tuple[Announcement, ...]
+    ways: tuple[Way, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TakeMessage:
+    """Ask a caller for a voice message and record it: until they fall silent, press a key or hang up."""
+
+    leg: LegId
+    recording: RecordingId
+    longest_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """Let a caller hear `items` to the end, and hang up; not where somebody has come on the line meanwhile."""
+
+    leg: LegId
+    items: tuple[Announcement, ...]
+
+
 LegEffect = (
     Play
     | AnnouncePlace
+    | OfferWays
+    | TakeMessage
+    | LetGo
     | Ring
     | StopRinging
     | Dial

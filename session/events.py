@@ -30,12 +30,14 @@ from session.calling import (
     SupervisionRequested,
     ThirdEnded,
     ThirdRequested,
+    VoiceMessageLeft,
 )
 from session.event import Event
 from session.ids import AssigneeId, FileId, LegId, MessageId, NodeId, RecordingId, SessionId
 from session.later import later
 from session.state import AssigneeKind, Demand, DialFailure, Failure, Leg, LegEnd, Medium, Party
 from session.switch import Purpose
+from session.ways import Detour, Patience
 
 FARTHEST_M = 20_100_000.0
 """Half way around the Earth: no device knows less of where it is."""
@@ -57,6 +59,10 @@ class LegOpened(Event):
     """The session is on one more channel, or an assignee's own call is up."""
 
     leg: Leg
+    detour: Detour | None = later(None)  # noqa: RUF009 - a frozen value
+    """What stands in a caller's way, as it was judged when they called."""
+    patience: Patience | None = later(None)  # noqa: RUF009 - a frozen value
+    """What is done where they stand in line too long, likewise."""
     vital: ClassVar[bool] = True
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from session import dialling
+from session import detouring, dialling
 from session import events as ev
 from session.audio import Announcement
 from session.effects import (
@@ -196,16 +196,16 @@ def _without_assignees_calls(session: Session, reason: LegEnd) -> Step:
 def _citizen_left(less: Session, leg: Leg, event: ev.LegClosed, rules: Rules) -> Step:
     if less.live_legs(Party.CITIZEN):
         return _goes_on_elsewhere(less, leg, event, rules)
+    if less.phase is Phase.CHOOSING:
+        return detouring.left(less, event, rules, node_lost=event.reason is LegEnd.NODE_LOST)
     promised = less.phase in _IN_LINE and less.kept and event.reason is LegEnd.LEFT
     if promised or (event.reason is LegEnd.NODE_LOST and less.phase is not Phase.WRAPPING):
         return owe(less, event, rules)
     if less.phase in _IN_LINE:
-        return owe(less, event, rules) if _is_missed(less, leg, event, rules) else _abandoned(less, event)
+        return _left_the_line(less, leg, event, rules)
     if less.phase is Phase.BOT:
         return close(less, event, CloseReason.RESOLVED_BY_BOT)
-    if less.phase is Phase.ACTIVE:
-        return contact_over(less, event, rules)
-    return less, ()
+    return contact_over(less, event, rules) if less.phase is Phase.ACTIVE else (less, ())
 
 
 def contact_over(session: Session, event: ev.Event, rules: Rules) -> Step:
@@ -216,6 +216,13 @@ def contact_over(session: Session, event: ev.Event, rules: Rules) -> Step:
 def _is_missed(less: Session, leg: Leg, event: ev.LegClosed, rules: Rules) -> bool:
     grace_s = _grace_s(leg, rules) if event.reason is LegEnd.LEFT else 0.0
     return leg.medium is Medium.VOICE and is_owed(less, event.at - grace_s, rules)
+
+
+def _left_the_line(less: Session, leg: Leg, event: ev.LegClosed, rules: Rules) -> Step:
+    """Whoever has left a voice message besides waits on with that."""
+    if detouring.is_message_alone(less):
+        return keep_place(less.with_leg(leg), less, event)
+    return owe(less, event, rules) if _is_missed(less, leg, event, rules) else _abandoned(less, event)
 
 
 def _abandoned(less: Session, event: ev.Event) -> Step:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from session import belonging as bl
-from session import conferring, dialling, handling, owing, parking, supervising
+from session import conferring, detouring, dialling, handling, owing, parking, supervising
 from session import events as ev
 from session.audio import Announcement
 from session.effects import (
@@ -57,7 +57,22 @@ from session.state import (
     Session,
 )
 from session.step import Rule, Step
-from session.timers import ANNOUNCE, ASSIGNEE, CALLBACK, CONTACT, DIAL, IDLE, MEDIA, PARK, RETRY, SLOT, WRAP, grace
+from session.timers import (
+    ANNOUNCE,
+    ASSIGNEE,
+    CALLBACK,
+    CHOICE,
+    CONTACT,
+    DIAL,
+    IDLE,
+    MEDIA,
+    PARK,
+    PATIENCE,
+    RETRY,
+    SLOT,
+    WRAP,
+    grace,
+)
 from session.transfer import transferred
 from session.waiting import back_in_line, comfort, stand, stop_ringing, stop_waiting, wait
 
@@ -125,10 +140,15 @@ def _opened(session: Session, event: ev.Event, rules: Rules) -> Step:
 
 def _first_leg(session: Session, event: ev.Event, rules: Rules) -> Step:
     assert isinstance(event, ev.LegOpened)
-    met = session.with_leg(event.leg)
+    detour = detouring.detoured(session, event, rules)
+    if detour is not None:
+        return detour
+    met = replace(session.with_leg(event.leg), patience=event.patience)
     if event.leg.medium is Medium.VOICE:
         met = replace(met, bot_queue="")
     queued, effects = stand(met, event)
+    if event.patience is not None:
+        effects = (*effects, SetTimer(PATIENCE, event.patience.after_s))
     if event.leg.medium is not Medium.VOICE:
         return queued, effects
     greeting = Play(event.leg.id, (Announcement("welcome"), Announcement("recording_notice")))
@@ -142,6 +162,9 @@ def _another_leg(session: Session, event: ev.Event, rules: Rules) -> Step:
         return dialling.answered(session, event, rules)  # or said twice
     grown = session.with_leg(event.leg)
     if event.leg.party is Party.CITIZEN:
+        detour = detouring.detoured(session, event, rules)
+        if detour is not None:
+            return detour
         if session.phase is Phase.BOT and event.leg.medium is Medium.VOICE:
             return _human_wanted(grown, event, rules)
         return citizen_joined(session, grown, event, rules)
@@ -225,6 +248,8 @@ def _accepted(session: Session, event: ev.Event, rules: Rules) -> Step:
         assignee_kind=event.kind,
         prefer=None if event.kind is AssigneeKind.BOT else event.assignee,
         kept=False,
+        detour=None,
+        patience=None,
         granted=event.token,
     )
     paid: tuple[Effect, ...] = ()
@@ -340,8 +365,12 @@ def _parked_too_long(session: Session, event: ev.Event, rules: Rules) -> Step:
 _ON_TIME: Mapping[tuple[Phase, str], Rule] = {
     (Phase.QUEUED, ANNOUNCE): _place_due,
     (Phase.QUEUED, CALLBACK): owing.too_late,
+    (Phase.QUEUED, PATIENCE): detouring.out_of_patience,
     (Phase.OFFERED, ANNOUNCE): _place_due,
     (Phase.OFFERED, CALLBACK): owing.too_late,
+    (Phase.OFFERED, PATIENCE): detouring.out_of_patience,
+    (Phase.CHOOSING, CALLBACK): owing.too_late,
+    (Phase.CHOOSING, CHOICE): detouring.choice_due,
     (Phase.ACTIVE, MEDIA): _media_never_came,
     (Phase.ACTIVE, ASSIGNEE): back_in_line,
     (Phase.ACTIVE, IDLE): contact_over,
@@ -363,7 +392,11 @@ def _citizen_returned(session: Session, event: ev.Event, rules: Rules) -> Step:
     assert isinstance(event, ev.LegOpened)
     if event.leg.party is not Party.CITIZEN:
         return _opened_too_late(session, event, rules)
-    met, paid = owing.settled(session.with_leg(event.leg), event, DebtEnd.RETURNED)
+    detour = detouring.detoured(session, event, rules)
+    if detour is not None:
+        return detour
+    came = replace(session.with_leg(event.leg), detour=None, kept=False)
+    met, paid = owing.settled(came, event, DebtEnd.RETURNED)
     queued, effects = wait(met, event)
     return queued, (ClearTimer(PARK), *paid, *effects, *comfort(queued, rules))
 
@@ -400,7 +433,20 @@ def _leg_gone_quietly(session: Session, event: ev.Event, rules: Rules) -> Step:
 
 TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.NEW, ev.SessionOpened): Cell(_opened, (Phase.NEW,)),
-    (Phase.NEW, ev.LegOpened): Cell(_first_leg, (Phase.QUEUED,)),
+    (Phase.NEW, ev.LegOpened): Cell(_first_leg, (Phase.QUEUED, Phase.CHOOSING)),
+    # Nobody can take the call: its caller chooses how to go on.
+    (Phase.CHOOSING, ev.LegOpened): Cell(detouring.came_again, (Phase.CHOOSING, Phase.QUEUED)),
+    (Phase.CHOOSING, ev.LegClosed): Cell(
+        leg_closed, (Phase.CHOOSING, Phase.QUEUED, Phase.PARKED, Phase.CALLBACK_PENDING, Phase.CLOSED)
+    ),
+    (Phase.CHOOSING, ev.DigitPressed): Cell(detouring.chosen, (Phase.CHOOSING, Phase.CALLBACK_PENDING)),
+    (Phase.CHOOSING, ev.VoiceMessageLeft): Cell(detouring.message_left, (Phase.CHOOSING, Phase.QUEUED)),
+    (Phase.CHOOSING, ev.LinkSent): Cell(detouring.link_sent, (Phase.CHOOSING, Phase.PARKED)),
+    (Phase.CHOOSING, ev.LinkFailed): Cell(detouring.link_failed, (Phase.CHOOSING,)),
+    (Phase.CHOOSING, ev.MessageFailed): Cell(detouring.link_failed, (Phase.CHOOSING,)),
+    (Phase.CHOOSING, ev.TimerFired): Cell(
+        _time, (Phase.CHOOSING, Phase.QUEUED, Phase.PARKED, Phase.CALLBACK_PENDING, Phase.CLOSED)
+    ),
     # A program has the session.
     (Phase.BOT, ev.LegOpened): Cell(_another_leg, (Phase.BOT, Phase.QUEUED)),
     (Phase.BOT, ev.LegAway): Cell(leg_away, (Phase.BOT,)),
@@ -419,7 +465,8 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.BOT, ev.TimerFired): Cell(_time, (Phase.BOT, Phase.QUEUED, Phase.CLOSED)),
     (Phase.BOT, bl.JoinedInto): Cell(joined_into, (Phase.PARKED,)),
     # In line.
-    (Phase.QUEUED, ev.LegOpened): Cell(_another_leg, (Phase.QUEUED,)),
+    (Phase.QUEUED, ev.LegOpened): Cell(_another_leg, (Phase.QUEUED, Phase.CHOOSING)),
+    (Phase.QUEUED, ev.DigitPressed): Cell(detouring.chosen_in_line, (Phase.QUEUED, Phase.CHOOSING)),
     (Phase.QUEUED, ev.LegAway): Cell(leg_away, (Phase.QUEUED,)),
     (Phase.QUEUED, ev.LegBack): Cell(leg_back, (Phase.QUEUED,)),
     (Phase.QUEUED, ev.LegClosed): Cell(leg_closed, (Phase.QUEUED, Phase.CLOSED, Phase.CALLBACK_PENDING)),
@@ -434,7 +481,8 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.QUEUED, ev.TimerFired): Cell(_time, (Phase.QUEUED, Phase.CLOSED, Phase.CALLBACK_PENDING)),
     (Phase.QUEUED, bl.JoinedInto): Cell(joined_into, (Phase.PARKED,)),
     # Before one assignee.
-    (Phase.OFFERED, ev.LegOpened): Cell(_another_leg, (Phase.OFFERED, Phase.QUEUED)),
+    (Phase.OFFERED, ev.LegOpened): Cell(_another_leg, (Phase.OFFERED, Phase.QUEUED, Phase.CHOOSING)),
+    (Phase.OFFERED, ev.DigitPressed): Cell(detouring.chosen_in_line, (Phase.OFFERED, Phase.CHOOSING)),
     (Phase.OFFERED, ev.LegAway): Cell(leg_away, (Phase.OFFERED,)),
     (Phase.OFFERED, ev.LegBack): Cell(leg_back, (Phase.OFFERED,)),
     (Phase.OFFERED, ev.LegClosed): Cell(
@@ -501,6 +549,8 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.PARKED, ev.TextReceived): Cell(_citizen_writes_again, (Phase.QUEUED,)),
     (Phase.PARKED, ev.FileReceived): Cell(_citizen_writes_again, (Phase.QUEUED,)),
     (Phase.PARKED, ev.LocationReceived): Cell(_citizen_writes_again, (Phase.QUEUED,)),
+    (Phase.PARKED, ev.LinkFailed): Cell(detouring.link_failed, (Phase.PARKED, Phase.CALLBACK_PENDING, Phase.CLOSED)),
+    (Phase.PARKED, ev.MessageFailed): Cell(detouring.link_failed, (Phase.PARKED, Phase.CALLBACK_PENDING, Phase.CLOSED)),
     (Phase.PARKED, ev.HumanRequested): Cell(_citizen_writes_again, (Phase.QUEUED,)),
     (Phase.PARKED, ev.CallRequested): Cell(_asked_elsewhere, (Phase.QUEUED,)),
     (Phase.PARKED, ev.SessionResumed): Cell(parking.fetched, (Phase.QUEUED,)),
@@ -516,7 +566,9 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.WRAPPING, ev.WrapFinished): Cell(_wrapped, (Phase.CLOSED, Phase.WRAPPING)),
     (Phase.WRAPPING, ev.TimerFired): Cell(_time, (Phase.WRAPPING, Phase.CLOSED)),
     # A call back is owed.
-    (Phase.CALLBACK_PENDING, ev.LegOpened): Cell(_citizen_returned, (Phase.QUEUED, Phase.CALLBACK_PENDING)),
+    (Phase.CALLBACK_PENDING, ev.LegOpened): Cell(
+        _citizen_returned, (Phase.QUEUED, Phase.CHOOSING, Phase.CALLBACK_PENDING)
+    ),
     (Phase.CALLBACK_PENDING, ev.DebtMerged): Cell(_closing(CloseReason.MERGED), (Phase.CLOSED,)),
     (Phase.CALLBACK_PENDING, ev.TimerFired): Cell(_time, (Phase.CALLBACK_PENDING, Phase.QUEUED, Phase.CLOSED)),
 }

@@ -45,9 +45,12 @@ def held(session: Session, event: Event, rules: Rules) -> Step:
     return promised(_to_be_called(session, leg), event, rules)
 
 
-def owe(session: Session, event: Event, rules: Rules, *, tried: bool = False) -> Step:
-    """A call is owed, or owed still; their own return cancels it. `tried`: one was made in vain."""
-    debt = session.debt or Debt(event.at, event.at + rules.callback_s)
+def owe(session: Session, event: Event, rules: Rules, *, tried: bool = False, not_before: float = 0.0) -> Step:
+    """A call is owed, or owed still; their own return cancels it. `tried`: one was made in vain.
+
+    `not_before` is when people are there again; the time to pay it begins then.
+    """
+    debt = session.debt or _new_debt(event, rules, not_before)
     if tried:
         debt = replace(debt, attempts=debt.attempts + 1)
     if event.at >= debt.due_at or (tried and debt.attempts >= len(rules.callback_pauses_s)):
@@ -63,17 +66,21 @@ def owe(session: Session, event: Event, rules: Rules, *, tried: bool = False) ->
         debt=debt,
     )
     timers = tuple(ClearTimer(name) for name in (ANNOUNCE, MEDIA, ASSIGNEE, IDLE, *((CONTACT,) if tried else ())))
-    _, promise = promised(session, event, rules)
+    _, promise = promised(session, event, rules, not_before)
     forgotten = (*timers, *no_call_awaited(session))
     return owed, (*letting_go(session), *forgotten, *promise, *_next_attempt(owed, debt, event, rules))
 
 
-def promised(session: Session, event: Event, rules: Rules) -> Step:
+def promised(session: Session, event: Event, rules: Rules, not_before: float = 0.0) -> Step:
     """A call is to be made by its deadline, whatever becomes of the session until then."""
     if session.debt is not None:
         return session, ()
-    debt = Debt(event.at, event.at + rules.callback_s)
-    return replace(session, debt=debt), (Owe(debt.due_at), SetTimer(CALLBACK, rules.callback_s))
+    debt = _new_debt(event, rules, not_before)
+    return replace(session, debt=debt), (Owe(debt.due_at), SetTimer(CALLBACK, debt.due_at - event.at))
+
+
+def _new_debt(event: Event, rules: Rules, not_before: float) -> Debt:
+    return Debt(event.at, max(event.at, not_before) + rules.callback_s, not_before=not_before)
 
 
 def settled(session: Session, event: Event, end: DebtEnd) -> Step:
@@ -135,7 +142,7 @@ def _next_attempt(owed: Session, debt: Debt, event: Event, rules: Rules) -> tupl
     pauses = rules.callback_pauses_s
     if debt.attempts >= len(pauses) or _reached_by(owed, rules) is None:
         return ()
-    at = event.at + pauses[debt.attempts]
+    at = max(event.at + pauses[debt.attempts], debt.not_before)
     if debt.attempts:
         at = _decent(at, rules)
     return (SetTimer(RETRY, at - event.at),) if at < debt.due_at else ()

@@ -51,5 +51,9 @@ class Rules:
     """The pause between two looks whether they have room."""
     announce_s: tuple[float, ...] = (12.0, 30.0, 45.0, 60.0)
     """Pauses before the place in line is said again; the last one repeats."""
+    choice_s: float = 45.0
+    """A caller who is offered ways on hears them again after this time, and goodbye after it once more."""
+    message_s: float = 120.0
+    """The longest voice message."""
     chat_idle_s: float = 24 * 3600.0
     """The longest that a session may stay with an assignee without one event."""

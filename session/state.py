@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from session.address import Address
-from session.ids import AssigneeId, LegId, NodeId, SessionId
+from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
 from session.later import later
+from session.ways import Detour, Patience
 
 
 class Phase(StrEnum):
@@ -15,6 +16,8 @@ class Phase(StrEnum):
 
     NEW = "new"
     BOT = "bot"
+    CHOOSING = "choosing"
+    """Nobody can take the call now, and the caller is offered ways on."""
     QUEUED = "queued"
     OFFERED = "offered"
     ACTIVE = "active"
@@ -202,6 +205,8 @@ class CloseReason(StrEnum):
     """Parked for longer than allowed."""
     MERGED = "merged"
     """The same number is owed a call by another session already; one call answers both."""
+    UNSERVED = "unserved"
+    """Told that nobody takes calls now, and went without choosing another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +256,8 @@ class Debt:
     due_at: float
     attempts: int = 0
     """Calls made in vain."""
+    not_before: float = later(0.0)
+    """When people are there again to make it; 0 for at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +323,12 @@ class Session:
     """The call that the citizen is owed; None once they have spoken with somebody."""
     redeemed: Redeemed | None = later(None)  # noqa: RUF009 - a frozen value
     """What became of the last call that they were owed."""
+    detour: Detour | None = later(None)  # noqa: RUF009 - a frozen value
+    """What stands in their way, and the ways round it that they are offered."""
+    patience: Patience | None = later(None)  # noqa: RUF009 - a frozen value
+    """What is done when it stands in line too long; None once it is done, or somebody has the session."""
+    message: RecordingId | None = later(None)  # noqa: RUF009 - a frozen value
+    """The voice message that they left."""
 
     def leg(self, leg_id: LegId) -> Leg | None:
         """The leg of that id, ended or not."""

@@ -325,6 +325,14 @@ class PhoneChannel:
         if not await self._bridge(citizen_leg).join(assignee_leg, recording):
             raise LegUnknown(assignee_leg)
 
+    async def let_go(self, leg: LegId, items: Sequence[Announcement]) -> None:
+        """Let a citizen hear announcements to the end, then hang up."""
+        self._came_in(leg).let_go(items)
+
+    async def take_message(self, leg: LegId, recording: RecordingId, longest_s: float) -> None:
+        """Ask a citizen for a voice message, and record it."""
+        self._came_in(leg).take_message(recording, longest_s)
+
     # -- handling calls ----------------------------------------------------------------------------------------
 
     async def hold(self, leg: LegId, *, held: bool) -> None:
@@ -500,6 +508,12 @@ class PhoneChannel:
     def _bridge(self, leg: LegId) -> Bridge:
         bridge = self._bridges.get(leg)
         if bridge is None:
+            raise LegUnknown(leg)
+        return bridge
+
+    def _came_in(self, leg: LegId) -> IncomingBridge:
+        bridge = self._bridge(leg)
+        if not isinstance(bridge, IncomingBridge):
             raise LegUnknown(leg)
         return bridge
 

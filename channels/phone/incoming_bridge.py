@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -14,8 +15,10 @@ from channels.phone.load import Seat
 from channels.phone.parting import who_ended
 from channels.phone.ports import BridgePorts
 from channels.phone.waiting import Kept, WaitingRoom
+from channels.phone.way_out import WayOut
 from session.audio import Announcement, AudioSession, Slot
 from session.errors import YihaoError
+from session.ids import LegId, RecordingId
 from session.ports import Contact
 from session.state import LegEnd
 
@@ -33,6 +36,7 @@ class IncomingBridge(Bridge):
         self._seat = seat
         # Only where the store could not stamp the arrival is the node's own clock taken (law 11).
         self._arrived_at = time.time()
+        self._way_out = WayOut(self, audio, self._audio_turn, self._taping, contact.leg, ports.recording_path)
 
     async def serve(self, room: WaitingRoom) -> None:
         """Answer the call once the core has it, or once it is known that the store is away; then see it through."""
@@ -57,6 +61,36 @@ class IncomingBridge(Bridge):
             await room.leave(self.contact.leg, owed=self._end is LegEnd.NODE_LOST)
             if keeping is not None:
                 await keeping
+
+    @property
+    def is_talking(self) -> bool:
+        """Somebody has come on the line."""
+        return self.is_joined
+
+    async def say(self, items: Sequence[Announcement]) -> None:
+        """Let the caller hear announcements; returns at their end."""
+        await self.play(items, music=False)
+        await self._played.wait()
+
+    def let_go(self, items: Sequence[Announcement]) -> None:
+        """Say that, and hang up."""
+        self._way_out.let_go(items)
+
+    def take_message(self, recording: RecordingId, longest_s: float) -> None:
+        """Ask for a voice message, and record it."""
+        self._way_out.take_message(recording, longest_s)
+
+    async def _leave(self) -> None:
+        """As every call; a message that is being left stands in the log before the end of its call."""
+        await self._way_out.close()
+        await super()._leave()
+
+    def _pressed(self, leg: LegId, digit: str, way: str) -> None:
+        """As on every call; a key that ends a message chooses nothing."""
+        if leg != self.contact.leg or not self._way_out.is_taking:
+            super()._pressed(leg, digit, way)
+        elif self._presses.is_new(digit, way):
+            self._way_out.pressed()
 
     async def _answer_offer(self) -> bytes | None:
         """Our SDP for the 200; None when nothing can be agreed on, which the caller is told."""

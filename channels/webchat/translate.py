@@ -24,6 +24,7 @@ from session.state import Phase as SessionPhase
 PHASES: dict[SessionPhase, Phase] = {
     SessionPhase.NEW: "waiting",
     SessionPhase.BOT: "with_bot",
+    SessionPhase.CHOOSING: "waiting",
     SessionPhase.QUEUED: "waiting",
     SessionPhase.OFFERED: "waiting",
     SessionPhase.ACTIVE: "talking",

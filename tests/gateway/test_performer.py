@@ -6,12 +6,13 @@ from channels.contract import ChannelError, FileLink, LegUnknown, Text
 from gateway.performer import announcements
 from queueing.memory import MemoryStore
 from session.audio import Announcement
-from session.effects import CloseLeg, Deliver, Play
+from session.effects import CloseLeg, Deliver, LetGo, OfferWays, Play, TakeMessage
 from session.events import FileSent, MessageFailed, NoteAdded, PlaceAnnounced, TextSent
-from session.ids import AssigneeId, FileId, LegId, SessionId
+from session.ids import AssigneeId, FileId, LegId, RecordingId, SessionId
 from session.ports import Admission, Contact, Place, StoreUnavailable
 from session.rules import Rules
 from session.state import AssigneeKind, Failure, LegEnd, Phase
+from session.ways import Way
 from tests.conftest import Eventually
 from tests.gateway.town import LETTERS, Post, a_call, a_chat, message_id, open_post, post_on
 
@@ -190,3 +191,18 @@ async def _told(post: Post, session: SessionId) -> bool:
 )
 def test_the_announcement_says_whole_minutes(estimate_s: float | None, second: Announcement) -> None:
     assert announcements(Place(3, 9, estimate_s)) == (Announcement("position", (3,)), second)
+
+
+async def test_a_caller_is_shown_out_by_the_ways_that_there_are(memory: MemoryStore, eventually: Eventually) -> None:
+    """Where no link can be sent none is offered; a message is asked for, and the caller is let go."""
+    post = post_on(memory, "a")
+    admission = await _opened(post, a_call(), eventually)
+    session = await post.session(admission.session)
+    leg, first, goodbye = admission.leg, Announcement("line_full"), (Announcement("goodbye"),)
+    await post.performer.perform(session, "9.0", OfferWays(leg, (first,), tuple(Way)))
+    said = (first, Announcement("way_call_back"), Announcement("way_message"))
+    assert post.telephone.of("play")[-1] == ("play", leg, said, True)
+    await post.performer.perform(session, "9.1", TakeMessage(leg, RecordingId("m-1"), 60.0))
+    await post.performer.perform(session, "9.2", LetGo(leg, goodbye))
+    assert post.telephone.asked[-2:] == [("take_message", leg, "m-1", 60.0), ("let_go", leg, goodbye)]
+    await post.mailboxes.stop()

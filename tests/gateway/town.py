@@ -113,6 +113,12 @@ class Telephone(Device):
     async def join(self, session: SessionId, citizen_leg: LegId, assignee_leg: LegId, recording: RecordingId) -> None:
         await self._note("join", citizen_leg, assignee_leg, recording)
 
+    async def let_go(self, leg: LegId, items: Sequence[Announcement]) -> None:
+        await self._note("let_go", leg, tuple(items))
+
+    async def take_message(self, leg: LegId, recording: RecordingId, longest_s: float) -> None:
+        await self._note("take_message", leg, recording, longest_s)
+
     async def hold(self, leg: LegId, *, held: bool) -> None:
         await self._note("hold", leg, held)
 

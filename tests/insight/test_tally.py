@@ -9,6 +9,7 @@ from insight.tally import NONE, Tally, tally_of
 from session.address import Address
 from session.ids import SessionId
 from session.state import CloseReason, Debt, DebtEnd, Demand, Phase, Redeemed, Session
+from session.ways import Detour, Obstacle
 from storage.record import SessionRecord
 
 OPENED = 1_790_000_000.0
@@ -22,6 +23,11 @@ def ended(reason: CloseReason, **fields: float) -> SessionRecord:
     return replace(WAITING, session=closed, **fields)  # type: ignore[arg-type]
 
 
+def kept_out(why: Obstacle) -> SessionRecord:
+    record = ended(CloseReason.UNSERVED)
+    return replace(record, session=replace(record.session, detour=Detour(why)))
+
+
 @pytest.mark.parametrize(
     ("record", "tally"),
     [
@@ -30,6 +36,9 @@ def ended(reason: CloseReason, **fields: float) -> SessionRecord:
         (replace(WAITING, answered_at=OPENED + 15.25), Tally(came=1, answered=1, waited_s=15.25)),
         (ended(CloseReason.ABANDONED), Tally(came=1, lost=1)),
         (ended(CloseReason.UNREACHED), Tally(came=1, lost=1)),
+        (kept_out(Obstacle.FULL), Tally(came=1, lost=1)),
+        (kept_out(Obstacle.TOO_OFTEN), NONE),
+        (kept_out(Obstacle.CLOSED), NONE),
         (ended(CloseReason.RESOLVED_BY_BOT), Tally(came=1, by_bot=1)),
         (replace(WAITING, session=replace(WAITING.session, phase=Phase.CALLBACK_PENDING)), Tally(came=1, lost=1)),
         (

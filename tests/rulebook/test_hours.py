@@ -128,3 +128,17 @@ def test_the_statutory_days_of_a_year() -> None:
     assert [sum(one.works is works for one in days) for works in (False, True)] == [33, 6]
     assert all(one.date.weekday() >= 5 for one in days if one.works)
     assert len({one.date for one in days}) == len(days)
+
+
+def test_when_people_are_there_again() -> None:
+    def opens(day: int, clock: str) -> float | None:
+        return OFFICE.opens_at(at(day, clock))
+
+    assert opens(MON, "12:00") == at(MON, "12:00")
+    assert opens(MON, "07:00") == at(MON, "08:30")
+    assert opens(MON, "18:00") == at(MON + 1, "08:30")
+    assert opens(SAT, "12:00") == at(SUN + 1, "08:30")
+    closed = BusinessHours(week=OFFICE.week, days=(Day(date=date(2026, 9, 7)), Day(date=date(2026, 9, 8))))
+    assert closed.opens_at(at(MON, "09:00")) == at(MON + 2, "08:30")
+    assert BusinessHours.parse(["fri 22:00-06:00"]).opens_at(at(SAT, "06:00")) == at(FRI + 7, "22:00")
+    assert BusinessHours().opens_at(at(MON, "09:00")) is None

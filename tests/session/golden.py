@@ -16,6 +16,7 @@ from session.ids import LegId, MessageId, RecordingId
 from session.machine import replay
 from session.state import Conference, LegEnd, Supervision
 from session.switch import Purpose
+from session.ways import Way
 from tests.session.script import AGENT_CALL, CALL, CHAT, LI, SESSION, START, WANG
 from tests.session.stories import STORIES, every_kind, stamped
 
@@ -26,6 +27,9 @@ EFFECT_SAMPLES: Mapping[type[ef.LegEffect], ef.LegEffect] = {
     for one in (
         ef.Play(CALL, (Announcement("welcome"), Announcement("position", (3,)))),
         ef.AnnouncePlace(CALL),
+        ef.OfferWays(CALL, (Announcement("out_of_hours"),), tuple(Way)),
+        ef.TakeMessage(CALL, RecordingId("01J0-4"), 120.0),
+        ef.LetGo(CALL, (Announcement("goodbye"),)),
         ef.Ring(CALL, WANG, 1, START + 20),
         ef.StopRinging(CALL, WANG, 1),
         ef.Dial(LegId("dial-1"), WANG, 45.0),

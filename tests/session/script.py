@@ -9,11 +9,14 @@ from session.state import (
     AssigneeKind,
     Demand,
     DialFailure,
+    Failure,
     Leg,
     LegEnd,
     Medium,
     Party,
 )
+from session.switch import Purpose, notices_of
+from session.ways import Detour, Obstacle, Way
 
 CITIZEN = Address("tel", "+8613800138000")
 VISITOR = Address("web", "v1")
@@ -38,6 +41,40 @@ OPENED_OUT_OF_HOURS = replace(OPENED_BY_CHAT, bot_queue="bots")
 
 def call(leg: LegId = CALL, owner: NodeId = NODE) -> ev.LegOpened:
     return ev.LegOpened(leg=Leg(leg, "phone", Medium.VOICE, Party.CITIZEN, owner, CITIZEN, asserted=True))
+
+
+CLOSED = Detour(Obstacle.CLOSED, tuple(Way), opens_at=START + 36_000)
+FULL = Detour(Obstacle.FULL, tuple(Way), owed=True)
+TOO_OFTEN = Detour(Obstacle.TOO_OFTEN, (Way.MESSAGE,))
+
+
+def kept_out(detour: Detour, leg: LegId = CALL) -> ev.LegOpened:
+    """A call that something stands in the way of."""
+    return replace(call(leg), detour=detour)
+
+
+def claimed(detour: Detour) -> ev.LegOpened:
+    """Likewise, by a number for which the network does not vouch."""
+    kept = kept_out(detour)
+    return replace(kept, leg=replace(kept.leg, asserted=False))
+
+
+def presses(digit: str, leg: LegId = CALL) -> ev.DigitPressed:
+    return ev.DigitPressed(leg=leg, digit=digit)
+
+
+def spoke(duration_s: float = 8.5, leg: LegId = CALL) -> ev.VoiceMessageLeft:
+    return ev.VoiceMessageLeft(leg=leg, recording=RecordingId("01J0-4"), duration_s=duration_s)
+
+
+def sent(purpose: Purpose = Purpose.SWITCH) -> ev.LinkSent:
+    return ev.LinkSent(purpose=purpose, channel="sms", link="3.0")
+
+
+UNBROUGHT = ev.MessageFailed(
+    message=MessageId(f"{notices_of(SESSION, Purpose.SWITCH)}3.0"), channel="sms", reason=Failure.UNDELIVERED
+)
+"""The carrier says that the text with a link did not reach the citizen."""
 
 
 def chat(leg: LegId = CHAT, owner: NodeId = NODE) -> ev.LegOpened:

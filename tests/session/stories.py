@@ -70,6 +70,7 @@ from tests.session.script import (
     wants_call,
     wrote,
 )
+from tests.session.ways_on import WAYS_ON
 
 STORIES: Mapping[str, tuple[ev.Event, ...]] = {
     "call answered": (
@@ -552,6 +553,7 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         ev.CallParked(by=WANG, place="2"),
         hangs_up(),
     ),
+    **WAYS_ON,
 }
 
 

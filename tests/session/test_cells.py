@@ -45,10 +45,12 @@ EVENTS_OF_ALL_SORTS = [
             "announce",
             "assignee",
             "callback",
+            "choice",
             "dial",
             "idle",
             "media",
             "park",
+            "patience",
             "retry",
             "slot",
             "wrap",
@@ -59,6 +61,7 @@ EVENTS_OF_ALL_SORTS = [
     AGENTS_LEG,
     script.call(LegId("another")),
     script.chat(LegId("another")),
+    script.kept_out(script.CLOSED, LegId("another")),
 ]
 
 

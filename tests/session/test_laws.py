@@ -36,6 +36,7 @@ from session.ids import AssigneeId, LegId
 from session.machine import advance, begin, replay
 from session.state import DialFailure, LegEnd, LegState, Medium, Party, Phase
 from session.switch import Purpose
+from session.ways import Patience, Way
 from tests.session import script
 from tests.session.script import GUIDE, LI, OTHER_NODE, SESSION, START, WANG
 from tests.session.stories import stamped
@@ -234,6 +235,8 @@ class Books:
                 assert "wrap" in timers
             case Phase.CALLBACK_PENDING:
                 assert "callback" in timers
+            case Phase.CHOOSING:
+                assert "choice" in timers
             case Phase.QUEUED if session.voice_leg(Party.CITIZEN):
                 assert "announce" in timers
         if session.debt is not None and not self.ended:
@@ -247,7 +250,9 @@ class Books:
             return [self.late_word]
         moves: list[Callable[[st.DataObject], None]] = [self.citizen_comes, self.citizen_writes, self.asks_for_a_human]
         if self.session.legs:
-            moves += [self.leg_moves, self.leg_ends, self.goes_on_elsewhere]
+            moves += [self.leg_moves, self.leg_ends, self.goes_on_elsewhere, self.presses_a_key]
+        if self.session.phase is Phase.CHOOSING:
+            moves += [self.presses_a_key, self.leaves_a_message]
         if self.in_line and self.offered is None and not self.paused:
             moves.append(self.queue_offers)
         if self.offered is not None:
@@ -270,8 +275,24 @@ class Books:
         if self.legs >= 4 or self.session.phase is Phase.WRAPPING:
             return
         self.legs += 1
-        make = data.draw(st.sampled_from([script.call, script.chat]))
-        self.take(make(LegId(f"leg-{self.legs}"), script.NODE))
+        leg = LegId(f"leg-{self.legs}")
+        self.take(data.draw(st.sampled_from([script.call(leg), script.chat(leg), *self.hindered(leg)])))
+
+    @staticmethod
+    def hindered(leg: LegId) -> list[ev.LegOpened]:
+        """Calls that something stands in the way of, and one that may not wait for ever."""
+        patient = replace(script.call(leg), patience=Patience(60.0, "night", tuple(Way)))
+        return [patient, *(script.kept_out(one, leg) for one in (script.CLOSED, script.FULL, script.TOO_OFTEN))]
+
+    def presses_a_key(self, data: st.DataObject) -> None:
+        leg = data.draw(st.sampled_from(self.session.legs))
+        self.take(script.presses(data.draw(st.sampled_from("1239")), leg.id))
+
+    def leaves_a_message(self, data: st.DataObject) -> None:
+        calls = [leg for leg in self.session.legs if leg.medium is Medium.VOICE]
+        if calls:
+            leg = data.draw(st.sampled_from(calls))
+            self.take(script.spoke(data.draw(st.sampled_from([0.0, 5.0])), leg.id))
 
     def citizen_writes(self, data: st.DataObject) -> None:
         if self.session.legs:
@@ -370,8 +391,9 @@ def live(data: st.DataObject, steps: int) -> Books:
     opened = data.draw(st.sampled_from([script.OPENED_BY_CALL, script.OPENED_BY_CHAT, script.OPENED_OUT_OF_HOURS]))
     books = Books(opened)
     books.legs += 1
-    first = script.call if opened is script.OPENED_BY_CALL else script.chat
-    books.take(first(LegId("leg-1"), script.NODE))
+    leg = LegId("leg-1")
+    calls = [script.call(leg), *books.hindered(leg)] if opened is script.OPENED_BY_CALL else [script.chat(leg)]
+    books.take(data.draw(st.sampled_from(calls)))
     for _ in range(steps):
         data.draw(st.sampled_from(books.moves()))(data)
     return books

@@ -14,7 +14,7 @@ export interface Past {
   /** When a person first had it. */
   readonly answered_at: number | null;
   readonly closed_at: number | null;
-  readonly end: "completed" | "abandoned" | "resolved_by_bot" | "unreached" | "expired" | "joined" | null;
+  readonly end: "completed" | "abandoned" | "resolved_by_bot" | "unreached" | "expired" | "joined" | "unserved" | null;
   readonly kind: string | null;
   readonly rating: number | null;
 }

@@ -531,7 +531,7 @@ export namespace Desk {
     kind: "event";
     at: number;
     who: Who;
-    what: "opened" | "human_requested" | "digit" | "digits_sent" | "supervision_requested" | "supervision_changed" | "supervision_ended" | "taken_over" | "third_requested" | "confer_changed" | "third_ended" | "passed_on" | "call_parked" | "place" | "place_kept" | "picture_requested" | "link_failed" | "link_opened" | "joined" | "joined_into" | "split" | "split_from" | "verification_asked" | "address_verified" | "address_parted" | "address_revealed" | "parked" | "resumed" | "finished" | "assignee_away" | "assignee_back" | "timer";
+    what: "opened" | "human_requested" | "digit" | "digits_sent" | "supervision_requested" | "supervision_changed" | "supervision_ended" | "taken_over" | "third_requested" | "confer_changed" | "third_ended" | "passed_on" | "call_parked" | "place" | "place_kept" | "voice_message" | "picture_requested" | "link_failed" | "link_opened" | "joined" | "joined_into" | "split" | "split_from" | "verification_asked" | "address_verified" | "address_parted" | "address_revealed" | "parked" | "resumed" | "finished" | "assignee_away" | "assignee_back" | "timer";
     detail: string;
   }
 
@@ -544,7 +544,7 @@ export namespace Desk {
   /** A session that this agent has, with all that has happened in it. */
   export interface Contact {
     session: string;
-    phase: "new" | "bot" | "queued" | "offered" | "active" | "parked" | "wrapping" | "callback_pending" | "closed";
+    phase: "new" | "bot" | "choosing" | "queued" | "offered" | "active" | "parked" | "wrapping" | "callback_pending" | "closed";
     medium: "voice" | "chat" | "message";
     channel: string;
     queue: string;
@@ -606,7 +606,7 @@ export namespace Desk {
     t: "contact.state";
     seq: number;
     session: string;
-    phase: "new" | "bot" | "queued" | "offered" | "active" | "parked" | "wrapping" | "callback_pending" | "closed";
+    phase: "new" | "bot" | "choosing" | "queued" | "offered" | "active" | "parked" | "wrapping" | "callback_pending" | "closed";
     medium: "voice" | "chat" | "message";
     channel: string;
     queue: string;

@@ -160,10 +160,10 @@ class Telephone:
     def offer(self) -> str:
         return SDP.format(port=40000 + secrets.randbelow(1000) * 2)
 
-    async def call(self, target: str = "12345", extra: tuple[str, ...] = ()) -> "Dialled":
-        """Dial, wait for the 200 and acknowledge it."""
+    async def call(self, target: str = "12345", extra: tuple[str, ...] = (), body: str = "") -> "Dialled":
+        """Dial, wait for the 200 and acknowledge it. `body` is another offer than the telephone's own."""
         call = secrets.token_hex(8)
-        self.send(self.compose("INVITE", target, call=call, extra=extra, body=self.offer()))
+        self.send(self.compose("INVITE", target, call=call, extra=extra, body=body or self.offer()))
         answer = await self.response()
         dialled = Dialled(self, call, target, answer)
         if answer.status == 200:
