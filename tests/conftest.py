@@ -23,8 +23,10 @@ from tests.shares import shared_out
 
 T = TypeVar("T")
 
+# What takes milliseconds takes seconds beside another test's browser; only a failure waits for all of this.
+PATIENCE_S = 15.0
 # Cancelled tasks may need some turns of the loop to end; a task alive after this was forgotten.
-LEAK_GRACE_S = 0.5
+LEAK_GRACE_S = 2.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,10 +54,10 @@ class Eventually(Protocol):
     """Waits until a condition holds; see the fixture `eventually`."""
 
     @overload
-    async def __call__(self, condition: Callable[[], Awaitable[T]], deadline_s: float = 5.0) -> T: ...
+    async def __call__(self, condition: Callable[[], Awaitable[T]], deadline_s: float = PATIENCE_S) -> T: ...
     @overload
-    async def __call__(self, condition: Callable[[], T], deadline_s: float = 5.0) -> T: ...
-    async def __call__(self, condition: Callable[[], object], deadline_s: float = 5.0) -> object:
+    async def __call__(self, condition: Callable[[], T], deadline_s: float = PATIENCE_S) -> T: ...
+    async def __call__(self, condition: Callable[[], object], deadline_s: float = PATIENCE_S) -> object:
         """Return the condition's first true value, or fail the test when the deadline passes."""
         ...
 
@@ -67,7 +69,7 @@ def eventually() -> Eventually:
     The condition is a function or a coroutine function without arguments. Its value is returned.
     """
 
-    async def wait(condition: Callable[[], object], deadline_s: float = 5.0) -> Any:
+    async def wait(condition: Callable[[], object], deadline_s: float = PATIENCE_S) -> Any:
         ends_at = time.monotonic() + deadline_s
         while True:
             value = condition()

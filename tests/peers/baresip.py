@@ -29,7 +29,7 @@ MODULES = (
     *("account.so", "menu.so", "ctrl_tcp.so"),
 )
 APPLICATIONS = {"account.so", "menu.so", "ctrl_tcp.so"}
-STARTUP_S = 10.0
+STARTUP_S = 20.0
 
 
 class BaresipMissingError(Exception):
@@ -100,7 +100,7 @@ class Baresip:
         assert self._child is not None
         self._child.kill()
 
-    async def registered(self, deadline_s: float = 10.0) -> None:
+    async def registered(self, deadline_s: float = 15.0) -> None:
         """Wait until it is; asked for, since the event may have come before anybody listened."""
         answer: dict[str, Any] = {}
         try:
@@ -112,7 +112,7 @@ class Baresip:
         except TimeoutError:
             raise AssertionError(f"{self.extension}: not registered within {deadline_s} s, but {answer}") from None
 
-    async def saw(self, kind: str, deadline_s: float = 5.0, *, times: int = 1) -> dict[str, Any]:
+    async def saw(self, kind: str, deadline_s: float = 15.0, *, times: int = 1) -> dict[str, Any]:
         """Wait until an event of this type (CALL_INCOMING, CALL_ESTABLISHED, CALL_CLOSED …) has come so often."""
         try:
             async with asyncio.timeout(deadline_s):
@@ -146,7 +146,7 @@ class Baresip:
         token = str(self._asked)
         reply = self._replies[token] = asyncio.get_running_loop().create_future()
         self._write(name, parameters, token)
-        answer: dict[str, Any] = await asyncio.wait_for(reply, 5.0)
+        answer: dict[str, Any] = await asyncio.wait_for(reply, 15.0)
         assert answer.get("ok"), f"baresip refuses {name}: {answer}"
         return answer
 

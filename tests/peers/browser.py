@@ -44,7 +44,7 @@ _LISTEN = """async () => {
 }"""
 DESKTOP = (1440, 900)
 MOBILE = (390, 844)
-ACTION_S = 10.0
+ACTION_S = 15.0
 
 
 class ChromiumMissingError(Exception):

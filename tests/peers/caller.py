@@ -199,12 +199,12 @@ class Call:
         """Where the one who answered is, as its Contact says."""
         return self._contact.partition(":")[2].partition(";")[0]
 
-    async def answered(self, deadline_s: float = 5.0) -> None:
+    async def answered(self, deadline_s: float = 15.0) -> None:
         """Come back when the call is up; fail the test when it is refused or the deadline passes."""
         await self._wait(lambda: self.answered_at > 0 or bool(self.over), deadline_s)
         assert self.answered_at, f"not answered: {self.over}"
 
-    async def ended(self, deadline_s: float = 5.0) -> str:
+    async def ended(self, deadline_s: float = 15.0) -> str:
         """Come back when the call is over; gives `over`."""
         await self._wait(lambda: bool(self.over), deadline_s)
         return self.over

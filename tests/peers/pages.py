@@ -17,7 +17,7 @@ VERSION = 1
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 OWN_PAGE = {"X-Yihao": "1"}
 REFUSED_FOR_GOOD = {4000, 4001, 4003, 4009}
-HELLO_S = 5.0
+HELLO_S = 15.0
 
 
 class Refused(Exception):
@@ -82,7 +82,7 @@ class Page:
     async def ticket(self, server: str) -> str:
         raise NotImplementedError
 
-    async def open(self, deadline_s: float = 10.0) -> None:
+    async def open(self, deadline_s: float = 15.0) -> None:
         """Come back when a socket serves."""
         async with asyncio.timeout(deadline_s):
             await self.welcomed.wait()
@@ -102,7 +102,7 @@ class Page:
     def come_back(self) -> None:
         self._stays_away = False
 
-    async def command(self, kind: str, deadline_s: float = 10.0, /, **fields: object) -> dict[str, Any]:
+    async def command(self, kind: str, deadline_s: float = 15.0, /, **fields: object) -> dict[str, Any]:
         """Send a command over as many sockets as it takes, until it is acknowledged; gives the ack.
 
         Commands go one at a time, so that they stay in order. Raises `Refused`, or `TimeoutError` when nobody
@@ -132,12 +132,12 @@ class Page:
         assert self._socket is not None
         await self._socket.send_json({"t": kind, **fields})
 
-    async def saw(self, kind: str, deadline_s: float = 10.0, **fields: object) -> dict[str, Any]:
+    async def saw(self, kind: str, deadline_s: float = 15.0, **fields: object) -> dict[str, Any]:
         """Wait for the newest frame of this kind whose fields are these; gives it."""
         return await self.until(lambda frame: _fits(frame, kind, fields), deadline_s, f"{kind} {fields}")
 
     async def until(
-        self, fits: Callable[[dict[str, Any]], bool], deadline_s: float = 10.0, what: str = "such frame"
+        self, fits: Callable[[dict[str, Any]], bool], deadline_s: float = 15.0, what: str = "such frame"
     ) -> dict[str, Any]:
         try:
             async with asyncio.timeout(deadline_s):
@@ -256,7 +256,7 @@ class CitizenPage(Page):
         self.visitor = given["visitor"]
         return str(given["ticket"])
 
-    async def write(self, text: str, deadline_s: float = 10.0) -> str:
+    async def write(self, text: str, deadline_s: float = 15.0) -> str:
         """Send a message; gives its id once the gateway has it for certain."""
         return str((await self.command("msg.send", deadline_s, text=text))["id"])
 
@@ -319,7 +319,7 @@ class DeskPage(Page):
     async def make_ready(self) -> None:
         await self.command("presence.set", presence="ready")
 
-    async def offer(self, deadline_s: float = 10.0, *, after: int = 0) -> dict[str, Any]:
+    async def offer(self, deadline_s: float = 15.0, *, after: int = 0) -> dict[str, Any]:
         """The newest offer whose token is higher than `after`."""
         return await self.until(lambda frame: frame["t"] == "offer.new" and frame["token"] > after, deadline_s, "offer")
 

@@ -80,7 +80,7 @@ class RtpEnd(asyncio.DatagramProtocol):
             self._last_event = timestamp
             self.digits.append("0123456789*#ABCD"[data[12] & 15])
 
-    async def spoken_to(self, deadline_s: float = 5.0) -> None:
+    async def spoken_to(self, deadline_s: float = 15.0) -> None:
         """Come back when the first packet has come."""
         await asyncio.wait_for(self._spoken_to.wait(), deadline_s)
 

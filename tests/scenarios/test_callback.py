@@ -53,7 +53,7 @@ async def missed(gateway: Yihao) -> None:
     """Somebody calls, waits, and hangs up."""
     async with Telephones(gateway.sip) as phones:
         call = await phones.call()
-        await call.answered(5.0)
+        await call.answered()
         await asyncio.sleep(0.5)  # they wait: that is what makes it a debt
         await call.hang_up()
 
@@ -78,24 +78,24 @@ async def test_a_missed_call_is_dialled_back_until_there_is_contact(
 
         async def dialled(times: int) -> None:
             await screen.sees(".offer:has-text('欠市民一个回电')", 15)
-            await phone.saw("CALL_INCOMING", 15, times=times)
+            await phone.saw("CALL_INCOMING", times=times)
             assert len(citizen.all("CALL_INCOMING")) == times - 1, "nobody is called before the agent is there"
             await phone.answer()
-            await citizen.saw("CALL_INCOMING", 15, times=times)
+            await citizen.saw("CALL_INCOMING", times=times)
             await citizen.answer()
             await screen.sees(".acts .reached", 15)
 
         await dialled(1)
         await eventually(lambda: likeness(NOTICE, citizen.heard()).correlation >= ALIKE, deadline_s=20)
         await screen.click(".acts .machine")
-        await citizen.saw("CALL_CLOSED", 15)
+        await citizen.saw("CALL_CLOSED")
         await dialled(2)
         await eventually(lambda: likeness(AGENT, citizen.heard()).correlation >= ALIKE, deadline_s=20)
         await screen.picture(album / "callback-desk.png")
         await screen.click(".acts .reached")
         await screen.sees_no(".acts .reached")
         await citizen.hang_up()
-        await phone.saw("CALL_CLOSED", 15, times=2)
+        await phone.saw("CALL_CLOSED", times=2)
         assert len(citizen.all("CALL_INCOMING")) == 2
 
         placed = await written(screen)

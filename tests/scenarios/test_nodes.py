@@ -42,7 +42,7 @@ async def test_a_call_to_one_rings_the_telephone_at_the_other(
     phone = await softphone(other, "8001", says=AGENT, password=one.agent("8001").sip_password)
     async with Telephones(one.sip) as phones:
         call = await phones.call()
-        await call.answered(2.0)
+        await call.answered()
         await phone.saw("CALL_INCOMING")
         await phone.answer()
         await phone.saw("CALL_ESTABLISHED")
@@ -63,14 +63,14 @@ async def test_who_dials_again_at_the_other_is_back_with_their_agent(
     agent = await desk(one, "8001", other)
     async with Telephones(one.sip) as phones, Telephones(other.sip) as elsewhere:
         call = await phones.call(vouched=True)
-        await phone.saw("CALL_INCOMING", 15)
+        await phone.saw("CALL_INCOMING")
         await phone.answer()
         await hears(call.sound, AGENT)
         session = str((await agent.offer(15))["session"])
         again = await elsewhere.call(vouched=True)
         assert await call.ended(15) == "them"
         await again.answered(15)
-        await phone.saw("CALL_INCOMING", 15, times=2)
+        await phone.saw("CALL_INCOMING", times=2)
         await phone.answer()
         await hears(again.sound, AGENT)
         await again.sound.say(CITIZEN)
@@ -78,7 +78,7 @@ async def test_who_dials_again_at_the_other_is_back_with_their_agent(
         placed = await history(agent, session)
         assert legs(placed) == ["phone", "phone"]
         assert [one["what"] for one in entries(placed, "offer")].count("accepted") == 1, "one charge, one agent"
-        await phone.saw("CALL_CLOSED", 15, times=2)
+        await phone.saw("CALL_CLOSED", times=2)
         assert likeness(CITIZEN, phone.heard()).correlation >= ALIKE
 
 

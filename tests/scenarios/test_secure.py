@@ -48,7 +48,7 @@ async def test_nobody_on_the_way_can_read(own_gateway: MakesGateway, tmp_path: P
         await phone.registered()
         assert (await page.register(other.sip_password)).status == 200
         call = await telephones.call()
-        await call.answered(2.0)
+        await call.answered()
         await phone.saw("CALL_INCOMING")
         await phone.answer()
         await phone.saw("CALL_ESTABLISHED")

@@ -85,10 +85,10 @@ async def test_the_store_is_away(
         async with away(store):
             began = loop.time()
             assert await status(f"{gateway.http}/healthz") == 200
-            await eventually(lambda: is_not_ready(gateway.http), 8)
+            await eventually(lambda: is_not_ready(gateway.http))
             word = asyncio.create_task(page.write("您还在吗？", 60))
             late = await phones.call(caller="13900139000")
-            await late.answered(3.0)
+            await late.answered()
             before = len(call.sound.heard())
             await call.sound.say(CITIZEN)
             await hears(late.sound, prompt("store_down"))
@@ -97,19 +97,20 @@ async def test_the_store_is_away(
             assert not call.over
             await asyncio.sleep(max(0.0, began + AWAY_S - loop.time()))
             assert not word.done(), "a word was called accepted that nobody kept"
+            least_s = loop.time() - late.answered_at
 
-        await asyncio.wait_for(word, 15)
+        await asyncio.wait_for(word, 20)
         await eventually(lambda: agent.texts(offer["session"]) == ["您好", "您还在吗？"])
-        await eventually(lambda: is_ready(gateway.http), 10)
+        await eventually(lambda: is_ready(gateway.http))
         assert not call.over
         assert not late.over
         assert await call.hang_up() == 200
         await phone.saw("CALL_CLOSED")
-        await phone.saw("CALL_ESTABLISHED", 15, times=2)  # the one who was kept is put through
-        waited_s = loop.time() - late.began_at
+        await phone.saw("CALL_ESTABLISHED", times=2)  # the one who was kept is put through
+        most_s = loop.time() - late.began_at
         offers = [one for one in shown.frames if one["t"] == "offer.new"]
         assert offers[-1]["session"] != offers[0]["session"]
-        assert offers[-1]["waited_s"] == pytest.approx(waited_s, abs=1.0), "the wait was not the true one"
+        assert least_s <= offers[-1]["waited_s"] <= most_s, "the wait was not the true one"
         await late.hang_up()
         await page.write("谢谢，再见")
         await page.command("session.end")
@@ -121,9 +122,9 @@ async def test_a_kept_call_is_owed_when_its_node_is_killed_too(
     gateway = own_gateway(store__url=store.url)
     await gateway.start()
     async with frozen(store), Telephones(gateway.sip) as phones:
-        await eventually(lambda: is_not_ready(gateway.http), 8)
+        await eventually(lambda: is_not_ready(gateway.http))
         call = await phones.call(caller="13900139000")
-        await call.answered(3.0)
+        await call.answered()
         await hears(call.sound, prompt("store_down"))
         gateway.kill()
     await gateway.start()
@@ -134,7 +135,7 @@ async def test_a_kept_call_is_owed_when_its_node_is_killed_too(
             records = await history.sessions_of(Address("tel", "+8613900139000"))
             return [one.session.phase for one in records] == [Phase.CALLBACK_PENDING]
 
-        await eventually(is_owed, 10)
+        await eventually(is_owed)
 
 
 async def status(address: str) -> int:

@@ -74,7 +74,7 @@ async def three_in_line(phones: Telephones) -> list[Call]:
     calls = []
     for number in MOBILES:
         call = await phones.call(caller=number, vouched=True)
-        await call.answered(5.0)
+        await call.answered()
         calls.append(call)
     return calls
 
@@ -105,7 +105,7 @@ async def test_a_caller_keeps_the_place_and_goes_on_in_the_chat(
         thief = await window(link, size=MOBILE)
         await thief.sees(".refusal:has-text('已经在别的浏览器里打开过')")
         phone = await softphone(hotline, "8001", answers=True)
-        await phone.saw("CALL_ESTABLISHED", 15)
+        await phone.saw("CALL_ESTABLISHED")
         await page.sees(".standing-waiting:has-text('前面还有 1 位')")
 
         await page.write(".composer textarea", "我家楼下的路灯不亮。")
@@ -146,8 +146,8 @@ async def test_pictures_and_the_place_come_into_a_running_call(
     await make_ready(screen)
     async with Telephones(hotline.sip) as phones:
         call = await phones.call(caller=MOBILES[0], vouched=True)
-        await call.answered(5.0)
-        await phone.saw("CALL_ESTABLISHED", 15)
+        await call.answered()
+        await phone.saw("CALL_ESTABLISHED")
         await screen.click(".call .ask")
         link = await linked(carrier, eventually)
         page = await window(link, size=MOBILE)
@@ -184,7 +184,7 @@ async def test_a_call_that_drops_is_back_with_its_agent(
     agent = await desk(hotline, "8001")
     async with Telephones(hotline.sip) as phones:
         call = await phones.call(caller=MOBILES[0], vouched=True)
-        await phone.saw("CALL_INCOMING", 15)
+        await phone.saw("CALL_INCOMING")
         await softphone(hotline, "8002", answers=True)  # another is free, and is not asked
         await phone.answer()
         await phone.saw("CALL_ESTABLISHED")
@@ -194,8 +194,8 @@ async def test_a_call_that_drops_is_back_with_its_agent(
         await agent.until(lambda one: one["t"] == "contact.state" and _states(one) == ["away"], what="a dropped call")
         rung = len(phone.all("CALL_INCOMING"))
         again = await phones.call(caller=MOBILES[0], vouched=True)
-        await again.answered(5.0)
-        await phone.saw("CALL_INCOMING", 15, times=rung + 1)
+        await again.answered()
+        await phone.saw("CALL_INCOMING", times=rung + 1)
         await phone.answer()
         await hears(again.sound, AGENT)
         placed = await history(agent, session)
@@ -220,7 +220,7 @@ async def test_who_is_cut_off_in_line_is_back_at_their_place(
         first, second, third = await three_in_line(phones)
         await second.drop()
         again = await phones.call(caller=MOBILES[1], vouched=True)
-        await again.answered(5.0)
+        await again.answered()
         place = ("position_head", "n2", "position_tail")
         await hears(again.sound, np.concatenate([prompt(piece) for piece in place]))
         for call in (first, again, third):
