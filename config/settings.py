@@ -212,6 +212,7 @@ class Agents:
     ready_on_register: bool
     codes: tuple[FeatureCode, ...]
     park_code: Annotated[str, Matching(r"|[*#][0-9]{1,3}", "empty, or * or # and up to three digits")]
+    echo_code: Annotated[str, Matching(r"[*#][0-9]{1,3}", "* or # and up to three digits")]
     offer_lease_s: float
     decline_pause_s: float
     rescind_after_s: float

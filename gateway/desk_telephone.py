@@ -24,13 +24,18 @@ class Lent:
     username: str
     password: str
     realm: str
+    echo: str = ""
+    """What it calls to hear itself."""
     lasts_s: int = LIFE_S
 
 
 class DeskTelephones:
     """The roster's telephones, and those of desks. Logins are their own evidence: each node knows each other's."""
 
-    def __init__(self, roster: Roster, realm: str, secret: bytes, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, roster: Roster, realm: str, secret: bytes, wall: Callable[[], float] = time.time, *, echo: str = ""
+    ) -> None:
+        self._echo = echo
         self._roster = roster
         self._realm = realm
         self._secret = secret
@@ -42,7 +47,7 @@ class DeskTelephones:
         if extension is None:
             return None
         username = f"{extension}{_MARK}{int(self._wall()) + LIFE_S}"
-        return Lent(extension, username, self._password(username), self._realm)
+        return Lent(extension, username, self._password(username), self._realm, self._echo)
 
     async def credential(self, username: str) -> Credential | None:
         """Of a telephone by its extension, or of a desk by the name that it was lent, until its hour is over."""

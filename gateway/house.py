@@ -461,7 +461,12 @@ class _Builder:
         )
 
     def _telephones(self) -> DeskTelephones:
-        return DeskTelephones(self._roster, self._settings.sip.realm, self._keys.cookie_key.reveal().encode())
+        return DeskTelephones(
+            self._roster,
+            self._settings.sip.realm,
+            self._keys.cookie_key.reveal().encode(),
+            echo=self._settings.agents.echo_code,
+        )
 
     def _recording_path(self, recording: RecordingId) -> Path:
         return self._recordings.path(api.session_of(recording), recording)

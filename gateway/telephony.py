@@ -51,6 +51,7 @@ def phone_settings(settings: Settings, certificate: Certificate) -> PhoneSetting
             **parking.codes(settings.agents.park_code),
             **dict(one.split(" ", 1) for one in settings.agents.codes),
         },
+        echo_code=settings.agents.echo_code,
         ladders=folder(settings),
         ladder_days=settings.sip.ladder_days,
         captures=settings.sip.captures,

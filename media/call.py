@@ -216,7 +216,8 @@ class Call:
     async def mix(self, hearing: Hearing) -> None:
         """Let each slot hear just these; stops what those were playing who hear somebody."""
         self._hearing = {
-            ear: {mouth: mouths[mouth] for mouth in mouths if mouth is not ear} for ear, mouths in hearing.items()
+            ear: {mouth: mouths[mouth] for mouth in mouths if mouth is not ear or len(mouths) == 1}
+            for ear, mouths in hearing.items()
         }
         for ear, mouths in self._hearing.items():
             if mouths:

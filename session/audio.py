@@ -40,7 +40,10 @@ class Secrecy(StrEnum):
 
 
 Hearing = Mapping[Slot, Mapping[Slot, float]]
-"""Who hears whom: for each slot the slots that it hears, each at a gain in dB (0 as it is). Nobody hears themselves."""
+"""Who hears whom: for each slot the slots that it hears, each at a gain in dB (0 as it is).
+
+Nobody hears themselves beside others. A slot that is to hear itself alone hears its echo.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from channels.phone.access import Access
 from channels.phone.bridge import Bridge
 from channels.phone.carriers import Carriers
 from channels.phone.debts import Debts
+from channels.phone.echo import Echoes
 from channels.phone.elsewhere import Elsewhere
 from channels.phone.endpoint import Endpoint, Reply
 from channels.phone.flow import Flow, SocketAddress
@@ -50,6 +51,7 @@ from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
 from session.ports import (
     Choices,
     Contact,
+    Credential,
     Handover,
     Inbox,
     NodeMail,
@@ -167,6 +169,7 @@ class PhoneChannel:
         )
         self._trunk = Trunk(settings.outbound, self._carriers)
         self._secrecies = Secrecies(settings.srtp, self._carriers)
+        self._echoes = Echoes(audio, self._secrecies)
         self._ports = BridgePorts(
             endpoint=self._endpoint,
             registrar=self._registrar,
@@ -442,20 +445,15 @@ class PhoneChannel:
         """
         request, settings = call.request, self._settings
         carrier = self._carriers.of(call.flow.origin)
-        is_trunk = carrier is not None or self._guard.is_trunk(call.flow.origin) or not settings.authenticate
+        # A page is a telephone, also where it comes by a proxy that stands on a trunk's network.
+        is_known = call.flow.can_be_made and (carrier is not None or self._guard.is_trunk(call.flow.origin))
+        is_trunk = is_known or not settings.authenticate
         registered: str | None = None
         if not is_trunk:
-            identity = await self._access.identify(request, call.flow)
-            if isinstance(identity, Reply):
-                call.refuse(identity.status, identity.headers)
-                return None
-            if not await self._registrar.bindings(identity.extension):
-                call.refuse(403)
+            identity = await self._identify(call)
+            if identity is None or await self._is_code(call, identity.login):
                 return None
             registered = identity.extension
-            if (what := settings.codes.get(dialled(request))) is not None:
-                await self._choose(call, identity.login, what)
-                return None
         number = dialled(request, is_trunk=is_trunk)
         identity_there = carrier.settings.user if carrier is not None else ""
         ours = called(number, settings.numbers, area=settings.area, identity=identity_there)
@@ -480,6 +478,28 @@ class PhoneChannel:
 
     def _noted(self, address: Address, leg: LegId) -> tuple[Note, ...]:
         return () if self._elsewhere is None else (self._elsewhere.note(address, leg),)
+
+    async def _identify(self, call: IncomingCall) -> Credential | None:
+        """Whose registered telephone calls; None once it has been refused."""
+        identity = await self._access.identify(call.request, call.flow)
+        if isinstance(identity, Reply):
+            call.refuse(identity.status, identity.headers)
+            return None
+        if not await self._registrar.bindings(identity.extension):
+            call.refuse(403)
+            return None
+        return identity
+
+    async def _is_code(self, call: IncomingCall, login: AssigneeId) -> bool:
+        """Whether it was no number that was dialled; then it is done."""
+        code, settings = dialled(call.request), self._settings
+        if code and code == settings.echo_code:
+            await self._echoes.answer(call)
+        elif code in settings.codes:
+            await self._choose(call, login, settings.codes[code])
+        else:
+            return False
+        return True
 
     async def _choose(self, call: IncomingCall, login: AssigneeId, what: str) -> None:
         """An agent dials a code (功能码): taken, the call is answered and ended with a word; else it is refused."""

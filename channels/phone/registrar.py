@@ -182,7 +182,7 @@ class Registrar:
         if len(after) > self._settings.contacts:
             return Reply(403)
         await self._write(extension, changes, after)
-        await self._tell(extension, login, before, after)
+        await self._tell(extension, login, before, after, flow)
         self._supersede(changes, before, flow)
         longest_s = max((change.expires_s for change in changes), default=0)
         if longest_s:
@@ -245,14 +245,20 @@ class Registrar:
                 await self._shared.delete_field(key, change.name)
 
     async def _tell(
-        self, extension: str, login: AssigneeId | None, before: dict[str, Binding], after: dict[str, Binding]
+        self,
+        extension: str,
+        login: AssigneeId | None,
+        before: dict[str, Binding],
+        after: dict[str, Binding],
+        flow: Flow,
     ) -> None:
         if login is None:
             return
         if after:
             self._kept[extension] = (login, max(binding.expires_at for binding in after.values()))
             if after != before:
-                await self._reachability.registered(login, first=not before)
+                # Whose telephone is a page becomes ready at the desk, once it has tried itself.
+                await self._reachability.registered(login, first=not before and flow.can_be_made)
         else:
             self._kept.pop(extension, None)
             if before:

@@ -72,6 +72,8 @@ class PhoneSettings:
     """Whether whole messages are kept there too, for Wireshark: they hold numbers and names."""
     codes: Mapping[str, str] = field(default_factory=dict)
     """What an agent chooses by dialling: the code, and `ready` or the reason for which they are not."""
+    echo_code: str = ""
+    """What an agent's telephone dials to hear itself; empty is nothing."""
     vigilance: Vigilance = field(default_factory=Vigilance)
     authenticate: bool = True
     """False takes every registration, caller and number: for the conformance tests of SIP only."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,16 +14,31 @@ from tests.peers.browser import Window
 from tests.peers.cable import Cable
 from tests.peers.caller import Call, Telephones
 from tests.peers.sound import FRAME, RATE, Sound, tone
-from tests.peers.yihao import Yihao
+from tests.peers.yihao import HOUSE, Yihao
 from tests.scenarios.conftest import SHORT_WAITS, running
 from tests.scenarios.kinds import OpensWindow
 from tests.scenarios.test_browser import log_in
 from tests.scenarios.test_phone import hears, music
+from tests.web.test_pages import breaches, no
 
 CITIZEN_HZ = 700
+MUTED = """
+    window.lent = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async () => new AudioContext().createMediaStreamDestination().stream;
+"""
+PICK = """() => {
+    const choice = document.querySelector(".devices select");
+    choice.selectedIndex = 1;
+    choice.dispatchEvent(new Event("change", { bubbles: true }));
+}"""
 LOUD, QUIET = 300.0, 60.0
 BEEP = 9000.0
 """No music is so loud."""
+
+
+@pytest.fixture
+def album(tmp_path: Path, long_run: bool) -> Path:
+    return HOUSE / "docs" / "screenshots" if long_run else tmp_path
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +47,14 @@ def gateway() -> Iterator[Yihao]:
 
 
 async def test_a_call_outlives_the_page_that_it_is_taken_in(
-    gateway: Yihao, telephones: Telephones, window: OpensWindow, eventually: Eventually
+    gateway: Yihao, telephones: Telephones, window: OpensWindow, eventually: Eventually, album: Path
 ) -> None:
     async with Cable(gateway.http) as cable:
         page = await window("about:blank")
         await page.tap()
         await page.open(f"{cable.address}/desk/")
         await log_in(page, gateway.agent("8001"))
-        await page.click(".item.phone")
-        await page.sees(".item.phone.idle", deadline_s=20)
-        await page.click(".presence")
-        await page.click(".el-dropdown-menu__item:has-text('就绪') >> nth=0")
+        await becomes_ready(page, album)
         call = await telephones.call()
         await call.answered(15.0)
         await page.click(".offer .accept")
@@ -70,6 +83,25 @@ async def test_a_call_outlives_the_page_that_it_is_taken_in(
             await both_ways(page, call, eventually)
         assert await call.hang_up() == 200
         await page.sees(".item.phone.idle", deadline_s=20)
+
+
+async def becomes_ready(page: Window, album: Path) -> None:
+    """By a trial, which a microphone that is muted fails; another one is picked, and the agent is ready."""
+    await page.evaluate(MUTED)
+    await page.click(".item.phone")
+    await page.sees(".item.phone.idle", deadline_s=20)
+    await page.click(".presence")
+    await page.click(".el-dropdown-menu__item:has-text('就绪') >> nth=0")
+    await page.sees(".step.failed:has-text('静音键')", deadline_s=20)
+    await page.sees(".step.passed:has-text('连接')", deadline_s=20)
+    await page.sees(".step.passed:has-text('毫秒')", deadline_s=20)
+    assert "就绪" not in await page.sees(".presence")
+    assert no(await breaches(page))
+    await page.picture(album / "desk-telephone-trial.png")
+    await page.evaluate("(navigator.mediaDevices.getUserMedia = window.lent, 0)")
+    await page.evaluate(f"({PICK})()")
+    await page.sees(".presence:has-text('就绪')", deadline_s=20)
+    await page.sees_no(".step")
 
 
 @asynccontextmanager

@@ -125,6 +125,8 @@ export interface Lent {
   readonly username: string;
   readonly password: string;
   readonly realm: string;
+  /** What it calls to hear itself. */
+  readonly echo: string;
   readonly lasts_s: number;
 }
 

@@ -1,4 +1,5 @@
 import { onScopeDispose, ref, watch, type Ref } from "vue";
+import { direct } from "./devices";
 
 const FIRST_HZ = 880;
 const SECOND_HZ = 660;
@@ -42,8 +43,8 @@ function ringOnce(): void {
   tone(0.8, SECOND_HZ);
 }
 
-/** Ring and blink the window's title while `calls` holds; ring only where `sound` is on. */
-export function useRing(calls: Ref<boolean>, sound: Ref<boolean>, words: () => string) {
+/** Ring and blink the window's title while `calls` holds; ring only where `sound` is on, by the device that is chosen. */
+export function useRing(calls: Ref<boolean>, sound: Ref<boolean>, words: () => string, device: () => string) {
   let timer: ReturnType<typeof setInterval> | undefined;
   let blink: ReturnType<typeof setInterval> | undefined;
   const plain = document.title;
@@ -58,6 +59,7 @@ export function useRing(calls: Ref<boolean>, sound: Ref<boolean>, words: () => s
     (isRinging) => {
       stop();
       if (!isRinging) return;
+      direct(context, device());
       const ring = () => sound.value && ringOnce();
       ring();
       timer = setInterval(ring, REPEAT_MS);

@@ -3,6 +3,8 @@ import { UA, WebSocketInterface } from "jssip";
 import type { RTCSession } from "jssip/lib/RTCSession";
 import type { RTCSessionEvent } from "jssip/lib/UA";
 import type { Lent } from "./api";
+import { direct } from "./devices";
+import { type Trouble, hearEcho } from "./trial";
 
 const SOCKET = "/api/phone/sip";
 /** The gateway asks again within this; a page that is gone is known sooner, by its socket. */
@@ -18,6 +20,17 @@ export interface Telling {
   state(state: PhoneState): void;
   /** Whether anything but silence has come since the last time. */
   hears(isHeard: boolean): void;
+  /** How the call arrives here; null once it is over. */
+  heard(how: Heard | null): void;
+}
+
+/** By the browser's own count, since the last look. */
+export interface Heard {
+  /** A share, 0 to 1, of what the gateway has sent; and of ours, as the gateway reports it. */
+  readonly loss: number;
+  readonly far_loss: number | null;
+  readonly jitter_ms: number;
+  readonly round_trip_ms: number | null;
 }
 
 /** The same for this window when it is loaded again: the gateway then knows which registration it stands for. */
@@ -33,12 +46,14 @@ export class Softphone {
   private call: RTCSession | null = null;
   private watch = 0;
   private energy = 0;
+  private lost = 0;
+  private received = 0;
   private wasCut = false;
   private expectedUntil = 0;
 
   constructor(
     lent: Lent,
-    private readonly microphone: MediaStream,
+    private microphone: MediaStream,
     private readonly telling: Telling,
   ) {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
@@ -82,10 +97,25 @@ export class Softphone {
     this.expectedUntil = Date.now() + EXPECTED_MS;
   }
 
+  /** Another microphone, in a running call too. */
+  async hearFrom(microphone: MediaStream): Promise<void> {
+    this.microphone = microphone;
+    const track = microphone.getAudioTracks()[0] ?? null;
+    for (const sender of this.call?.connection?.getSenders() ?? []) await sender.replaceTrack(track);
+  }
+
+  speakThrough(device: string): void {
+    direct(this.speaker, device);
+  }
+
+  /** See `trial.ts`. */
+  hearEcho(target: string): Promise<number | Trouble> {
+    return hearEcho(this.agent, target);
+  }
+
   stop(): void {
     clearInterval(this.watch);
     this.agent.stop();
-    for (const track of this.microphone.getTracks()) track.stop();
   }
 
   /** The socket is there again, and with it the call: where the network has changed, its sound takes the new way. */
@@ -117,6 +147,7 @@ export class Softphone {
       this.call = null;
       clearInterval(this.watch);
       this.telling.hears(false);
+      this.telling.heard(null);
       this.rest();
     };
     session.on("ended", over);
@@ -132,17 +163,29 @@ export class Softphone {
     connection.addEventListener("track", ({ track }) => {
       this.speaker.srcObject = new MediaStream([track]);
     });
-    this.energy = 0;
+    this.energy = this.lost = this.received = 0;
     clearInterval(this.watch);
     this.watch = window.setInterval(() => void this.listen(connection), HEARD_EVERY_MS);
   }
 
   private async listen(connection: RTCPeerConnection): Promise<void> {
-    for (const report of (await connection.getStats()).values()) {
-      if (report.type !== "inbound-rtp") continue;
-      const energy = Number(report.totalAudioEnergy ?? 0);
-      this.telling.hears(energy > this.energy + 1e-5);
-      this.energy = energy;
-    }
+    const reports = [...(await connection.getStats()).values()];
+    const ours = reports.find(({ type }) => type === "inbound-rtp");
+    if (!ours || this.call?.connection !== connection) return;
+    const energy = Number(ours.totalAudioEnergy ?? 0);
+    this.telling.hears(energy > this.energy + 1e-5);
+    const lost = Number(ours.packetsLost) - this.lost;
+    const received = Number(ours.packetsReceived) - this.received;
+    const far = reports.find(({ type }) => type === "remote-inbound-rtp");
+    const trip = far?.roundTripTime ?? reports.find(({ type, nominated }) => type === "candidate-pair" && nominated)?.currentRoundTripTime;
+    this.telling.heard({
+      loss: Math.max(0, lost) / Math.max(1, lost + received),
+      far_loss: far ? Number(far.fractionLost) : null,
+      jitter_ms: Number(ours.jitter ?? 0) * 1000,
+      round_trip_ms: trip === undefined ? null : Number(trip) * 1000,
+    });
+    this.energy = energy;
+    this.lost += lost;
+    this.received += received;
   }
 }

@@ -254,7 +254,7 @@ async def split_stream(scene: Scene) -> None:
 @row("sipua", "text frames, which browsers send, are ignored")
 async def text_frames(scene: Scene) -> None:
     async with web_server(scene.phone) as http, PagePhone(scene.phone.bound, http=http) as page:
-        assert (await page.call()).answer.status == 200
+        assert (await page.call()).answer.status == 401, "who it is, is asked"
 
 
 # -- sound ---------------------------------------------------------------------------------------------------------

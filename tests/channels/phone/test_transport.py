@@ -67,7 +67,14 @@ async def ring(phone: PhoneChannel, core: Core, token: int = 1) -> None:
     await phone.ring(SessionId(f"session-{leg}"), leg, AGENT, token, time.time() + 20)
 
 
-@pytest.mark.parametrize("way", WAYS)
+async def test_a_page_proves_itself_even_from_a_trunk_s_network(doors: Doors, core: Core) -> None:
+    """Behind a proxy on this machine every page would come from there."""
+    async with doors.telephone("ws") as page:
+        assert (await page.call()).answer.status == 401
+    assert core.contacts == []
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "ws"])
 async def test_a_citizen_calls(doors: Doors, core: Core, eventually: Eventually, way: str) -> None:
     async with doors.telephone(way) as caller:
         call = await caller.call()
@@ -171,7 +178,7 @@ async def test_a_telephone_whose_connection_is_cut(
         device.disconnect()
         again = await stack.enter_async_context(doors.telephone(way, "8001"))
         await again.register(PASSWORD)
-        assert core.presence[0] == ("a8001", True)
+        assert core.presence[0] == ("a8001", way != "ws"), "an agent of a page becomes ready at the desk"
         assert ("a8001", True) not in core.presence[1:], "its return is no return after an absence"
         again.disconnect()
         await eventually(lambda: core.presence[-1] == ("gone", False), deadline_s=10)

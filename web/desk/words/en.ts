@@ -30,6 +30,27 @@ export const en: Words = {
   telephone: {
     here: "This browser",
     beside: "Desk phone",
+    devices: { microphone: "Microphone", speaker: "Headset", ringer: "Ringing", usual: "System default", unnamed: "Unnamed device" },
+    trial: {
+      open: "Self-test",
+      title: "Telephone self-test",
+      gate: "With calls in this browser, it is tested before you are ready. Once all passes you are ready.",
+      level: "Microphone level",
+      microphone: "Microphone",
+      socket: "Connection",
+      sound: "Sound there and back",
+      state: { untested: "untested", running: "testing…", passed: "fine", failed: "failed" },
+      after: "{ms} ms there and back",
+      again: "Test again",
+      done: "Done",
+      mend: {
+        no_microphone: "No microphone can be used: plug the headset in, allow this page to use it (left of the address), test again.",
+        silent: "Nothing comes from the microphone: look for its mute key and the system's volume, or choose another one above, and say a word.",
+        no_socket: "The server cannot be reached: check the network. If other pages work, ask the administrator to let this site's WebSocket through.",
+        refused: "The server did not take the test call: try again later, then ask the administrator.",
+        no_echo: "The sound did not come back: the network may block voice (UDP). Ask the administrator to open its ports, or use a desk phone.",
+      },
+    },
     state: {
       off: "Calls ring at your desk phone; press to take them in this browser",
       starting: "Trying microphone and connection…",

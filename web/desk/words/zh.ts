@@ -29,6 +29,27 @@ export const zh = {
   telephone: {
     here: "本机接听",
     beside: "桌面话机",
+    devices: { microphone: "麦克风", speaker: "耳机", ringer: "振铃", usual: "系统默认", unnamed: "未命名设备" },
+    trial: {
+      open: "话机自检",
+      title: "话机自检",
+      gate: "用本浏览器接电话，就绪之前先自检。全部通过后自动就绪。",
+      level: "麦克风音量",
+      microphone: "麦克风",
+      socket: "连接",
+      sound: "声音往返",
+      state: { untested: "未检测", running: "检测中…", passed: "正常", failed: "不通过" },
+      after: "往返 {ms} 毫秒",
+      again: "重新检测",
+      done: "完成",
+      mend: {
+        no_microphone: "没有可用的麦克风：请插好耳麦，在地址栏左侧允许本页使用麦克风，再重新检测。",
+        silent: "麦克风没有声音：请检查耳麦上的静音键和系统音量，或在上面换一个麦克风，对着它说句话再检测。",
+        no_socket: "连不上服务器：请检查网络；能上网而连不上时，请联系管理员放行本站的 WebSocket。",
+        refused: "服务器没有接听检测呼叫：请稍后再试；一直如此，请联系管理员。",
+        no_echo: "声音没有传回来：网络可能拦住了语音（UDP）。请联系管理员放行语音端口，或改用桌面话机。",
+      },
+    },
     state: {
       off: "来电由桌面话机接听；按下改为用本浏览器接听",
       starting: "正在检查麦克风和连接…",
