@@ -57,6 +57,7 @@ lock: .venv/.dev ## take changed dependencies into requirements/; ARGS=--upgrade
 	tools/lock $(ARGS)
 
 bench: .venv/.project .venv/.dev .venv/.dial ## every benchmark in short, or one: NAME=queue
+	@$(MAKE) -s .venv/.peers || echo "Other programs could not be installed: what is measured beside them stands alone."
 	@tools/bench $(NAME) $(ARGS)
 
 chaos: setup .venv/.dev .venv/.dial ## kill gateways and stores a hundred times
@@ -89,6 +90,12 @@ system-packages:
 
 .venv/.dev .venv/.dial .venv/.sound .venv/.web: .venv/.%: requirements/%.txt .venv/.run
 	$(PIP) --require-hashes -r $<
+	@touch $@
+
+# Programs that benchmarks measure ours against, in an environment of their own: their needs are not ours.
+.venv/.peers: requirements/peers.txt .venv/.made
+	.venv/bin/python -m venv .venv/peers
+	.venv/peers/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 # Each room's __init__.py: an editable install knows the top-level packages that there were when it was made.

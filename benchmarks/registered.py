@@ -7,6 +7,7 @@ Each telephone is an extension of its own with one binding. Gateway and store ar
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 import tempfile
@@ -23,6 +24,7 @@ class Telephones(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.waiting: dict[str, asyncio.Future[bytes]] = {}
+        self._turns = itertools.count(1)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.DatagramTransport, transport)
@@ -36,16 +38,16 @@ class Telephones(asyncio.DatagramProtocol):
             waiting.set_result(data)
 
     async def register(self, number: int, server: tuple[str, int]) -> None:
-        """One extension; raises where it is not taken."""
-        call = f"r{number}"
+        """One extension, first or again; raises where it is not taken."""
+        call, turn = f"r{number}", next(self._turns)
         self.waiting[call] = answer = asyncio.get_running_loop().create_future()
         lines = (
             f"REGISTER sip:{server[0]} SIP/2.0",
-            f"Via: SIP/2.0/UDP 127.0.0.1:{self.port};branch=z9hG4bK{call}",
+            f"Via: SIP/2.0/UDP 127.0.0.1:{self.port};branch=z9hG4bK{call}-{turn}",
             f"From: <sip:{number}@yihao>;tag={call}",
             f"To: <sip:{number}@yihao>",
             f"Call-ID: {call}",
-            "CSeq: 1 REGISTER",
+            f"CSeq: {turn} REGISTER",
             f"Contact: <sip:{number}@127.0.0.1:{self.port}>;expires=3600",
             "Max-Forwards: 70",
             "Content-Length: 0",

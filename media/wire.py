@@ -77,11 +77,12 @@ _ERRORS: tuple[type[errors.MediaError], ...] = (
 )  # fmt: skip
 _KINDS: tuple[type[Any], ...] = (*_RECORDS, *_WORDS, *_ERRORS)
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
+_NAMES = {kind: tuple(one.name for one in fields(kind)) for kind in _RECORDS}
 
 
 def packed(message: Message) -> bytes:
     """A message as it goes onto the pipe."""
-    body = _pack(message)
+    body = _pack([_CODES[type(message)], *_content(message)])
     return _LENGTH.pack(len(body)) + body
 
 
@@ -91,7 +92,8 @@ async def read(reader: asyncio.StreamReader) -> Message | None:
         (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
         if length > MOST_BYTES:
             return None
-        message: Message = _unpack(await reader.readexactly(length))
+        code, *content = _unpack(await reader.readexactly(length))
+        message: Message = _RECORDS[code](*content)
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
     return message
@@ -103,6 +105,10 @@ def _pack(value: object) -> bytes:
     return data
 
 
+def _content(record: object) -> list[object]:
+    return [getattr(record, name) for name in _NAMES[type(record)]]
+
+
 def _unpack(data: bytes) -> Any:
     return msgpack.unpackb(data, ext_hook=_known, use_list=False, strict_map_key=False, max_ext_len=MOST_BYTES)
 
@@ -112,7 +118,7 @@ def _marked(value: object) -> object:
         return list(value)
     kind = next(each for each in type(value).__mro__ if each in _CODES)
     if kind in _RECORDS:
-        content: object = [getattr(value, one.name) for one in fields(kind)]
+        content: object = _content(value)
     elif kind in _ERRORS:
         content = list(vars(value).values())  # an error keeps what it was made of, in that order
     else:

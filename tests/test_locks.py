@@ -17,6 +17,7 @@ EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 
 ASKED = {
     "build": PROJECT["build-system"]["requires"],
+    "peers": Path(HOUSE / "requirements/peers.in").read_text().splitlines()[2:],
     "run": ALWAYS,
     **{extra: [*ALWAYS, *asked] for extra, asked in EXTRAS.items()},
 }

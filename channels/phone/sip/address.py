@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from channels.phone.errors import MalformedMessage
 from channels.phone.sip.grammar import (
@@ -18,6 +19,8 @@ from channels.phone.sip.grammar import (
 )
 from channels.phone.sip.uri import Uri
 
+_REMEMBERED_LENGTH = 256
+"""So that what strangers send takes a quarter of a megabyte at most."""
 _LEADING_QUOTED = re.compile(r'\s*"(?:[^"\\\r\n]|\\[^\r\n])*"')
 # Words of an unquoted display name; bytes above ASCII are let through, for trunks that send GBK unquoted.
 _WORDS = re.compile(r"(?:[A-Za-z0-9\-.!%*_+`'~\u0080-\U0010ffff]|[ \t])*")
@@ -34,6 +37,11 @@ class NameAddress:
     @classmethod
     def parse(cls, text: str, where: str) -> NameAddress:
         """Read one value; raises `MalformedMessage`."""
+        return _remembered(text, where) if len(text) <= _REMEMBERED_LENGTH else cls.read(text, where)
+
+    @classmethod
+    def read(cls, text: str, where: str) -> NameAddress:
+        """As `parse`, without the memory of what was read before."""
         text = text.strip()
         quoted = _LEADING_QUOTED.match(text)
         if text.startswith('"') and quoted is None:
@@ -80,6 +88,12 @@ class NameAddress:
     def __str__(self) -> str:
         name = f"{quote(self.display)} " if self.display else ""
         return f"{name}<{self.uri}>{write_params(self.params)}"
+
+
+@lru_cache(maxsize=1024)
+def _remembered(text: str, where: str) -> NameAddress:
+    """All messages of a dialog name the same two people: each is read once."""
+    return NameAddress.read(text, where)
 
 
 def read_text(text: str) -> str:
