@@ -44,6 +44,11 @@ _LISTEN = """async () => {
 }"""
 DESKTOP = (1440, 900)
 MOBILE = (390, 844)
+IN_WECHAT = (
+    "Mozilla/5.0 (Linux; Android 14; 2211133C Build/UKQ1.230804.001; wv) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Version/4.0 Chrome/126.0.0.0 Mobile Safari/537.36 XWEB/1260117 MMWEBSDK/20240404 MicroMessenger/8.0.49.2600"
+)
+"""How WeChat's own browser names itself (Android)."""
 ACTION_S = 15.0
 
 
@@ -194,9 +199,11 @@ class Chromium:
         self._thread.join(5)
         self._loop.close()
 
-    async def window(self, size: tuple[int, int] = DESKTOP, *, language: str = "zh-CN") -> Window:
-        """A window that shares nothing with the others."""
-        return await self.do(self._window(size, language))
+    async def window(
+        self, size: tuple[int, int] = DESKTOP, *, language: str = "zh-CN", calls_itself: str | None = None
+    ) -> Window:
+        """A window that shares nothing with the others; `calls_itself` is another browser's User-Agent."""
+        return await self.do(self._window(size, language, calls_itself))
 
     async def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Run on the browser's own loop."""
@@ -212,12 +219,13 @@ class Chromium:
         if self._playwright is not None:
             await self._playwright.stop()
 
-    async def _window(self, size: tuple[int, int], language: str) -> Window:
+    async def _window(self, size: tuple[int, int], language: str, calls_itself: str | None) -> Window:
         assert self._browser is not None
         width, height = size
         context = await self._browser.new_context(
             viewport={"width": width, "height": height},
             locale=language,
+            user_agent=calls_itself,
             timezone_id="Asia/Shanghai",
             has_touch=width < 600,
         )

@@ -19,13 +19,16 @@ from channels.sms.coding import Coding, decode, encode
 from tests.channels.wechat.rig import APPID, KEY, SECRET, TOKEN, Wire
 from tests.conftest import Eventually
 from tests.peers import cmpp as carriers
+from tests.peers.browser import IN_WECHAT
+from tests.peers.browser import MOBILE as PHONE_SCREEN
 from tests.peers.caller import Telephones
 from tests.peers.pages import OWN_PAGE, CitizenPage, DeskPage
 from tests.peers.wechat import WeChatApi, serving
 from tests.peers.yihao import Yihao
 from tests.scenarios.conftest import prompt
-from tests.scenarios.kinds import Draws, MakesGateway, OpensChat, OpensDesk
+from tests.scenarios.kinds import Draws, MakesGateway, MakesSoftphone, OpensChat, OpensDesk, OpensWindow
 from tests.scenarios.test_phone import hears
+from tests.scenarios.told import entries, history, legs
 
 MOBILE = "13800138000"
 OPENID = "oyORnuP8q7ou2gfYjqLzSIWZf0rs"
@@ -104,6 +107,11 @@ async def taken(desk: DeskPage, channel: str) -> str:
 def told(town: Town) -> str:
     """All that the official account has written."""
     return "\n".join(one["text"]["content"] for one in town.wechat.sent if one["msgtype"] == "text")
+
+
+def linked(town: Town) -> str:
+    """The address in the newest link that came by WeChat."""
+    return str(re.findall(r"http\S+/go#\S+", told(town))[-1])
 
 
 async def person(desk: DeskPage, session: str) -> dict[str, Any]:
@@ -288,10 +296,18 @@ async def test_the_page_proves_a_number_by_a_code_and_a_wechat_by_a_scan(
 
 
 async def test_a_caller_who_is_known_there_goes_on_in_wechat(
-    town: Town, desk: OpensDesk, citizen: OpensChat, eventually: Eventually
+    town: Town,
+    desk: OpensDesk,
+    citizen: OpensChat,
+    window: OpensWindow,
+    softphone: MakesSoftphone,
+    draws: Draws,
+    eventually: Eventually,
 ) -> None:
-    """They press 1: the link comes by WeChat while that may be written to, else as a text; the place stays theirs."""
-    agent = await desk(town.hotline, "8001")
+    """Story 1: the third in line presses 1; the link comes by WeChat while that may be written to, else as a text. In
+    WeChat's browser they are third still, then second; they write in WeChat itself, and it is one session.
+    """
+    agent = await desk(town.hotline, "8002")
     await eventually(lambda: town.carrier.logins, deadline_s=15)
     page = await citizen(town.hotline)
     assert await prove(page, "send", number=MOBILE) == (200, {})
@@ -303,6 +319,9 @@ async def test_a_caller_who_is_known_there_goes_on_in_wechat(
     town.wechat.windows[OPENID] = (time.time() + 60, 1)
 
     async with Telephones(town.hotline.sip) as phones:
+        for number in ("13800138001", "13800138002"):
+            before = await phones.call(caller=number, vouched=True)
+            await before.answered(15)
         call = await phones.call(caller=MOBILE, vouched=True)
         await call.answered(15)
         await hears(call.sound, prompt("keep_place")[:8000])
@@ -313,15 +332,28 @@ async def test_a_caller_who_is_known_there_goes_on_in_wechat(
         await call.press("1")
         await eventually(lambda: "/go#" in town.texted(), deadline_s=15)
         assert await call.hang_up() == 200
-    await town.write("我在微信里继续")
-    await agent.make_ready()
-    offer = await agent.offer(15)
-    await agent.accept(offer)
-    session = str(offer["session"])
-    await eventually(lambda: "我在微信里继续" in agent.texts(session), deadline_s=15)
-    legs = [one["channel"] for one in agent.timeline(session) if one["kind"] == "leg" and one["what"] == "opened"]
-    assert legs == ["phone", "wechat"]
-    assert [one["channel"] for one in agent.timeline(session) if one["kind"] == "notice"] == ["wechat", "wechat", "sms"]
+
+        seen = await window(linked(town), size=PHONE_SCREEN, calls_itself=IN_WECHAT)
+        await seen.sees(".standing-waiting:has-text('前面还有 2 位')", 15)
+        phone = await softphone(town.hotline, "8001", answers=True)
+        await phone.saw("CALL_ESTABLISHED", 15)
+        await seen.sees(".standing-waiting:has-text('前面还有 1 位')", 15)
+        await town.write("我在微信里继续")
+        await seen.sees(".bubble-citizen:has-text('我在微信里继续')", 15)
+        await agent.make_ready()
+        offer = await agent.offer(15)
+        await agent.accept(offer)
+        session = str(offer["session"])
+        await seen.sees(".standing-talking", 15)
+        await agent.command("msg.send", session=session, text="您好，请讲")
+        await seen.sees(".bubble-agent:has-text('您好，请讲')", 15)
+        await eventually(lambda: "您好，请讲" in told(town), deadline_s=15)
+    assert agent.texts(session) == ["我在微信里继续", "您好，请讲"]
+    placed = await history(agent, session)
+    assert legs(placed) == ["phone", "webchat", "wechat"]
+    assert [one["channel"] for one in entries(placed, "notice")] == ["wechat", "wechat", "sms"]
+    assert [one["what"] for one in entries(placed, "offer")].count("accepted") == 1
+    await draws("keep-my-place-wechat.png", "保留位置，改到微信继续 · on in WeChat, at the same place", placed)
 
 
 async def test_two_matters_of_one_citizen_go_on_as_one_and_part_again(

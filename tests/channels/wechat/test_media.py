@@ -25,6 +25,7 @@ from channels.wechat.settings import WeChatSettings
 from storage.files import FileStore
 from tests.channels.wechat.conftest import Clock
 from tests.channels.wechat.rig import AMR, JPEG, SETTINGS, World
+from tests.peers.faces import FIRST, SECOND, two_faces
 from tests.peers.wechat import giving, saying, serving, status
 
 GET = "/cgi-bin/media/get"
@@ -193,6 +194,25 @@ async def test_of_several_addresses_the_public_one_is_taken_and_asked_for_once()
     found = await GlobalAddresses(names).resolve("media.example", 80)
     assert [one["host"] for one in found] == ["9.9.9.9"]
     assert names.asked == ["media.example"]
+
+
+@pytest.mark.parametrize("redirects", [False, True])
+async def test_a_name_that_means_another_place_the_second_time_gains_nothing(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redirects: bool
+) -> None:
+    """One look-up a step, and the step goes where that led; a redirect is a step of its own."""
+    monkeypatch.setattr("channels.wechat.media._is_global", lambda address: address == FIRST)
+    async with two_faces(MP4) as faces:
+        faces.redirects = redirects
+        place, names = f"http://media.example:{faces.port}", Names(FIRST, SECOND)
+        world.api.interpose(GET, giving(f'{{"video_url":"{place}/v"}}'.encode()))
+        settings = replace(SETTINGS, media_origins=(place,))
+        if redirects:
+            with pytest.raises(ApiUnreachable):
+                await fetched(world, tmp_path, "v", settings, names)
+        else:
+            assert await fetched(world, tmp_path, "v", settings, names) == ("video/mp4", MP4)
+        assert (len(names.asked), faces.first, faces.second) == (1 + redirects, ["/v"], [])
 
 
 @pytest.mark.parametrize(
