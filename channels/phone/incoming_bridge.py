@@ -47,10 +47,12 @@ class IncomingBridge(Bridge):
                 return
             self.session = await room.admit(self.contact)
             self.ladder.note("session", self.session or "kept: the store is away")
+            kept: Kept | None = None
+            if self.session is None:
+                kept = await room.enter(replace(self.contact, arrived_at=self._arrived_at))
             if not self.is_over:
                 self._incoming.answer(body)
-            if self.session is None:
-                kept = room.enter(replace(self.contact, arrived_at=self._arrived_at))
+            if kept is not None:
                 keeping = asyncio.create_task(self._be_kept(room, kept))
                 background.append(keeping)
             ended = await self._hear_watched(self._incoming, self.contact.leg)

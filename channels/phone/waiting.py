@@ -52,12 +52,16 @@ class WaitingRoom:
         """The session of a caller, directly; None where the store is away, or others wait for it already."""
         return None if self._line else await self._open(contact)
 
-    def enter(self, contact: Contact) -> Kept:
-        """Take the next place in line. It is noted on disk meanwhile: a node that dies now owes a call back."""
+    async def enter(self, contact: Contact) -> Kept:
+        """Take the next place in line; noted on disk when this returns, so that a node that dies then owes a call back.
+
+        A disk that does not take it in time holds up nobody.
+        """
         kept = Kept(contact)
         self._line.append(kept)
-        self._debts.note(kept.debt(Fate.KEPT))
+        noted = asyncio.ensure_future(self._debts.note(kept.debt(Fate.KEPT)))
         self._came.set()
+        await asyncio.wait((noted,), timeout=self._patience_s)
         return kept
 
     async def wait(self, kept: Kept) -> SessionId | None:

@@ -25,7 +25,7 @@ from accounts.roster import Roster
 from queueing.settings import QueueSettings
 from rulebook.kinds import ROUTING
 from rulebook.routing import LAST_RESORT
-from session.events import LegOpened
+from session.events import LegOpened, SessionOpened
 from session.ids import AssigneeId, SessionId
 from session.machine import replay
 from session.ports import Entry
@@ -34,7 +34,7 @@ from session.state import LegState, Party, Phase, Session
 from storage.database import Database
 from storage.policies import Policies, Policy
 from tests.chaos.checker import Evidence, findings, stories
-from tests.chaos.remains import KEYS, Remains
+from tests.chaos.remains import KEYS, Remains, debts_of
 from tests.chaos.toll import Step, Toll, Watched
 from tests.peers.baresip import Baresip
 from tests.peers.caller import Call, Telephones
@@ -81,6 +81,7 @@ class Citizen:
 
     mobile: str
     watched: Watched
+    switch: "Switch"
     call: Call | None = None
     page: CitizenPage | None = None
     token: str = ""
@@ -94,12 +95,25 @@ class Citizen:
 
 @dataclass(frozen=True)
 class Switch:
-    """A way of going on elsewhere, told by `tell`; who works behind which number of ours."""
+    """A way of going on elsewhere, told by `tell`; who works behind which number of ours.
+
+    Pages have but one number: whoever is free of those who work behind it has a chat, and goes on with it.
+    """
 
     tell: "Callable[[World, Citizen], Coroutine[Any, Any, None]]"
     number: str
     desks: tuple[str, ...] = ()
     telephones: tuple[str, ...] = ()
+
+    def beside(self, others: int) -> "Switch":
+        """The same once more, for a citizen beside so many others: with a number and people of their own."""
+        end = str(others)
+        return Switch(
+            self.tell,
+            self.number if self.number == CHATS else self.number + end,
+            tuple(login + end for login in self.desks),
+            tuple(login + end for login in self.telephones),
+        )
 
 
 class World:
@@ -160,7 +174,8 @@ class World:
 
     async def _hire(self, database: str) -> None:
         """Each number leads to a line of its own, with people of its own."""
-        lines = [{"number": one.number, "queue": f"q{one.number}"} for one in self._switches]
+        numbers = dict.fromkeys(one.number for one in self._switches)
+        lines = [{"number": number, "queue": f"q{number}"} for number in numbers]
         named = [*(line["queue"] for line in lines), SECOND, LAST_RESORT]
         queues = [{"name": name, "title": name, "english": name} for name in named]
         body = json.dumps({"queues": queues, "skills": [], "rules": lines})
@@ -262,13 +277,18 @@ class World:
         await self.desks[login].saw("contact.state", PATIENCE_S, session=citizen.session, phase="active")
         await self.desks[login].command(kind, PATIENCE_S, session=citizen.session, **fields)
 
-    async def is_accepted(self, citizen: Citizen, login: str) -> None:
-        desk = self.desks[login]
+    async def is_accepted(self, citizen: Citizen, likes: str) -> str:
+        """By whoever it is offered to of those whose login begins so; gives who that is."""
+        desks = [desk for login, desk in self.desks.items() if login.startswith(likes)]
 
-        def theirs(frame: dict[str, Any]) -> bool:
-            return (frame["t"], frame.get("session")) == ("offer.new", citizen.session)
+        def offered() -> tuple[DeskPage, dict[str, Any]] | None:
+            wanted = ("offer.new", citizen.session)
+            found = ((desk, one) for desk in desks for one in desk.frames if (one["t"], one.get("session")) == wanted)
+            return next(found, None)
 
-        await desk.accept(await desk.until(theirs, PATIENCE_S, "offer"))
+        desk, offer = await self.until(offered)
+        await desk.accept(offer)
+        return str(desk.login)
 
     async def is_ready(self, login: str) -> None:
         await self.desks[login].command("presence.set", PATIENCE_S, presence="ready")
@@ -287,19 +307,19 @@ class World:
     async def tell(self, stops: "Sequence[tuple[Switch, Step | None, bool]]") -> None:
         """All these stories at once, each up to its step, or to its end where it has none or never comes to it."""
         self.citizens = [
-            Citizen(f"1390000{number:04d}", Watched({f"1390000{number:04d}".encode()}, step, done=done))
-            for number, (_, step, done) in enumerate(stops)
+            Citizen(f"1390000{number:04d}", Watched({f"1390000{number:04d}".encode()}, step, done=done), switch)
+            for number, (switch, step, done) in enumerate(stops)
         ]
         self.toll.watched += [citizen.watched for citizen in self.citizens]
         async with asyncio.TaskGroup() as tasks:
-            for citizen, (switch, _, _) in zip(self.citizens, stops, strict=True):
-                tasks.create_task(self._told(citizen, switch))
+            for citizen in self.citizens:
+                tasks.create_task(self._told(citizen))
                 # One after the other: calls that cannot be opened are kept, and opened in their order.
                 await self.until(citizen.watched.has_begun)
 
-    async def _told(self, citizen: Citizen, switch: Switch) -> None:
+    async def _told(self, citizen: Citizen) -> None:
         """Where another's call is kept, a story may stand still behind it: then it never comes to its step."""
-        story = asyncio.create_task(switch.tell(self, citizen))
+        story = asyncio.create_task(citizen.switch.tell(self, citizen))
         stopped = asyncio.create_task(citizen.watched.stopped.wait())
         try:
             await asyncio.wait((stopped, story), return_when=asyncio.FIRST_COMPLETED)
@@ -339,7 +359,8 @@ class World:
         logs, charges = await self._at_one_instant()
         words = frozenset(word for one in self.citizens for word in one.words)
         callers = frozenset(one.mobile for one in self.citizens if one.call and one.call.answered_at)
-        evidence = Evidence(logs, words, callers, frozenset(), charges, GOING_BY)
+        debts = debts_of([self._folder / "mortal"])
+        evidence = Evidence(logs, words, callers, debts, charges, GOING_BY)
         # Nobody is at rest yet: that a session runs is what is wanted.
         found = [one for one in findings(evidence) if "stuck in" not in one]
         sessions = {one.session: _replayed(logs[one.session]) for one in self.citizens if one.session in logs}
@@ -358,7 +379,7 @@ class World:
 
     async def come_again(self) -> None:
         """Each by the way that they have: the page comes back by itself, the link is opened again, else they dial."""
-        for citizen, switch in zip(self.citizens, self._switches, strict=True):
+        for citizen in self.citizens:
             session = (await self.sessions()).get(citizen.session)
             if citizen.page is not None:
                 await self.writes(citizen, "我还在")
@@ -368,17 +389,24 @@ class World:
             elif session is not None and not any(
                 one.state is LegState.LIVE for one in session.live_legs(Party.CITIZEN)
             ):
-                await self.dials(citizen, switch.number, again=True)
+                await self.dials(citizen, citizen.switch.number, again=True)
 
     async def strangers(self) -> list[str]:
         """Sessions that began anew although the citizen's own was there to be gone on with."""
         logs, known = await self.remains.logs(), {one.session for one in self.citizens}
+        names = {name for one in self.citizens if one.session in logs for name in one.watched.names}
+        fresh = [one for one in logs if one not in known and any(name in _begun_by(logs[one]) for name in names)]
         evidence = Evidence(logs, frozenset(), frozenset(), frozenset(), {}, GOING_BY)
-        return [stories(evidence, [f"{one}: began anew", *known]) for one in logs if one not in known]
+        return [stories(evidence, [f"{one}: began anew", *known]) for one in fresh]
 
 
 def _replayed(log: Sequence[Entry]) -> Session:
     return replay(log[0].session, (entry.event for entry in log), GOING_BY)
+
+
+def _begun_by(log: Sequence[Entry]) -> bytes:
+    opened = log[0].event
+    return str(opened.citizen).encode() if isinstance(opened, SessionOpened) else b""
 
 
 def _is_here(session: Session) -> bool:
@@ -411,16 +439,17 @@ def _code(text: dict[str, str]) -> str:
 
 async def keeps_the_place(world: World, citizen: Citizen) -> None:
     """Story 1: a call in line goes on in the chat, with its place."""
-    await world.keeps_the_place(citizen, KEEPS)
+    await world.keeps_the_place(citizen, citizen.switch.number)
     await world.opens_the_link(citizen)
     await world.writes(citizen, "我在网页里继续")
 
 
 async def sends_pictures(world: World, citizen: Citizen) -> None:
     """Story 2: a page beside a running call."""
-    await world.dials(citizen, PICTURES)
-    await world.is_talking("3001")
-    await world.at_the_desk("3001", "picture.request", citizen)
+    (agent,) = citizen.switch.desks
+    await world.dials(citizen, citizen.switch.number)
+    await world.is_talking(agent)
+    await world.at_the_desk(agent, "picture.request", citizen)
     await world.reads_the_text(citizen)
     await world.opens_the_link(citizen)
     await world.writes(citizen, "照片在这里")
@@ -428,19 +457,21 @@ async def sends_pictures(world: World, citizen: Citizen) -> None:
 
 async def drops_and_redials(world: World, citizen: Citizen) -> None:
     """Story 4: back with the same agent."""
-    await world.dials(citizen, DROPS)
-    await world.is_talking("4001")
+    (agent,) = citizen.switch.desks
+    await world.dials(citizen, citizen.switch.number)
+    await world.is_talking(agent)
     assert citizen.call is not None
     await citizen.call.drop()
-    await world.dials(citizen, DROPS)
-    await world.is_talking("4001", times=2)
+    await world.dials(citizen, citizen.switch.number)
+    await world.is_talking(agent, times=2)
 
 
 async def is_called(world: World, citizen: Citizen) -> None:
     """Story 6: the place is kept without a call, and we dial when its turn comes."""
-    await world.keeps_the_place(citizen, CALLED)
-    await world.is_ready("5001")
-    await world.is_talking("5001")
+    (agent,) = citizen.switch.desks
+    await world.keeps_the_place(citizen, citizen.switch.number)
+    await world.is_ready(agent)
+    await world.is_talking(agent)
     await world.has_picked_up(citizen)
 
 
@@ -448,10 +479,10 @@ async def becomes_a_call(world: World, citizen: Citizen) -> None:
     """Story 3: a chat becomes a call that we make, and stays open beside it."""
     await world.comes_to_the_chat(citizen)
     await world.writes(citizen, "请给我打电话")
-    await world.is_accepted(citizen, "1001")
+    agent = await world.is_accepted(citizen, "1")
     await world.proves_the_number(citizen)
-    await world.at_the_desk("1001", "call.start", citizen)
-    await world.is_talking("1001")
+    await world.at_the_desk(agent, "call.start", citizen)
+    await world.is_talking(agent)
     await world.has_picked_up(citizen)
     await world.writes(citizen, "接到了")
 
@@ -460,9 +491,9 @@ async def is_handed_on(world: World, citizen: Citizen) -> None:
     """A chat goes to another line, and is taken there."""
     await world.comes_to_the_chat(citizen)
     await world.writes(citizen, "我要办证")
-    await world.is_accepted(citizen, "1001")
-    await world.at_the_desk("1001", "contact.transfer", citizen, queue=SECOND, why="办证")
-    await world.is_accepted(citizen, "2001")
+    agent = await world.is_accepted(citizen, "1")
+    await world.at_the_desk(agent, "contact.transfer", citizen, queue=SECOND, why="办证")
+    await world.is_accepted(citizen, "2")
     await world.writes(citizen, "您好")
 
 

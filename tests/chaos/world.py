@@ -1,7 +1,6 @@
 """Two gateways on one store, agents and citizens in front of them, and a hand that kills."""
 
 import asyncio
-import json
 import random
 import tempfile
 from collections.abc import AsyncIterator, Coroutine
@@ -15,7 +14,7 @@ from session.ids import SessionId
 from session.machine import replay
 from session.state import Phase
 from tests.chaos.checker import Evidence
-from tests.chaos.remains import KEYS, Remains
+from tests.chaos.remains import KEYS, Remains, debts_of
 from tests.peers.baresip import Baresip
 from tests.peers.caller import Telephones
 from tests.peers.pages import CitizenPage, DeskPage, Refused
@@ -230,11 +229,8 @@ class World:
     async def evidence(self) -> Evidence:
         """What is left, from the history, the store, and the nodes' files of debts."""
         logs, charges = await self._remains.logs(), await self._remains.charges()
-        return Evidence(logs, frozenset(self.words), frozenset(self.callers), self._debts(), charges)
-
-    def _debts(self) -> frozenset[str]:
-        lines = [line for node in self.nodes for file in (node.data / "debts").glob("*") for line in _lines(file)]
-        return frozenset(str(value).removeprefix("tel:").removeprefix("+86") for one in lines for value in one.values())
+        debts = debts_of(node.data for node in self.nodes)
+        return Evidence(logs, frozenset(self.words), frozenset(self.callers), debts, charges)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -246,10 +242,6 @@ class World:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self.faults.append(error)
-
-
-def _lines(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text().splitlines() if line]
 
 
 def _standing_offers(desk: DeskPage) -> list[dict[str, Any]]:

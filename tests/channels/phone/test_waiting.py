@@ -1,10 +1,15 @@
 """Calls that come while the store is away: kept in order, never forgotten, whoever ends them and however."""
 
 import asyncio
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from channels.phone.adapter import PhoneChannel
+from channels.phone.journal import Journal
 from session.events import LegClosed
 from session.state import LegEnd
 from tests.channels.phone.conftest import OpenPhone
@@ -39,13 +44,28 @@ async def test_store_away_keeps_calls_in_order_and_posts_them_with_their_true_ar
         assert core.said(LegClosed) == []
 
 
-async def test_a_kept_call_is_on_disk_while_it_waits(
-    phone: PhoneChannel, core: Core, eventually: Eventually, tmp_path: Path
+async def test_a_kept_call_is_on_disk_before_it_is_answered(
+    phone: PhoneChannel, core: Core, eventually: Eventually, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A node that is killed in the moment in which it has answered owes them a call."""
     core.is_away = True
+    append, begun, may_go_on = Journal.append, threading.Event(), threading.Event()
+
+    def slow(journal: Journal, lines: Sequence[bytes]) -> None:
+        begun.set()
+        may_go_on.wait(10)
+        append(journal, lines)
+
+    monkeypatch.setattr(Journal, "append", slow)
     async with Telephone(phone.bound) as caller:
-        await caller.call(extra=ASSERTED)
-        await eventually(lambda: NUMBER in noted(tmp_path / "debts"))
+        calling = asyncio.create_task(caller.call(extra=ASSERTED))
+        await eventually(begun.is_set, deadline_s=15)
+        caller.send(caller.compose("OPTIONS"))
+        await caller.response("OPTIONS")
+        assert not calling.done(), "what was sent before has come before"
+        may_go_on.set()
+        assert (await calling).answer.status == 200
+        assert NUMBER in noted(tmp_path / "debts")
         for path in (tmp_path / "debts", *(tmp_path / "debts").glob("*")):
             assert path.stat().st_mode & 0o077 == 0
 
