@@ -23,8 +23,8 @@ from session.errors import YihaoError
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. 0 done, 1 refused or failed, 2 not understood."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if words[:1] == ["dial"]:
-        return _dial(words[1:])  # all that follows is the dialler's own, its --help too
+    if words[:1] in (["dial"], ["probe"]):
+        return _become(words[0], words[1:])  # all that follows is its own, its --help too
     arguments = _parser().parse_args(words)
     try:
         settings = load(file=getattr(arguments, "config", None), arguments=_sets(arguments))
@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_rules(commands)
 
     commands.add_parser("dial", add_help=False, help="call the number from this terminal")
+    commands.add_parser("probe", add_help=False, help="dial the number again and again, and alarm when it is down")
     living = commands.add_parser("demo", parents=[_common()], help="bring a city alive around a running gateway")
     living.add_argument("--http", default="", help="its web address (default: as the settings say)")
     living.add_argument("--sip", default="", help="where its SIP listens, host:port (default: as the settings say)")
@@ -151,9 +152,9 @@ def _sets(arguments: argparse.Namespace) -> list[str]:
     return sets
 
 
-def _dial(rest: list[str]) -> int:
+def _become(what: str, rest: list[str]) -> int:
     """In a process of its own, which replaces this one: pyVoIP is GPL-3 and is never loaded beside our code."""
-    os.execv(sys.executable, [sys.executable, "-m", "gateway.dial", *rest])  # noqa: S606 - our own module
+    os.execv(sys.executable, [sys.executable, "-m", f"gateway.{what}", *rest])  # noqa: S606 - our own module
 
 
 def _up(settings: Settings, arguments: argparse.Namespace) -> int:

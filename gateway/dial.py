@@ -10,6 +10,7 @@ offered. It works in threads that may hang, so everything has a bound.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import socket
@@ -61,7 +62,10 @@ class Telephone:
         self.is_acknowledged = False
         """The ACK is sent: only now may a BYE follow. pyVoIP says `ANSWERED` a moment sooner."""
         self.call: Any = None
+        self.times: dict[str, float] = {}
+        """From the INVITE to the first response and to the answer, in seconds."""
         self._invite = ""
+        self._sent_at = 0.0
 
     def dial(self, number: str) -> Any:
         """Send the INVITE and give the call, whose state tells the rest."""
@@ -93,6 +97,7 @@ class Telephone:
         return b"".join(client.pmin.buffer.getvalue() for client in self.call.RTPClients[:1])
 
     def _send_invite(self) -> None:
+        self._sent_at = time.monotonic()
         for pause in RESEND_AFTER_S:
             self._send(self._invite)
             if _wait_until(lambda: self.status > 0, pause):
@@ -105,6 +110,9 @@ class Telephone:
             self._hear(message)
             return
         self.status = int(message.status)
+        self.times.setdefault("round_trip_s", round(time.monotonic() - self._sent_at, 4))
+        if 200 <= self.status < 300:
+            self.times.setdefault("answer_s", round(time.monotonic() - self._sent_at, 4))
         if self.status < 300:
             self._hear(message)
             self.is_acknowledged = self.status >= 200
@@ -146,7 +154,10 @@ def main() -> int:
     guard.start()
     host, _, port = arguments.server.rpartition(":")
     telephone = Telephone(host, int(port), arguments.caller)
-    return 0 if _talk(telephone, arguments, said) else 1
+    was_heard = _talk(telephone, arguments, said)
+    if arguments.times:
+        _say("times: " + json.dumps({"status": telephone.status, **telephone.times}))
+    return 0 if was_heard else 1
 
 
 def _arguments() -> argparse.Namespace:
@@ -157,6 +168,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--save", type=Path, default=Path("heard.wav"), help="where to keep what is heard")
     parser.add_argument("--seconds", type=float, default=30.0, help=f"how long to stay, at most {MOST_SECONDS:.0f}")
     parser.add_argument("--as", dest="caller", default="13800138000", help="the number to call from")
+    parser.add_argument("--times", action="store_true", help="say how long the answer took, for a program")
     arguments = parser.parse_args()
     if not 0 < arguments.seconds <= MOST_SECONDS:
         parser.error(f"--seconds wants more than 0 and at most {MOST_SECONDS:.0f}")

@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import aiohttp
 import pytest
 
 from channels.phone.adapter import PhoneChannel
+from channels.phone.websocket import PATH
 from tests.channels.phone.conftest import OpenPhone
+from tests.channels.phone.pages import web_server
 from tests.channels.phone.sip.corpus import corpus
 from tests.channels.phone.sip.messages import SAMPLES, request
 
@@ -57,6 +60,19 @@ async def test_every_message_over_tcp_cut_in_two(open_house: PhoneChannel, part:
     # Every byte as the cut is the framing's own test; here the sockets get a cut in each quarter.
     got = await asyncio.gather(*(_ask_tcp(case, open_house.bound, part) for case in CASES))
     wrong = [(case.name, status) for case, status in zip(CASES, got, strict=True) if not _fits_tcp(case, status)]
+    assert wrong == []
+
+
+async def test_every_message_over_websocket(open_house: PhoneChannel) -> None:
+    """One message a frame (RFC 7118): text where it is UTF-8, as pages send it, else binary. Nothing is waited for."""
+    async with web_server(open_house) as http:
+        # Few at once: a socket costs the web server more than a datagram.
+        got = [
+            status
+            for at in range(0, len(CASES), 20)
+            for status in await asyncio.gather(*(_ask_page(case, http) for case in CASES[at : at + 20]))
+        ]
+    wrong = [(case.name, status) for case, status in zip(CASES, got, strict=True) if not _fits(case, status)]
     assert wrong == []
 
 
@@ -120,6 +136,31 @@ async def _ask_tcp(case: Case, server: tuple[str, int], part: int) -> int | None
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
         writer.close()
+
+
+async def _ask_page(case: Case, http: str) -> int | None:
+    """As a telephone that is a page, at an address of its own."""
+    connector = aiohttp.TCPConnector(local_addr=(case.host.replace("127.7.", "127.30."), 0))
+    answers: asyncio.Queue[bytes] = asyncio.Queue()
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        session.ws_connect(http + PATH, protocols=("sip",), origin=http) as wire,
+    ):
+
+        async def listen() -> None:
+            async for message in wire:
+                answers.put_nowait(message.data.encode() if isinstance(message.data, str) else message.data)
+
+        listening = asyncio.create_task(listen())
+        try:
+            try:
+                await wire.send_str(case.wire.decode())
+            except UnicodeDecodeError:
+                await wire.send_bytes(case.wire)
+            return await _final(answers, 5.0 if case.answers else QUIET_S)
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
 
 
 async def _final(answers: asyncio.Queue[bytes], within_s: float) -> int | None:
