@@ -29,8 +29,6 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 _NUMBERS = 65_536
-_NAMED = (SCHEME, "sip")
-"""Addresses by which somebody calls who can be told from others."""
 
 
 class Detours:
@@ -86,7 +84,8 @@ class Detours:
         return None
 
     def _calls_too_often(self, contact: Contact, often: Often) -> bool:
-        if not often.calls or contact.address.scheme not in _NAMED:
+        # A number that is only claimed is nobody's: by it anyone could keep its owner out.
+        if not often.calls or not contact.asserted or contact.address.scheme != SCHEME:
             return False
         key, now = str(contact.address), monotonic()
         caller = self._callers.get(key)

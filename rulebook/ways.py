@@ -27,7 +27,7 @@ class Instead(Document, frozen=True):
 class Often(Document, frozen=True):
     """How often one number may call; more is a flood, and is told so. Calls beyond come back with the time."""
 
-    calls: Annotated[int, Meta(ge=0, le=10_000)] = 20
+    calls: Annotated[int, Meta(ge=0, le=10_000)] = 60
     """0 is without bound."""
     within_s: Annotated[int, Meta(ge=1, le=24 * 3600)] = 600
     ways: Offered = ()

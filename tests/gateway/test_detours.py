@@ -113,8 +113,9 @@ def test_one_number_that_calls_over_and_over_is_told_so_and_nobody_else(monkeypa
     flood = Detour(Obstacle.TOO_OFTEN, (Way.LINK,))
     assert seen == [None, None, None, flood, flood]
     assert door.judge(replace(CALL, address=Address("tel", "+8613900139000")))[0] is None
-    hidden = replace(CALL, address=Address("anonymous", "call-1"))
-    assert [door.judge(hidden)[0] for _ in range(5)] == [None] * 5
+    hidden, claimed = replace(CALL, address=Address("anonymous", "call-1")), replace(CALL, asserted=False)
+    for nobody in (hidden, claimed):
+        assert [door.judge(nobody)[0] for _ in range(5)] == [None] * 5
     now += 20.0
     assert [door.judge(CALL)[0] for _ in range(2)] == [None, flood]
     door.ways = WaysOn(often=Often(calls=0))
