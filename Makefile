@@ -10,7 +10,7 @@ PYTEST := .venv/bin/python -m pytest
 # One computes, two begin with what waits for most of its time (tests/shares.py). More of those beside each other than
 # there are cores, and tests of audio and of timers fail for want of time, not of truth.
 WORKERS := 3
-TEST_PACKAGES := baresip-core sip-tester chromium fonts-wqy-microhei postgresql tshark kamailio kamailio-tls-modules systemd
+TEST_PACKAGES := baresip-core sip-tester chromium fonts-wqy-microhei postgresql tshark kamailio kamailio-tls-modules rtpengine-daemon systemd
 # What the targets for longer runs give pytest: one at a time, with time to spare.
 LONG := --long --timeout 7200 -p no:xdist
 

@@ -27,6 +27,10 @@ HostPort = Annotated[
         r"|([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", "empty, or an address such as 10.0.0.5:5060"
     ),
 ]
+Daemon = Annotated[
+    str,
+    Matching(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", "items such as 10.0.0.21:2223"),
+]
 AreaCode = Annotated[str, Matching(r"|[1-9][0-9]{1,3}", "an area code without its 0, as 10 or 571")]
 Name = Annotated[str, Matching(r"[a-z][a-z0-9-]{0,31}", "a short name in a-z, 0-9 and -")]
 FeatureCode = Annotated[
@@ -183,6 +187,8 @@ class Outbound:
 class Media:
     """Sound."""
 
+    engine: Literal["inprocess", "rtpengine"]
+    rtpengine: tuple[Daemon, ...]
     host: str
     port_min: Port
     port_max: Port

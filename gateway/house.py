@@ -70,7 +70,7 @@ from gateway.rules import open_rulebook
 from gateway.seats import Seats
 from gateway.sight import Sight
 from gateway.sites import site_keys
-from gateway.sound import Outfit, share, workers
+from gateway.sound import Outfit, rtpengines, share, workers
 from gateway.staff import Staff
 from gateway.telephones import TelephonesReach
 from gateway.telephony import outgoing_rule, phone_settings, rules_of
@@ -83,7 +83,6 @@ from identity.verification import Codes, Scans
 from insight.board import Board
 from media.crew import Crew
 from media.decoder import Decoder
-from media.engine import Engine
 from media.playable import Playable
 from media.prompts import PromptLibrary
 from queueing.contract import Presence, Profile, Store
@@ -420,14 +419,14 @@ class _Builder:
         settings, media = self._settings, self._settings.media
         ports = (media.port_min, media.port_max)
         size = workers(media.workers, ports)
+        folder = str(settings.recordings_folder.absolute()) if settings.recordings.enabled else ""
+        log = settings.log
+        outfit = Outfit((media.host,), ports, folder, log.level, log.format, rtpengines=rtpengines(media))
         if size == 0:
-            recorder = self._recordings.writer if settings.recordings.enabled else None
-            return Engine(self._library, addresses=(media.host,), ports=ports, recorder=recorder)
+            return outfit.engine(self._library, self._recordings.writer if settings.recordings.enabled else None)
 
         def command(place: int) -> list[str]:
-            folder = str(settings.recordings_folder.absolute()) if settings.recordings.enabled else ""
-            log = settings.log
-            return Outfit((media.host,), share(ports, place, size), folder, log.level, log.format).command()
+            return replace(outfit, ports=share(ports, place, size)).command()
 
         def mourn(pid: int) -> None:
             self._metrics.media_deaths.inc()

@@ -15,15 +15,20 @@ import signal
 import socket
 import sys
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import uvloop
 
+from config.settings import Media
 from gateway import logs
 from gateway.process import allow_many_files, collect_seldom
 from media.engine import Engine, Limits
 from media.prompts import PromptLibrary
+from media.rtpengine.engine import AnchoredEngine
+from media.tap import Recorder
 from media.worker import Worker
 from recordings.shelf import Shelf
 from recordings.writer import RecordingWriter
@@ -42,10 +47,24 @@ class Outfit:
     log_level: str
     log_form: Literal["json", "plain"]
     limits: Limits = field(default_factory=Limits)
+    rtpengines: tuple[tuple[str, int], ...] = ()
+    """Through which far ends go; none leaves them to us."""
+
+    def engine(self, prompts: PromptLibrary, recorder: Recorder | None) -> Engine:
+        """What carries sound."""
+        kind = partial(AnchoredEngine, rtpengines=self.rtpengines) if self.rtpengines else Engine
+        return kind(prompts, addresses=self.addresses, ports=self.ports, recorder=recorder, limits=self.limits)
 
     def command(self) -> list[str]:
         """The words that start it."""
         return [sys.executable, "-P", "-m", __name__, json.dumps(asdict(self))]
+
+
+def rtpengines(media: Media) -> tuple[tuple[str, int], ...]:
+    """Where they are, if sound is to go through them."""
+    named = media.rtpengine if media.engine == "rtpengine" else ()
+    parts = [urlsplit(f"//{one}") for one in named]
+    return tuple((one.hostname or "", one.port or 0) for one in parts)
 
 
 def workers(asked: int, ports: tuple[int, int]) -> int:
@@ -78,15 +97,7 @@ async def carry(outfit: Outfit) -> None:
         recorder = None
         if outfit.recordings:
             recorder = await stack.enter_async_context(RecordingWriter(Shelf(Path(outfit.recordings))))
-        engine = await stack.enter_async_context(
-            Engine(
-                PromptLibrary({}),
-                addresses=outfit.addresses,
-                ports=outfit.ports,
-                recorder=recorder,
-                limits=outfit.limits,
-            )
-        )
+        engine = await stack.enter_async_context(outfit.engine(PromptLibrary({}), recorder))
         reader, writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=os.dup(0)))
         collect_seldom()
         if not await Worker(engine, reader, writer).serve():
@@ -97,7 +108,12 @@ async def carry(outfit: Outfit) -> None:
 def main() -> None:
     """Be one such process."""
     said = json.loads(sys.argv[1])
-    lists = {"addresses": tuple(said["addresses"]), "ports": tuple(said["ports"]), "limits": Limits(**said["limits"])}
+    lists = {
+        "addresses": tuple(said["addresses"]),
+        "ports": tuple(said["ports"]),
+        "limits": Limits(**said["limits"]),
+        "rtpengines": tuple((host, port) for host, port in said["rtpengines"]),
+    }
     outfit = Outfit(**said | lists)
     logs.set_up(outfit.log_level, outfit.log_form)
     allow_many_files()

@@ -50,7 +50,7 @@ _HOLD_MUSIC = Announcement("hold_music")
 
 
 @dataclass
-class _Place:
+class Place:
     """What a slot keeps while far ends come and go."""
 
     protection: Protection
@@ -97,8 +97,8 @@ class Call:
         self._closed = False
         self._events: asyncio.Queue[AudioEvent | None] = asyncio.Queue()
 
-    def _empty(self) -> _Place:
-        return _Place(Protection(self._engine.doors))
+    def _empty(self) -> Place:
+        return Place(Protection(self._engine.doors))
 
     # Offer and answer
 
@@ -150,12 +150,12 @@ class Call:
         return place.end
 
     @staticmethod
-    def _demand_family(place: _Place, address: str) -> None:
+    def _demand_family(place: Place, address: str) -> None:
         if (":" in address) != (":" in place.host):
             raise AudioRefused("an address of the other IP family than this slot has")
 
     @staticmethod
-    def _describe(place: _Place, lines: Sequence[Ours | Rejected]) -> bytes:
+    def _describe(place: Place, lines: Sequence[Ours | Rejected]) -> bytes:
         place.sdp_version += 1
         return sdp.write(place.sdp_id, place.sdp_version, place.host, lines)
 

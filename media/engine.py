@@ -81,10 +81,13 @@ class Engine:
         """A new session. Raises `EngineFull`."""
         if len(self._calls) >= self.limits.sessions:
             raise EngineFull(self.limits.sessions)
-        call = Call(key, self)
+        call = self._call(key)
         self._calls.add(call)
         self._rounds.add(call)
         return call
+
+    def _call(self, key: str) -> Call:
+        return Call(key, self)
 
     def host_for(self, family: int | None) -> str:
         """The address to bind for a far end of this IP version; None means any."""

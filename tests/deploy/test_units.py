@@ -25,7 +25,8 @@ def units(tmp_path: Path) -> Path:
     """The units beside Debian's that they add to, with programs that are on this machine."""
     folder = tmp_path / "units"
     shutil.copytree(SHIPPED, folder)
-    shutil.copy("/lib/systemd/system/kamailio.service", folder)
+    for debians in ("kamailio", "rtpengine-daemon"):
+        shutil.copy(f"/lib/systemd/system/{debians}.service", folder)
     text = (folder / "yihao@.service").read_text()
     assert text.count(PROGRAM) == 2
     (folder / "yihao@.service").write_text(text.replace(PROGRAM, str(Path(sys.executable).with_name("yihao"))))
@@ -44,10 +45,10 @@ def analyze(folder: Path, *arguments: str) -> str:
     return made.stdout + made.stderr
 
 
-@pytest.mark.parametrize("unit", ["yihao@one.service", "kamailio.service"])
+@pytest.mark.parametrize("unit", ["yihao@one.service", "kamailio.service", "rtpengine-daemon.service"])
 def test_systemd_finds_nothing_wrong(units: Path, unit: str) -> None:
     said = analyze(units, "verify", "--man=no", "--recursive-errors=no", unit)
-    assert not [line for line in said.splitlines() if "yihao" in line or "kamailio" in line]
+    assert not [line for line in said.splitlines() if "yihao" in line or unit in line]
 
 
 def test_a_node_has_no_more_than_it_needs(units: Path) -> None:

@@ -1,4 +1,4 @@
-"""The two forms of the engine behind the Audio port: in this loop, and at the other end of a pipe."""
+"""What stands behind the Audio port: the engine in this loop, at the other end of a pipe, and behind rtpengine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from media.engine import Engine
 from media.pipe import Pipe
+from media.rtpengine.engine import AnchoredEngine
 from media.worker import Worker
+from tests.peers.rtpengine import shared
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,4 +53,15 @@ def in_this_loop(prompts: PromptLibrary, **wanted: Any) -> AbstractAsyncContextM
     return Engine(prompts, **wanted)
 
 
-FORMS: dict[str, OpenEngine] = {"in this loop": in_this_loop, "beyond a pipe": beyond_a_pipe}
+@asynccontextmanager
+async def through_rtpengine(prompts: PromptLibrary, **wanted: Any) -> AsyncIterator[Opens]:
+    """Far ends meet a real rtpengine."""
+    async with AnchoredEngine(prompts, rtpengines=[shared().address], **wanted) as engine:
+        yield engine
+
+
+FORMS: dict[str, OpenEngine] = {
+    "in this loop": in_this_loop,
+    "beyond a pipe": beyond_a_pipe,
+    "rtpengine": through_rtpengine,
+}

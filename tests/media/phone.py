@@ -100,10 +100,14 @@ class Phone(asyncio.DatagramProtocol):
             self.timestamp = (self.timestamp + frame) & 0xFFFFFFFF
 
     def heard(self) -> Any:
-        """What it heard, each packet at its timestamp."""
+        """What it heard, each packet at its timestamp, one source after the other."""
         voice = [each for each in self.arrived if each.payload_type in (0, 8)]
-        if not voice:
-            return np.zeros(0)
+        sources = dict.fromkeys(each.ssrc for each in voice)
+        laid = [self._laid_out([each for each in voice if each.ssrc == source]) for source in sources]
+        return np.concatenate(laid) if laid else np.zeros(0)
+
+    @staticmethod
+    def _laid_out(voice: list[Arrived]) -> Any:
         base = voice[0].timestamp
         places = [((each.timestamp - base + 2**31) & 0xFFFFFFFF) - 2**31 for each in voice]
         assert max(map(abs, places)) < 8000 * 120, "the timestamps jump"

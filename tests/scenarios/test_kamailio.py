@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from tests.conftest import Eventually
@@ -17,6 +16,7 @@ from tests.peers.valkey import ValkeyServer
 from tests.peers.yihao import Yihao
 from tests.scenarios.kinds import MakesGateway
 from tests.scenarios.test_nodes import KEYS
+from tests.scenarios.told import figures
 
 EDGE, NODES = "127.0.0.2", ("127.0.0.11", "127.0.0.12")
 QUICK = {
@@ -96,26 +96,15 @@ async def test_any_node_rings_any_telephone_and_a_dead_nodes_caller_is_called_ba
         for call in lost.values():
             await call.hang_up()
         living = city.nodes[second.server]
-        await _figures(living, waiting=1, owed=0)
+        await figures(living, waiting=1, owed=0)
         city.nodes[victim.server].kill()
         later = [await city.call() for _ in range(4)]
         assert {call.server for call in later} == {second.server}, "new calls go to the node that lives"
 
-        await _figures(living, waiting=1 + len(later), owed=1)
+        await figures(living, waiting=1 + len(later), owed=1)
         assert not city.phones.taken, "nobody is called before an agent is there"
         await second.hang_up()
         await phone.saw("CALL_ESTABLISHED", times=3)
         await eventually(lambda: city.phones.taken, deadline_s=20)
         (called,) = city.phones.taken.values()
         assert called.startswith(f"INVITE sip:+86{victim.caller}@"), "who waited longest, ahead of who called later"
-
-
-async def _figures(node: Yihao, *, waiting: int, owed: int) -> None:
-    """Until so many stand in line, and so many are owed a call. Who is owed one stands there when it is to be made."""
-    wanted = {f'yihao_calls_owed{{state="owed"}} {owed}.0', f'yihao_waiting{{queue="general"}} {waiting}.0'}
-    async with asyncio.timeout(20), aiohttp.ClientSession() as http:
-        while True:
-            async with http.get(f"{node.http}/metrics") as answer:
-                if wanted <= set((await answer.text()).splitlines()):
-                    return
-            await asyncio.sleep(0.1)
