@@ -1,9 +1,13 @@
 """Signed webhooks to durable acknowledgements: one process and its store, beside a handler that only verifies.
 
-The server, a process of its own on uvloop, is the whole channel (WeChat's official account in safe mode, or texts by
-Twilio) on the node's own inbox over an embedded Valkey that writes every event to disk before it answers. Nothing is
-answered that is not durable. Mailboxes are not awake: what becomes of an event afterwards is the question of `queue`.
-The limit is the same server with a handler that proves and reads the same requests, and answers at once.
+The server, a process of its own on uvloop, is the whole channel (WeChat's official account, or texts by Twilio) on the
+node's own inbox over an embedded Valkey that writes every event to disk before it answers. Nothing is answered that is
+not durable. Mailboxes are not awake: what becomes of an event afterwards is the question of `queue`. The limit is the
+same server with a handler that proves and reads the same requests by the same functions (bounds, age, signature,
+cipher, guarded XML), and answers at once.
+
+`wechat` is the safe mode, which a city runs. `--kind` measures one, and the account's other modes too:
+`wechat-compatible` sends the plain fields beside the sealed ones, `wechat-plain` seals nothing.
 
 Every tenth push begins a session, and every tenth is a repetition of one that was taken. Requests are signed
 beforehand. `value` and `limit` are pushes a second with 64 connections, one request under way on each (closed loop);
@@ -27,7 +31,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlencode
@@ -63,7 +67,8 @@ AES_KEY = base64.b64encode(bytes(range(32))).decode().rstrip("=")
 WECHAT = WeChatSettings(appid=APPID, secret="s", token=TOKEN, aes_keys=(AES_KEY,), api="http://127.0.0.1:9")
 ACCOUNT, PUBLIC = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "https://hotline.example.org"
 TWILIO = TwilioSettings(account=ACCOUNT, tokens=(TOKEN,), sender="+18005551212", public_url=PUBLIC)
-PATHS = {"wechat": WECHAT.path, "twilio": "/api/sms/twilio/up"}
+TWILIO_PATH = "/api/sms/twilio/up"
+KINDS = ("wechat", "twilio", "wechat-compatible", "wechat-plain")
 ROUTING = Routing(queues=(Named(name=LAST_RESORT, title="综合"),))
 TEXT = "我家门口的路灯坏了三天了，在长江路12号，麻烦派人来看一下。"
 
@@ -81,7 +86,7 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 def only_verifies(kind: str) -> Handler:
     """The limit."""
-    account = Account(TOKEN, [MessageKey.parse(AES_KEY, APPID)], WECHAT.fresh_s)
+    account = Account(TOKEN, [MessageKey.parse(key, APPID) for key in wechat_settings(kind).aes_keys], WECHAT.fresh_s)
 
     async def wechat(request: web.Request) -> web.Response:
         read(open_push(account, request.query, await body_of(request), time.time()).fields)
@@ -92,7 +97,15 @@ def only_verifies(kind: str) -> Handler:
         proven(TWILIO, request.raw_path, request.headers, request.content_type, body)
         return web.Response(text="<Response/>", content_type="text/xml")
 
-    return wechat if kind == "wechat" else twilio
+    return twilio if kind == "twilio" else wechat
+
+
+def wechat_settings(kind: str) -> WeChatSettings:
+    return replace(WECHAT, aes_keys=()) if kind == "wechat-plain" else WECHAT
+
+
+def path_of(kind: str) -> str:
+    return TWILIO_PATH if kind == "twilio" else WECHAT.path
 
 
 @asynccontextmanager
@@ -104,9 +117,10 @@ async def whole_channel(kind: str, folder: Path) -> AsyncIterator[Channel]:
         node = NodeId("bench")
         await store.mailboxes.beat(node, ttl_s=3600.0)
         inbox = StoreInbox(store, node, ROUTING.route, lambda _: None)
-        if kind == "wechat":
+        if kind != "twilio":
+            files = FileStore(folder / "files")
             opened = WeChatChannel.open(
-                WECHAT, inbox=inbox, shared=store.shared, files=FileStore(folder / "files"), on_scan=_nowhere
+                wechat_settings(kind), inbox=inbox, shared=store.shared, files=files, on_scan=_nowhere
             )
             yield await stack.enter_async_context(opened)
             return
@@ -127,7 +141,7 @@ async def serve(kind: str, *, whole: bool) -> None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="yh-"))
             app.add_routes((await stack.enter_async_context(whole_channel(kind, Path(folder)))).routes())
         else:
-            app.router.add_post(PATHS[kind], only_verifies(kind))
+            app.router.add_post(path_of(kind), only_verifies(kind))
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -140,25 +154,21 @@ async def serve(kind: str, *, whole: bool) -> None:
 # --- the requests ---------------------------------------------------------------------------------------------------
 
 
-def wechat_push(citizen: str, number: int) -> bytes:
-    """One push in safe mode."""
-    fields = f"<ToUserName><![CDATA[gh_1]]></ToUserName><FromUserName><![CDATA[{citizen}]]></FromUserName>"
-    plain = (
-        f"<xml>{fields}<CreateTime>{int(time.time())}</CreateTime><MsgType><![CDATA[text]]></MsgType>"
-        f"<Content><![CDATA[{TEXT}]]></Content><MsgId>{number}</MsgId></xml>"
+def wechat_push(kind: str, citizen: str, number: int) -> bytes:
+    """One push in the kind's mode."""
+    to = "<ToUserName><![CDATA[gh_1]]></ToUserName>"
+    fields = (
+        f"<FromUserName><![CDATA[{citizen}]]></FromUserName><CreateTime>{int(time.time())}</CreateTime>"
+        f"<MsgType><![CDATA[text]]></MsgType><Content><![CDATA[{TEXT}]]></Content><MsgId>{number}</MsgId>"
     )
-    sealed = MessageKey.parse(AES_KEY, APPID).encrypt(plain)
     timestamp, nonce = str(int(time.time())), str(number)
-    query = {
-        "signature": sign(TOKEN, timestamp, nonce),
-        "timestamp": timestamp,
-        "nonce": nonce,
-        "openid": citizen,
-        "encrypt_type": "aes",
-        "msg_signature": sign(TOKEN, timestamp, nonce, sealed),
-    }
-    body = f"<xml><ToUserName><![CDATA[gh_1]]></ToUserName><Encrypt><![CDATA[{sealed}]]></Encrypt></xml>"
-    return _http(f"{WECHAT.path}?{urlencode(query)}", body.encode(), "text/xml")
+    query = {"signature": sign(TOKEN, timestamp, nonce), "timestamp": timestamp, "nonce": nonce, "openid": citizen}
+    shown = "" if kind == "wechat" else fields
+    if kind != "wechat-plain":
+        sealed = MessageKey.parse(AES_KEY, APPID).encrypt(f"<xml>{to}{fields}</xml>")
+        query |= {"encrypt_type": "aes", "msg_signature": sign(TOKEN, timestamp, nonce, sealed)}
+        shown += f"<Encrypt><![CDATA[{sealed}]]></Encrypt>"
+    return _http(f"{WECHAT.path}?{urlencode(query)}", f"<xml>{to}{shown}</xml>".encode(), "text/xml")
 
 
 def twilio_push(citizen: str, number: int) -> bytes:
@@ -168,10 +178,9 @@ def twilio_push(citizen: str, number: int) -> bytes:
         "MessageSid": sid, "SmsSid": sid, "AccountSid": ACCOUNT, "From": citizen, "To": TWILIO.sender, "Body": TEXT,
         "NumMedia": "0", "NumSegments": "1", "SmsStatus": "received", "ApiVersion": "2010-04-01",
     }  # fmt: skip
-    path = PATHS["twilio"]
-    signature = RequestValidator(TOKEN).compute_signature(PUBLIC + path, fields)
+    signature = RequestValidator(TOKEN).compute_signature(PUBLIC + TWILIO_PATH, fields)
     body = urlencode(fields).encode()
-    return _http(path, body, "application/x-www-form-urlencoded", f"X-Twilio-Signature: {signature}\r\n")
+    return _http(TWILIO_PATH, body, "application/x-www-form-urlencoded", f"X-Twilio-Signature: {signature}\r\n")
 
 
 def _http(path: str, body: bytes, kind: str, headers: str = "") -> bytes:
@@ -189,10 +198,10 @@ def pushes(kind: str, many: int) -> list[bytes]:
             continue
         number = next(numbers)
         citizen = f"{run}-{number // WORDS_EACH}"
-        if kind == "wechat":
-            made.append(wechat_push(f"o{citizen.replace('-', '_')}", run * 10**8 + number))
-        else:
+        if kind == "twilio":
             made.append(twilio_push(f"+1{run:06}{number // WORDS_EACH:07}"[:15], run * 10**8 + number))
+        else:
+            made.append(wechat_push(kind, f"o{citizen.replace('-', '_')}", run * 10**8 + number))
     return made
 
 
@@ -356,14 +365,15 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--short", action="store_true")
-    parser.add_argument("--serve", choices=PATHS)
+    parser.add_argument("--kind", choices=KINDS, help="instead of wechat and twilio")
+    parser.add_argument("--serve", choices=KINDS)
     parser.add_argument("--whole", action="store_true")
     arguments = parser.parse_args()
     if arguments.serve:
         uvloop.run(serve(arguments.serve, whole=arguments.whole))
         return
     lines = []
-    for kind in PATHS:
+    for kind in (arguments.kind,) if arguments.kind else KINDS[:2]:
         lines.append(uvloop.run(measure(kind, *((3, 2.0, 4.0) if arguments.short else (5, 6.0, 20.0)))))
         print(json.dumps(lines[-1]))
     worst = min(lines, key=lambda line: cast("float", line["ratio"]))

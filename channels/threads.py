@@ -27,7 +27,7 @@ from session.state import Medium
 
 _TRIES = 3
 _REMEMBERED = 20_000
-"""Threads and words of this node's; what is older is asked of the store."""
+"""Turns, threads and words of this node's; what is older is asked of the store."""
 _REMEMBERED_S = 600.0
 """So long is a word known here, where each of a provider's tries may come; the store knows it for a day (law 8)."""
 
@@ -71,6 +71,8 @@ class Threads:
         self._name, self._pepper, self._ttl_s = name, pepper, ttl_s
         # By the address as text, whose hash is reckoned once.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        # Turns that somebody may soon want again: to make one and let it go took as long as to encode an event.
+        self._latest = _Newest[str, asyncio.Lock]()
         self._threads = _Newest[str, Thread]()
         self._words = _Newest[tuple[str, str], float]()
 
@@ -79,7 +81,7 @@ class Threads:
         name = str(citizen)
         lock = self._turns.get(name)
         if lock is None:
-            lock = self._turns[name] = asyncio.Lock()
+            lock = self._turns[name] = self._latest[name] = asyncio.Lock()
         return lock
 
     async def take(self, word: Word) -> None:

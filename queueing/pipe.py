@@ -1,6 +1,6 @@
 """One connection to the server, on which many callers' commands are under way at once (RESP, version 2).
 
-What is asked in one turn of the loop leaves in one piece, whatever is still unanswered; replies come in the order of
+What is asked in one turn of the loop leaves in few pieces, whatever is still unanswered; replies come in the order of
 their commands, so each is whoever's has waited longest. redis-py has no such thing: its connection is one caller's at
 a time, and to get one, to read each reply through three layers and to limit its time cost more than the command.
 """
@@ -14,6 +14,11 @@ from typing import Any, cast
 
 import hiredis
 from redis.asyncio.connection import SSLConnection, parse_url
+
+PIECE = 8
+"""So many commands leave together. A turn with many to ask sends the first while it makes out the rest; else this
+process and the server would take turns, and each wait for the other.
+"""
 
 _Waiting = tuple[asyncio.Future[Any], float]
 """Where a reply goes, and when its command was sent by the loop's clock."""
@@ -53,6 +58,8 @@ class Pipe(asyncio.Protocol):
         self._waiting.append((answer, self._loop.time()))
         if self._watch is None:
             self._watch = self._loop.call_later(self._patience_s, self._look)
+        if len(self._outgoing) == PIECE:
+            self._flush()
         return answer
 
     async def close(self) -> None:
@@ -95,7 +102,7 @@ class Pipe(asyncio.Protocol):
     # --- within -------------------------------------------------------------------------------------------------------
 
     def _flush(self) -> None:
-        if self._transport is not None:
+        if self._transport is not None and self._outgoing:
             self._transport.write(b"".join(self._outgoing))
         self._outgoing.clear()
 

@@ -65,7 +65,7 @@ class Budget:
     def opened(self, openid: str, cause: Cause, by: MessageId) -> Note:
         """The window that it opens."""
         # The key's own end is by the store's clock, and is what counts; the time in it is for people's eyes.
-        until = self._clock() + cause.lasts_s
+        until = round(self._clock() + cause.lasts_s)
         return Note(self._keys.window(openid, cause), f"{until} {by}".encode(), cause.lasts_s)
 
     async def left(self, openid: str) -> int:

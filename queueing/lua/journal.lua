@@ -14,11 +14,11 @@ end
 -- Append to the session's log and to the feed of all sessions.
 function journal.write(session, event, at)
   local key = journal.session_key(session)
-  local version = redis.call('HINCRBY', key, 'log', 1)
+  local held = fields(key, 'log', 'node', 'open')
+  local version = (held.log or 0) + 1
   redis.call('XADD', P .. 'log:' .. session, version .. '-0', 'e', event, 'at', at)
   local cursor = redis.call('XADD', P .. 'feed', '*', 's', session, 'v', version, 'e', event, 'at', at)
-  redis.call('HSET', key, 'cursor', cursor)
-  local held = fields(key, 'node', 'open')
+  redis.call('HSET', key, 'log', version, 'cursor', cursor)
   if held.open then
     redis.call('SADD', P .. 'unabsorbed:' .. held.node, session)
   end

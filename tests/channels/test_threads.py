@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from channels import threads
 from channels.threads import Threads, ThreadUnsettled, Word
 from queueing.memory import MemoryStore
 from session import events as ev
@@ -50,6 +51,16 @@ def word(message: str, way: str = "") -> Word:
     return Word(
         CITIZEN, lambda leg: ev.TextReceived(leg=leg, message=MessageId(message), text=message), message, way=way
     )
+
+
+async def test_a_turn_that_is_held_is_the_citizens_however_many_came_since(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "_REMEMBERED", 1)
+    async with nodes.here.turn(CITIZEN):
+        for number in range(3):
+            assert not nodes.here.turn(Address("tel", f"+861380013800{number + 1}")).locked()
+        assert nodes.here.turn(CITIZEN).locked()
 
 
 async def test_a_known_citizens_word_is_one_question_and_a_repetition_none(nodes: Nodes) -> None:

@@ -1,6 +1,7 @@
 """The pipe to a server that is none of ours, or does not answer: nobody waits for ever, nobody gets another's reply."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import hiredis
 import pytest
 
-from queueing.pipe import Pipe, PipeBroken, open_pipe
+from queueing.pipe import PIECE, Pipe, PipeBroken, open_pipe
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -53,6 +54,22 @@ async def test_replies_come_to_who_asked_though_some_have_given_up(valkey_url: s
     assert await last == b"PONG"
     with pytest.raises(PipeBroken):
         await pipe.send(PING)
+
+
+async def test_a_turn_that_asks_much_does_not_keep_the_server_waiting_for_its_end() -> None:
+    near, far = socket.socketpair()
+    with far:
+        far.setblocking(False)
+        loop = asyncio.get_running_loop()
+        _, pipe = await loop.create_connection(lambda: Pipe(loop, 20.0), sock=near)
+        asked = [pipe.send(PING) for _ in range(2 * PIECE + 1)]
+        assert far.recv(1 << 16) == PING * 2 * PIECE
+        await asyncio.sleep(0)
+        assert far.recv(1 << 16) == PING
+        far.send(b"+PONG\r\n" * len(asked))
+        async with asyncio.timeout(20):
+            assert set(await asyncio.gather(*asked)) == {b"PONG"}
+        await pipe.close()
 
 
 async def test_who_has_given_up_keeps_nobody_from_leaving(short_folder: Path) -> None:
