@@ -117,6 +117,10 @@ class Window:
     async def click(self, what: str) -> None:
         await self._do(self._page.click(what))
 
+    async def choose(self, into: str, value: str) -> None:
+        """An option of a list, by its value."""
+        await self._do(self._page.select_option(into, value))
+
     async def choose_file(self, into: str, file: Path) -> None:
         await self._do(self._page.set_input_files(into, str(file)))
 

@@ -13,15 +13,17 @@ from tests.conftest import Eventually
 from tests.peers.browser import Window
 from tests.peers.cable import Cable
 from tests.peers.caller import Call, Telephones
-from tests.peers.sound import FRAME, RATE, Sound, tone
+from tests.peers.department import Department
+from tests.peers.ports import free_pair
+from tests.peers.sound import FRAME, RATE, Sound, likeness, tone
 from tests.peers.yihao import HOUSE, Yihao
 from tests.scenarios.conftest import SHORT_WAITS, running
-from tests.scenarios.kinds import OpensWindow
+from tests.scenarios.kinds import MakesSoftphone, OpensDesk, OpensWindow
 from tests.scenarios.test_browser import log_in
 from tests.scenarios.test_phone import hears, music
 from tests.web.test_pages import breaches, no
 
-CITIZEN_HZ = 700
+CITIZEN_HZ, OUTSIDE_HZ = 700, 1100
 MUTED = """
     window.lent = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
     navigator.mediaDevices.getUserMedia = async () => new AudioContext().createMediaStreamDestination().stream;
@@ -31,6 +33,23 @@ PICK = """() => {
     choice.selectedIndex = 1;
     choice.dispatchEvent(new Event("change", { bubbles: true }));
 }"""
+DIALS = """async (library) => {
+    const { Softphone } = await import(library);
+    const headers = { "X-Yihao": "1", "Content-Type": "application/json" };
+    const lent = await (await fetch("/api/desk/telephone", { method: "POST", headers, body: "{}" })).json();
+    const mouth = await navigator.mediaDevices.getUserMedia({ audio: true });
+    const nobody = { state() {}, hears() {}, heard() {} };
+    const { agent } = new Softphone(lent, mouth, nobody);
+    await new Promise((done) => agent.on("registered", done));
+    window.dialled = agent.call("12345", { mediaStream: mouth, pcConfig: { iceServers: [] } });
+    window.dialled.connection.addEventListener("track", ({ track }) => {
+        window.ear = new Audio();
+        window.ear.srcObject = new MediaStream([track]);
+        void window.ear.play();
+    });
+    return 0;
+}"""
+pytestmark = pytest.mark.timeout(180)
 LOUD, QUIET = 300.0, 60.0
 BEEP = 9000.0
 """No music is so loud."""
@@ -42,8 +61,24 @@ def album(tmp_path: Path, long_run: bool) -> Path:
 
 
 @pytest.fixture(scope="module")
-def gateway() -> Iterator[Yihao]:
-    yield from running({**SHORT_WAITS, "agents.offer_lease_s": "20", "session.wrap_s": "30"})
+def trunk() -> int:
+    return free_pair()
+
+
+@pytest.fixture(scope="module")
+def gateway(trunk: int) -> Iterator[Yihao]:
+    """Who left the line is called back at once, by a trunk that leads to whoever is outside."""
+    sets = {
+        "agents.offer_lease_s": "20",
+        "session.wrap_s": "1",
+        "session.missed_after_s": "0.01",
+        "session.call_grace_s": "0.2",
+        "session.callback_pauses_s": "[0.1, 3600]",
+        "session.callback_claims": "true",
+        "outbound.trunk": "127.0.0.1",
+        "outbound.port": str(trunk),
+    }
+    yield from running({**SHORT_WAITS, **sets})
 
 
 async def test_a_call_outlives_the_page_that_it_is_taken_in(
@@ -104,6 +139,120 @@ async def becomes_ready(page: Window, album: Path) -> None:
     await page.sees_no(".step")
 
 
+async def test_an_agent_with_nothing_but_a_browser_does_all_that_a_call_asks_for(
+    gateway: Yihao,
+    telephones: Telephones,
+    window: OpensWindow,
+    desk: OpensDesk,
+    softphone: MakesSoftphone,
+    trunk: int,
+    eventually: Eventually,
+    album: Path,
+) -> None:
+    page = await window("about:blank")
+    await page.tap()
+    await page.open(f"{gateway.http}/desk/")
+    await log_in(page, gateway.agent("8002"))
+    await page.click(".item.phone")
+    async with Department(trunk, tone(OUTSIDE_HZ, 1.0)) as outside:
+        # Somebody was missed: the agent calls them back, in the browser.
+        missed = await telephones.call()
+        await missed.answered(15.0)
+        await missed.hang_up()
+        await page.click(".presence")
+        await page.click(".el-dropdown-menu__item:has-text('就绪') >> nth=0")
+        await page.click(".offer:has-text('回拨') .accept")
+        await eventually(lambda: _hears(page, OUTSIDE_HZ), deadline_s=20)
+        await eventually(lambda: beeps(outside.sound.heard()), deadline_s=20)
+        await page.click(".call .reached")
+        outside.hang_up()
+        await page.sees(".item.phone.idle", deadline_s=20)
+
+        call = await telephones.call()
+        await call.answered(15.0)
+        await page.click(".offer .accept")
+        async with talking(call):
+            await both_ways(page, call, eventually)
+            await page.sees(".quality:has-text('丢包')", deadline_s=20)
+            await page.picture(album / "desk-telephone-call.png")
+            await held_and_muted(page, call, eventually)
+            await with_a_third(page, call, outside, eventually)
+
+            # Handed on, to a colleague with a softphone.
+            colleague = await softphone(gateway, "8001", answers=True)
+            other = await desk(gateway, "8001")
+            await other.make_ready()
+            await page.click(".talk .acts button:has-text('转接')")
+            await page.choose(".transfer select", "agent/8001")
+            await page.write(".transfer textarea", "请办理")
+            await page.click(".transfer .el-button--primary")
+            await page.sees(".item.phone.idle", deadline_s=20)
+            await colleague.saw("CALL_ESTABLISHED", 20)
+        assert await call.hang_up() == 200
+
+
+async def test_a_page_calls_the_hotline_as_a_registered_telephone(
+    gateway: Yihao, window: OpensWindow, desk: OpensDesk, softphone: MakesSoftphone, eventually: Eventually
+) -> None:
+    """JsSIP as the caller: through the challenge, under DTLS, and held by its own re-INVITE."""
+    agent = await desk(gateway, "8001")
+    phone = await softphone(gateway, "8001", answers=True, says=tone(OUTSIDE_HZ, 60.0))
+    await agent.make_ready()
+    page = await window("about:blank")
+    await page.tap()
+    await page.open(f"{gateway.http}/desk/")
+    await log_in(page, gateway.agent("8003"))
+    (library,) = (HOUSE / "gateway" / "static" / "assets").glob("softphone-*.js")
+    await page.evaluate(f"({DIALS})('/assets/{library.name}')")
+    await phone.saw("CALL_ESTABLISHED", 20)
+    await eventually(lambda: _hears(page, OUTSIDE_HZ), deadline_s=20)
+    await eventually(lambda: beeps(phone.heard()), deadline_s=20)
+    await page.evaluate("new Promise((done) => window.dialled.hold({}, () => done(0)))")
+    before = len(phone.heard())
+    pieces = music()
+    await eventually(
+        lambda: any(likeness(piece, phone.heard()[before:]).correlation > 0.8 for piece in pieces), deadline_s=20
+    )
+    await page.evaluate("new Promise((done) => window.dialled.unhold({}, () => done(0)))")
+    await eventually(lambda: beeps(phone.heard()), deadline_s=20)
+    assert await _hears(page, OUTSIDE_HZ)
+    await page.evaluate("window.dialled.terminate(), 0")
+    await phone.saw("CALL_CLOSED", 20)
+
+
+async def held_and_muted(page: Window, call: Call, eventually: Eventually) -> None:
+    """Held, the citizen hears music and the agent nothing; muted, the citizen hears nothing; and digits go out."""
+    before = len(call.sound.heard())
+    await page.click(".call button:has-text('保持')")
+    await hears(call.sound, *music(), after=before)
+    assert await page.hears_hz() == 0
+    await page.click(".call button:has-text('恢复')")
+    await both_ways(page, call, eventually)
+    await page.click(".call button:has-text('静音')")
+    await eventually(lambda: silent(call.sound.heard()), deadline_s=20)
+    assert await _hears(page, CITIZEN_HZ)
+    await page.click(".call button:has-text('取消静音')")
+    await both_ways(page, call, eventually)
+    await page.click(".call button:has-text('拨号盘')")
+    await page.click(".pad button:has-text('7')")
+    await eventually(lambda: call.sound.digits == ["7"], deadline_s=20)
+    await page.click(".call button:has-text('拨号盘')")
+
+
+async def with_a_third(page: Window, call: Call, outside: Department, eventually: Eventually) -> None:
+    """Asked while the citizen waits with music, taken in so that all three hear each other, and let go."""
+    before = len(call.sound.heard())
+    await page.click(".call button:has-text('咨询')")
+    await page.click(".places button:has-text('110')")
+    await eventually(lambda: _hears(page, OUTSIDE_HZ), deadline_s=20)
+    await hears(call.sound, *music(), after=before)
+    await page.click(".call button:has-text('三方通话')")
+    await eventually(lambda: hums(call.sound.heard(), OUTSIDE_HZ), deadline_s=20)
+    await eventually(lambda: hums(outside.sound.heard(), CITIZEN_HZ), deadline_s=20)
+    await page.click(".call button:has-text('结束第三方')")
+    await both_ways(page, call, eventually)
+
+
 @asynccontextmanager
 async def talking(call: Call) -> AsyncIterator[None]:
     """The citizen hums all the while."""
@@ -131,6 +280,19 @@ def frames(sound: Sound) -> Sound:
     """The loudness of each 20 ms."""
     whole = sound[: len(sound) // FRAME * FRAME].reshape(-1, FRAME)
     return np.asarray(np.sqrt(np.mean(whole**2, axis=1)))
+
+
+def silent(sound: Sound) -> bool:
+    """Whether nothing was heard in the last second and a half."""
+    levels = frames(sound[-3 * RATE // 2 :])
+    return len(levels) >= 70 and bool(np.all(levels < QUIET))
+
+
+def hums(sound: Sound, hertz: float) -> bool:
+    """Whether a tone is most of the last half second."""
+    piece = sound[-RATE // 2 :]
+    wave = np.exp(-2j * np.pi * hertz * np.arange(len(piece)) / RATE)
+    return bool(abs(np.dot(piece, wave)) / max(1, len(piece)) > BEEP / 6)
 
 
 def beeps(sound: Sound) -> bool:

@@ -51,6 +51,13 @@ export const en: Words = {
         no_echo: "The sound did not come back: the network may block voice (UDP). Ask the administrator to open its ports, or use a desk phone.",
       },
     },
+    quality: {
+      good: "Sounds good",
+      poor: "Sounds fair",
+      bad: "Sounds bad",
+      figures: "loss {loss}% · jitter {jitter} ms · round trip {trip} ms",
+      hint: "Between you and the gateway, the worse of both ways, by the browser's count",
+    },
     state: {
       off: "Calls ring at your desk phone; press to take them in this browser",
       starting: "Trying microphone and connection…",
