@@ -33,6 +33,7 @@ from channels.phone.outgoing_bridge import OutgoingBridge
 from channels.phone.overload import LOOK_S, Overload
 from channels.phone.ports import BridgePorts
 from channels.phone.redial import bury_dead
+from channels.phone.referral import refusal_of
 from channels.phone.registrar import Registrar, RegistrarSettings
 from channels.phone.relay import Relay
 from channels.phone.secrecy import Secrecies
@@ -454,6 +455,9 @@ class PhoneChannel:
             if identity is None or await self._is_code(call, identity.login):
                 return None
             registered = identity.extension
+        if (replacing := request.headers.all("replaces")) and settings.authenticate:
+            call.refuse(refusal_of(replacing))
+            return None
         number = dialled(request, is_trunk=is_trunk)
         identity_there = carrier.settings.user if carrier is not None else ""
         ours = called(number, settings.numbers, area=settings.area, identity=identity_there)

@@ -73,6 +73,30 @@ async def test_what_is_no_reference_and_what_is_not_ours_to_give(
         assert core.closed() == [], "the call goes on"
 
 
+async def test_no_dialog_is_taken_over_by_an_invite(phone: PhoneChannel, core: Core, eventually: Eventually) -> None:
+    """RFC 3891: not from another telephone, nor by whoever has learned the names of a call that runs."""
+    async with Telephone(phone.bound) as caller, Telephone(phone.bound, user="8001") as device:
+        await device.register(PASSWORD)
+        call = await caller.call()
+        await joined(phone, core, device, eventually)
+        tag = call.to.partition("tag=")[2]
+        theirs = call.answer.from_address.tag
+        wanted: tuple[tuple[tuple[str, ...], int], ...] = (
+            ((f"Replaces: {call.call};to-tag={tag};from-tag={theirs}",), 481),
+            ((f"Replaces: {call.call};to-tag={theirs};from-tag={tag};early-only",), 481),
+            (("Replaces: none;to-tag=1;from-tag=2",), 481),
+            (("Replaces: a;to-tag=1;from-tag=2", "Replaces: b;to-tag=1;from-tag=2"), 400),
+            (("Replaces: a;to-tag=1",), 400),
+        )
+        for number, (lines, status) in enumerate(wanted, 2):
+            caller.send(caller.compose("INVITE", call=f"another-{number}", extra=lines, body=caller.offer()))
+            assert (await caller.response("INVITE", count=number)).status == status, lines
+        assert (len(core.contacts), core.closed()) == (1, []), "the call goes on, and no other has begun"
+        call.bye()
+        device.reply(await device.request("BYE"), 200)
+        await eventually(lambda: core.closed(), deadline_s=15)
+
+
 def test_what_a_reference_says() -> None:
     one = Reference.of(
         refer(
