@@ -23,6 +23,8 @@ from typing import Any
 
 from tests.peers.child import die_with_parent
 
+_ENDS_S = 10.0
+
 HOUSE = Path(__file__).resolve().parent.parent.parent
 
 
@@ -40,7 +42,7 @@ class Forked:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        ends_at = time.monotonic() + (timeout or float("inf"))
+        ends_at = float("inf") if timeout is None else time.monotonic() + timeout
         while (code := self.poll()) is None:
             if time.monotonic() > ends_at:
                 raise subprocess.TimeoutExpired(list(self.args), timeout or 0.0)
@@ -72,7 +74,11 @@ class Nursery:
     def close(self) -> None:
         with suppress(OSError):
             self._line.close()
-        self._process.wait()
+        try:
+            self._process.wait(_ENDS_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def kill(self) -> None:
         """As a power cut would."""
