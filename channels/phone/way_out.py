@@ -139,7 +139,7 @@ class WayOut:
             await asyncio.gather(said, enough, return_exceptions=True)
 
     async def _take(self, recording: RecordingId, longest_s: float) -> None:
-        session, spoken_s = self._caller.session, 0.0
+        session, ear = self._caller.session, None
         if session is None:
             return
         try:
@@ -148,10 +148,12 @@ class WayOut:
                 self._enough.clear()
                 await self._sound(self._audio.mix(_MEANT_FOR))
                 await self._taping.begin(session, recording)
-                spoken_s = await self._listen(self._path(recording), longest_s)
+                ear = _Ear(self._path(recording))
+                await self._listen(ear, longest_s)
         except (YihaoError, OSError):
             log.exception("a voice message could not be taken", extra={"leg": self._leg})
         await self._taping.finish()
+        spoken_s = 0.0 if ear is None else await self._spoken_s(ear)
         if not self._caller.is_over:
             await self._sound(self._audio.part())
         left = VoiceMessageLeft(leg=self._leg, recording=recording, duration_s=round(spoken_s, 1))
@@ -161,9 +163,9 @@ class WayOut:
         async with self._turn:
             await change
 
-    async def _listen(self, path: Path, longest_s: float) -> float:
-        """Until they have said enough; gives how long they spoke, from the first word to the last."""
-        ear, loop = _Ear(path), asyncio.get_running_loop()
+    async def _listen(self, ear: _Ear, longest_s: float) -> None:
+        """Until they have said enough."""
+        loop = asyncio.get_running_loop()
         ends_at = loop.time() + longest_s
         while not self._enough.is_set() and loop.time() < ends_at and ear.quiet_s < QUIET_S:
             try:
@@ -171,7 +173,12 @@ class WayOut:
                     await self._enough.wait()
             except TimeoutError:
                 await asyncio.to_thread(ear.listen)
-        await asyncio.to_thread(ear.listen)
+
+    @staticmethod
+    async def _spoken_s(ear: _Ear) -> float:
+        """From the first word to the last, once the file is whole: its last second is written at its end."""
+        with suppress(OSError):
+            await asyncio.to_thread(ear.listen)
         return ear.spoken_s if ear.loud_s >= LEAST_S else 0.0
 
 

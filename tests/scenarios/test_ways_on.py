@@ -11,7 +11,7 @@ from tests.scenarios.test_phone import ALIKE, finished_recording, hears
 
 CITIZEN = speech(1.5, seed=61)
 NEVER_OPEN = "[]"
-PATIENT_S = 60.0
+PATIENT_S = 25.0
 
 
 async def test_out_of_hours_a_message_is_left_and_heard(
