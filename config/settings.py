@@ -250,6 +250,14 @@ class WebChat:
 
 
 @dataclass(frozen=True, slots=True)
+class Browser:
+    """Calls from the citizen's page."""
+
+    calls: Annotated[int, Between(0, 100_000)]
+    in_hours: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WeChat:
     """The official account (公众号)."""
 
@@ -466,6 +474,7 @@ class Settings:
     agents: Agents
     session: Rules
     webchat: WebChat
+    browser: Browser
     wechat: WeChat
     wechat_kf: WeChatKf
     sms: Sms

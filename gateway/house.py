@@ -22,6 +22,7 @@ from accounts.presence import PresenceLog
 from accounts.roster import Roster
 from bots.guide import Guide
 from bots.runner import BotRunner
+from channels.browser.adapter import BrowserChannel
 from channels.contract import Channel, FollowsTimeline
 from channels.door import Ports
 from channels.phone.adapter import PhoneChannel
@@ -73,7 +74,7 @@ from gateway.sites import site_keys
 from gateway.sound import Outfit, rtpengines, share, workers
 from gateway.staff import Staff
 from gateway.telephones import TelephonesReach
-from gateway.telephony import outgoing_rule, phone_settings, rules_of
+from gateway.telephony import browser_settings, outgoing_rule, phone_settings, rules_of
 from gateway.ulid import new_ulid
 from gateway.veil import Veil
 from gateway.verification import Verification
@@ -192,10 +193,13 @@ class _Builder:
         await self._enlist(bots)
         audio = await enter(self._audio())
         phone = self._phone(inbox, audio)
+        own, is_open = browser_settings(settings), self._rulebook.is_open
+        browser = BrowserChannel(own, exchange=phone, shared=self._store.shared, is_open=is_open)
+        webchat.let_call(browser)
         measures = Measures(
             self._store,
             self._metrics,
-            lambda: {phone.name: phone.calls, webchat.name: webchat.open_sockets},
+            lambda: {phone.name: phone.calls, webchat.name: webchat.open_sockets, browser.name: browser.calls},
             lambda: audio.packets_lost,
         )
         followers = (self._verification.follow, desks.follow, bots.follow, measures.follow, self._pulse.follow)
@@ -205,7 +209,7 @@ class _Builder:
         desk_sockets = await enter(self._desk_sockets(desks))
         with listening("sip", settings.sip.host, settings.sip.port):
             self._channels[phone.name] = await enter(phone)
-        self._channels |= {door.name: door for door in await enter(open_doors(settings, self._ports(inbox)))}
+        self._channels |= {one.name: one for one in (browser, *await enter(open_doors(settings, self._ports(inbox))))}
         for channel in self._channels.values():
             if isinstance(channel, FollowsTimeline):
                 feed.show_to(self._veil.follower(channel.follow))

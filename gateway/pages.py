@@ -14,6 +14,8 @@ POLICY = (
 )
 """Element Plus places its pop-ups by inline styles; scripts come from our own files only."""
 
+PARTS = ("proof", "call", "asked", "identity")
+"""What the citizen's page fetches when it is wanted: `web/build/pages.mjs`."""
 WHERE_IT_IS = "geolocation=(self), camera=(), payment=()"
 """For the page that a link opens: the citizen may say where the matter is."""
 
@@ -47,8 +49,7 @@ def routes(parents: Sequence[str] = ()) -> list[web.AbstractRouteDef]:
         web.get("/desk", _page(STATIC / "desk" / "index.html")),
         web.get("/desk/{view:[A-Za-z0-9/-]*}", _page(STATIC / "desk" / "index.html")),
         web.get("/widget.js", _page(STATIC / "widget.js")),
-        web.get("/proof.js", _page(STATIC / "proof.js")),
-        web.get("/identity.js", _page(STATIC / "identity.js")),
+        *(web.get(f"/{part}.js", _page(STATIC / f"{part}.js")) for part in PARTS),
     ]
     if (STATIC / "assets").is_dir():
         found.append(web.static("/assets", STATIC / "assets"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import replace
 
+from channels.browser.settings import BrowserSettings
+from channels.door import filled
 from channels.phone.carriers import CarrierSettings
 from channels.phone.flow import Protocol3261
 from channels.phone.settings import PhoneSettings
@@ -69,6 +71,11 @@ def phone_settings(settings: Settings, certificate: Certificate) -> PhoneSetting
         ),
         debts=settings.data / "debts",
     )
+
+
+def browser_settings(settings: Settings) -> BrowserSettings:
+    """That of pages' calls."""
+    return filled(BrowserSettings, settings.browser, number=settings.sip.number[0])
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -16,6 +16,7 @@ from realtime.messages import (
     Name,
     Part,
     Remark,
+    SessionDescription,
     Words,
     by_tag,
 )
@@ -23,8 +24,9 @@ from realtime.messages import (
 Phase = Literal["new", "waiting", "with_bot", "talking", "parked", "ended"]
 """`new`: nothing written yet. An offer that is pending is still waiting. `parked`: set aside, an answer will come."""
 
-CallPhase = Literal["none", "waiting", "ringing", "talking"]
-"""Of a call beside the chat. `waiting`: it will be made; `ringing`: their telephone rings now, or is about to."""
+CallPhase = Literal["none", "waiting", "ringing", "line", "talking"]
+"""Of a call beside the chat. `waiting`: it will be made; `ringing`: their telephone rings now, or is about to; `line`:
+they are on the line, and nobody is yet who answers."""
 CallFailure = Literal["busy", "no_answer", "declined", "unreachable", "refused", "no_agent", "unknown"]
 
 Sender = Literal["citizen", "agent", "bot", "system"]
@@ -86,6 +88,8 @@ class Snapshot(Durable, frozen=True, tag="snapshot"):
 
     state: Standing
     messages: tuple[Message, ...]
+    calls: bool = False
+    """The page may call (`call.offer`)."""
 
 
 class SessionState(Durable, frozen=True, tag="session.state"):
@@ -125,6 +129,20 @@ class QueuePlace(Ephemeral, frozen=True, tag="queue.place"):
     position: int
     waiting: int
     estimate_s: float | None
+
+
+class CallAnswer(Durable, frozen=True, tag="call.answer"):
+    """The call is taken, and this is our side of it. Only the window that offered is told."""
+
+    call: str
+    description: str
+
+
+class CallOver(Durable, frozen=True, tag="call.over"):
+    """The page's call has ended. `hangup` by the citizen, `closed` by us, `lost` where its page was heard no more."""
+
+    call: str
+    reason: Literal["hangup", "lost", "closed", "left", "node_lost"]
 
 
 class AssigneeTyping(Ephemeral, frozen=True, tag="typing"):
@@ -170,6 +188,23 @@ class CallAsk(Command, frozen=True, tag="call.ask"):
     anyone: bool = False
 
 
+class CallOffer(Command, frozen=True, tag="call.offer"):
+    """The citizen calls from the page, with this description of its side, in which no candidate need stand.
+
+    `call` is the one that it was in before it was loaded anew. Answered by `call.answer`, before the `ack`; refused as
+    `bad_offer`, `one_call`, `gone`, `closed` (out of hours), `full`, `rate`, `no_calls`: never kept to be tried again.
+    """
+
+    description: SessionDescription
+    call: Name | None = None
+
+
+class CallEnd(Command, frozen=True, tag="call.end"):
+    """The citizen hangs up."""
+
+    call: Name
+
+
 class HumanRequest(Command, frozen=True, tag="human.request"):
     """转人工."""
 
@@ -185,7 +220,17 @@ class RatingGive(Command, frozen=True, tag="rating.give"):
     comment: Remark = ""
 
 
-DOWN = by_tag(*COMMON_DOWN, Snapshot, SessionState, MessageNew, MessageProgress, QueuePlace, AssigneeTyping)
+DOWN = by_tag(
+    *COMMON_DOWN,
+    Snapshot,
+    SessionState,
+    MessageNew,
+    MessageProgress,
+    QueuePlace,
+    CallAnswer,
+    CallOver,
+    AssigneeTyping,
+)
 UP = by_tag(
     *COMMON_UP,
     MessageSend,
@@ -194,6 +239,8 @@ UP = by_tag(
     MessageRead,
     HumanRequest,
     CallAsk,
+    CallOffer,
+    CallEnd,
     SessionEnd,
     RatingGive,
     CitizenTyping,

@@ -34,6 +34,8 @@ Remark = Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)]
 Reason = Annotated[str, Meta(max_length=64, pattern=_NO_NUL)]
 Digits = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"\A[0-9*#A-D]+\Z")]
 """Keys of a telephone (RFC 4733, events 0–15)."""
+SessionDescription = Annotated[str, Meta(min_length=1, max_length=16_384, pattern=_NO_NUL)]
+"""What one side of a call says of itself (RFC 8866)."""
 Natural = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 """A number that JavaScript holds exactly."""
 

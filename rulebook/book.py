@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -59,6 +60,10 @@ class Rulebook:
     def hours(self) -> BusinessHours:
         """When people answer."""
         return self._is(HOURS, BusinessHours)
+
+    def is_open(self) -> bool:
+        """Whether they are expected to answer now."""
+        return self.hours.open_at(time.time())
 
     @property
     def routing(self) -> Routing:

@@ -45,8 +45,8 @@ def leg_away(session: Session, event: ev.Event, rules: Rules) -> Step:
 
 
 def leg_back(session: Session, event: ev.Event, rules: Rules) -> Step:
-    """And is there again, on whichever node. A citizen's call never is: it is dialled again, as another leg. That an
-    agent's page is back in its call is told, and changes nothing.
+    """And is there again, on whichever node. A call never is: it is dialled again, as another leg. That a page is back
+    in its call, which went on, is told and changes nothing.
     """
     assert isinstance(event, ev.LegBack)
     leg = session.leg(event.leg)

@@ -14,14 +14,15 @@ from typing import Self
 
 from aiohttp import web
 
+from channels.calls import Caller, ExchangeFull
 from channels.contract import Capabilities, ChannelError, Content, LegUnknown
 from channels.phone.access import Access
-from channels.phone.bridge import Bridge
 from channels.phone.carriers import Carriers
 from channels.phone.debts import Debts
 from channels.phone.echo import Echoes
 from channels.phone.elsewhere import Elsewhere
 from channels.phone.endpoint import Endpoint, Reply
+from channels.phone.entrusted import EntrustedBridge
 from channels.phone.flow import Flow, SocketAddress
 from channels.phone.guard import Guard
 from channels.phone.incoming import IncomingCall
@@ -36,6 +37,7 @@ from channels.phone.redial import bury_dead
 from channels.phone.referral import refusal_of
 from channels.phone.registrar import Registrar, RegistrarSettings
 from channels.phone.relay import Relay
+from channels.phone.running import Running
 from channels.phone.secrecy import Secrecies
 from channels.phone.settings import PhoneSettings
 from channels.phone.sip.digest import Authenticator
@@ -46,7 +48,7 @@ from channels.phone.transport import TransportSettings
 from channels.phone.trunk import Trunk
 from channels.phone.waiting import WaitingRoom
 from session.address import Address
-from session.audio import Announcement, Audio, Slot
+from session.audio import Audio, Slot
 from session.errors import YihaoError
 from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
 from session.ports import (
@@ -62,7 +64,7 @@ from session.ports import (
     StoreUnavailable,
     Telephones,
 )
-from session.state import Conference, LegEnd, Medium, Supervision
+from session.state import LegEnd, Medium
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +80,7 @@ class SpeaksOnly(ChannelError):
         super().__init__("the phone carries no text")
 
 
-class PhoneChannel:
+class PhoneChannel(Running):
     """Opened by `async with`. `bound` is then the address of its UDP and TCP sockets."""
 
     name = "phone"
@@ -109,6 +111,7 @@ class PhoneChannel:
 
         `recording_path` of None records nothing.
         """
+        super().__init__()
         self._settings = settings
         self._audio = audio
         self._inbox = inbox
@@ -186,11 +189,6 @@ class PhoneChannel:
             trunk=self._trunk,
             carriers=self._carriers,
         )
-        self._bridges: dict[LegId, Bridge] = {}
-        self._made: set[asyncio.Task[None]] = set()
-        """Calls that we make."""
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._is_draining = False
         self._overload = Overload(settings.overload_s)
         self._limits = CallLimits(settings.max_calls, settings.max_calls_per_s)
@@ -233,11 +231,6 @@ class PhoneChannel:
         return not self._is_draining
 
     @property
-    def calls(self) -> int:
-        """Citizens' calls that run."""
-        return len(self._bridges)
-
-    @property
     def calls_out(self) -> bool:
         """Whether there is a trunk to call citizens by."""
         return self._trunk.leads_anywhere
@@ -252,15 +245,6 @@ class PhoneChannel:
         """A call carries no text: always `SpeaksOnly`."""
         raise SpeaksOnly
 
-    async def close_leg(self, session: SessionId, leg: LegId, reason: LegEnd) -> None:  # noqa: ARG002 - the contract's
-        """Hang up the citizen's or the agent's end."""
-        bridge = self._bridges.get(leg)
-        if bridge is not None:
-            bridge.hang_up(reason)
-            return
-        for other in self._bridges.values():
-            other.hang_up_leg(leg, reason)
-
     async def drain(self, within_s: float) -> None:
         """Refuse new calls with 503, and wait for those that run."""
         self._is_draining = True
@@ -268,24 +252,7 @@ class PhoneChannel:
             async with asyncio.timeout(within_s):
                 await self._idle.wait()
 
-    # -- carrying audio ----------------------------------------------------------------------------------------
-
-    async def play(self, leg: LegId, items: Sequence[Announcement], *, music: bool) -> None:
-        """Let a citizen hear announcements, then music where `music`."""
-        await self._bridge(leg).play(items, music=music)
-
-    async def ring(
-        self,
-        session: SessionId,
-        citizen_leg: LegId,
-        assignee: AssigneeId,
-        token: int,
-        lease_until: float,
-    ) -> None:
-        """Call the assignee's registered devices."""
-        for other in self._bridges.values():
-            other.spare(assignee)
-        self._bridge(citizen_leg).ring(session, assignee, token, lease_until)
+    # -- calling citizens --------------------------------------------------------------------------------------
 
     async def reserve(self, session: SessionId, leg: LegId, contact: Address, number: str, *, is_taken: bool) -> None:
         """A call that is to be made: the agent is rung for it first."""
@@ -298,9 +265,7 @@ class PhoneChannel:
         bridge.session = session
         self._bridges[leg] = bridge
         self._idle.clear()
-        task = asyncio.create_task(self._see_through(bridge), name=f"call {leg}")
-        self._made.add(task)
-        task.add_done_callback(self._made.discard)
+        self._see_to(self._see_through(bridge), leg)
 
     async def dial(self, leg: LegId, ring_s: float) -> None:
         """Call the citizen for whom an agent is on the line."""
@@ -311,59 +276,6 @@ class PhoneChannel:
         for note in self._noted(bridge.contact.address, leg):
             with suppress(StoreUnavailable):
                 await self._ports.shared.put(note.key, note.value, ttl_s=note.ttl_s)
-
-    async def stop_ringing(self, citizen_leg: LegId, assignee: AssigneeId, token: int) -> None:
-        """Cancel what rings for that offer."""
-        bridge = self._bridges.get(citizen_leg)
-        if bridge is not None:
-            bridge.stop_ringing(assignee, token)
-
-    async def join(
-        self,
-        session: SessionId,  # noqa: ARG002 - the contract's
-        citizen_leg: LegId,
-        assignee_leg: LegId,
-        recording: RecordingId,
-    ) -> None:
-        """Let citizen and assignee hear each other, and record them."""
-        if not await self._bridge(citizen_leg).join(assignee_leg, recording):
-            raise LegUnknown(assignee_leg)
-
-    async def let_go(self, leg: LegId, items: Sequence[Announcement]) -> None:
-        """Let a citizen hear announcements to the end, then hang up."""
-        self._came_in(leg).let_go(items)
-
-    async def take_message(self, leg: LegId, recording: RecordingId, longest_s: float) -> None:
-        """Ask a citizen for a voice message, and record it."""
-        self._came_in(leg).take_message(recording, longest_s)
-
-    # -- handling calls ----------------------------------------------------------------------------------------
-
-    async def hold(self, leg: LegId, *, held: bool) -> None:
-        """Music for the citizen and silence for the agent, or both again."""
-        await self._bridge(leg).hold(held=held)
-
-    async def mute(self, leg: LegId, *, muted: bool) -> None:
-        """Let the agent not be heard, or be heard again."""
-        await self._bridge(leg).mute(muted=muted)
-
-    async def press(self, leg: LegId, digits: str, turn: int) -> None:
-        """Send digits to the citizen's end."""
-        await self._bridge(leg).press(digits, turn)
-
-    async def supervise(self, leg: LegId, by: AssigneeId, what: Supervision, turn: int) -> None:
-        """Call a supervisor to a citizen's call, or let the one who is there do what they ask for."""
-        await self._bridge(leg).supervise(by, what, turn)
-
-    async def call_third(
-        self, leg: LegId, by: AssigneeId, agents: tuple[AssigneeId, ...], number: Address | None, turn: int
-    ) -> None:
-        """Call a third to a citizen's call."""
-        await self._bridge(leg).call_third(by, agents, number, turn)
-
-    async def confer(self, leg: LegId, what: Conference, turn: int) -> None:
-        """Let others of a citizen's call talk with each other than do."""
-        await self._bridge(leg).confer(what, turn)
 
     # -- the endpoint's application ----------------------------------------------------------------------------
 
@@ -433,12 +345,36 @@ class PhoneChannel:
         finally:
             self._forget(bridge)
 
-    def _forget(self, bridge: Bridge) -> None:
-        """Unless another stands in its place: a call may be reserved anew while the last one is being told of."""
-        if self._bridges.get(bridge.contact.leg) is bridge:
-            del self._bridges[bridge.contact.leg]
-        if not self._bridges:
-            self._idle.set()
+    # -- calls that other channels signal (`channels.calls.Exchange`) ------------------------------------------
+
+    async def take(self, contact: Contact, offer: bytes, caller: Caller) -> bytes:
+        """Carry a page's call; gives our description."""
+        if self._is_draining or self._overload.is_on:
+            raise ExchangeFull(Overload.retry_after_s(_chance()))
+        # Pages come by no address that we see here, so all of a channel have one share.
+        seat = self._limits.take(contact.channel, asyncio.get_running_loop().time())
+        if seat is None:
+            raise ExchangeFull(Overload.retry_after_s(_chance()))
+        async with AsyncExitStack() as undo:
+            undo.callback(seat.leave)
+            audio = await self._audio.open(contact.leg)
+            undo.push_async_callback(audio.close)
+            bridge = EntrustedBridge(self._ports, contact, audio, caller, seat)
+            answer = await bridge.answer(offer)
+            undo.pop_all()
+        self._bridges[contact.leg] = bridge
+        self._idle.clear()
+        self._see_to(self._see_entrusted_through(bridge, seat), contact.leg)
+        return answer
+
+    async def _see_entrusted_through(self, bridge: EntrustedBridge, seat: Seat) -> None:
+        try:
+            await bridge.serve(self._room)
+        except Exception:  # a task's top: the session's own deadline brings it on
+            log.exception("a page's call could not be seen through")
+        finally:
+            seat.leave()
+            self._forget(bridge)
 
     async def _admit(self, call: IncomingCall) -> Contact | None:
         """Who calls and whom; None once the call has been refused. The number is looked at last: a stranger's
@@ -528,18 +464,6 @@ class PhoneChannel:
         except YihaoError:
             call.refuse(488)
         call.hang_up(f'SIP;cause=200;text="{what}"')
-
-    def _bridge(self, leg: LegId) -> Bridge:
-        bridge = self._bridges.get(leg)
-        if bridge is None:
-            raise LegUnknown(leg)
-        return bridge
-
-    def _came_in(self, leg: LegId) -> IncomingBridge:
-        bridge = self._bridge(leg)
-        if not isinstance(bridge, IncomingBridge):
-            raise LegUnknown(leg)
-        return bridge
 
     async def _sweep(self) -> None:
         while True:

@@ -49,6 +49,8 @@ class Debt:
     asserted: bool
     arrived_at: float
     fate: Fate
+    channel: str = ""
+    """By which they came; empty is the telephone."""
 
 
 @dataclass(eq=False)
@@ -156,6 +158,7 @@ def _line(debt: Debt) -> bytes:
         "asserted": debt.asserted,
         "arrived_at": debt.arrived_at,
         "fate": debt.fate,
+        "channel": debt.channel,
     }
     return json.dumps(fields).encode()
 
@@ -176,6 +179,7 @@ def _standing(lines: Iterable[bytes]) -> dict[LegId, Debt]:
                 asserted=bool(fields["asserted"]),
                 arrived_at=float(fields["arrived_at"]),
                 fate=Fate(fields["fate"]),
+                channel=str(fields.get("channel", "")),
             )
         except (ValueError, KeyError, TypeError, MalformedAddress):
             # Cut short by the crash: what was not on disk was not promised.

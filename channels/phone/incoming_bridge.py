@@ -25,44 +25,29 @@ from session.state import LegEnd
 _APOLOGY_S = 15.0
 
 
-class IncomingBridge(Bridge):
-    """`serve` lasts as long as the call, and until everything about it has been told."""
+class ComingBridge(Bridge):
+    """A call that somebody makes to us."""
 
-    def __init__(
-        self, ports: BridgePorts, call: IncomingCall, contact: Contact, audio: AudioSession, seat: Seat
-    ) -> None:
+    def __init__(self, ports: BridgePorts, contact: Contact, audio: AudioSession, call: Call | None = None) -> None:
         super().__init__(ports, contact, audio, call)
-        self._incoming = call
-        self._seat = seat
         # Only where the store could not stamp the arrival is the node's own clock taken (law 11).
         self._arrived_at = time.time()
         self._way_out = WayOut(self, audio, self._audio_turn, self._taping, contact.leg, ports.recording_path)
 
-    async def serve(self, room: WaitingRoom) -> None:
-        """Answer the call once the core has it, or once it is known that the store is away; then see it through."""
-        keeping: asyncio.Task[None] | None = None
-        async with self._living() as background:
-            body = await self._answer_offer()
-            if body is None:
-                return
-            self.session = await room.admit(self.contact)
-            self.ladder.note("session", self.session or "kept: the store is away")
-            kept: Kept | None = None
-            if self.session is None:
-                kept = await room.enter(replace(self.contact, arrived_at=self._arrived_at))
-            if not self.is_over:
-                self._incoming.answer(body)
-            if kept is not None:
-                keeping = asyncio.create_task(self._be_kept(room, kept))
-                background.append(keeping)
-            ended = await self._hear_watched(self._incoming, self.contact.leg)
-            if ended.cause is EndCause.LOST:
-                self._end = LegEnd.LOST
-            self.ladder.note("over", who_ended(ended, "the caller", self._end))
-            self._played.set()
-            await room.leave(self.contact.leg, owed=self._end is LegEnd.NODE_LOST)
-            if keeping is not None:
-                await keeping
+    async def _enter(self, room: WaitingRoom) -> Kept:
+        """The store is away: a place in the room, which is on disk when it is given."""
+        return await room.enter(replace(self.contact, arrived_at=self._arrived_at))
+
+    async def _be_kept(self, room: WaitingRoom, kept: Kept) -> None:
+        """Say so, wait with the caller, and let them go with an apology if it stays away."""
+        await self.play((Announcement("store_down"),), music=True)
+        self.session = await room.wait(kept)
+        if self.session is None and not self.is_over:
+            await self.play((Announcement("apology"),), music=False)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_APOLOGY_S):
+                    await self._played.wait()
+            self.hang_up(LegEnd.CLOSED)
 
     @property
     def is_talking(self) -> bool:
@@ -94,6 +79,43 @@ class IncomingBridge(Bridge):
         elif self._presses.is_new(digit, way):
             self._way_out.pressed()
 
+
+class IncomingBridge(ComingBridge):
+    """`serve` lasts as long as the call, and until everything about it has been told."""
+
+    def __init__(
+        self, ports: BridgePorts, call: IncomingCall, contact: Contact, audio: AudioSession, seat: Seat
+    ) -> None:
+        super().__init__(ports, contact, audio, call)
+        self._incoming = call
+        self._seat = seat
+
+    async def serve(self, room: WaitingRoom) -> None:
+        """Answer the call once the core has it, or once it is known that the store is away; then see it through."""
+        keeping: asyncio.Task[None] | None = None
+        async with self._living() as background:
+            body = await self._answer_offer()
+            if body is None:
+                return
+            self.session = await room.admit(self.contact)
+            self.ladder.note("session", self.session or "kept: the store is away")
+            kept: Kept | None = None
+            if self.session is None:
+                kept = await self._enter(room)
+            if not self.is_over:
+                self._incoming.answer(body)
+            if kept is not None:
+                keeping = asyncio.create_task(self._be_kept(room, kept))
+                background.append(keeping)
+            ended = await self._hear_watched(self._incoming, self.contact.leg)
+            if ended.cause is EndCause.LOST:
+                self._end = LegEnd.LOST
+            self.ladder.note("over", who_ended(ended, "the caller", self._end))
+            self._played.set()
+            await room.leave(self.contact.leg, owed=self._end is LegEnd.NODE_LOST)
+            if keeping is not None:
+                await keeping
+
     async def _answer_offer(self) -> bytes | None:
         """Our SDP for the 200; None when nothing can be agreed on, which the caller is told."""
         secrecies, flow = self._ports.secrecies, self._incoming.flow
@@ -108,17 +130,6 @@ class IncomingBridge(Bridge):
             else:
                 self._incoming.refuse(488, (("Warning", '305 yihao "Incompatible media format"'),))
             return None
-
-    async def _be_kept(self, room: WaitingRoom, kept: Kept) -> None:
-        """The store is away: say so, wait with the caller, and let them go with an apology if it stays away."""
-        await self.play((Announcement("store_down"),), music=True)
-        self.session = await room.wait(kept)
-        if self.session is None and not self.is_over:
-            await self.play((Announcement("apology"),), music=False)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_APOLOGY_S):
-                    await self._played.wait()
-            self.hang_up(LegEnd.CLOSED)
 
     def _acknowledged(self, call: Call) -> None:
         if call is self.call:

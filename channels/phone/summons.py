@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from urllib.parse import quote
 
-from channels.phone.number import ANONYMOUS
+from channels.phone.number import ANONYMOUS, SCHEMES
 from channels.phone.ports import BridgePorts
 from channels.phone.ringing import NoAnswer, PickedUp, Ringing
 from channels.phone.sip.address import NameAddress
@@ -75,9 +75,11 @@ class Summons:
             await self._ports.inbox.decline(session, ringing.assignee, ringing.token, why)
 
     def _shown_caller(self) -> NameAddress:
-        """The citizen's number as the agent's telephone shows it; hidden where the citizen hid it."""
+        """The citizen's number as the agent's telephone shows it; hidden where the citizen hid it, or has none."""
         host, port = self._ports.endpoint.bound
         if self._citizen.scheme == ANONYMOUS:
             return NameAddress(Uri("sip", "anonymous.invalid", "anonymous"), "Anonymous")
+        if self._citizen.scheme not in SCHEMES:  # another channel's name for them, which says nothing to people
+            return NameAddress(Uri("sip", host, self._citizen.scheme, port=port))
         user = quote(self._citizen.identifier.partition("@")[0], safe="+")
         return NameAddress(Uri("sip", host, user, port=port))

@@ -33,7 +33,15 @@ class Kept:
     def debt(self, fate: Fate) -> Debt:
         """What is noted of it on disk."""
         contact = self.contact
-        return Debt(contact.leg, contact.address, contact.number, contact.asserted, contact.arrived_at or 0.0, fate)
+        return Debt(
+            leg=contact.leg,
+            address=contact.address,
+            number=contact.number,
+            asserted=contact.asserted,
+            arrived_at=contact.arrived_at or 0.0,
+            fate=fate,
+            channel=contact.channel,
+        )
 
 
 class WaitingRoom:
@@ -144,7 +152,7 @@ class WaitingRoom:
         closed, dedupe = LegClosed(leg=debt.leg, reason=reason), f"closed:{debt.leg}"
         contact = Contact(
             leg=debt.leg,
-            channel=self._channel,
+            channel=debt.channel or self._channel,
             medium=Medium.VOICE,
             address=debt.address,
             number=debt.number,

@@ -11,9 +11,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
+from msgspec.structs import replace
 
+from channels.calls import TakesCalls
 from channels.contract import Badge, Capabilities, Content, LinkVisit, Timeline
 from channels.webchat.answers import refused
+from channels.webchat.calls import PageCalls
 from channels.webchat.conversation import Conversation, record_key
 from channels.webchat.errors import BodyMalformed, OriginForeign, TooOften
 from channels.webchat.places import Places
@@ -25,7 +28,7 @@ from channels.webchat.uploads import Uploads
 from channels.webchat.visitor import SCHEME, Visitors, address_of, leg_for, new_visitor
 from realtime import citizen
 from realtime.link import Link
-from realtime.messages import Command, Ephemeral
+from realtime.messages import Command, Durable, Ephemeral
 from realtime.origin import may_connect
 from realtime.peer import Refusal
 from realtime.socket import Sockets
@@ -83,6 +86,7 @@ class WebChatChannel:
         """By session: who came by two links has two."""
         self._places = Places(settings, lines, self._conversations.values)
         self._telling: asyncio.Task[None] | None = None
+        self._calls: PageCalls | None = None
 
     async def __aenter__(self) -> Self:
         await self._sockets.__aenter__()
@@ -170,15 +174,41 @@ class WebChatChannel:
         """How many pages are connected."""
         return self._sockets.open
 
+    # --- calls (`calls.Pages`) ---------------------------------------------------------------------------------------
+
+    def let_call(self, carrier: TakesCalls) -> None:
+        """Pages may call from now on, where the carrier takes any call."""
+        self._calls = PageCalls(carrier, self) if carrier.calls_at_once else None
+
+    def remember(self, visitor: str, session: SessionId) -> None:
+        """See `calls.Pages`."""
+        self._conversation_of(visitor).came_to(session)
+
+    def show(self, visitor: str, frame: Durable) -> None:
+        """See `calls.Pages`."""
+        conversation = self._conversations.get(visitor)
+        if conversation is not None:
+            conversation.publish(frame)
+
     # --- the peer ---------------------------------------------------------------------------------------------------
 
     async def snapshot(self, link: Link) -> citizen.Snapshot:
         """All that a new link is to show."""
-        return (await self._recalled(link.subject)).show(link)
+        shown = (await self._recalled(link.subject)).show(link)
+        return replace(shown, calls=self._calls is not None)
 
     def command(self, link: Link, command: Command) -> Coroutine[Any, Any, int | Refusal]:
         """What the page asks."""
+        if isinstance(command, citizen.CallOffer | citizen.CallEnd):
+            return self._call(link, command)
         return self._conversations[link.subject].command(command)
+
+    async def _call(self, link: Link, command: citizen.CallOffer | citizen.CallEnd) -> int | Refusal:
+        if self._calls is None:
+            return Refusal("no_calls")
+        if isinstance(command, citizen.CallOffer):
+            return await self._calls.offer(link, command)
+        return await self._calls.end(link, command)
 
     def ephemeral(self, link: Link, frame: Ephemeral) -> None:
         """The citizen writes."""

@@ -123,6 +123,12 @@ class Conversation:
         self.links.remove(link)
         self._sent.pop(link.sid, None)
 
+    def publish(self, frame: Durable) -> None:
+        """Show it for certain."""
+        body = encode(frame)
+        for link in self.links:
+            link.publish_body(body)
+
     def mention(self, frame: Ephemeral) -> None:
         """Show it wherever a page is open."""
         for link in self.links:
@@ -354,6 +360,20 @@ class Conversation:
         await self._adopt(admission.session)
         transcript = self.transcript
         return (transcript.version_of(command_id) or transcript.version) if transcript is not None else 0
+
+    def came_to(self, session: SessionId) -> None:
+        """The visitor's matter is in that session without a word of theirs: they called."""
+        self._start(self._come_to(session))
+
+    async def _come_to(self, session: SessionId) -> None:
+        while True:
+            try:
+                await self._remember(session)
+                await self._adopt(session)
+            except StoreUnavailable as away:
+                await asyncio.sleep(away.retry_after_s or _RETRY_S)
+            else:
+                return
 
     async def _remember(self, session: SessionId) -> None:
         """Let any node find the session again."""

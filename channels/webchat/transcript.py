@@ -22,7 +22,7 @@ from session.address import Address
 from session.ids import SessionId
 from session.machine import TABLE, advance, begin
 from session.ports import Entry
-from session.state import DialFailure, Leg, Party, Session
+from session.state import DialFailure, Leg, Medium, Party, Session
 
 _MOST_MESSAGES = 200
 _SHOWN_CHARACTERS = 100_000
@@ -63,7 +63,7 @@ class Transcript:
         self.version = 0
         self.session: Session | None = None
         self.leg: Leg | None = None
-        """The citizen's leg at this address that has not ended."""
+        """The citizen's chat at this address that has not ended; a call from the same page is none."""
         self.came_at = 0.0
         """When their last leg at this address was opened; 0 before any."""
         self._address = address
@@ -157,7 +157,8 @@ class Transcript:
     def _restated(self) -> list[Durable]:
         session = self.session
         legs = session.live_legs(Party.CITIZEN) if session is not None else ()
-        self.leg = next((leg for leg in reversed(legs) if leg.address == self._address), None)
+        written = (leg for leg in reversed(legs) if leg.medium is not Medium.VOICE)
+        self.leg = next((leg for leg in written if leg.address == self._address), None)
         now = standing(
             session,
             self._badge,

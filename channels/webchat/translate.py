@@ -66,7 +66,7 @@ def standing(
 def _call(session: Session) -> CallPhase:
     """Where a call beside the chat stands."""
     if session.voice_leg(Party.CITIZEN) is not None:
-        return "talking"
+        return "talking" if session.voice_leg(Party.ASSIGNEE) is not None else "line"
     dial = session.dial
     if dial is None:
         return "none"

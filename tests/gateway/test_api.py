@@ -84,6 +84,8 @@ ROUTES = {
     "GET /go": Route(Open.ALL, "/go", 200),
     "GET /proof.js": Route(Open.ALL, "/proof.js", 200),
     "GET /identity.js": Route(Open.ALL, "/identity.js", 200),
+    "GET /call.js": Route(Open.ALL, "/call.js", 200),
+    "GET /asked.js": Route(Open.ALL, "/asked.js", 200),
     "GET /widget.js": Route(Open.ALL, "/widget.js", 200),
     "GET /assets": Route(Open.ALL, "/assets/nothing.js", 404),
     "GET /api/me": Route(Open.AGENT, "/api/me", 200),

@@ -18,7 +18,7 @@ T = TypeVar("T")
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
-    # A microphone that beeps once a second, lent without a question; and calls within this machine.
+    # A microphone that is none, lent without a question; and calls within this machine.
     *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--allow-loopback-in-peer-connection"),
     # The page of a person who looks elsewhere must go on as if it were seen.
     *("--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding"),
@@ -99,6 +99,11 @@ class Window:
 
     async def open(self, address: str) -> None:
         await self._do(self._page.goto(address, wait_until="domcontentloaded"))
+
+    async def before_all(self, script: str) -> None:
+        """Run it in each page of this window before the page's own scripts; one that is open is loaded again."""
+        await self._do(self._page.add_init_script(script))
+        await self.reload()
 
     async def reload(self) -> None:
         await self._do(self._page.reload(wait_until="domcontentloaded"))
@@ -182,8 +187,10 @@ class Window:
 class Chromium:
     """The browser process. Pictures take half a second of a core each: they are taken where they are kept."""
 
-    def __init__(self, *, keeps_pictures: bool = True) -> None:
+    def __init__(self, microphone: Path | None = None, *, keeps_pictures: bool = True) -> None:
+        """What is said into the microphone, again and again; None beeps once a second."""
         self.keeps_pictures = keeps_pictures
+        self._said = () if microphone is None else (f"--use-file-for-fake-audio-capture={microphone}",)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="browser", daemon=True)
         self._playwright: Playwright | None = None
@@ -215,7 +222,7 @@ class Chromium:
 
     async def _launch(self, program: str) -> None:
         self._playwright = await async_playwright().start()
-        self._browser = await self._playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        self._browser = await self._playwright.chromium.launch(executable_path=program, args=[*FLAGS, *self._said])
 
     async def _quit(self) -> None:
         if self._browser is not None:

@@ -15,6 +15,7 @@ from tests.peers.browser import Window
 LANES = {
     "phone": "电话",
     "webchat": "网页",
+    "browser": "网页通话",
     "wechat": "微信",
     "wechat_kf": "微信客服",
     "sms": "短信",

@@ -25,6 +25,7 @@ class Agent:
     phone: Baresip
     eventually: Eventually
     taken: set[str] = field(default_factory=set)
+    calls: int = 0
 
     async def takes(self, citizen: Citizen) -> str:
         offer = await self.desk.until(
@@ -32,9 +33,10 @@ class Agent:
         )
         assert offer["channel"] == citizen.channel
         if citizen.speaks:
-            await self.phone.saw("CALL_INCOMING", DEADLINE_S)
+            self.calls += 1
+            await self.phone.saw("CALL_INCOMING", DEADLINE_S, times=self.calls)
             await self.phone.answer()
-            await self.phone.saw("CALL_ESTABLISHED", DEADLINE_S)
+            await self.phone.saw("CALL_ESTABLISHED", DEADLINE_S, times=self.calls)
         else:
             await self.desk.accept(offer)
         session = str(offer["session"])

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -15,6 +16,9 @@ OpensWindow = Callable[..., Awaitable[Window]]
 SMALLEST = (320, 640)
 """WCAG 2.2, 1.4.10: no sideways scrolling at 320 CSS pixels."""
 SIZES = ["normal", "large", "largest"]
+REFUSES_MICROPHONE = (
+    "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); }"
+)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 AXE = HOUSE / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -114,6 +118,42 @@ async def test_a_draft_and_the_conversation_outlive_a_reload(gateway: Yihao, win
     await citizen.reload()
     await citizen.sees(".bubble-citizen:has-text('我要投诉：噪音扰民')")
     assert await citizen.count(".bubble-citizen") == 1
+
+
+@pytest.mark.parametrize("size", ["normal", "largest"])
+async def test_a_call_is_open_to_all(
+    gateway: Yihao, window: OpensWindow, size: str, long_run: bool, tmp_path: Path
+) -> None:
+    """By the keyboard alone, from the button to the hang-up and back; with `--long` docs/screens has its picture."""
+    page = await window(gateway.http, MOBILE)
+    await page.sees(".welcome")
+    await page.click(f".size-{size}")
+    await page.evaluate("document.querySelector('.call-door').focus()")
+    await page.press("Enter")
+    await page.sees(".call[data-stage=up]", 20)
+    await page.click(".call summary")
+    assert no(await breaches(page))
+    assert await sideways_px(page) <= 0
+    await page.evaluate("document.querySelector('.call-end').focus()")
+    await page.picture((HOUSE / "docs" / "screens" if long_run else tmp_path) / f"page-call-{size}.png")
+    assert await focused(page) == "挂断"
+    await page.press("Shift+Tab")
+    await page.press("Space")
+    await page.sees(".call button[aria-pressed=true]")
+    await page.press("Tab")
+    await page.press("Enter")
+    await page.sees(".call p:has-text('通话已结束')")
+    assert await focused(page) == "语音通话"
+    assert no(await breaches(page))
+    await page.evaluate(REFUSES_MICROPHONE)
+    await page.press("Enter")
+    await page.sees(".call p:has-text('没有使用麦克风的权限')")
+    assert page.complaints == []
+
+
+async def focused(window: Window) -> str:
+    """What stands on what has the keyboard."""
+    return str(await window.evaluate("document.activeElement.innerText")).strip()
 
 
 @pytest.mark.parametrize("size", [DESKTOP, MOBILE])

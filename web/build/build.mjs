@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import { build } from "vite";
-import { STATIC, citizen, desk, identity, loader, proof } from "./pages.mjs";
+import { STATIC, citizen, desk, loader, parts } from "./pages.mjs";
 
 const TEXT = /\.(html|js|css|svg|json|txt)$/;
 /** Below this, a compressed sibling saves no packet. */
 const WORTH_BYTES = 1024;
 
 await rm(STATIC, { recursive: true, force: true });
-for (const page of [citizen, loader, proof, identity, desk]) await build(page);
+for (const page of [citizen, loader, ...parts, desk]) await build(page);
 await compress();
 
 async function compress() {

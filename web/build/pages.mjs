@@ -43,23 +43,17 @@ export const loader = {
   },
 };
 
-/** What a citizen's page fetches when somebody proves who they are: `proof.js`, apart, so that the page is no larger. */
-export const proof = {
+/** What a citizen's page fetches when it is wanted, each apart, so that the page is no larger: `proof.js` and so on. */
+export const parts = ["proof", "call", "asked", "identity"].map((name) => ({
   ...shared,
   root: here("../widget"),
   build: {
     outDir: STATIC,
     emptyOutDir: false,
     target: CITIZENS_TARGET,
-    lib: { entry: here("../widget/proof.ts"), formats: ["es"], fileName: () => "proof.js" },
+    lib: { entry: here(`../widget/${name}.ts`), formats: ["es"], fileName: () => `${name}.js` },
   },
-};
-
-/** Fetched when the site around the page says who its visitor is: `identity.js`, for the same reason. */
-export const identity = {
-  ...proof,
-  build: { ...proof.build, lib: { entry: here("../widget/identity.ts"), formats: ["es"], fileName: () => "identity.js" } },
-};
+}));
 
 /** The agent's desk: `desk/index.html`. */
 export const desk = {

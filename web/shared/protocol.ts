@@ -96,7 +96,7 @@ export namespace Citizen {
     assignee: Assignee | null;
     may_rate: boolean;
     transferred: boolean;
-    call: "none" | "waiting" | "ringing" | "talking";
+    call: "none" | "waiting" | "ringing" | "line" | "talking";
     call_failed: "busy" | "no_answer" | "declined" | "unreachable" | "refused" | "no_agent" | "unknown" | null;
   }
 
@@ -133,6 +133,7 @@ export namespace Citizen {
     seq: number;
     state: Standing;
     messages: ReadonlyArray<Message>;
+    calls: boolean;
   }
 
   /** The matter stands elsewhere now. */
@@ -143,7 +144,7 @@ export namespace Citizen {
     assignee: Assignee | null;
     may_rate: boolean;
     transferred: boolean;
-    call: "none" | "waiting" | "ringing" | "talking";
+    call: "none" | "waiting" | "ringing" | "line" | "talking";
     call_failed: "busy" | "no_answer" | "declined" | "unreachable" | "refused" | "no_agent" | "unknown" | null;
   }
 
@@ -175,6 +176,22 @@ export namespace Citizen {
     position: number;
     waiting: number;
     estimate_s: number | null;
+  }
+
+  /** The call is taken, and this is our side of it. Only the window that offered is told. */
+  export interface CallAnswer {
+    t: "call.answer";
+    seq: number;
+    call: string;
+    description: string;
+  }
+
+  /** The page's call has ended. `hangup` by the citizen, `closed` by us, `lost` where its page was heard no more. */
+  export interface CallOver {
+    t: "call.over";
+    seq: number;
+    call: string;
+    reason: "hangup" | "lost" | "closed" | "left" | "node_lost";
   }
 
   /** The other side writes. Shown for 5 s. */
@@ -233,6 +250,23 @@ export namespace Citizen {
     anyone?: boolean;
   }
 
+  /** The citizen calls from the page, with this description of its side, in which no candidate need stand. `call` is the one that it was in before it was loaded anew. Answered by `call.answer`, before the `ack`; refused as `bad_offer`, `one_call`, `gone`, `closed` (out of hours), `full`, `rate`, `no_calls`: never kept to be tried again. */
+  export interface CallOffer {
+    t: "call.offer";
+    id: string;
+    cseq: number;
+    description: string;
+    call?: string | null;
+  }
+
+  /** The citizen hangs up. */
+  export interface CallEnd {
+    t: "call.end";
+    id: string;
+    cseq: number;
+    call: string;
+  }
+
   /** The citizen is done. */
   export interface SessionEnd {
     t: "session.end";
@@ -264,6 +298,8 @@ export namespace Citizen {
     | MessageNew
     | MessageProgress
     | QueuePlace
+    | CallAnswer
+    | CallOver
     | AssigneeTyping;
 
   export type Up =
@@ -276,6 +312,8 @@ export namespace Citizen {
     | MessageRead
     | HumanRequest
     | CallAsk
+    | CallOffer
+    | CallEnd
     | SessionEnd
     | RatingGive
     | CitizenTyping;
@@ -287,6 +325,8 @@ export namespace Citizen {
     | MessageRead
     | HumanRequest
     | CallAsk
+    | CallOffer
+    | CallEnd
     | SessionEnd
     | RatingGive;
 
@@ -294,7 +334,9 @@ export namespace Citizen {
     | Snapshot
     | SessionState
     | MessageNew
-    | MessageProgress;
+    | MessageProgress
+    | CallAnswer
+    | CallOver;
 }
 
 export namespace Desk {

@@ -1,5 +1,4 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { Asked } from "./asked";
 import { Composer } from "./composer";
 import type { Conversation, View } from "./conversation";
 import { isLookedAt, tellHost, watchLooks } from "./host";
@@ -30,9 +29,11 @@ interface Props {
 
 export function Chat({ conversation, say, language, asks }: Props) {
   const view = useView(conversation);
-  const [draft, setDraft] = useState(savedDraft);
+  const [draft, setDraft] = useState(() => kept(DRAFT) ?? "");
   const box = useRef<HTMLTextAreaElement>(null);
   const { list, hasNew, toEnd } = useFollowing(view);
+  const canCall = view.calls && !asks;
+  const { at, call } = useCall(conversation, language, canCall);
 
   useUnread(view);
 
@@ -50,7 +51,8 @@ export function Chat({ conversation, say, language, asks }: Props) {
 
   return (
     <main class="chat">
-      <Standing view={view} say={say} conversation={conversation} />
+      <Standing view={view} say={say} conversation={conversation} onCall={canCall ? () => void call(null) : null} />
+      <div ref={at} />
       {!asks && view.known && <ProofDoor conversation={conversation} say={say} language={language} />}
       <LinkBanner view={view} say={say} onUseHere={() => conversation.useHere()} />
       <div class="scroll" ref={list} tabIndex={0} role="log" aria-live="polite" aria-label={say("title")}>
@@ -91,7 +93,7 @@ export function Chat({ conversation, say, language, asks }: Props) {
           </button>
         </div>
       )}
-      {asks && !isOver && <Asked conversation={conversation} view={view} say={say} />}
+      {asks && !isOver && <Asked conversation={conversation} language={language} />}
       <Composer
         conversation={conversation}
         view={view}
@@ -105,15 +107,15 @@ export function Chat({ conversation, say, language, asks }: Props) {
   );
 }
 
-type ProofPart = typeof import("./proof");
-/** A name that the build does not follow: a part of its own, see `build/pages.mjs`. */
-const PROOF = "/proof.js";
+/** What few need is fetched when it is wanted. The build does not follow the name: see `build/pages.mjs`. */
+function fetched<Part>(name: string): Promise<Part> {
+  return import(/* @vite-ignore */ name) as Promise<Part>;
+}
 
-/** What few need is fetched when it is opened. */
 function ProofDoor({ conversation, say, language }: Omit<Props, "asks">) {
   const at = useRef<HTMLDivElement>(null);
   const open = async () => {
-    const part = (await import(/* @vite-ignore */ PROOF)) as ProofPart;
+    const part = await fetched<typeof import("./proof")>("/proof.js");
     if (at.current) part.showProof(at.current, conversation, language);
   };
   return (
@@ -122,6 +124,30 @@ function ProofDoor({ conversation, say, language }: Omit<Props, "asks">) {
       <div ref={at} />
     </details>
   );
+}
+
+function Asked({ conversation, language }: Pick<Props, "conversation" | "language">) {
+  const at = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    void fetched<typeof import("./asked")>("/asked.js").then(
+      (part) => at.current && part.showAsked(at.current, conversation, language),
+    );
+  }, [language]);
+  return <div ref={at} />;
+}
+
+/** A page that was loaded anew in the middle of a call goes on with it. */
+function useCall(conversation: Conversation, language: Language, canCall: boolean) {
+  const at = useRef<HTMLDivElement>(null);
+  const call = async (again: string | null) => {
+    const part = await fetched<typeof import("./call")>("/call.js");
+    if (at.current) part.showCall(at.current, conversation, language, again);
+  };
+  useEffect(() => {
+    const again = canCall && kept("yihao.call");
+    if (again) void call(again);
+  }, [canCall, language]);
+  return { at, call };
 }
 
 function Welcome({ say, onStart }: { say: Say; onStart: (word: Word) => void }) {
@@ -200,11 +226,12 @@ function useUnread(view: View): void {
 
 const DRAFT = "yihao.draft";
 
-function savedDraft(): string {
+/** What a reload leaves. */
+function kept(name: string): string | null {
   try {
-    return sessionStorage.getItem(DRAFT) ?? "";
+    return sessionStorage.getItem(name);
   } catch {
-    return "";
+    return null;
   }
 }
 

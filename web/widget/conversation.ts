@@ -23,6 +23,8 @@ export interface View {
   readonly link: Link;
   /** The page knows what the gateway knows: until then nothing is drawn, so that nothing flickers. */
   readonly known: boolean;
+  /** The gateway takes calls from the page. */
+  readonly calls: boolean;
   readonly state: Citizen.Standing;
   readonly bubbles: readonly Bubble[];
   readonly place: { readonly position: number; readonly estimate_s: number | null } | null;
@@ -43,6 +45,7 @@ const RELOADED = "yihao.reloaded";
 const START: View = {
   link: "connecting",
   known: false,
+  calls: false,
   // What is left out is as good as said until the gateway says it: every byte here is loaded before anything is seen.
   state: { phase: "new", assignee: null } as Citizen.Standing,
   bubbles: [],
@@ -61,7 +64,9 @@ export class Conversation {
   view = START;
   private readonly visitor: Visitor;
   private readonly outbox: Outbox<Command>;
-  private readonly client: Client<Command>;
+  readonly client: Client<Command>;
+  /** Hears of the page's call, once there is one (`call.ts`). */
+  onCall: ((frame: object) => void) | null = null;
   private readonly watchers = new Set<() => void>();
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
   private typedAt = 0;
@@ -159,11 +164,6 @@ export class Conversation {
     this.change({ humanAsked: true });
   }
 
-  /** Be called at one's own number; by anybody who is free, or by who writes. */
-  call(anyone: boolean): void {
-    this.client.send({ t: "call.ask", anyone });
-  }
-
   end(): void {
     this.client.send({ t: "session.end" });
   }
@@ -196,6 +196,7 @@ export class Conversation {
   private hear(frame: Citizen.Down): void {
     switch (frame.t) {
       case "snapshot":
+        this.change({ calls: frame.calls });
         return this.takeSnapshot(frame.state, frame.messages);
       case "session.state":
         return this.takeState(frame);
@@ -207,6 +208,8 @@ export class Conversation {
         return this.change({ place: { position: frame.position, estimate_s: frame.estimate_s } });
       case "typing":
         return this.showTyping(frame.from === "bot" ? "bot" : "agent");
+      default:
+        this.onCall?.(frame);
     }
   }
 
@@ -224,7 +227,7 @@ export class Conversation {
     this.change({
       known: true,
       state,
-          place: state.phase === "waiting" || state.phase === "with_bot" ? this.view.place : null,
+      place: state.phase === "waiting" || state.phase === "with_bot" ? this.view.place : null,
       typing: null,
       humanAsked: state.phase === "with_bot" && this.view.humanAsked,
       rated: this.view.rated && !isNew,
@@ -270,7 +273,8 @@ export class Conversation {
     } else if (command.t === "rating.give") {
       this.change({ rated: false });
     }
-    if (command.t === "call.ask") this.change({ state: { ...this.view.state, call_failed: code as "refused" } });
+    if (command.t === "call.offer") this.onCall?.({ t: "refused", code });
+    else if (command.t === "call.ask") this.change({ state: { ...this.view.state, call_failed: code as "refused" } });
     else if (command.t !== "msg.read") this.change({ complaint: refusalWord(code) });
   }
 

@@ -58,6 +58,7 @@ function open(): HTMLIFrameElement {
   const made = document.createElement("iframe");
   made.src = `${origin}/?lang=${language}`;
   made.title = label;
+  made.allow = "microphone";
   made.onload = () => {
     loaded = true;
     tell();

@@ -25,6 +25,7 @@ const zh = {
   call_anyone: "不等了，换一位坐席打给我",
   call_waiting: "即将给您打电话，请留意手机；这个对话不会中断。",
   call_ringing: "正在拨打您的电话，请接听。",
+  call_line: "您的电话已接入，正在为您转接工作人员。",
   call_talking: "通话中，您仍可以在这里发送文字和图片。",
   call_busy: "刚才给您打电话时占线，可以在这里继续。",
   call_no_answer: "刚才给您打电话无人接听，可以在这里继续。",
@@ -52,6 +53,7 @@ const en: Record<keyof typeof zh, string> = {
   call_anyone: "Let another agent call me instead",
   call_waiting: "We will call you in a moment; this chat stays open.",
   call_ringing: "We are calling you now, please pick up.",
+  call_line: "You are on the line; a member of staff will be with you.",
   call_talking: "You are on the phone; you can still write and send pictures here.",
   call_busy: "Your line was busy; let us go on here.",
   call_no_answer: "Nobody answered our call; let us go on here.",
@@ -84,8 +86,8 @@ interface Talk {
   readonly view: {
     readonly state: { readonly phase: string; readonly call: string; readonly call_failed: string | null };
   };
+  readonly client: { send(command: object): unknown };
   watch(watcher: () => void): () => void;
-  call(anyone: boolean): void;
 }
 
 /** Put it where it was opened; again for another language. */
@@ -134,7 +136,7 @@ export function showProof(at: HTMLElement, talk: Talk, language: "zh" | "en"): v
 function calling(talk: Talk, words: Record<keyof typeof zh, string>): Node[] {
   const told = element("p", {});
   told.setAttribute("role", "status");
-  const wish = button(words.call_ask, "act", () => talk.call(isWaitingForOne()));
+  const wish = button(words.call_ask, "act", () => talk.client.send({ t: "call.ask", anyone: isWaitingForOne() }));
   const isWaitingForOne = () => talk.view.state.call === "waiting" && talk.view.state.phase === "talking";
   const draw = () => {
     const { state } = talk.view;

@@ -10,10 +10,11 @@ interface Props {
   view: View;
   say: Say;
   conversation: Conversation;
+  onCall: (() => void) | null;
 }
 
-/** Who answers, how long one waits, and the two things one can ask for: a person, or the end. */
-export function Standing({ view, say, conversation }: Props) {
+/** Who answers, how long one waits, and what one can ask for: a call, a person, or the end. */
+export function Standing({ view, say, conversation, onCall }: Props) {
   const { phase, assignee } = view.state;
   const isOpen = phase !== "new" && phase !== "ended";
   return (
@@ -31,6 +32,12 @@ export function Standing({ view, say, conversation }: Props) {
         </span>
       </div>
       <div class="standing-acts">
+        {onCall && (
+          <button type="button" class="act call-door" onClick={onCall}>
+            <Icon name="phone" />
+            {say("call")}
+          </button>
+        )}
         {phase === "with_bot" && (
           <button type="button" class="act" disabled={view.humanAsked} onClick={() => conversation.askForHuman()}>
             <Icon name="person" />

@@ -34,6 +34,7 @@ const zh = {
   write_new: "有新诉求请写在这里…",
   send: "发送",
   attach: "发送图片或文件",
+  call: "语音通话",
   human: "转人工",
   human_asked: "已为您申请人工服务",
   end: "结束对话",
@@ -86,10 +87,6 @@ const zh = {
   rate_send: "提交评价",
   rate_thanks: "感谢您的评价！",
 
-  asked_title: "工作人员请您发送现场照片和位置，通话可以继续。",
-  asked_picture: "发照片",
-  asked_location: "发送位置",
-  asked_locating: "正在定位…",
   location: "位置 {latitude}, {longitude}（误差 {metres} 米）",
   location_failed: "没有取得位置。请允许浏览器使用位置，或直接写下地址。",
 
@@ -149,6 +146,7 @@ const en: Record<Word, string> = {
   write_new: "Another matter? Write here…",
   send: "Send",
   attach: "Send a picture or file",
+  call: "Voice call",
   human: "Ask for a person",
   human_asked: "A person has been asked for",
   end: "End chat",
@@ -201,10 +199,6 @@ const en: Record<Word, string> = {
   rate_send: "Send rating",
   rate_thanks: "Thank you for your rating!",
 
-  asked_title: "Please send pictures of the place, and where it is. You can go on talking.",
-  asked_picture: "Send pictures",
-  asked_location: "Send my location",
-  asked_locating: "Finding the place…",
   location: "Location {latitude}, {longitude} (within {metres} m)",
   location_failed: "The location was not found. Please allow it in the browser, or write the address.",
 

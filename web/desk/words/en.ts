@@ -110,7 +110,7 @@ export const en: Words = {
   queues: { general: "General", bots: "Robots", business: "Business" },
   queue: { waiting: "{count} waiting", longest: "longest {time}", ready: "{count} ready", none: "No queue figures yet" },
   medium: { voice: "call", chat: "chat", message: "message" },
-  channel: { phone: "Phone", webchat: "Web", sms: "SMS", wechat: "WeChat", "wechat-kf": "WeChat service", govapi: "Platform" },
+  channel: { phone: "Phone", webchat: "Web", browser: "Web call", sms: "SMS", wechat: "WeChat", "wechat-kf": "WeChat service", govapi: "Platform" },
   notice: { link: "a link to go on", picture: "a link for pictures", code: "a code", reply: "an answer" },
   ring: { locked: "Click once to enable the ring" },
   offer: {

@@ -101,7 +101,7 @@ export const zh = {
   queues: { general: "综合", bots: "机器人", business: "企业服务" },
   queue: { waiting: "{count} 人等待", longest: "最长 {time}", ready: "{count} 席空闲", none: "暂无排队数据" },
   medium: { voice: "来电", chat: "在线会话", message: "留言" },
-  channel: { phone: "电话", webchat: "网页", sms: "短信", wechat: "微信", "wechat-kf": "微信客服", govapi: "政务平台" },
+  channel: { phone: "电话", webchat: "网页", browser: "网页通话", sms: "短信", wechat: "微信", "wechat-kf": "微信客服", govapi: "政务平台" },
   notice: { link: "续办链接", picture: "传照片的链接", code: "验证码", reply: "答复" },
   ring: { locked: "点一下页面以开启铃声" },
   offer: {

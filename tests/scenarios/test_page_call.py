@@ -1,0 +1,153 @@
+"""A citizen calls from the page: Chromium with a microphone that speaks, an agent's softphone, the chat beside it."""
+
+import asyncio
+import base64
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Eventually
+from tests.peers.browser import MOBILE, Chromium, Window
+from tests.peers.sound import RATE, Sound, likeness, loudness, read_wave, speech, write_wave
+from tests.peers.yihao import Yihao
+from tests.scenarios.conftest import prompt
+from tests.scenarios.kinds import Draws, MakesSoftphone, OpensDesk, OpensWindow
+from tests.scenarios.test_browser import write
+from tests.scenarios.told import entries, history, legs
+
+CITIZEN, AGENT = speech(1, seed=61), speech(1, seed=62)
+ALIKE = 0.9
+DEADLINE_S = 20.0
+PIECE = RATE // 2
+
+EAVESDROP = """(() => {
+  const heard = (window.heard = []);
+  const media = navigator.mediaDevices;
+  const lend = media.getUserMedia.bind(media);
+  // What suppresses noise takes our made-up speech for some.
+  const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  media.getUserMedia = () => lend({ audio: raw });
+  const Real = RTCPeerConnection;
+  window.RTCPeerConnection = class extends Real {
+    constructor(...how) {
+      super(...how);
+      this.addEventListener("track", ({ track }) => {
+        const context = new AudioContext({ sampleRate: 8000 });
+        const ear = context.createScriptProcessor(1024, 1, 1);
+        ear.onaudioprocess = ({ inputBuffer }) => heard.push(new Float32Array(inputBuffer.getChannelData(0)));
+        context.createMediaStreamSource(new MediaStream([track])).connect(ear);
+        ear.connect(context.destination);
+        void context.resume();
+      });
+    }
+  };
+})()"""
+HEARD = """() => {
+  const whole = new Float32Array(window.heard.length * 1024);
+  window.heard.forEach((part, at) => whole.set(part, at * 1024));
+  const bytes = new Uint8Array(whole.buffer);
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(text);
+}"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    with tempfile.TemporaryDirectory(prefix="yh-mic-") as folder:
+        browser = Chromium(write_wave(Path(folder) / "microphone.wav", CITIZEN)).start()
+        yield browser
+        browser.stop()
+
+
+async def heard_in(page: Window) -> Sound:
+    """What has come out of the page's loudspeaker since it was opened."""
+    return np.frombuffer(base64.b64decode(await page.evaluate(HEARD)), "<f4").astype(float) * 32768
+
+
+def is_heard(pieces: list[Sound], heard: Sound) -> bool:
+    """Any of them: a browser on a machine with more to do than it can stretches sound, and leaves some out."""
+    return any(likeness(piece, heard).correlation >= ALIKE for piece in pieces)
+
+
+async def hears(page: Window, sound: Sound) -> None:
+    ends_at = asyncio.get_running_loop().time() + DEADLINE_S
+    pieces = [sound[at:][:PIECE] for at in range(0, len(sound) - PIECE + 1, PIECE)]
+    while not is_heard(pieces, await heard_in(page)):
+        assert asyncio.get_running_loop().time() < ends_at, "it is not heard in the page"
+
+
+async def test_a_citizen_calls_from_the_page_and_the_chat_stays_open_beside_it(
+    gateway: Yihao,
+    desk: OpensDesk,
+    window: OpensWindow,
+    softphone: MakesSoftphone,
+    draws: Draws,
+    album: Path,
+    tmp_path: Path,
+    eventually: Eventually,
+) -> None:
+    agent = await desk(gateway, "8001")
+    page = await window(gateway.http, size=MOBILE)
+    await page.before_all(EAVESDROP)
+    await page.sees(".welcome")
+    await page.click(".call-door")
+    await page.sees(".call[data-stage=up]", DEADLINE_S)
+    await hears(page, prompt("welcome"))
+
+    phone = await softphone(gateway, "8001", says=AGENT)
+    await phone.saw("CALL_INCOMING", DEADLINE_S)
+    await phone.answer()
+    await page.sees(".call[data-stage=talking]", DEADLINE_S)
+    await hears(page, AGENT)
+    said = [CITIZEN[:PIECE], CITIZEN[PIECE:]]
+    await eventually(lambda: is_heard(said, phone.heard()), deadline_s=DEADLINE_S)
+    await write(page, "我在这里打电话，也在这里写字")
+    session = str((await agent.saw("contact.state", DEADLINE_S))["session"])
+    await eventually(lambda: "我在这里打电话，也在这里写字" in agent.texts(session), deadline_s=DEADLINE_S)
+    await page.picture(album / "page-call.png")
+
+    await page.click(".call button[aria-pressed]")
+    await page.sees(".call p:has-text('已静音')")
+    await eventually(lambda: loudness(phone.heard()[-RATE // 2 :]) < 50, deadline_s=DEADLINE_S)
+    await page.click(".call button[aria-pressed]")
+    await eventually(lambda: loudness(phone.heard()[-RATE // 2 :]) > 500, deadline_s=DEADLINE_S)
+
+    await page.click(".call summary")
+    await page.click(".call-keys button:has-text('5')")
+    await agent.until(
+        lambda frame: frame["t"] == "contact.timeline" and frame["entry"].get("what") == "digit", DEADLINE_S, "digit"
+    )
+
+    # Loaded anew: the agent hears music meanwhile, and the citizen again after it.
+    await page.reload()
+    await page.sees(".call[data-stage=talking]", DEADLINE_S)
+    await hears(page, AGENT)
+    before = len(phone.heard())
+    await eventually(lambda: is_heard(said, phone.heard()[before:]), deadline_s=DEADLINE_S)
+    await page.click(".call-end")
+    await phone.saw("CALL_CLOSED", DEADLINE_S)
+    await page.sees(".call p:has-text('通话已结束')")
+
+    placed = await history(agent, session)
+    assert legs(placed) == ["browser", "webchat"]
+    recorded = await agent.until(
+        lambda frame: (
+            frame["t"] == "contact.timeline"
+            and frame["entry"]["kind"] == "recording"
+            and frame["entry"]["what"] == "finished"
+        ),
+        DEADLINE_S,
+    )
+    file = tmp_path / "recording.wav"
+    file.write_bytes(await agent.get(f"/api/recordings/{recorded['entry']['recording']}"))
+    left, right = read_wave(file)
+    assert is_heard(said, left)
+    assert likeness(AGENT, right).correlation >= ALIKE
+    placed = await history(agent, session)
+    assert len(entries(placed, "recording")) >= 2
+    await draws("page-call.png", "市民在网页上通话，页面重新加载后仍在通话 · a call from the page", placed)
+    assert page.complaints == []
