@@ -10,6 +10,8 @@ rounds that take the subjects in turn; medians are compared.
 - limit: a uvloop protocol per port that sends what comes to the other port's peer, and does nothing else.
 - rtpengine: Debian's, in userspace, with one thread that forwards; `rtpengine-recorded` writes what comes in to a pcap.
   Missing where the package is not installed.
+- rtpengine-straight: the product behind rtpengine, recorded. Its calls are of both on the one core, its time for a
+  packet is ours alone.
 - pyvoip: pyVoIP's RTPClient with a thread that writes what it reads, µ-law, a call having one far end only. It is let
   lose one frame in a hundred, since its clock is never quite even.
 
@@ -38,9 +40,12 @@ import threading
 import time
 import warnings
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pylibsrtp import Policy, Session
+
+if TYPE_CHECKING:
+    from media.engine import Engine, Limits
 
 ROOT = Path(__file__).parents[1]
 HEADER = struct.Struct("!BBHII")
@@ -49,7 +54,7 @@ PATIENCE_S = 0.06
 SLOTS = 20
 MANY = [round(60 * 1.12**step) for step in range(31)]
 FEW = [8, 16, 24, 36, 48, 60, 75, 90, 105, 120, 140, 165, 195, 230]
-NAMES = ["limit", "ours", "recorded", "rtpengine", "rtpengine-recorded", "pyvoip"]
+NAMES = ["limit", "ours", "recorded", "rtpengine", "rtpengine-recorded", "rtpengine-straight", "pyvoip"]
 FAR_KEY = bytes(range(30))
 """An agent's, for SRTP: AES-128 and its salt."""
 Address = tuple[str, int]
@@ -84,8 +89,7 @@ class Ours:
         return time.process_time()
 
     async def open(self, calls: int, citizen: Address, agent: Address) -> list[tuple[int, int]]:
-        from media.engine import Engine, Limits
-        from media.prompts import PromptLibrary
+        from media.engine import Limits
         from recordings.store import RecordingStore
         from session.audio import Secrecy, Slot
         from session.ids import RecordingId, SessionId
@@ -93,7 +97,7 @@ class Ours:
         self.folder = Path(tempfile.mkdtemp(prefix="yihao-relay-"))
         self.store = await RecordingStore(self.folder).__aenter__()
         limits = Limits(sessions=calls, lost_after_s=3600)
-        self.engine = await Engine(PromptLibrary({}), recorder=self.store.writer, limits=limits).__aenter__()
+        self.engine = await self.engine_for(limits).__aenter__()
         ports = []
         for index in range(calls):
             call = await self.engine.open(str(index))
@@ -107,6 +111,12 @@ class Ours:
                 await call.record(self.store.path(SessionId(f"session-{index}"), RecordingId("1")))
             ports.append((pair[0], pair[1]))
         return ports
+
+    def engine_for(self, limits: Limits) -> Engine:
+        from media.engine import Engine
+        from media.prompts import PromptLibrary
+
+        return Engine(PromptLibrary({}), recorder=self.store.writer, limits=limits)
 
     async def close(self) -> None:
         os.fsync = lambda fd: None  # noqa: ARG005  as os names it; what is closed now is thrown away, and none of it is measured
@@ -252,6 +262,30 @@ class RtpEngineBrowser(RtpEngine):
     secret = True
 
 
+class Straight(Recorded):
+    """The product behind rtpengine, recording: what the two say goes straight, and we listen. Both on the one core."""
+
+    def engine_for(self, limits: Limits) -> Engine:
+        from media.prompts import PromptLibrary
+        from media.rtpengine.engine import AnchoredEngine
+
+        port = free_port()
+        command = (
+            f"rtpengine -f -E --config-file=none --table=-1 --interface=far/127.0.0.1 --interface=near/127.0.0.1 "
+            f"--listen-tcp-ng=127.0.0.1:{port} --num-threads=1 --timeout=3600 --port-min=20000 --port-max=59998 "
+            f"--log-level=1 --endpoint-learning=immediate"
+        )
+        self.process = subprocess.Popen(command.split(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(1.0)  # the pool tries again, too
+        how: dict[str, Any] = {"recorder": self.store.writer, "limits": limits}
+        return AnchoredEngine(PromptLibrary({}), rtpengines=[("127.0.0.1", port)], **how)
+
+    async def close(self) -> None:
+        await super().close()
+        self.process.kill()
+        self.process.wait()
+
+
 def _bencoded(said: dict[str, str | bytes]) -> bytes:
     texts = [text.encode() if isinstance(text, str) else text for pair in said.items() for text in pair]
     return b"d" + b"".join(b"%d:%s" % (len(text), text) for text in texts) + b"e"
@@ -299,6 +333,7 @@ SUBJECTS: dict[str, type[Subject]] = {
     "rtpengine": RtpEngine,
     "rtpengine-recorded": RtpEngineRecorded,
     "rtpengine-browser": RtpEngineBrowser,
+    "rtpengine-straight": Straight,
     "pyvoip": PyVoip,
 }
 

@@ -17,7 +17,7 @@ CONNECTS_S = 2.0
 ANSWERS_S = 3.0
 _MOST_BYTES = 1 << 20
 """Of one answer."""
-_FULL = b"load limit"
+_LOAD, _PORTS = b"load limit", b"Ran out of ports"
 
 
 class Ng:
@@ -76,9 +76,9 @@ class Ng:
         result = answer.get("result")
         if result in {b"ok", b"pong"}:
             return answer
-        if result == _FULL:
-            raise EngineFull(0)
         reason = answer.get("error-reason")
+        if result == _LOAD or reason == _PORTS:
+            raise EngineFull(0)
         raise AudioRefused(f"rtpengine says {_text(reason if isinstance(reason, bytes) else result)}")
 
     async def _hear(self) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from media.errors import EngineLost
+from media.errors import EngineFull, EngineLost
 from media.rtpengine.bencode import Said, Value
 from media.rtpengine.ng import Ng
 
@@ -43,7 +43,10 @@ class Anchor:
         """As `Ng.ask`."""
         if self.ng is None:
             raise EngineLost
-        return await self.ng.ask(command, fields)
+        try:
+            return await self.ng.ask(command, fields)
+        except EngineFull as full:
+            raise EngineFull(len(self.calls)) from full
 
     async def keep(self, reached: asyncio.Event) -> None:
         """Hold a connection, and look whether anybody is behind it, until cancelled."""

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.crew import Crew
-from media.errors import AudioRefused, EngineLost
+from media.errors import AudioRefused, EngineFull, EngineLost
 from media.rtpengine import ng as module
 from media.rtpengine.bencode import Cut, decoded, encoded
 from media.rtpengine.engine import AnchoredEngine
@@ -247,6 +247,10 @@ async def test_what_answers_like_no_rtpengine(monkeypatch: pytest.MonkeyPatch) -
     async for ng in said(b"COOKIE d12:error-reason4:why?6:result5:errore"):
         with pytest.raises(AudioRefused, match="why"):
             await ng.ask("offer")
+    for answer in (b"COOKIE d6:result10:load limite", b"COOKIE d12:error-reason16:Ran out of ports6:result5:errore"):
+        async for ng in said(answer):
+            with pytest.raises(EngineFull):
+                await ng.ask("offer")
     async for ng in said(b"COOKIE d6:result4:ponge"):
         assert await ng.ask("ping") == {"result": b"pong"}
     with pytest.raises(EngineLost):
