@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import time
-from collections import Counter, defaultdict
 from pathlib import Path
 
 from aiohttp import web
@@ -32,6 +31,17 @@ SETTINGS = WebChatSettings(
 _KEPT = 10
 
 
+class Log:
+    """One session's."""
+
+    __slots__ = ("done", "entries", "session", "version")
+
+    def __init__(self, session: SessionId) -> None:
+        self.session, self.version = session, 0
+        self.entries: list[Entry] = []
+        self.done: dict[str, int] = {}
+
+
 class Ledger:
     """Logs as lists, with dedupe keys and a feed: what a store does, at no cost but Python's.
 
@@ -39,37 +49,37 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self.logs: dict[SessionId, list[Entry]] = defaultdict(list)
-        self.versions: Counter[SessionId] = Counter()
-        self.done: dict[SessionId, dict[str, int]] = defaultdict(dict)
+        self.logs: dict[SessionId, Log] = {}
         self.feed: list[Entry] = []
         self.grown = asyncio.Event()
 
-    def write(self, session: SessionId, event: ev.Event) -> int:
-        version = self.versions[session] = self.versions[session] + 1
-        entry = Entry(session, version, event)
+    def write(self, log: Log, event: ev.Event) -> int:
+        log.version = version = log.version + 1
+        entry = Entry(log.session, version, event)
         if version <= _KEPT:
-            self.logs[session].append(entry)
+            log.entries.append(entry)
+        if not self.feed:
+            self.grown.set()
         self.feed.append(entry)
-        self.grown.set()
         return version
 
     async def open(self, contact: Contact) -> Admission:
         session = SessionId(f"{len(self.logs):026}")
-        self.write(session, ev.SessionOpened(citizen=contact.address, number=contact.number, demand=Demand("general")))
+        log = self.logs[session] = Log(session)
+        self.write(log, ev.SessionOpened(citizen=contact.address, number=contact.number, demand=Demand("general")))
         leg = Leg(contact.leg, contact.channel, contact.medium, Party.CITIZEN, NodeId("bench"), contact.address)
-        self.write(session, ev.LegOpened(leg=leg))
+        self.write(log, ev.LegOpened(leg=leg))
         if contact.first is not None:
-            self.write(session, contact.first)
+            self.write(log, contact.first)
         return Admission(session, contact.leg, fresh=True)
 
     async def post(self, session: SessionId, event: ev.Event, *, dedupe: str | None = None, **_: object) -> int:
+        log = self.logs[session]
         if dedupe is None:
-            return self.write(session, event)
-        done = self.done[session]
-        version = done.get(dedupe)
+            return self.write(log, event)
+        version = log.done.get(dedupe)
         if version is None:
-            version = done[dedupe] = self.write(session, event)
+            version = log.done[dedupe] = self.write(log, event)
         return version
 
     async def accept(self, session: SessionId, assignee: AssigneeId, token: int) -> Verdict:
@@ -79,7 +89,7 @@ class Ledger:
         raise NotImplementedError
 
     async def timeline(self, session: SessionId) -> list[Entry]:
-        return self.logs[session]
+        return self.logs[session].entries
 
     async def place(self, session: SessionId) -> Place | None:
         return Place(1, len(self.logs), 60.0) if session in self.logs else None

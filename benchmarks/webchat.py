@@ -1,9 +1,9 @@
 """Messages a second of web chats: one process, 1,000 sockets, beside a bare aiohttp echo of the same frames.
 
 The server, a process of its own on uvloop, is the whole web chat (`channels.webchat` on `realtime`): each message is
-read strictly, counted against its rate, put into the timeline with its dedupe key, acknowledged, and comes back by the
-feed as a numbered frame, which the page confirms within 5 s (as `web/shared/client.ts` does). Its store is a list in
-memory, since the store's own speed is the question of `queue`. The limit is the best that aiohttp does: no compression,
+read strictly, counted against its rate, put into the timeline with its dedupe key, acknowledged with its place, and
+comes by the feed to the transcript, which other windows of the citizen's would be shown. Its store is a list in memory,
+since the store's own speed is the question of `queue`. The limit is the best that aiohttp does: no compression,
 no code but `send_str`. Every socket has one message under way (closed loop). A message counts when it is answered.
 
 Rounds take the two servers in turn, and medians over the rounds are printed. `--short` makes fewer and shorter ones.
@@ -35,7 +35,7 @@ from realtime.messages import VERSION
 SOCKETS = 1000
 TEXT = "路灯坏了，" * 8 + "Changjiang Road 12, the third lamp."
 RCV_EVERY_S = 5.0
-"""What a page takes for its own words, which are all that comes here."""
+"""What a page takes for frames that nobody waits to see delivered: the others do not come here."""
 ORIGIN = "http://127.0.0.1"
 
 

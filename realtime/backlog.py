@@ -24,14 +24,13 @@ class Backlog:
 
     def append(self, body: bytes, now: float) -> int:
         """Keep a frame; gives its number."""
-        self._bodies.append((now, body))
+        bodies = self._bodies
+        bodies.append((now, body))
         self._bytes += len(body)
         self.last += 1
-        while len(self._bodies) > 1 and (
-            self._bytes > self._most_bytes
-            or len(self._bodies) > self._frames
-            or self._bodies[0][0] < now - self._keep_s
-        ):
+        while (
+            self._bytes > self._most_bytes or len(bodies) > self._frames or bodies[0][0] < now - self._keep_s
+        ) and len(bodies) > 1:
             self._drop()
         return self.last
 

@@ -71,9 +71,13 @@ class Standing(Part, frozen=True):
 
 
 class Message(Part, frozen=True):
-    """A message of either side. `state` is how far it has come at the other side's device."""
+    """A message of either side. `state` is how far it has come at the other side's device.
+
+    `rev` is its place among all: a later one's is greater.
+    """
 
     id: str
+    rev: int
     from_: Sender
     name: str
     ts: float
@@ -104,9 +108,13 @@ class SessionState(Durable, frozen=True, tag="session.state"):
 
 
 class MessageNew(Durable, frozen=True, tag="msg.new"):
-    """A message; the citizen's own comes too, since other windows of theirs show it. Its id is its command's."""
+    """A message. One of the citizen's own comes to their other windows: the one that said it knows it by its `ack`.
+
+    Its id is its command's, and the `rev` of that `ack` its own. A window may be told of its own words all the same.
+    """
 
     id: str
+    rev: int
     from_: Sender
     name: str
     ts: float

@@ -8,6 +8,8 @@ from __future__ import annotations
 import struct
 from enum import IntEnum
 
+from aiohttp._websocket.helpers import websocket_mask
+
 
 class Opcode(IntEnum):
     """What a frame is (section 5.2)."""
@@ -29,7 +31,7 @@ class Status(IntEnum):
     TOO_BIG = 1009
 
 
-Received = tuple[int, bytes]
+Received = tuple[int, bytes | bytearray]
 """An opcode, and the payload of the whole message. A piece of one that is not whole yet is an empty continuation."""
 
 _TEXT = int(Opcode.TEXT)
@@ -37,6 +39,7 @@ _FINAL = 0x80
 _RESERVED = 0x70
 _MASKED = 0x80
 _HEAD, _HEAD_16, _HEAD_64 = struct.Struct(">BB").pack, struct.Struct(">BBH").pack, struct.Struct(">BBQ").pack
+_SIZE_16, _SIZE_64 = struct.Struct(">H").unpack_from, struct.Struct(">Q").unpack_from
 _WHOLE_TEXT = _FINAL | Opcode.TEXT
 _MOST_CONTROL_BYTES = 125
 _NEW = (Opcode.TEXT, Opcode.BINARY)
@@ -58,7 +61,7 @@ def closing(code: int, reason: str) -> bytes:
     return framed(code.to_bytes(2, "big") + reason.encode()[: _MOST_CONTROL_BYTES - 2], Opcode.CLOSE)
 
 
-def answer_to_close(payload: bytes) -> int:
+def answer_to_close(payload: bytes | bytearray) -> int:
     """The code that answers a far end's close: its own, or why its close is none."""
     if not payload:
         return Status.NORMAL
@@ -107,7 +110,7 @@ class Deframer:
                 if end < start:
                     needs = start - at
                     continue
-                size = int.from_bytes(data[at + 2 : start], "big")
+                size = _SIZE_16(data, at + 2)[0] if size == 126 else _SIZE_64(data, at + 2)[0]
             is_plain = first == _WHOLE_TEXT and second >= _MASKED and not self._opcode
             if not is_plain or not least <= size <= self._most_bytes:
                 self.fault = self._fault_of(first, second, size, least)
@@ -117,7 +120,8 @@ class Deframer:
             if end < stop:
                 needs = stop - at
                 continue
-            payload = _unmasked(data[start : start + 4], data[start + 4 : stop])
+            payload = bytearray(data[start + 4 : stop])
+            websocket_mask(data[start : start + 4], payload)
             received.append((_TEXT, payload) if is_plain else self._taken(first, payload))
             at, needs = stop, 2
         if at < end and self.fault is None:
@@ -136,7 +140,7 @@ class Deframer:
             return Status.PROTOCOL_ERROR
         return Status.TOO_BIG if len(self._pieces) + size > self._most_bytes else None
 
-    def _taken(self, first: int, payload: bytes) -> Received:
+    def _taken(self, first: int, payload: bytearray) -> Received:
         opcode = first & 0x0F
         if opcode in _CONTROL or (first & _FINAL and not self._opcode):
             return opcode, payload
@@ -148,10 +152,3 @@ class Deframer:
         self._opcode = 0
         self._pieces.clear()
         return whole
-
-
-def _unmasked(mask: bytes, masked: bytes) -> bytes:
-    """A payload without its mask (section 5.3). As one large number: the quickest way that Python has."""
-    size = len(masked)
-    key = int.from_bytes((mask * (size // 4 + 1))[:size], "little")
-    return (int.from_bytes(masked, "little") ^ key).to_bytes(size, "little")

@@ -153,7 +153,10 @@ class Welcome(Control, frozen=True, tag="welcome"):
 
 
 class Ack(Control, frozen=True, tag="ack"):
-    """The command is done, and durable. `rev` is the version of the session after it; 0 where there is none."""
+    """The command is done, and durable. `rev` is the version of the session after it; 0 where there is none.
+
+    For a citizen's message it is the message's place among all: see `citizen.Message`.
+    """
 
     id: str
     rev: int

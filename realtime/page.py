@@ -51,20 +51,20 @@ class Page(asyncio.Protocol):
         "_gone",
         "_is_closing",
         "_is_paused",
-        "_is_taken",
         "_loop",
         "_most_bytes",
         "_reader",
-        "_received",
         "_received_bytes",
         "_silent_beats",
         "_timer",
         "_transport",
         "_waiter",
         "is_full",
+        "is_taken",
         "on_note",
         "on_room",
         "on_turn",
+        "received",
     )
 
     def __init__(
@@ -77,15 +77,18 @@ class Page(asyncio.Protocol):
         self.on_note: Callable[[Frame], None] | None = None
         """Takes what waits for nothing as soon as it comes, once the page is greeted; may raise `FrameRefused`."""
         self.on_turn: Callable[[], None] = self._wake
-        """Called when something waits for its turn; then not again before `take` has found nothing more."""
+        """Called when something waits for its turn; then not again while it `is_taken`."""
+        self.received: list[Heard] = []
+        """What has come and waits for its turn: see `take`."""
+        self.is_taken = False
+        """Somebody is on it; whoever was called says so when they have found nothing more."""
         self._transport, self._former, self._reader = transport, former, reader
         self._loop = asyncio.get_running_loop()
         self._most_bytes = settings.frame_bytes
         self._deframer = Deframer(settings.frame_bytes)
         self._frames = Bucket(settings.frames_per_s, settings.frames_burst)
-        self._received: list[Heard] = []
         self._received_bytes = 0
-        self._is_paused = self._is_taken = False
+        self._is_paused = False
         self._waiter: asyncio.Future[None] | None = None
         self._is_closing = False
         self._gone: asyncio.Future[None] = self._loop.create_future()
@@ -120,15 +123,15 @@ class Page(asyncio.Protocol):
                 self._take(opcode, payload)
         if self._deframer.fault is not None:
             self.close(self._deframer.fault, self._deframer.fault.name.lower())
-        if self._received:
-            if not self._is_taken:
-                self._is_taken = True
+        if self.received:
+            if not self.is_taken:
+                self.is_taken = True
                 self.on_turn()
             if self._received_bytes > self._most_bytes and not self._is_paused and not self._is_closing:
                 self._is_paused = True
                 self._transport.pause_reading()
 
-    def _hear(self, text: bytes) -> None:
+    def _hear(self, text: bytes | bytearray) -> None:
         heard: Heard
         try:
             heard = self._reader.read(text)
@@ -137,19 +140,19 @@ class Page(asyncio.Protocol):
                 return
         except FrameRefused as refused:
             heard = refused.with_traceback(None)  # which would hold this frame, and this frame it
-        self._received.append(heard)
+        self.received.append(heard)
         self._received_bytes += len(text)
 
-    def _take(self, opcode: int, payload: bytes) -> None:
+    def _take(self, opcode: int, payload: bytes | bytearray) -> None:
         """What is no text of a socket that serves. A ping is not answered to one who does not read (section 5.5.3)."""
         if opcode == Opcode.CLOSE:
             self._answer_close(payload)
         elif opcode == Opcode.PING and not self._is_closing and not self.is_full:
-            self._transport.write(framed(payload, Opcode.PONG))
+            self._transport.write(framed(bytes(payload), Opcode.PONG))
         elif opcode == Opcode.BINARY:
             self.close(Close.MALFORMED, "malformed")
 
-    def _answer_close(self, payload: bytes) -> None:
+    def _answer_close(self, payload: bytes | bytearray) -> None:
         """The far end closes, or answers our close: the server closes the connection first (section 7.1.1)."""
         if not self._is_closing:
             self.close(answer_to_close(payload), "")
@@ -178,21 +181,20 @@ class Page(asyncio.Protocol):
 
     async def first(self) -> Heard | None:
         """The first frame that has come; None once the socket is closing."""
-        while not self._received and not self._is_closing:
+        while not self.received and not self._is_closing:
             await self._news()
-        return self._received.pop(0) if self._received else None
+        return self.received.pop(0) if self.received else None
 
     def serve(self, on_note: Callable[[Frame], None], on_turn: Callable[[], None]) -> None:
         """The page is greeted: what comes from now on, and what came behind its hello, is for these."""
         self.on_note, self.on_turn = on_note, on_turn
-        self._is_taken = bool(self._received)
-        if self._received:
+        self.is_taken = bool(self.received)
+        if self.received:
             on_turn()
 
     def take(self) -> list[Heard]:
         """All that has come and waits for its turn."""
-        received, self._received, self._received_bytes = self._received, [], 0
-        self._is_taken = bool(received)
+        received, self.received, self._received_bytes = self.received, [], 0
         if self._is_paused and not self._transport.is_closing():
             self._is_paused = False
             self._transport.resume_reading()

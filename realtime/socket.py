@@ -322,8 +322,8 @@ class Sockets:
     async def _answer(self, page: Page, link: Link) -> None:
         """Take what waits for its turn, one after the other, until nothing more does."""
         try:
-            while received := page.take():
-                for heard in received:
+            while page.received:
+                for heard in page.take():
                     if isinstance(heard, Command):
                         await self._command(link, heard)
                     elif isinstance(heard, Frame):
@@ -333,6 +333,7 @@ class Sockets:
                     else:
                         _put_out(page, heard)
                         return
+            page.is_taken = False
         except FrameRefused as refused:
             _put_out(page, refused)
         except Exception:  # a task's top: the page is to come again, and finds what was not answered still to be done

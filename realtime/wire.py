@@ -41,16 +41,16 @@ class Reader:
     def __init__(self, kinds: Mapping[str, type[Frame]]) -> None:
         self._kinds = kinds
         any_of_them = functools.reduce(operator.or_, kinds.values())
-        self._decode: Callable[[bytes], Frame] = msgspec.json.Decoder(any_of_them).decode
+        self._decode: Callable[[bytes | bytearray], Frame] = msgspec.json.Decoder(any_of_them).decode
 
-    def read(self, data: bytes) -> Frame:
+    def read(self, data: bytes | bytearray) -> Frame:
         """The frame that `data` writes, a text of UTF-8. Raises `FrameRefused`."""
         try:
             return self._decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise self._refusal(data, str(error)) from None
 
-    def _refusal(self, data: bytes, why: str) -> FrameRefused:
+    def _refusal(self, data: bytes | bytearray, why: str) -> FrameRefused:
         """What to answer. Looks again, without haste, at what is no frame: which command it was, if it was one."""
         try:
             whole = json.loads(data.decode(), parse_constant=_no_constant)

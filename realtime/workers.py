@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 _MOST_IDLE = 64
+_MOST_AT_ONCE = 32
+"""Done before the loop has its turn: much that waits for nothing would hold up all else, and fall out of the cache."""
 
 Work = Callable[[], Awaitable[None]]
 """Sees to its own errors: it raises none."""
@@ -54,11 +56,15 @@ class Workers:
         loop = asyncio.get_running_loop()
         while True:
             self._is_called = False
+            done = 0
             while self._work:
                 work = self._work.popleft()
                 if self._work and not self._is_called:
                     self._call()
                 await work()
+                done += 1
+                if done % _MOST_AT_ONCE == 0:
+                    await asyncio.sleep(0)
             if len(self._idle) >= _MOST_IDLE:
                 return
             called = loop.create_future()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import defaultdict
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -19,7 +18,7 @@ from channels.webchat.answers import refused
 from channels.webchat.calls import PageCalls
 from channels.webchat.conversation import Conversation, record_key
 from channels.webchat.errors import BodyMalformed, OriginForeign, TooOften
-from channels.webchat.places import Places
+from channels.webchat.places import MOVES, Places
 from channels.webchat.ports import Ports, TypingSeen, WishForCall, calls_nobody
 from channels.webchat.proofs import Proofs
 from channels.webchat.settings import WebChatSettings
@@ -82,7 +81,7 @@ class WebChatChannel:
         self._proofs = Proofs(self._visitors, proves, self._recalled, signatures, shared) if proves else None
         self._conversations: dict[str, Conversation] = {}
         """By visitor."""
-        self._watched: dict[SessionId, set[Conversation]] = defaultdict(set)
+        self._watched: dict[SessionId, tuple[Conversation, ...]] = {}
         """By session: who came by two links has two."""
         self._places = Places(settings, lines, self._conversations.values)
         self._telling: asyncio.Task[None] | None = None
@@ -117,13 +116,14 @@ class WebChatChannel:
 
     async def follow(self, entry: Entry) -> None:
         """Any event of any session; one look into a table for those that nobody here shows."""
-        self._places.hear(entry.event)
-        watching = self._watched.get(entry.session)
-        newcomer = self._of_newcomer(entry.event) if type(entry.event) in _BEGINNINGS else None
-        if watching is not None:
-            for conversation in tuple(watching):
-                conversation.hear(entry)
-        if newcomer is not None and (watching is None or newcomer not in watching):
+        kind = type(entry.event)
+        watching = self._watched.get(entry.session, ())
+        newcomer = self._of_newcomer(entry.event) if kind in _BEGINNINGS else None
+        if kind in MOVES:
+            self._places.has_moved = True
+        for conversation in watching:
+            conversation.hear(entry)
+        if newcomer is not None and newcomer not in watching:
             newcomer.hear(entry)
 
     def _of_newcomer(self, event: ev.Event) -> Conversation | None:
@@ -201,7 +201,7 @@ class WebChatChannel:
         """What the page asks."""
         if isinstance(command, citizen.CallOffer | citizen.CallEnd):
             return self._call(link, command)
-        return self._conversations[link.subject].command(command)
+        return self._conversations[link.subject].command(link, command)
 
     async def _call(self, link: Link, command: citizen.CallOffer | citizen.CallEnd) -> int | Refusal:
         if self._calls is None:
@@ -260,13 +260,12 @@ class WebChatChannel:
     def _watch(self, conversation: Conversation, former: SessionId | None, session: SessionId) -> None:
         if former is not None:
             self._unwatch(conversation, former)
-        self._watched[session].add(conversation)
+        self._watched[session] = (*self._watched.get(session, ()), conversation)
 
     def _unwatch(self, conversation: Conversation, session: SessionId) -> None:
-        watching = self._watched.get(session, set())
-        watching.discard(conversation)
-        if not watching:
-            self._watched.pop(session, None)
+        others = tuple(one for one in self._watched.pop(session, ()) if one is not conversation)
+        if others:
+            self._watched[session] = others
 
     def _let_go(self, conversation: Conversation) -> None:
         if conversation.is_idle and self._conversations.get(conversation.visitor) is conversation:

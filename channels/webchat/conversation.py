@@ -25,6 +25,7 @@ from session.state import Leg, LegEnd, LegState, Medium, Party
 
 _RETRY_S = 1.0
 _MOST_UNDELIVERED = 500
+_MOST_SAID = 64
 _GOES_ON = frozenset({bl.JoinedInto, bl.SessionsSplit})
 """Events after which the citizen's words may stand in another session."""
 
@@ -47,6 +48,7 @@ class Conversation:
         "_ports",
         "_reading",
         "_recorded",
+        "_said",
         "_seen",
         "_sent",
         "_tending",
@@ -78,6 +80,8 @@ class Conversation:
         self._tending: asyncio.Task[None] | None = None
         self._sent: dict[str, deque[tuple[int, MessageId]]] = {}
         """Messages on their way to a page, by link: the number of the frame that has them."""
+        self._said: dict[str, Link] = {}
+        """Words that have not come back by the timeline: the page that said them knows them by their `ack`."""
         self._undelivered: deque[MessageId] = deque(maxlen=_MOST_UNDELIVERED)
         self._told_at = 0
         """The version at which the leg's going or coming was last written; until it is heard nothing more is."""
@@ -150,9 +154,10 @@ class Conversation:
             if not self._is_newer(entry.session) and not self._came_here_since(entry):
                 return
             transcript = self._take_up(entry.session)
-        self._seen = max(self._seen, entry.version)
         if entry.version == transcript.version + 1:
             self._take(transcript, entry)
+        else:
+            self._seen = max(self._seen, entry.version)
         if self._seen > transcript.version and (self._reading is None or self._reading.done()):
             self._reading = self._start(self._catch_up())
 
@@ -245,27 +250,33 @@ class Conversation:
             self._tend()
 
     def _publish(self, frame: Durable) -> None:
-        body = encode(frame)
-        message = frame if isinstance(frame, citizen.MessageNew) and frame.from_ != "citizen" else None
+        message = frame if isinstance(frame, citizen.MessageNew) else None
+        said_on = self._said.pop(message.id, None) if message is not None else None
+        body = b""
         for link in self.links:
+            if link is said_on:
+                continue
+            body = body or encode(frame)
             seq = link.publish_body(body)
             if message is not None:
                 self._note_sent(link, seq, message)
 
     # --- commands ------------------------------------------------------------------------------------------------
 
-    def command(self, command: Command) -> Coroutine[Any, Any, int | Refusal]:
+    def command(self, link: Link, command: Command) -> Coroutine[Any, Any, int | Refusal]:
         """Do what the page asks. Raises `StoreUnavailable`, `SessionGone`."""
         doing: Coroutine[Any, Any, int | Refusal]
         match command:
-            case citizen.MessageSend():
-                doing = self._write(command)
+            case citizen.MessageSend() if len(command.text) > self._ports.settings.longest_text:
+                doing = _refused("too_long")
+            case citizen.MessageSend(id=word, text=text):
+                doing = self._say(link, word, lambda leg: ev.TextReceived(leg=leg, message=MessageId(word), text=text))
             case citizen.FileSend():
-                doing = self._send_file(command)
+                doing = self._send_file(link, command)
             case citizen.LocationSend():
-                doing = self._send_location(command)
+                doing = self._send_location(link, command)
             case citizen.HumanRequest():
-                doing = self._say(command.id, lambda _: ev.HumanRequested())
+                doing = self._say(link, command.id, lambda _: ev.HumanRequested())
             case citizen.CallAsk():
                 doing = self._ask_for_call(command)
             case citizen.MessageRead():
@@ -278,18 +289,13 @@ class Conversation:
                 raise TypeError(f"no page of a citizen's sends {type(command).__name__}")
         return doing
 
-    async def _write(self, command: citizen.MessageSend) -> int | Refusal:
-        if len(command.text) > self._ports.settings.longest_text:
-            return Refusal("too_long")
-        message = MessageId(command.id)
-        return await self._say(command.id, lambda leg: ev.TextReceived(leg=leg, message=message, text=command.text))
-
-    async def _send_file(self, command: citizen.FileSend) -> int | Refusal:
+    async def _send_file(self, link: Link, command: citizen.FileSend) -> int | Refusal:
         stored = await self._ports.shared.get(upload_key(command.file))
         upload = json.loads(stored) if stored is not None else {}
         if upload.get("visitor") != key_of(self.visitor):
             return Refusal("unknown_file")
         return await self._say(
+            link,
             command.id,
             lambda leg: ev.FileReceived(
                 leg=leg,
@@ -301,8 +307,9 @@ class Conversation:
             ),
         )
 
-    async def _send_location(self, command: citizen.LocationSend) -> int:
-        return await self._say(
+    def _send_location(self, link: Link, command: citizen.LocationSend) -> Coroutine[Any, Any, int]:
+        return self._say(
+            link,
             command.id,
             lambda leg: ev.LocationReceived(
                 leg=leg,
@@ -313,36 +320,30 @@ class Conversation:
             ),
         )
 
-    async def _say(self, command_id: str, said: Callable[[LegId], ev.Event]) -> int:
-        """Put the citizen's word into the running session, or into a new one."""
-        version = await self._continued(command_id, said)
-        if version is None:
-            version = await self._begun(command_id, said)
-        if self.transcript is not None and self.transcript.session_id != self._recorded:
-            await self._remember(self.transcript.session_id)
-        return version
-
-    async def _continued(self, command_id: str, said: Callable[[LegId], ev.Event]) -> int | None:
-        """The word's version in the session that runs; None where none does."""
+    async def _say(self, link: Link, command_id: str, said: Callable[[LegId], ev.Event]) -> int:
+        """Put the citizen's word into the running session, or into a new one; gives its place among all."""
         transcript = self.transcript
-        if transcript is None:
-            return None
-        known = transcript.version_of(command_id)
-        if known is not None:
-            return known  # sent again; its session may be over by now, and must not be opened a second time
-        if transcript.leg is None:
-            return None
-        try:
-            dedupe = f"{self.visitor}:{command_id}"
-            return await self._ports.inbox.post(transcript.session_id, said(transcript.leg.id), dedupe=dedupe)
-        except SessionGone:
-            return None
-
-    async def _begun(self, command_id: str, said: Callable[[LegId], ev.Event]) -> int:
-        """The word's version in a new session, unless another page has begun one first."""
+        if transcript is not None:
+            known = transcript.versions.get(command_id)
+            if known is not None:
+                # Sent again; its session may be over by now, and must not be opened a second time.
+                return transcript.offset + known
+            if transcript.session_id != self._recorded:
+                await self._remember(transcript.session_id)
+            if transcript.leg is not None:
+                event, dedupe = said(transcript.leg.id), f"{self.visitor}:{command_id}"
+                self._said[command_id] = link
+                if len(self._said) > _MOST_SAID:
+                    del self._said[next(iter(self._said))]  # it will be shown twice, as one
+                try:
+                    version = await self._ports.inbox.post(transcript.session_id, event, dedupe=dedupe)
+                    return transcript.offset + version
+                except SessionGone:
+                    pass  # closed meanwhile: the word begins a new one
         async with self._opening:
-            version = await self._continued(command_id, said)
-            return version if version is not None else await self._opened(command_id, said)
+            if self.transcript is transcript:
+                return await self._opened(command_id, said)
+        return await self._say(link, command_id, said)  # in the session that another page has begun meanwhile
 
     async def _opened(self, command_id: str, said: Callable[[LegId], ev.Event]) -> int:
         leg = leg_for(self.visitor, command_id)
@@ -358,8 +359,11 @@ class Conversation:
         )
         admission = await self._ports.inbox.open(contact)
         await self._adopt(admission.session)
+        await self._remember(admission.session)
         transcript = self.transcript
-        return (transcript.version_of(command_id) or transcript.version) if transcript is not None else 0
+        if transcript is None:
+            return 0
+        return transcript.offset + (transcript.versions.get(command_id) or transcript.version)
 
     def came_to(self, session: SessionId) -> None:
         """The visitor's matter is in that session without a word of theirs: they called."""
@@ -394,7 +398,7 @@ class Conversation:
         known = transcript.messages.get(message) if transcript is not None else None
         if transcript is None or known is None or is_from(known, Party.CITIZEN):
             return Refusal("unknown_message")
-        if known.state == "read" or transcript.version_of(message) is None:
+        if known.state == "read" or message not in transcript.versions:
             return 0
         event = ev.MessageRead(message=MessageId(message), by=Party.CITIZEN)
         return await self._ports.inbox.post(transcript.session_id, event, dedupe=f"read:{self.visitor}:{message}")
@@ -489,7 +493,7 @@ class Conversation:
             return None
         while self._undelivered:
             message = self._undelivered[0]
-            if transcript.version_of(message) is not None:
+            if message in transcript.versions:
                 delivered = ev.MessageDelivered(message=message, to=Party.CITIZEN)
                 return delivered, f"delivered:{self.visitor}:{message}"
             self._undelivered.popleft()
@@ -527,6 +531,10 @@ class Conversation:
     @property
     def _record(self) -> str:
         return record_key(self.visitor)
+
+
+async def _refused(code: str) -> Refusal:
+    return Refusal(code)
 
 
 def record_key(visitor: str) -> str:

@@ -15,7 +15,7 @@ from session.ports import Lines, StoreUnavailable
 _AT_ONCE = 16
 """Questions to the store under way together."""
 
-_MOVES = frozenset(
+MOVES = frozenset(
     {
         ev.LegOpened,
         ev.LegClosed,
@@ -40,11 +40,7 @@ class Places:
     lines: Lines
     conversations: Callable[[], Iterable[Conversation]]
     has_moved: bool = True
-
-    def hear(self, event: ev.Event) -> None:
-        """Any event of any session."""
-        if type(event) in _MOVES:
-            self.has_moved = True
+    """One of `MOVES` has happened since all were asked for."""
 
     async def run(self) -> None:
         """Until cancelled."""

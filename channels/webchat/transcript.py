@@ -8,13 +8,13 @@ from channels.contract import Badge
 from channels.webchat.translate import (
     is_from,
     is_further,
-    message_frame,
     message_of,
     progress_frame,
+    shown,
     standing,
     state_frame,
 )
-from realtime.citizen import Message, MessageState, Snapshot, Standing
+from realtime.citizen import Message, MessageNew, MessageState, Snapshot, Standing
 from realtime.messages import Durable
 from session import belonging as bl
 from session import events as ev
@@ -42,13 +42,14 @@ class Transcript:
         "_joined",
         "_rated",
         "_standing",
-        "_versions",
         "came_at",
         "leg",
         "messages",
+        "offset",
         "session",
         "session_id",
         "version",
+        "versions",
     )
 
     def __init__(
@@ -61,17 +62,20 @@ class Transcript:
     ) -> None:
         self.session_id = session_id
         self.version = 0
+        self.offset: int = earlier.offset + earlier.version if earlier is not None else 0
+        """Added to a version it gives a place among all messages, those of earlier sessions too."""
         self.session: Session | None = None
         self.leg: Leg | None = None
         """The citizen's chat at this address that has not ended; a call from the same page is none."""
         self.came_at = 0.0
         """When their last leg at this address was opened; 0 before any."""
         self._address = address
-        self.messages: dict[str, Message] = {}
+        self.messages: dict[str, MessageNew] = {}
         """By id, oldest first; those of the citizen's `earlier` session stay above."""
         if earlier is not None:
             self.messages.update(earlier.messages)
-        self._versions: dict[str, int] = {}
+        self.versions: dict[str, int] = {}
+        """Where in this session's timeline a message stands."""
         self._joined = joined
         """Nothing is shown before this session came to it; None where all is."""
         self._badge = badge
@@ -94,52 +98,44 @@ class Transcript:
         """Whether anybody has taken the matter up."""
         return self._answered
 
-    def version_of(self, message: str) -> int | None:
-        """Where in this session's timeline a message stands; None where it is not there."""
-        return self._versions.get(message)
-
     def has_file(self, file: str) -> bool:
         """Whether a file was sent in this conversation."""
         return any(message.file is not None and message.file.id == file for message in self.messages.values())
 
     def snapshot(self) -> Snapshot:
         """All that the page shows: the newest messages that fit."""
-        shown: list[Message] = []
+        newest: list[Message] = []
         left = _SHOWN_CHARACTERS
         for message in reversed(list(self.messages.values())):
             left -= len(message.text or "")
             if left < 0:
                 break
-            shown.append(message)
-        return Snapshot(state=self._standing, messages=tuple(reversed(shown)))
+            newest.append(shown(message))
+        return Snapshot(state=self._standing, messages=tuple(reversed(newest)))
 
     def hear(self, entry: Entry) -> list[Durable]:
         """Take the entry at `version + 1`; gives the frames that show it."""
         event = entry.event
         self.version = entry.version
-        if type(event) is ev.LegOpened:
+        if isinstance(event, ev.LegOpened):
             self.came_at = max(self.came_at, came_at(entry, self._address))
-        if type(event) is bl.SessionsJoined and event.other == self._joined:
+        elif isinstance(event, bl.SessionsJoined) and event.other == self._joined:
             self._joined = None
             self.came_at = event.at
         frames = self._messages(event) if self._joined is None else []
-        if self._has_moved(entry.session, event):
-            frames.extend(self._restated())
-        return frames
-
-    def _has_moved(self, session: SessionId, event: ev.Event) -> bool:
-        """Take the event into the session; False for most, which are only words."""
-        if self.session is None:
-            if not isinstance(event, ev.SessionOpened):
-                raise ValueError("a session's log begins with its opening")
-            self.session = begin(session, event)
         kind = type(event)
         if kind in _NOTED:
             self._note(event)
-        if (self.session.phase, kind) not in TABLE:
-            return kind is ev.RatingGiven
-        self.session, _ = advance(self.session, event)
-        return True
+        if self.session is None:
+            if not isinstance(event, ev.SessionOpened):
+                raise ValueError("a session's log begins with its opening")
+            self.session = begin(entry.session, event)
+        if (self.session.phase, kind) in TABLE:
+            self.session, _ = advance(self.session, event)
+            frames.extend(self._restated())
+        elif kind is ev.RatingGiven:
+            frames.extend(self._restated())
+        return frames
 
     def _note(self, event: ev.Event) -> None:
         match event:
@@ -178,16 +174,16 @@ class Transcript:
                 return self._progress([event.message], "delivered", event.to)
             case ev.MessageRead():
                 return self._progress(self._up_to(event.message), "read", event.by)
-        message = message_of(event, self._badge)
+        message = message_of(event, self._badge, self.offset + self.version)
         if message is None or message.id in self.messages:
             return []
         self.messages[message.id] = message
-        self._versions[message.id] = self.version
+        self.versions[message.id] = self.version
         if len(self.messages) > _MOST_MESSAGES:
             oldest = next(iter(self.messages))
             del self.messages[oldest]
-            self._versions.pop(oldest, None)
-        return [message_frame(message)]
+            self.versions.pop(oldest, None)
+        return [message]
 
     def _up_to(self, message: str) -> list[str]:
         ids = list(self.messages)
@@ -195,7 +191,7 @@ class Transcript:
 
     def _progress(self, ids: list[str], state: MessageState, reader: Party) -> list[Durable]:
         """What `reader` was sent has come further. One frame tells it, since "read" speaks for all earlier ones."""
-        risen: Message | None = None
+        risen: MessageNew | None = None
         for one in ids:
             message = self.messages.get(one)
             if message is not None and not is_from(message, reader) and is_further(state, message.state):

@@ -85,29 +85,40 @@ def state_frame(now: StandingView) -> SessionState:
     )
 
 
-def message_of(event: ev.Event, badge: Badge) -> Message | None:
-    """The message that an event is; None where it is none."""
+def message_of(event: ev.Event, badge: Badge, rev: int) -> MessageNew | None:
+    """The frame that brings the message that an event is; None where it is none."""
     match event:
         case ev.TextReceived():
-            return Message(id=event.message, from_="citizen", name="", ts=event.at, state="sent", text=event.text)
+            return MessageNew(
+                id=event.message, rev=rev, from_="citizen", name="", ts=event.at, state="sent", text=event.text
+            )
         case ev.FileReceived():
-            return Message(id=event.message, from_="citizen", name="", ts=event.at, state="sent", file=_file(event))
+            return MessageNew(
+                id=event.message, rev=rev, from_="citizen", name="", ts=event.at, state="sent", file=_file(event)
+            )
         case ev.LocationReceived():
             place = Location(event.latitude, event.longitude, event.accuracy_m)
-            return Message(id=event.message, from_="citizen", name="", ts=event.at, state="sent", location=place)
+            return MessageNew(
+                id=event.message, rev=rev, from_="citizen", name="", ts=event.at, state="sent", location=place
+            )
         case ev.TextSent():
             sender, name = _sender(event.kind), badge(event.by)
-            return Message(id=event.message, from_=sender, name=name, ts=event.at, state="sent", text=event.text)
+            return MessageNew(
+                id=event.message, rev=rev, from_=sender, name=name, ts=event.at, state="sent", text=event.text
+            )
         case ev.FileSent():
             sender, name = _sender(event.kind), badge(event.by)
-            return Message(id=event.message, from_=sender, name=name, ts=event.at, state="sent", file=_file(event))
+            return MessageNew(
+                id=event.message, rev=rev, from_=sender, name=name, ts=event.at, state="sent", file=_file(event)
+            )
     return None
 
 
-def message_frame(message: Message) -> MessageNew:
-    """The frame that brings it."""
-    return MessageNew(
+def shown(message: MessageNew) -> Message:
+    """The message as a snapshot has it."""
+    return Message(
         id=message.id,
+        rev=message.rev,
         from_=message.from_,
         name=message.name,
         ts=message.ts,
@@ -118,7 +129,7 @@ def message_frame(message: Message) -> MessageNew:
     )
 
 
-def progress_frame(message: Message) -> MessageProgress:
+def progress_frame(message: MessageNew) -> MessageProgress:
     """The frame that tells how far a message has come."""
     return MessageProgress(id=message.id, state=message.state)
 
@@ -128,7 +139,7 @@ def is_further(state: MessageState, than: MessageState) -> bool:
     return _RANKS[state] > _RANKS[than]
 
 
-def is_from(message: Message, party: Party) -> bool:
+def is_from(message: MessageNew, party: Party) -> bool:
     """Whose message it is."""
     return (message.from_ == "citizen") == (party is Party.CITIZEN)
 

@@ -245,6 +245,8 @@ class CitizenPage(Page):
     def __init__(self, *servers: str) -> None:
         super().__init__(servers)
         self.visitor: str | None = None
+        self._own: dict[str, dict[str, Any]] = {}
+        """Messages that were said here and acknowledged."""
 
     async def ticket(self, server: str) -> str:
         asked = {"visitor": self.visitor} if self.visitor else {}
@@ -255,6 +257,13 @@ class CitizenPage(Page):
             given = await answer.json()
         self.visitor = given["visitor"]
         return str(given["ticket"])
+
+    async def command(self, kind: str, deadline_s: float = 15.0, /, **fields: object) -> dict[str, Any]:
+        """See `Page.command`."""
+        answer = await super().command(kind, deadline_s, **fields)
+        if kind in {"msg.send", "file.send", "location.send"}:
+            self._own[answer["id"]] = {"text": None, **fields, **answer, "from": "citizen"}
+        return answer
 
     async def write(self, text: str, deadline_s: float = 15.0) -> str:
         """Send a message; gives its id once the gateway has it for certain."""
@@ -272,7 +281,7 @@ class CitizenPage(Page):
             elif frame["t"] == "msg.new":
                 assert frame["id"] not in shown, "a message is shown twice"
                 shown[frame["id"]] = frame
-        return list(shown.values())
+        return sorted((self._own | shown).values(), key=lambda one: int(one["rev"]))
 
     @property
     def phase(self) -> str:

@@ -42,6 +42,8 @@ class Client:
         self.ephemeral: list[Json] = []
         self.nacks: list[Json] = []
         self.acked: dict[str, int] = {}
+        self.sent: dict[str, Json] = {}
+        """Every command, by its id."""
         self.refused: dict[str, str] = {}
         self.welcomes: list[Json] = []
         self.closes: list[int] = []
@@ -71,6 +73,7 @@ class Client:
     def send(self, tag: str, **fields: Any) -> str:
         command = {"t": tag, "id": ulid(), "cseq": 0, **fields}
         self.outbox.append(command)
+        self.sent[command["id"]] = command
         self._wake.set()
         return str(command["id"])
 

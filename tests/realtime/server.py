@@ -98,11 +98,11 @@ class Echoes:
 
 
 def _message(text: str) -> citizen.MessageNew:
-    return citizen.MessageNew(id=text[:20], from_="agent", name="8001", ts=1.0, state="sent", text=text)
+    return citizen.MessageNew(id=text[:20], rev=1, from_="agent", name="8001", ts=1.0, state="sent", text=text)
 
 
 def _shown(text: str) -> citizen.Message:
-    return citizen.Message(id=text[:20], from_="agent", name="8001", ts=1.0, state="sent", text=text)
+    return citizen.Message(id=text[:20], rev=1, from_="agent", name="8001", ts=1.0, state="sent", text=text)
 
 
 @dataclass

@@ -83,11 +83,12 @@ def test_every_text_with_more_than_blanks_comes_through_whole(text: str) -> None
 
 def test_a_durable_frame_is_written_with_its_number() -> None:
     file = citizen.File(id="f", name='"名"', content_type="image/png", size=3)
-    frame = citizen.MessageNew(id=ID, from_="agent", name="8001", ts=1.5, state="sent", file=file)
+    frame = citizen.MessageNew(id=ID, rev=3, from_="agent", name="8001", ts=1.5, state="sent", file=file)
     assert json.loads(numbered(encode(frame), 12)) == {
         "seq": 12,
         "t": "msg.new",
         "id": ID,
+        "rev": 3,
         "from": "agent",
         "name": "8001",
         "ts": 1.5,
@@ -111,7 +112,8 @@ def test_an_entry_of_a_union_says_its_kind() -> None:
 
 
 def test_half_a_character_from_another_channel_does_not_break_a_frame() -> None:
-    assert json.loads(encode(citizen.MessageNew(id="i", from_="agent", name="", ts=0, state="sent", text="a\ud800b")))
+    frame = citizen.MessageNew(id="i", rev=1, from_="agent", name="", ts=0, state="sent", text="a\ud800b")
+    assert json.loads(encode(frame))
 
 
 def test_the_longest_text_of_any_script_fits_into_a_citizens_frame() -> None:

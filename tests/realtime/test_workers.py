@@ -44,10 +44,25 @@ async def test_what_waits_for_nothing_is_all_done_by_one_task(workers: Workers, 
     async def work() -> None:
         doers.append(asyncio.current_task())
 
-    for _ in range(100):
+    for _ in range(20):
         workers.add(work)
-    await eventually(lambda: len(doers) == 100, deadline_s=15)
+    await eventually(lambda: len(doers) == 20, deadline_s=15)
     assert len(set(doers)) == 1
+
+
+async def test_much_work_lets_others_have_their_turn(workers: Workers, eventually: Eventually) -> None:
+    done: list[int] = []
+    seen: list[int] = []
+
+    async def work() -> None:
+        done.append(len(done))
+        if len(done) == 1:
+            asyncio.get_running_loop().call_soon(lambda: seen.append(len(done)))
+
+    for _ in range(500):
+        workers.add(work)
+    await eventually(lambda: len(done) == 500, deadline_s=15)
+    assert seen[0] < 100
 
 
 async def test_a_task_is_used_again(workers: Workers, eventually: Eventually) -> None:

@@ -33,7 +33,7 @@ export interface ClientOptions<Command extends object> {
   /** A socket serves: its bounds, and the gateway's clock. */
   onWelcome?(welcome: Welcome): void;
   /** The gateway took it, and keeps it. */
-  onAck?(id: string): void;
+  onAck?(id: string, rev: number): void;
   /** Refused for good: it will not be sent again. */
   onRefused(id: string, command: Command, code: string): void;
   /** The gateway speaks a newer protocol: the page must be loaded anew. */
@@ -181,10 +181,10 @@ export class Client<Command extends { t: string }> {
       case "welcome":
         return this.welcome(frame as Welcome);
       case "ack": {
-        const { id } = frame as Ack;
+        const { id, rev } = frame as Ack;
         this.settle(id);
         this.refusals = 0;
-        this.options.onAck?.(id);
+        this.options.onAck?.(id, rev);
         return this.write();
       }
       case "nack":

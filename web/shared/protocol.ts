@@ -38,7 +38,7 @@ export interface Welcome {
   limits: Limits;
 }
 
-/** The command is done, and durable. `rev` is the version of the session after it; 0 where there is none. */
+/** The command is done, and durable. `rev` is the version of the session after it; 0 where there is none. For a citizen's message it is the message's place among all: see `citizen.Message`. */
 export interface Ack {
   t: "ack";
   id: string;
@@ -115,9 +115,10 @@ export namespace Citizen {
     accuracy_m: number | null;
   }
 
-  /** A message of either side. `state` is how far it has come at the other side's device. */
+  /** A message of either side. `state` is how far it has come at the other side's device. `rev` is its place among all: a later one's is greater. */
   export interface Message {
     id: string;
+    rev: number;
     from: "citizen" | "agent" | "bot" | "system";
     name: string;
     ts: number;
@@ -148,11 +149,12 @@ export namespace Citizen {
     call_failed: "busy" | "no_answer" | "declined" | "unreachable" | "refused" | "no_agent" | "unknown" | null;
   }
 
-  /** A message; the citizen's own comes too, since other windows of theirs show it. Its id is its command's. */
+  /** A message. One of the citizen's own comes to their other windows: the one that said it knows it by its `ack`. Its id is its command's, and the `rev` of that `ack` its own. A window may be told of its own words all the same. */
   export interface MessageNew {
     t: "msg.new";
     seq: number;
     id: string;
+    rev: number;
     from: "citizen" | "agent" | "bot" | "system";
     name: string;
     ts: number;

@@ -70,6 +70,8 @@ export class Conversation {
   private readonly watchers = new Set<() => void>();
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
   private typedAt = 0;
+  /** How far the gateway's clock is ahead of the browser's. */
+  private ahead_s = 0;
   private readUpTo = "";
   private uploadCount = 0;
 
@@ -86,8 +88,11 @@ export class Conversation {
       // Whoever wrote is shown that it has arrived; the citizen's own words coming back nobody waits for.
       isAwaited: (frame) => frame.t === "snapshot" || (frame as Citizen.MessageNew).from === "agent",
       onLink: (link) => this.change({ link }),
-      onWelcome: ({ limits }) => this.change({ limits }),
-      onAck: (id) => this.mark(id, "sent"),
+      onWelcome: ({ limits, srv_ts }) => {
+        this.ahead_s = srv_ts - Date.now() / 1000;
+        this.change({ limits });
+      },
+      onAck: (id, rev) => this.taken(id, rev),
       onRefused: (id, command, code) => this.refused(id, command, code),
       onOutdated: () => reloadOnce(),
       build: "1",
@@ -190,7 +195,7 @@ export class Conversation {
 
   private sendOwn(command: Command, content: Content): void {
     const id = this.client.send(command);
-    this.change({ bubbles: [...this.view.bubbles, ownBubble(id, Date.now() / 1000, content)], complaint: null });
+    this.change({ bubbles: [...this.view.bubbles, ownBubble(id, this.ahead_s + Date.now() / 1000, content)], complaint: null });
   }
 
   private hear(frame: Citizen.Down): void {
@@ -235,17 +240,24 @@ export class Conversation {
   }
 
   private takeMessage(message: Citizen.Message): void {
-    const { id, from, name, text, file, location, ts, state } = message;
-    const bubble: Bubble = { id, from, name, text, file, location, ts, state };
-    const others = this.view.bubbles.filter((other) => other.id !== id);
-    // Own messages that the gateway has not taken yet stay below those that it has.
-    const taken = others.filter((other) => other.state !== "sending");
-    const pending = others.filter((other) => other.state === "sending");
-    this.change({
-      bubbles: [...taken, bubble, ...pending],
-      typing: from === "citizen" ? this.view.typing : null,
-    });
+    this.place(message);
+    if (message.from !== "citizen") this.change({ typing: null });
     this.confirmRead();
+  }
+
+  /** The gateway has what was said here. */
+  private taken(id: string, rev: number): void {
+    const own = this.view.bubbles.find((bubble) => bubble.id === id);
+    if (own) this.place({ ...own, rev, state: own.state === "sending" ? "sent" : own.state });
+  }
+
+  /** Put it in its place; own messages that the gateway has not taken yet stay below those that it has. */
+  private place(bubble: Bubble): void {
+    const bubbles = this.view.bubbles.filter(({ id }) => id !== bubble.id);
+    let at = bubbles.length;
+    while (at && (bubbles[at - 1] as Bubble).rev > bubble.rev) at--;
+    bubbles.splice(at, 0, bubble);
+    this.change({ bubbles });
   }
 
   /** A message's state only rises: an acknowledgement that comes late does not undo "read". */
@@ -255,7 +267,7 @@ export class Conversation {
     if (!at) return;
     // "Read" speaks for every earlier message too.
     const covers = (bubble: Bubble) =>
-      bubble.id === id || (state === "read" && bubble.from === at.from && bubble.ts <= at.ts && rank(bubble.state) > 1);
+      bubble.id === id || (state === "read" && bubble.from === at.from && bubble.rev <= at.rev && rank(bubble.state) > 1);
     this.change({
       bubbles: this.view.bubbles.map((bubble) =>
         covers(bubble) && rank(state) > rank(bubble.state) ? { ...bubble, state } : bubble,
@@ -266,7 +278,7 @@ export class Conversation {
   private refused(id: string, command: Command, code: string): void {
     if (command.t === "msg.send" || command.t === "file.send" || command.t === "location.send") {
       this.change({
-        bubbles: this.view.bubbles.map((bubble) => (bubble.id === id ? { ...bubble, state: "failed" } : bubble)),
+        bubbles: this.view.bubbles.map((bubble) => (bubble.id === id ? { ...bubble, rev: 0, state: "failed" } : bubble)),
       });
     } else if (command.t === "human.request") {
       this.change({ humanAsked: false });
@@ -313,7 +325,8 @@ export class Conversation {
 }
 
 function ownBubble(id: string, ts: number, content: Content): Bubble {
-  return { id, from: "citizen", name: "", ts, state: "sending", text: null, file: null, location: null, ...content };
+  const rev = Number.MAX_VALUE;
+  return { id, rev, from: "citizen", name: "", ts, state: "sending", text: null, file: null, location: null, ...content };
 }
 
 function complaintOf(refusal: FileRefusal): Word {

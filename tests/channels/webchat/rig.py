@@ -221,12 +221,15 @@ async def chatting(serving: ServingNode, token: str | None = None) -> AsyncItera
 def shown(page: Client) -> list[tuple[str, str | None]]:
     """What the page shows: who wrote what, in order."""
     newest = max(index for index, frame in enumerate(page.durable) if frame["t"] == "snapshot")
-    messages = {one["id"]: (one["from"], one["text"]) for one in page.durable[newest]["messages"]}
+    messages = {one["id"]: one for one in page.durable[newest]["messages"]}
     for frame in page.durable[newest + 1 :]:
         if frame["t"] == "msg.new":
             assert frame["id"] not in messages, "shown twice"
-            messages[frame["id"]] = (frame["from"], frame["text"])
-    return list(messages.values())
+            messages[frame["id"]] = frame
+    for word, rev in page.acked.items():
+        if page.sent[word]["t"] in {"msg.send", "file.send", "location.send"}:
+            messages.setdefault(word, {"from": "citizen", "text": page.sent[word].get("text"), "rev": rev})
+    return [(one["from"], one["text"]) for one in sorted(messages.values(), key=lambda one: one["rev"])]
 
 
 def standing(page: Client) -> dict[str, Any]:
