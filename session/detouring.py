@@ -119,8 +119,10 @@ def message_left(session: Session, event: ev.Event, rules: Rules) -> Step:
     if not event.duration_s:
         return session, _offered(session, (Announcement("message_empty"),), rules)
     told = () if leg.state is LegState.ENDED else (LetGo(leg.id, (Announcement("message_taken"), GOODBYE)),)
-    over = session.with_leg(replace(leg, state=LegState.ENDED))
-    queued, effects = wait(replace(over, message=event.recording, detour=None), event)
+    over = replace(session.with_leg(replace(leg, state=LegState.ENDED)), message=event.recording)
+    if over.voice_leg(Party.CITIZEN) is not None:
+        return over, told  # they called again before it was whole: it waits once they have left
+    queued, effects = wait(replace(over, detour=None), event)
     return queued, (*told, ClearTimer(CHOICE), *effects)
 
 

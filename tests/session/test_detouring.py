@@ -134,6 +134,12 @@ def test_a_message_is_never_lost_by_a_call_that_comes_after_it() -> None:
     assert effects[0] == Withdraw()
     session, effects = after(*waits, kept_out(CLOSED, CALL_AGAIN), hangs_up(CALL_AGAIN))
     assert (session.phase, session.medium) == (Phase.QUEUED, Medium.MESSAGE)
+    late = (*SHUT, presses("3"), kept_out(CLOSED, CALL_AGAIN), spoke())
+    session, effects = after(*late)
+    assert (session.phase, session.message) == (Phase.CHOOSING, RecordingId("01J0-4")), "who calls again is still there"
+    assert not [one for one in effects if isinstance(one, Enqueue)]
+    session, _ = after(*late, hangs_up(CALL_AGAIN))
+    assert (session.phase, session.medium) == (Phase.QUEUED, Medium.MESSAGE)
     by_day = (*waits, call(CALL_AGAIN))
     assert after(*by_day)[0].medium is Medium.VOICE
     unreachable = after(*by_day, hangs_up(CALL_AGAIN, LegEnd.CLOSED), rules=replace(RULES, callback_pauses_s=()))[0]
