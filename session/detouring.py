@@ -103,7 +103,8 @@ def chosen_in_line(session: Session, event: ev.Event, rules: Rules) -> Step:
         case Way.LINK:
             return session, ()
         case Way.CALL_BACK:
-            return replace(session, kept=True), (LetGo(leg.id, _PROMISED), ClearTimer(ANNOUNCE))
+            # Whoever is there even then hears their place again.
+            return replace(session, kept=True), (LetGo(leg.id, _PROMISED), SetTimer(ANNOUNCE, rules.announce_s[-1]))
         case Way.MESSAGE:
             out, gone = _out_of_line(session, event)
             choosing = replace(out, phase=Phase.CHOOSING)
