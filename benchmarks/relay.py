@@ -15,10 +15,7 @@ NAMES = ["limit", "recorded", "pyvoip"]
 
 
 def main() -> None:
-    if serve_if_asked():
-        found = in_turn(NAMES, rounds=1, seconds=0.8, chances=2, step=4)
-    else:
-        found = in_turn(NAMES, rounds=3, seconds=3.0, chances=4, step=1)
+    found = in_turn(NAMES, short=serve_if_asked())
     limit, recorded = found["limit"].calls, found["recorded"].calls
     line = {
         "name": "relay",

@@ -55,7 +55,7 @@ class Link:
         "_backlog",
         "_endpoint",
         "_ephemeral",
-        "_is_awake",
+        "_is_waking",
         "_pointer",
         "_replies",
         "_settings",
@@ -83,8 +83,7 @@ class Link:
         self._unsent_bytes = 0
         self._replies: list[bytes] = []
         self._ephemeral: dict[str, bytes] = {}
-        self._is_awake = False
-        """It is to be flushed at the end of this turn."""
+        self._is_waking = False
 
     @property
     def is_connected(self) -> bool:
@@ -110,18 +109,15 @@ class Link:
             self._unsent_bytes += len(body)
             if endpoint.is_full and self._unsent_bytes + endpoint.waiting_bytes() > self._settings.slow_bytes:
                 self._give_up()
-            elif not self._is_awake:
-                self._is_awake = True
-                self._turn.put_off(self._flush)
+            else:
+                self._wake()
         return seq
 
     def mention(self, frame: Ephemeral) -> None:
         """Show it if the page is there; a newer one of its key takes its place."""
         if self._endpoint is not None:
             self._ephemeral[frame.key] = framed(encode(frame))
-            if not self._is_awake:
-                self._is_awake = True
-                self._turn.put_off(self._flush)
+            self._wake()
 
     # --- what the socket does ----------------------------------------------------------------------------------
 
@@ -160,9 +156,8 @@ class Link:
             self._replies.append(framed(encode(frame)))
             if len(self._replies) > _MOST_REPLIES:
                 self._give_up()
-            elif not self._is_awake:
-                self._is_awake = True
-                self._turn.put_off(self._flush)
+            else:
+                self._wake()
 
     def confirm(self, seq: int) -> bool:
         """The page has everything up to `seq`. False where that was never sent."""
@@ -173,36 +168,37 @@ class Link:
 
     # --- the writer ----------------------------------------------------------------------------------------------
 
+    def _wake(self) -> None:
+        if not self._is_waking:
+            self._is_waking = True
+            self._turn.put_off(self._flush)
+
     def _flush(self) -> None:
         """Write what waits, as far as the far end takes it."""
-        self._is_awake = False
+        self._is_waking = False
         endpoint = self._endpoint
         if endpoint is None:
             return
         if self._backlog.first > self._pointer:
             self._give_up()  # more came in one turn than is kept
             return
-        while not endpoint.is_full:
-            due, self._replies = self._replies, []
-            is_more = self._add_durable(due)
-            if not is_more and self._ephemeral:
-                due.extend(self._ephemeral.values())
-                self._ephemeral.clear()
+        while not endpoint.is_full and (due := self._due()):
             endpoint.write(b"".join(due))
-            if not is_more:
-                return
 
-    def _add_durable(self, due: list[bytes]) -> bool:
-        """The durable frames that are next, as many as go into one write; and whether there are more."""
-        backlog, seq, written = self._backlog, self._pointer, 0
-        while seq <= backlog.last and written < _WRITE_BYTES:
-            body = backlog[seq]
-            due.append(framed(numbered(body, seq)))
+    def _due(self) -> list[bytes]:
+        """Frames for one write, in order."""
+        due, self._replies = self._replies, []
+        written = 0
+        while self._pointer <= self._backlog.last and written < _WRITE_BYTES:
+            body = self._backlog[self._pointer]
+            due.append(framed(numbered(body, self._pointer)))
             written += len(body)
-            seq += 1
-        self._pointer = seq
+            self._pointer += 1
         self._unsent_bytes -= min(self._unsent_bytes, written)
-        return written >= _WRITE_BYTES
+        if self._ephemeral and written < _WRITE_BYTES:
+            due.extend(self._ephemeral.values())
+            self._ephemeral.clear()
+        return due
 
     def _give_up(self) -> None:
         """The page does not read: what it lacks is kept for when it comes back, as far as the backlog goes."""

@@ -39,6 +39,7 @@ from session.ports import Entry, Files, Inbox, Lines, Proves, SharedState
 from session.state import Leg, LegEnd, Medium, Party
 
 _LONGEST_BODY = 4096
+_OF_CALLS = (citizen.CallOffer, citizen.CallEnd)
 _BEGINNINGS = frozenset({ev.SessionOpened, ev.LegOpened})
 """Events that may bring a visitor of ours into a session."""
 
@@ -199,7 +200,7 @@ class WebChatChannel:
 
     def command(self, link: Link, command: Command) -> Coroutine[Any, Any, int | Refusal]:
         """What the page asks."""
-        if isinstance(command, citizen.CallOffer | citizen.CallEnd):
+        if isinstance(command, _OF_CALLS):
             return self._call(link, command)
         return self._conversations[link.subject].command(link, command)
 

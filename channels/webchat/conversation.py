@@ -127,12 +127,6 @@ class Conversation:
         self.links.remove(link)
         self._sent.pop(link.sid, None)
 
-    def publish(self, frame: Durable) -> None:
-        """Show it for certain."""
-        body = encode(frame)
-        for link in self.links:
-            link.publish_body(body)
-
     def mention(self, frame: Ephemeral) -> None:
         """Show it wherever a page is open."""
         for link in self.links:
@@ -243,13 +237,14 @@ class Conversation:
         """Show the entry that comes next."""
         before = transcript.session
         for frame in transcript.hear(entry):
-            self._publish(frame)
+            self.publish(frame)
         if type(entry.event) in _GOES_ON:
             self._go_on(entry.event, entry.session)
         if transcript.session is not before or self._undelivered:
             self._tend()
 
-    def _publish(self, frame: Durable) -> None:
+    def publish(self, frame: Durable) -> None:
+        """Show it for certain, but to the page that said it, which knows it."""
         message = frame if isinstance(frame, citizen.MessageNew) else None
         said_on = self._said.pop(message.id, None) if message is not None else None
         body = b""
