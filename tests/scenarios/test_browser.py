@@ -271,6 +271,7 @@ async def test_a_call_is_shown_and_its_recording_played(
         await call.answered()
         await desk.sees(".offer .pick-up")
         await desk.picture(album / "desk-call-offer.png")
+        await phone.saw("CALL_INCOMING")  # the desk may know of the offer before the telephone rings
         await phone.answer()
         await desk.sees(".talk")
         await call.sound.say(speech(1.5, seed=4))
