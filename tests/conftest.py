@@ -66,20 +66,23 @@ class Eventually(Protocol):
 def eventually() -> Eventually:
     """Await a condition with a deadline: `await eventually(lambda: len(heard) == 3, deadline_s=2)`.
 
-    The condition is a function or a coroutine function without arguments. Its value is returned.
+    The condition is a function or a coroutine function without arguments. Its value is returned. One that computes
+    for long is asked less often: in the same loop speak those whom it listens to.
     """
 
     async def wait(condition: Callable[[], object], deadline_s: float = PATIENCE_S) -> Any:
         ends_at = time.monotonic() + deadline_s
         while True:
+            asked_at = time.monotonic()
             value = condition()
+            took_s = time.monotonic() - asked_at
             if inspect.isawaitable(value):
                 value = await value
             if value:
                 return value
             if time.monotonic() > ends_at:
                 pytest.fail(f"not within {deadline_s} s: {_source_of(condition)}; last value {value!r}")
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(max(0.005, min(0.2, took_s * 9)))
 
     return wait
 

@@ -47,8 +47,8 @@ async def test_unknown_logins_cost_the_same_work(costly: Passwords, roster: Rost
         await roster.verified(login, "wrong password")
         return time.process_time() - begun
 
-    known = statistics.median([await cost_s("wang") for _ in range(5)])
-    unknown = statistics.median([await cost_s("nobody") for _ in range(5)])
+    known = statistics.median([await cost_s("wang") for _ in range(3)])
+    unknown = statistics.median([await cost_s("nobody") for _ in range(3)])
     assert 0.5 < unknown / known < 2
 
 
@@ -80,10 +80,12 @@ async def test_many_addresses_may_not_try_one_login(logins: Logins, wang: Agent,
         await logins.log_in("wang", PASSWORD, address="203.0.113.9")
 
 
-async def test_a_flood_of_checks_is_told_to_come_again(costly: Passwords) -> None:
-    raised = await asyncio.gather(*(costly.fits(None, "x") for _ in range(19)), return_exceptions=True)
+async def test_a_flood_of_checks_is_told_to_come_again(cheap: Passwords) -> None:
+    """All have begun before the first one's thread can say that it is done."""
+    await cheap.fits(None, "x")  # makes the hash that nobody's password is checked against
+    raised = await asyncio.gather(*(cheap.fits(None, "x") for _ in range(19)), return_exceptions=True)
     assert {type(one) for one in raised} == {bool, TooManyAttempts}
-    assert await costly.fits(None, "x") is False
+    assert await cheap.fits(None, "x") is False
 
 
 async def test_names_of_keys_and_values_give_nothing_away(logins: Logins, wang: Agent, shared: TurnedShared) -> None:

@@ -90,7 +90,7 @@ async def test_it_brings_its_own_store(short_folder: Path) -> None:
     """And ends it: the second start finds the first one's agents, and the same passwords."""
     passwords = []
     for _ in range(2):
-        async with Yihao(short_folder / "data", program=COMMAND) as yihao:
+        async with Yihao(short_folder / "data") as yihao:
             passwords.append([one.password for one in yihao.agents()])
             yihao.signal(signal.SIGINT)
             assert await yihao.ended() == 0

@@ -1,13 +1,13 @@
 """The machine cell by cell: every event in every phase, in every state that a story passes through."""
 
-from collections.abc import Iterator
-from dataclasses import fields, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 
 import pytest
 
 from session import events as ev
 from session.codec import EVENTS
-from session.effects import CloseLeg, EndSession
+from session.effects import CloseLeg, Effect, EndSession
 from session.ids import LegId
 from session.machine import TABLE, BrokenLaw, Cell, advance, begin, replay
 from session.state import CloseReason, Leg, LegEnd, LegState, Medium, Party, Phase, Session
@@ -29,10 +29,11 @@ def states() -> Iterator[Session]:
             yield session
 
 
-STATES = list(states())
+STATES = list(dict.fromkeys(states()))
+"""Each once: stories begin alike."""
 
 AGENTS_LEG = ev.LegOpened(leg=Leg(LegId("late"), "phone", Medium.VOICE, Party.ASSIGNEE, script.NODE))
-EVENTS_OF_ALL_SORTS = [
+_SORTS = [
     *{repr(event): event for story in STORIES.values() for event in story}.values(),
     *(
         ev.LegClosed(leg=leg, reason=reason)
@@ -63,6 +64,27 @@ EVENTS_OF_ALL_SORTS = [
     script.chat(LegId("another")),
     script.kept_out(script.CLOSED, LegId("another")),
 ]
+EVENTS_OF_ALL_SORTS = [replace(event, at=START + 100) for event in _SORTS]
+
+
+@dataclass
+class Outcomes:
+    """What becomes of every state by every event, as far as more than one test asks for it."""
+
+    reached: dict[tuple[Phase, type[ev.Event]], set[Phase]] = field(default_factory=dict)
+    closings: list[tuple[Session, ev.Event, Session, Sequence[Effect]]] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> Outcomes:
+    found = Outcomes()
+    for session in STATES:
+        for event in EVENTS_OF_ALL_SORTS:
+            after, effects = advance(session, event)
+            found.reached.setdefault((session.phase, type(event)), set()).add(after.phase)
+            if after.phase is Phase.CLOSED and session.phase is not Phase.CLOSED:
+                found.closings.append((session, event, after, effects))
+    return found
 
 
 def test_the_stories_reach_every_phase_and_use_every_event() -> None:
@@ -80,7 +102,7 @@ def test_every_event_is_met_in_every_phase(phase: Phase, kind: type[ev.Event]) -
         for event in EVENTS_OF_ALL_SORTS:
             if type(event) is not kind:
                 continue
-            after, effects = advance(session, replace(event, at=START + 100))
+            after, effects = advance(session, event)
             assert after.version == session.version + 1
             if cell is None:
                 assert (replace(after, version=session.version), effects) == (session, ())
@@ -90,13 +112,9 @@ def test_every_event_is_met_in_every_phase(phase: Phase, kind: type[ev.Event]) -
                 assert isinstance(effects[-1], EndSession)
 
 
-def test_every_phase_that_a_cell_names_can_be_reached() -> None:
+def test_every_phase_that_a_cell_names_can_be_reached(outcomes: Outcomes) -> None:
     """A phase that no event leads to would be a promise in the drawing that the machine does not keep."""
-    reached: dict[tuple[Phase, type[ev.Event]], set[Phase]] = {}
-    for session in STATES:
-        for event in EVENTS_OF_ALL_SORTS:
-            after, _ = advance(session, replace(event, at=START + 100))
-            reached.setdefault((session.phase, type(event)), set()).add(after.phase)
+    reached = outcomes.reached
     assert {key: set(cell.to) - reached[key] for key, cell in TABLE.items() if set(cell.to) - reached[key]} == {}
 
 
@@ -109,26 +127,20 @@ def test_a_rule_that_leads_elsewhere_is_a_broken_law(monkeypatch: pytest.MonkeyP
     assert (broken.value.before, broken.value.after) == (Phase.CLOSED, Phase.NEW)
 
 
-def test_whoever_leaves_is_closed_with_everything() -> None:
+def test_whoever_leaves_is_closed_with_everything(outcomes: Outcomes) -> None:
     """Law 10."""
-    for session in STATES:
-        for event in EVENTS_OF_ALL_SORTS:
-            after, effects = advance(session, replace(event, at=START + 100))
-            if after.phase is Phase.CLOSED and session.phase is not Phase.CLOSED:
-                assert isinstance(after.close_reason, CloseReason)
-                assert after.closed_at == START + 100
-                assert after.offer is None
-                assert after.waiting_since is None
-                assert all(leg.state is LegState.ENDED for leg in after.legs)
-                open_before = {leg.id for leg in session.legs if leg.state is not LegState.ENDED}
-                closing = {effect.leg for effect in effects if isinstance(effect, CloseLeg)}
-                gone = {event.leg} if isinstance(event, ev.LegClosed) else set()
-                left = {
-                    leg.id
-                    for leg in session.legs
-                    if isinstance(event, ev.TimerFired) and event.name == f"grace:{leg.id}"
-                }
-                assert closing == open_before - gone - left
+    assert outcomes.closings
+    for session, event, after, effects in outcomes.closings:
+        assert isinstance(after.close_reason, CloseReason)
+        assert after.closed_at == START + 100
+        assert after.offer is None
+        assert after.waiting_since is None
+        assert all(leg.state is LegState.ENDED for leg in after.legs)
+        open_before = {leg.id for leg in session.legs if leg.state is not LegState.ENDED}
+        closing = {effect.leg for effect in effects if isinstance(effect, CloseLeg)}
+        gone = {event.leg} if isinstance(event, ev.LegClosed) else set()
+        left = {leg.id for leg in session.legs if isinstance(event, ev.TimerFired) and event.name == f"grace:{leg.id}"}
+        assert closing == open_before - gone - left
 
 
 @pytest.mark.parametrize("log", [[], [script.call()]])
