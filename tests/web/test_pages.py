@@ -175,6 +175,55 @@ async def test_the_desk_is_open_to_all(gateway: Yihao, window: OpensWindow, size
     await desk.sees("#login")
 
 
+async def test_keys_are_the_agents_own_and_an_input_methods_never(gateway: Yihao, window: OpensWindow) -> None:
+    """By the keyboard alone: the sheet, the palette, other keys for an act, which are kept, and the preset ones again."""
+    desk = await window(f"{gateway.http}/desk", DESKTOP)
+    await log_in(desk, gateway, "8002")
+    await desk.press("Shift+Slash")
+    await desk.sees(".key-sheet kbd:has-text('F2')")
+    await desk.press("Escape")
+    await desk.sees_no(".key-sheet")
+    await desk.press("Control+k")
+    await desk.type(".act-palette .ask", "设置")
+    assert no(await breaches(desk))
+    await desk.press("Enter")
+    await desk.sees(".key-settings")
+
+    await desk.evaluate("document.querySelector('[data-act=theme] button').focus()")
+    await desk.press("Enter")
+    await desk.press("Control+w")
+    await desk.sees(".why:has-text('浏览器自己的按键')")
+    await desk.press("F2")
+    await desk.sees(".why:has-text('F2 已用于「接入派单」')")
+    assert no(await breaches(desk))
+    await desk.press("Tab")
+    await desk.press("Enter")
+    assert await desk.sees("[data-act=theme] button:has-text('F2')")
+    assert await desk.sees("[data-act=accept] button:has-text('无')")
+    await desk.press("Escape")
+    await desk.sees_no(".key-settings")
+
+    await desk.reload()
+    await desk.sees(".list .empty")
+    for how in ("isComposing: true", "keyCode: 229"):
+        pressed = f"new KeyboardEvent('keydown', {{ code: 'F2', key: 'Process', bubbles: true, {how} }})"
+        await desk.evaluate(f"document.body.dispatchEvent({pressed})")
+        assert await desk.evaluate("document.documentElement.dataset.theme") == "light", how
+    await desk.press("F2")
+    await desk.sees("html[data-theme=dark]")
+    await desk.press("F2")
+    await desk.sees("html[data-theme=light]")
+    await desk.press("Control+k")
+    await desk.type(".act-palette .ask", "history")
+    await desk.press("Enter")
+    await desk.sees(".history")
+    await desk.press("Control+k")
+    await desk.type(".act-palette .ask", "设置快捷键")
+    await desk.press("Enter")
+    await desk.click(".key-settings .reset")
+    await desk.sees("[data-act=accept] button:has-text('F2')")
+
+
 async def test_a_wrong_password_is_told_without_telling_which_names_exist(gateway: Yihao, window: OpensWindow) -> None:
     desk = await window(f"{gateway.http}/desk")
     told = []

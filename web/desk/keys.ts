@@ -1,17 +1,40 @@
 import { onScopeDispose } from "vue";
+import { ACTS, type ActName } from "./acts";
+import { chordOf, composes, writes } from "./chord";
+import { type Doing, useKeyboard } from "./stores/keys";
 
-/**
- * The desk's keys. `event.code` is the place on the keyboard, whatever the layout; nothing fires while an input method
- * composes. Ctrl+Alt+A and Alt+A stay free: in China they are QQ's and WeChat's.
- */
-export function useKeys(keys: Record<string, () => void>): void {
+/** While the part that asks is on the screen, these acts are done by it: by their keys and from the palette. */
+export function useActs(acts: Partial<Record<ActName, Doing | (() => void)>>): void {
+  const keyboard = useKeyboard();
+  for (const { name } of ACTS) {
+    const doing = acts[name];
+    if (doing) onScopeDispose(keyboard.offer(name, typeof doing === "function" ? { can: () => true, act: doing } : doing));
+  }
+}
+
+/** Hear the keys, for the whole desk: once. */
+export function useKeys(): void {
+  const keyboard = useKeyboard();
   const hear = (event: KeyboardEvent) => {
-    if (event.isComposing || event.ctrlKey || event.metaKey || event.repeat) return;
-    const act = keys[event.altKey ? `Alt+${event.code}` : event.code];
-    if (!act || document.querySelector(".el-overlay:not([style*='display: none']) [role='dialog']")) return;
+    if (composes(event) || event.repeat || event.defaultPrevented) return;
+    const chord = chordOf(event);
+    if (!chord || keyboard.isOff || isCovered() || (writes(chord) && isField(event.target))) return;
+    const act = ACTS.find(({ name }) => keyboard.bound[name] === chord);
+    const doing = act && keyboard.able(act.name);
+    if (!doing) return;
     event.preventDefault();
-    act();
+    doing.act();
   };
   addEventListener("keydown", hear);
   onScopeDispose(() => removeEventListener("keydown", hear));
+}
+
+/** A dialog is open: the keys are its own. One that fades away has let go of them. */
+function isCovered(): boolean {
+  const open = ".el-overlay:not([style*='display: none'], [class*='leave-active']) [role='dialog']";
+  return document.querySelector(open) !== null;
+}
+
+function isField(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 }

@@ -261,8 +261,8 @@ export const en: Words = {
   },
   ladder: { title: "Call ladder", none: "This node has kept no call of this contact", capture: "Fetch the capture (Wireshark)" },
   composer: {
-    placeholder: "Reply to the citizen. Enter sends, Shift+Enter breaks the line, / puts in a canned reply",
-    note_placeholder: "Internal note, never shown to the citizen. Enter saves",
+    placeholder: "Reply to the citizen. {key} sends, Shift+Enter breaks the line, / puts in a canned reply",
+    note_placeholder: "Internal note, never shown to the citizen. {key} saves",
     reply: "Reply",
     note: "Note",
     send: "Send",
@@ -488,16 +488,6 @@ export const en: Words = {
     no_way: "There is no carrier or reviewed template for it",
     busy: "Busy; try again later",
     unknown: "Not confirmed: they may have it, or not",
-  },
-  keys: {
-    title: "Keyboard",
-    accept: "Accept the offer",
-    finish: "Finish the contact",
-    tabs: "Change contact",
-    send: "Send",
-    line: "New line",
-    canned: "Canned reply",
-    close: "Close the top window",
   },
   bulletin: { said: "{by}: {text}" },
   wallboard: {

@@ -1,15 +1,19 @@
 import { createI18n } from "vue-i18n";
+import * as acts from "./acts";
 import { en } from "./en";
-import { type Words, zh } from "./zh";
+import { zh } from "./zh";
+
+const chinese = { ...zh, ...acts.zh };
+const english: typeof chinese = { ...en, ...acts.en };
 
 export type Language = "zh" | "en";
 const LANGUAGE = "yihao.desk.language";
 
-export const i18n = createI18n<[Words], Language, false>({
+export const i18n = createI18n<[typeof chinese], Language, false>({
   legacy: false,
   locale: localStorage.getItem(LANGUAGE) === "en" ? "en" : "zh",
   fallbackLocale: "zh",
-  messages: { zh, en },
+  messages: { zh: chinese, en: english },
 });
 
 /** Speak another language from now on, and after a reload too. */

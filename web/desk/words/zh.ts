@@ -252,8 +252,8 @@ export const zh = {
   },
   ladder: { title: "通话梯形图", none: "本节点没有保存这个会话的通话", capture: "下载抓包（Wireshark）" },
   composer: {
-    placeholder: "回复市民，Enter 发送，Shift+Enter 换行，/ 插入常用语",
-    note_placeholder: "内部备注，市民看不到。Enter 保存",
+    placeholder: "回复市民，{key} 发送，Shift+Enter 换行，/ 插入常用语",
+    note_placeholder: "内部备注，市民看不到。{key} 保存",
     reply: "回复",
     note: "备注",
     send: "发送",
@@ -479,16 +479,6 @@ export const zh = {
     no_way: "没有可用的通道或已审核的模板",
     busy: "通道繁忙，请稍后再发",
     unknown: "没有得到确认，对方可能已经收到，也可能没有",
-  },
-  keys: {
-    title: "快捷键",
-    accept: "接入派单",
-    finish: "结束当前会话",
-    tabs: "切换会话",
-    send: "发送",
-    line: "换行",
-    canned: "插入常用语",
-    close: "关闭最上层窗口",
   },
   bulletin: { said: "{by}：{text}" },
   wallboard: {
