@@ -15,7 +15,8 @@ from storage.history import History
 log = logging.getLogger(__name__)
 
 LEASE = "archiver"
-LEASE_S = 15.0
+LEASE_S = 6.0
+"""So long is the history behind where the node that kept it has died."""
 BLOCK_S = 2.0
 """How long one look at the log waits for news; well under the lease, which is renewed before each."""
 GATHER_S = 0.2

@@ -1,10 +1,11 @@
 """What every test may ask for: real servers, free ports, waiting for a condition, and no task left behind.
 
 A server that is missing makes the test fail; nothing here skips. Each worker of pytest-xdist has servers of
-its own, since a session-scoped fixture is made once a process.
+its own, since a session-scoped fixture is made once a process. What is slow to load is loaded by whom needs it.
 """
 
 import asyncio
+import gc
 import inspect
 import os
 import socket
@@ -42,6 +43,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     everyday = [item for item in items if item not in slow]
     items[:] = shared_out(everyday, workers, lambda item: item.nodeid.partition("::")[0])
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the collector need not walk through it a thousand times more."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -162,6 +169,41 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """The SQLAlchemy address (asyncpg) of a fresh database, dropped after the test."""
     name = postgres_server.create_database()
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def _schema_in_sqlite() -> bytes:
+    from tests.peers.schema import in_sqlite
+
+    return in_sqlite()
+
+
+@pytest.fixture(scope="session")
+def _schema_in_postgres(postgres_server: PostgresServer) -> str:
+    from tests.peers.schema import make
+
+    name = postgres_server.create_database()
+    make(postgres_server.url(name))
+    return name
+
+
+@pytest.fixture
+def sqlite_history(tmp_path: Path, _schema_in_sqlite: bytes) -> str:
+    """The address of a database in `tmp_path` with our schema in it and no more.
+
+    The schema is copied: making it costs a tenth of a second of a core, and hundreds of tests need one.
+    """
+    from tests.peers.schema import copied
+
+    return copied(_schema_in_sqlite, tmp_path)
+
+
+@pytest.fixture
+def postgres_history(postgres_server: PostgresServer, _schema_in_postgres: str) -> Iterator[str]:
+    """The same, on PostgreSQL."""
+    name = postgres_server.create_database(like=_schema_in_postgres)
     yield postgres_server.url(name)
     postgres_server.drop_database(name)
 

@@ -1,7 +1,6 @@
 """Real SQL and real argon2id, at its own cost where that is the matter; the shared store by a clock that tests turn."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,7 @@ from accounts.logins import Logins
 from accounts.passwords import Passwords
 from accounts.roster import Roster
 from session.ids import AssigneeId
-from storage.database import Database, sqlite_url
+from storage.database import Database
 from tests.accounts.shared_state import TurnedShared
 
 PASSWORD = "correct horse battery"
@@ -43,8 +42,8 @@ def passwords(request: pytest.FixtureRequest, cheap: Passwords) -> Passwords:
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with Database.open(sqlite_url(tmp_path)) as opened:
+async def database(sqlite_history: str) -> AsyncIterator[Database]:
+    async with Database.open(sqlite_history) as opened:
         yield opened
 
 

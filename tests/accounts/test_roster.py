@@ -1,8 +1,6 @@
 """Agents in SQL, on both databases."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -15,8 +13,11 @@ from accounts.role import Role, allows
 from accounts.roster import Roster, ha1
 from session.ids import AssigneeId
 from session.state import Medium, Skill
-from storage.database import Database, sqlite_url
+from storage.database import Database
 from tests.accounts.conftest import PASSWORD, WANG
+from tests.storage.conftest import database, database_url
+
+__all__ = ["database", "database_url"]
 
 LI = Agent(
     AssigneeId("li"),
@@ -27,13 +28,6 @@ LI = Agent(
     (Skill("en", 6), Skill("zh", 10)),
     {Medium.VOICE: 1, Medium.MESSAGE: 5},
 )
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    url = sqlite_url(tmp_path) if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
-    async with Database.open(url) as opened:
-        yield opened
 
 
 async def test_agents_come_back_as_they_were(roster: Roster, wang: Agent) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy.schema import DropTable
@@ -20,7 +19,7 @@ from queueing.memory import MemoryStore
 from session.ids import AssigneeId
 from session.ports import StoreUnavailable
 from session.state import AssigneeKind, Medium, Skill
-from storage.database import Database, sqlite_url
+from storage.database import Database
 from tests.conftest import Eventually
 
 ANNA = Agent(AssigneeId("anna"), "安娜", extension="8009", queues=("general",), skills=(Skill("english", 5),))
@@ -28,8 +27,8 @@ BOT = Profile(AssigneeId("guide"), AssigneeKind.BOT, ("bots",), {Medium.CHAT: 10
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with Database.open(sqlite_url(tmp_path)) as opened:
+async def database(sqlite_history: str) -> AsyncIterator[Database]:
+    async with Database.open(sqlite_history) as opened:
         yield opened
 
 

@@ -1,7 +1,6 @@
 """What a registered telephone means to the queue."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,15 +16,15 @@ from queueing.memory import MemoryStore
 from session.ids import AssigneeId
 from session.rules import Rules
 from session.state import Medium
-from storage.database import Database, sqlite_url
+from storage.database import Database
 from tests.gateway.town import hire, open_post
 
 AGENT = AssigneeId("8001")
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with Database.open(sqlite_url(tmp_path)) as opened:
+async def database(sqlite_history: str) -> AsyncIterator[Database]:
+    async with Database.open(sqlite_history) as opened:
         yield opened
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -35,9 +34,9 @@ class Bureau:
 
 
 @pytest.fixture
-async def bureau(memory: MemoryStore, tmp_path: Path) -> AsyncIterator[Bureau]:
+async def bureau(memory: MemoryStore, sqlite_history: str) -> AsyncIterator[Bureau]:
     inbox = post_on(memory, "n1").inbox
-    async with Database.open(f"sqlite+aiosqlite:///{tmp_path / 'history.db'}") as database:
+    async with Database.open(sqlite_history) as database:
         ledger = Ledger(database, pepper=PEPPER, new_id=new_ulid)
         persons = Persons(ledger, memory.kin, inbox, memory.shared.now)
         scans = Scans(memory.shared)

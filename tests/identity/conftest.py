@@ -1,29 +1,17 @@
 """Both databases; the shared store by a clock that the test turns."""
 
 import itertools
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from identity.ledger import Ledger
-from storage.database import Database, sqlite_url
+from storage.database import Database
 from tests.accounts.shared_state import TurnedShared
+from tests.storage.conftest import database, database_url
+
+__all__ = ["database", "database_url"]
 
 PEPPER = b"pepper of the tests, 32 bytes long"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return sqlite_url(tmp_path)
-    return str(request.getfixturevalue("postgres_url"))
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with Database.open(database_url) as opened:
-        yield opened
 
 
 @pytest.fixture

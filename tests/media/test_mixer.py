@@ -18,7 +18,7 @@ from tests.media.phone import Phone, likeness, speech
 from tests.peers.sound import read_wave
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable, Mapping
     from pathlib import Path
 
     from media.call import Call
@@ -30,6 +30,11 @@ WHISPER: Hearing = {**LISTEN, AGENT: {CITIZEN: -6, SUPERVISOR: 0}}
 BARGE: Hearing = {one: {other: 0 for other in (CITIZEN, AGENT, SUPERVISOR) if other is not one} for one in LISTEN}
 HEARD, UNHEARD = 0.5, 0.15
 """Of one voice within a sum of two or three as loud as itself, at 8 bits."""
+TRIES = 5
+"""Where the machine stands still for longer than the mix waits, what was said meanwhile is lost, and is said again."""
+
+Way = tuple[Slot, Slot]
+"""A mouth and an ear."""
 
 
 @pytest.fixture
@@ -63,6 +68,27 @@ class Three:
         await asyncio.sleep(0.2)  # what the mix still has in its buffer
         return said
 
+    async def speak(self, seed: int, heard: Mapping[Way, float], unheard: Iterable[Way]) -> None:
+        """Speak until each is heard as well as they are to be; who is not to be heard must not be, each time."""
+        missed: list[str] = []
+        for attempt in range(TRIES):
+            said = await self.all_speak(seed + attempt * len(self.phones))
+            alike = {
+                (mouth, ear): likeness(sound, phone.heard())[0]
+                for ear, phone in self.phones.items()
+                for mouth, sound in said.items()
+            }
+            for mouth, ear in unheard:
+                assert alike[mouth, ear] < UNHEARD, f"{ear} hears {mouth}"
+            missed = [
+                f"{ear} hears {mouth} by {alike[mouth, ear]:.2f}"
+                for mouth, ear in heard
+                if alike[mouth, ear] <= heard[mouth, ear]
+            ]
+            if not missed:
+                return
+        pytest.fail("; ".join(missed))
+
 
 @pytest.fixture
 async def three(engine: Engine) -> AsyncIterator[Three]:
@@ -75,15 +101,12 @@ async def three(engine: Engine) -> AsyncIterator[Three]:
 @pytest.mark.parametrize("hearing", [LISTEN, WHISPER, BARGE], ids=["listen", "whisper", "barge"])
 async def test_each_hears_just_whom_they_are_to_hear(three: Three, hearing: Hearing) -> None:
     await three.call.mix(hearing)
-    said = await three.all_speak(100)
-    for ear, phone in three.phones.items():
-        heard = phone.heard()
-        for mouth, sound in said.items():
-            alike = likeness(sound, heard)[0]
-            if mouth in hearing[ear]:
-                assert alike > HEARD - (0.2 if hearing[ear][mouth] < 0 else 0), f"{ear} does not hear {mouth}"
-            else:
-                assert alike < UNHEARD, f"{ear} hears {mouth}"
+    heard = {
+        (mouth, ear): HEARD - (0.2 if by_db < 0 else 0)
+        for ear, mouths in hearing.items()
+        for mouth, by_db in mouths.items()
+    }
+    await three.speak(100, heard, {(mouth, ear) for mouth in three.phones for ear in three.phones} - heard.keys())
 
 
 async def test_from_relay_to_mix_and_back_each_stream_stays_one(three: Three) -> None:
@@ -107,15 +130,11 @@ async def test_from_relay_to_mix_and_back_each_stream_stays_one(three: Three) ->
 async def test_who_is_held_or_muted_is_not_in_the_mix_and_two_left_are_relayed(three: Three) -> None:
     await three.call.mix(BARGE)
     await three.call.mute(SUPERVISOR, muted=True)
-    said = await three.all_speak(300)
-    assert likeness(said[SUPERVISOR], three.phones[CITIZEN].heard())[0] < UNHEARD
-    assert likeness(said[AGENT], three.phones[CITIZEN].heard())[0] > 0.95, "one voice alone is relayed as it is"
+    # One voice alone is relayed as it is.
+    await three.speak(300, {(AGENT, CITIZEN): 0.95}, [(SUPERVISOR, CITIZEN)])
     await three.call.mute(SUPERVISOR, muted=False)
     await three.call.hold(AGENT, held=True)
-    said = await three.all_speak(310)
-    assert likeness(said[SUPERVISOR], three.phones[CITIZEN].heard())[0] > 0.95
-    assert likeness(said[AGENT], three.phones[CITIZEN].heard())[0] < UNHEARD
-    assert likeness(said[CITIZEN], three.phones[AGENT].heard())[0] < UNHEARD
+    await three.speak(330, {(SUPERVISOR, CITIZEN): 0.95}, [(AGENT, CITIZEN), (CITIZEN, AGENT)])
 
 
 async def test_the_recording_holds_what_the_citizen_said_and_heard(three: Three, tmp_path: Path) -> None:

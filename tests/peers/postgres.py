@@ -69,11 +69,11 @@ class PostgresServer:
             stop_child(self._child, signal.SIGQUIT)
             self._child = None
 
-    def create_database(self) -> str:
-        """An empty database of its own name; returns the name."""
+    def create_database(self, like: str = "template1") -> str:
+        """A database of its own name, empty or as that one is; returns the name."""
         self._made += 1
         name = f"test_{self._made}"
-        self._sql(f"CREATE DATABASE {name}")
+        self._sql(f"CREATE DATABASE {name} TEMPLATE {like}")
         return name
 
     def drop_database(self, name: str) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,7 @@ from rulebook.errors import DocumentMalformed, NoSuchVersion, UnknownKind
 from rulebook.hours import BusinessHours
 from rulebook.kinds import kinds
 from rulebook.words import SensitiveWord, Words
-from storage.database import Database, sqlite_url
+from storage.database import Database
 from storage.policies import Policies, Policy, PolicyMoved
 from tests.conftest import Eventually
 
@@ -21,8 +20,8 @@ NEVER = BusinessHours()
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with Database.open(sqlite_url(tmp_path)) as opened:
+async def database(sqlite_history: str) -> AsyncIterator[Database]:
+    async with Database.open(sqlite_history) as opened:
         yield opened
 
 

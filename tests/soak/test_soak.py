@@ -33,7 +33,7 @@ class Size:
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 async def test_nothing_grows(short_folder: Path, long_run: bool) -> None:
-    seconds = 3600.0 if long_run else 9.0
+    seconds = 3600.0 if long_run else 6.0
     async with World(short_folder) as world:
         idle = [Size.of(node.pid) for node in world.nodes]
         world.fill()

@@ -1,19 +1,17 @@
 """Each test of the history runs on both databases."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from storage.database import Database, sqlite_url
+from storage.database import Database
 from storage.history import History
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return sqlite_url(tmp_path)
-    return str(request.getfixturevalue("postgres_url"))
+def database_url(request: pytest.FixtureRequest) -> str:
+    """With the schema in it; tests/storage/test_database.py has empty ones."""
+    return str(request.getfixturevalue({"sqlite": "sqlite_history", "postgresql": "postgres_history"}[request.param]))
 
 
 @pytest.fixture

@@ -21,6 +21,12 @@ from storage.metadata import METADATA, Instant
 ROOMS = (accounts.tables, identity.tables, storage.history, storage.policies, storage.prompts)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Empty: here the schema is made."""
+    return sqlite_url(tmp_path) if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+
+
 async def test_the_migrated_schema_is_what_the_code_describes(database: Database) -> None:
     def differences(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
