@@ -29,8 +29,8 @@ async def match(store: Store, node: Node) -> None:
     """Make offers the moment that something changed; the sweep makes those whose hint was lost."""
     while True:
         try:
-            async for session in store.wakes():
-                if not session and not node.draining:
+            async for _ in store.wakes():
+                if not node.draining:
                     await store.queue.match()
         except StoreUnavailable:
             await asyncio.sleep(RETRY_S)

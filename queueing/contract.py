@@ -365,8 +365,8 @@ class Store(Protocol):
     @property
     def mail(self) -> NodeMail: ...
 
-    def wakes(self) -> AsyncIterator[SessionId]:
-        """Sessions that grew, as a hint that nobody trusts; the empty id says that `match` could make an offer."""
+    def wakes(self) -> AsyncIterator[None]:
+        """Whenever `match` could make an offer, as a hint that nobody trusts. (What grew is told by `Log.follow`.)"""
         ...
 
     async def say(self, word: bytes) -> None:

@@ -11,6 +11,10 @@ import sys
 
 PR_SET_PDEATHSIG = 1
 """prctl(2)"""
+MALLOC = "glibc.malloc.tcache_count=127"
+"""The server comes without an allocator of its own, and makes and frees some fifty small pieces for each command, of
+which glibc keeps seven of a size at hand. With more it takes 6 % fewer instructions for a command. Others ignore it.
+"""
 
 if __name__ == "__main__":
     parent, program, *arguments = sys.argv[1:]
@@ -18,4 +22,5 @@ if __name__ == "__main__":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != int(parent):  # it died before we could ask
             sys.exit(1)
+    os.putenv("GLIBC_TUNABLES", MALLOC)
     os.execv(program, [program, *arguments])  # noqa: S606 - that is the whole point; the program is ours

@@ -16,7 +16,6 @@ from queueing.server import Server
 from queueing.settings import QueueSettings
 from queueing.shared import RedisShared
 from queueing.wire import Blinding
-from session.ids import SessionId
 from session.ports import StoreUnavailable
 
 OLDEST = (7, 0)
@@ -66,10 +65,11 @@ class RedisStore:
         finally:
             await server.close()
 
-    async def wakes(self) -> AsyncIterator[SessionId]:
-        """Ids of sessions that grew; the empty id where an offer may be made."""
-        async for payload in self.server.heard("wake"):
-            yield SessionId(payload.decode())
+    async def wakes(self) -> AsyncIterator[None]:
+        """Whenever an offer may be made."""
+        async for session in self.server.heard("wake"):
+            if not session:  # a node of an earlier release also names each session that grew
+                yield
 
     async def say(self, word: bytes) -> None:
         await self.server.send("PUBLISH", f"{self._prefix}word", word)

@@ -159,9 +159,8 @@ class Malformed(WireError):
 
 def encode_event(event: ev.Event) -> bytes:
     """An event without its time."""
-    values = _plain(event)
-    del values["at"]
-    return _pack(tag_of(event), values)
+    kind: Any = type(event)
+    return _pack(tag_of(event), _map(event, kind, _timeless(kind)))
 
 
 def decode_event(data: bytes, at: float) -> ev.Event:
@@ -261,6 +260,12 @@ def _map(value: Any, kind: Any, names: tuple[str, ...]) -> Mapping[str, Any]:
 def _names(kind: Any) -> tuple[str, ...] | None:
     """The fields of a dataclass that are always written; None for what is none."""
     return tuple(one.name for one in fields(kind) if not is_later(one)) if is_dataclass(kind) else None
+
+
+@cache
+def _timeless(kind: Any) -> tuple[str, ...]:
+    """What is written of an event."""
+    return tuple(name for name in _names(kind) or () if name != "at")
 
 
 @cache

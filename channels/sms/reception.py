@@ -92,8 +92,7 @@ class SmsReception:
             log.info("a place stays taken")  # the next try is then marked as a repetition, which is the lesser evil
 
     async def _take(self, uplink: Uplink, word: str, text: str) -> None:
-        # Half an emoji, which JSON can write, is no text that could be kept.
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        text = _writable(text)
         wish = uplink.wishes or wish_of(text)
         if wish is not None:
             await self._heed(uplink, wish, word, text)
@@ -134,6 +133,15 @@ class SmsReception:
         fields = (kept.id, kept.content_type, kept.size_bytes)
         await self._shared.put(key, json.dumps(fields).encode(), ttl_s=self._settings.remember_s)
         return _sent(*fields)
+
+
+def _writable(text: str) -> str:
+    """Half an emoji, which JSON can write, is no text that could be kept."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _word(uplink: Uplink, word: str, said: Callable[[LegId, MessageId], ev.Event]) -> Word:

@@ -67,7 +67,10 @@ class Intake:
         Raises `StoreUnavailable`, `ThreadUnsettled`: then WeChat is to send it again.
         """
         if isinstance(one.word, Said):
-            await self._take_text(one, one.word)
+            # By far the most of all, and nothing is told at once: the session knows it again by its id, so no mark of
+            # it is read and set, and what it allows is kept in its own commit.
+            window = self._budget.opened(one.openid, Cause.WORD, one.id)
+            await self._threads.take(one.openid, wrote(one.word.text, one.id), one.id, window)
             return ""
         key = self._keys.done(one.openid, one.id)
         # A file is fetched while earlier words of the same citizen are still being taken, so that several pictures
@@ -87,13 +90,6 @@ class Intake:
             if fetch is not None:
                 fetch.cancel()
                 await asyncio.gather(fetch, return_exceptions=True)
-
-    async def _take_text(self, one: Incoming, word: Said) -> None:
-        """By far the most of all, and nothing is told at once: the session knows it again by its id, so no mark of it
-        is read and set, and what it allows is kept in its own commit.
-        """
-        window = self._budget.opened(one.openid, Cause.WORD, one.id)
-        await self._threads.take(one.openid, wrote(word.text, one.id), one.id, window)
 
     def _begin_fetch(self, word: Word) -> asyncio.Task[StoredFile] | None:
         if not isinstance(word, SentMedia):

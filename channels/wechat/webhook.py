@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
+from channels.deadline import Deadline
 from channels.wechat.errors import PushMalformed, PushRefused, PushReplayed, PushTooLarge
 from channels.wechat.fields import LARGEST_BYTES
 from channels.wechat.incoming import read
@@ -38,6 +38,7 @@ class Webhook:
         self._settings, self._account, self._shared, self._intake = settings, account, shared, intake
         self._clock = clock
         self._keys = Keys(settings.appid)
+        self._deadline = Deadline(settings.answer_s)
 
     def routes(self) -> Sequence[web.RouteDef]:
         """The proof of the address, and the pushes."""
@@ -51,7 +52,7 @@ class Webhook:
 
     async def _push(self, request: web.Request) -> web.Response:
         try:
-            async with asyncio.timeout(self._settings.answer_s):
+            with self._deadline.begin():
                 push = open_push(self._account, request.query, await body_of(request), self._clock())
                 incoming = read(push.fields)
                 await self._use_once(push)

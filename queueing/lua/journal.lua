@@ -6,23 +6,27 @@ function journal.session_key(session)
   return P .. 'session:' .. session
 end
 
--- Somebody may want to look. A hint that nobody trusts; '' says that an offer may be made.
-function journal.wake(session)
-  redis.call('PUBLISH', P .. 'wake', session)
+-- An offer may be made. A hint that nobody trusts; who has grown is told by the feed.
+function journal.wake()
+  redis.call('PUBLISH', P .. 'wake', '')
 end
 
--- Append to the session's log and to the feed of all sessions.
-function journal.write(session, event, at)
-  local key = journal.session_key(session)
-  local held = fields(key, 'log', 'node', 'open')
-  local version = (held.log or 0) + 1
+-- What `write` must know of a session, beside what else its caller asks.
+function journal.held(session, ...)
+  return fields(journal.session_key(session), 'open', 'log', 'snap', 'node', ...)
+end
+
+-- Append to the session's log and to the feed of all sessions. Whoever has asked what is `held` need not ask again.
+function journal.write(session, event, at, held)
+  held = held or journal.held(session)
+  local version = held.log + 1
   redis.call('XADD', P .. 'log:' .. session, version .. '-0', 'e', event, 'at', at)
   local cursor = redis.call('XADD', P .. 'feed', '*', 's', session, 'v', version, 'e', event, 'at', at)
-  redis.call('HSET', key, 'log', version, 'cursor', cursor)
-  if held.open then
+  redis.call('HSET', journal.session_key(session), 'log', version, 'cursor', cursor)
+  if held.open and held.log == held.snap then -- else it is among them: it grew before, and was not absorbed since
     redis.call('SADD', P .. 'unabsorbed:' .. held.node, session)
   end
-  journal.wake(session)
+  held.log = version
   return version
 end
 

@@ -15,7 +15,7 @@ function line.touch(class)
   local first = redis.call('ZRANGE', P .. 'waiting:' .. class, 0, 0, 'WITHSCORES')
   if first[1] and redis.call('EXISTS', P .. 'ready:' .. class) == 1 then
     if redis.call('ZADD', P .. 'matchable', first[2], class) == 1 then
-      journal.wake('')
+      journal.wake()
     end
   else
     redis.call('ZREM', P .. 'matchable', class)

@@ -54,9 +54,8 @@ local function known_of(addresses, word)
 end
 
 function matter.index(id)
-  local citizen = redis.call('HGET', journal.session_key(id), 'citizen')
-  local began = redis.call('HGET', journal.session_key(id), 'began')
-  redis.call('ZADD', P .. 'citizen:' .. citizen, began, id)
+  local held = fields(journal.session_key(id), 'citizen', 'began')
+  redis.call('ZADD', P .. 'citizen:' .. held.citizen, held.began, id)
 end
 
 function matter.unindex(id)
@@ -94,24 +93,26 @@ entry('open', function(args)
       'node', name, 'citizen', citizen, 'began', at)
     node.take(name, id)
     matter.index(id)
-    journal.write(id, opened, at)
   else
     id = found
+  end
+  local session = journal.held(id, 'citizen')
+  if fresh then
+    journal.write(id, opened, at, session)
   end
   if is_call == '1' then
     redis.call('HSET', journal.session_key(id), 'call', 1)
   end
-  local version = journal.write(id, leg, at)
+  local version = journal.write(id, leg, at, session)
   matter.vital(id, version, 'came')
   local outcome = matter.written(id, version, fresh and 1 or 0)
   journal.remember(citizen, contact, outcome)
   if first ~= '' and not known_of(addresses, word) then
-    version = journal.write(id, first, at)
+    version = journal.write(id, first, at, session)
     local said = matter.written(id, version, 0)
     journal.remember(citizen, word, said)
-    local owner = redis.call('HGET', journal.session_key(id), 'citizen')
-    if owner ~= citizen then -- what comes again comes by `append`, which asks whose the session is
-      journal.remember(owner, word, said)
+    if session.citizen ~= citizen then -- what comes again comes by `append`, which asks whose the session is
+      journal.remember(session.citizen, word, said)
     end
   end
   if thread ~= '' then
@@ -126,7 +127,7 @@ end)
 -- -> { 'gone' } | { 'moved' } | { "id#version#0" }; what is written to a session that goes on in another one is the other one's
 entry('append', function(args)
   local id, word, event, kind, late, thread, taken_for = unpack(args, 1, 7)
-  local held = fields(journal.session_key(id), 'citizen', 'open', 'into')
+  local held = journal.held(id, 'citizen', 'into')
   if not held.citizen then
     return { 'gone' }
   end
@@ -136,7 +137,7 @@ entry('append', function(args)
   end
   if held.into then
     id = held.into
-    held = fields(journal.session_key(id), 'citizen', 'open')
+    held = journal.held(id, 'citizen')
     known = held.citizen and journal.known(held.citizen, word)
     if known then
       return { known }
@@ -150,7 +151,7 @@ entry('append', function(args)
   if not shared.stands(thread, taken_for) then
     return { 'moved' }
   end
-  local version = journal.write(id, event, NOW)
+  local version = journal.write(id, event, NOW, held)
   if held.open then
     matter.vital(id, version, kind)
   end

@@ -14,7 +14,6 @@ from queueing.memory.mailboxes import MemoryMailboxes
 from queueing.memory.shared import MemoryShared
 from queueing.memory.world import World
 from queueing.settings import QueueSettings
-from session.ids import SessionId
 
 HINTS_KEPT = 1000
 """A listener that is further behind loses hints, which nobody trusts."""
@@ -24,7 +23,7 @@ class MemoryStore:
     """`clock` gives seconds since 1970; a test may hand in one that it moves itself."""
 
     def __init__(self, settings: QueueSettings | None = None, clock: Callable[[], float] = time.time) -> None:
-        self._listeners: set[asyncio.Queue[SessionId]] = set()
+        self._listeners: set[asyncio.Queue[None]] = set()
         self._hearers: set[asyncio.Queue[bytes]] = set()
         world = World(settings or QueueSettings(), clock, self._wake)
         self.mailboxes = MemoryMailboxes(world)
@@ -34,19 +33,19 @@ class MemoryStore:
         self.queue = MemoryQueue(world)
         self.mail = MemoryMail(world, self.mailboxes.reachable)
 
-    def _wake(self, session: SessionId) -> None:
+    def _wake(self) -> None:
         for hints in self._listeners:
-            for hint in {session, SessionId("")}:
-                if not hints.full():
-                    hints.put_nowait(hint)
+            if not hints.full():
+                hints.put_nowait(None)
 
-    async def wakes(self) -> AsyncIterator[SessionId]:
-        """Ids of sessions that grew, and the empty id, since an offer may be possible then."""
-        hints: asyncio.Queue[SessionId] = asyncio.Queue(HINTS_KEPT)
+    async def wakes(self) -> AsyncIterator[None]:
+        """Whenever anything changed: an offer may be possible then."""
+        hints: asyncio.Queue[None] = asyncio.Queue(HINTS_KEPT)
         self._listeners.add(hints)
         try:
             while True:
-                yield await hints.get()
+                await hints.get()
+                yield
         finally:
             self._listeners.discard(hints)
 

@@ -113,7 +113,7 @@ class Worker:
 class World:
     """The tables, the clock, and what several of the contract's parts need of both."""
 
-    def __init__(self, settings: QueueSettings, clock: Callable[[], float], wake: Callable[[SessionId], None]) -> None:
+    def __init__(self, settings: QueueSettings, clock: Callable[[], float], wake: Callable[[], None]) -> None:
         self.settings, self._clock, self.wake = settings, clock, wake
         self.sessions: dict[SessionId, Kept] = {}
         self.workers: dict[AssigneeId, Worker] = {}
@@ -155,7 +155,7 @@ class World:
         version = len(kept.log)
         self.feed.append(Entry(kept.id, version, event))
         kept.cursor = self.trimmed + len(self.feed)
-        self.wake(kept.id)
+        self.wake()
         self.grow()
         return version
 
@@ -212,7 +212,7 @@ class World:
             if routing is Routing.READY and worker.routing in IDLE_AGAIN:
                 worker.idle = self.now
             worker.routing, worker.since = routing, self.now
-        self.wake(SessionId(""))
+        self.wake()
 
     def charge(self, who: AssigneeId, session: SessionId, medium: Medium, state: str) -> None:
         """One session, one charge (law 4)."""

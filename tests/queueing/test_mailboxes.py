@@ -141,6 +141,25 @@ async def test_events_that_nobody_absorbed_are_told(house: House) -> None:
     assert await house.store.mailboxes.unabsorbed(OTHER) == []
 
 
+async def test_what_grows_again_is_told_again(house: House) -> None:
+    """By the citizen, by what the queue decides, on the node that took it over, and once for all that it grew by."""
+    mailboxes = house.store.mailboxes
+    await house.waiting("S1")
+    for name in ("m1", "m2"):
+        await house.store.log.append(S1, text(name))
+        assert await mailboxes.unabsorbed(NODE) == [S1]
+    await house.absorb("S1")
+    assert await mailboxes.unabsorbed(NODE) == []
+    await house.staff(agent("a1"))
+    assert await house.store.queue.match() == 1
+    assert await mailboxes.unabsorbed(NODE) == [S1]
+    await mailboxes.leave(NODE)
+    assert await mailboxes.claim(S1, OTHER) is not None
+    await house.store.log.append(S1, text("m3"))
+    assert await mailboxes.unabsorbed(NODE) == []
+    assert await mailboxes.unabsorbed(OTHER) == [S1]
+
+
 async def test_an_effect_reaches_the_legs_owner(house: House) -> None:
     boxes = house.store.mailboxes
     play = Play(LegId("S1-leg"), ())

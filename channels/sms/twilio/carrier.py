@@ -6,7 +6,6 @@ and closed (issues 925, 866), and what it adds here is one POST.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from urllib.parse import urlencode
 from aiohttp import encode_basic_auth, web
 from multidict import MultiDict
 
+from channels.deadline import Deadline
 from channels.sms.api import Api
 from channels.sms.carrier import Fate, Media, Message, Receipt, Reception, Report, Uplink, Wish
 from channels.sms.door import bounded_body
@@ -54,6 +54,7 @@ class TwilioCarrier:
     def __init__(self, settings: TwilioSettings, *, name: str = "twilio") -> None:
         self.name = name
         self._settings = settings
+        self._deadline = Deadline(settings.answer_within_s)
         self._api = Api(name, timeout_s=settings.timeout_s)
         self._authorization = {"Authorization": encode_basic_auth(settings.account, settings.tokens[0])}
         self._fetch = MediaFetch(settings.media, self._authorization)
@@ -128,7 +129,7 @@ class TwilioCarrier:
         try:
             body = await bounded_body(request)
             fields = proven(self._settings, request.raw_path, request.headers, request.content_type, body)
-            async with asyncio.timeout(self._settings.answer_within_s):
+            with self._deadline.begin():
                 await bring(fields, self._open())
         except CallRefused as refused:
             return web.json_response({"error": refused.why}, status=refused.status)

@@ -12,6 +12,7 @@ import aiohttp
 from aiohttp import web
 
 from channels.contract import Allowance, Capabilities, Content
+from channels.deadline import Deadline
 from channels.wechat.budget import Budget
 from channels.wechat.cipher import MessageKey
 from channels.wechat.errors import PushRefused
@@ -67,6 +68,7 @@ class KfChannel:
         self._account = Account(account.token, keys, account.fresh_s)
         self._settings, self._puller, self._clock = account, puller, clock
         self._outbox, self._notices, self._threads = outbox, notices, threads
+        self._deadline = Deadline(account.answer_s)
 
     @classmethod
     @asynccontextmanager
@@ -142,7 +144,7 @@ class KfChannel:
 
     async def _called(self, request: web.Request) -> web.Response:
         try:
-            async with asyncio.timeout(self._settings.answer_s):
+            with self._deadline.begin():
                 fields = open_push(self._account, request.query, await body_of(request), self._clock()).fields
                 is_ours = fields.get("OpenKfId", self._settings.appid) == self._settings.appid
                 if fields.get("Event") == "kf_msg_or_event" and is_ours:
