@@ -30,6 +30,25 @@ PATIENCE_S = 15.0
 LEAK_GRACE_S = 2.0
 
 
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 4 * 2**30
+"""A run writes some hundred megabytes."""
+
+
+def pytest_configure() -> None:
+    """Keep what the tests write in memory, where there is room for it and nobody has said another place.
+
+    A commit waits until the disk says that it has it, and the tests make a hundred thousand. What a killed process has
+    written is there all the same; that a power cut loses none of it no test could show.
+    """
+    if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK):
+        found = os.statvfs(MEMORY)
+        runs_programs = not found.f_flag & os.ST_NOEXEC  # a container's may not; some tests make a program and run it
+        if runs_programs and found.f_bavail * found.f_frsize > ROOM_BYTES:
+            os.environ["TMPDIR"] = str(MEMORY)
+            tempfile.tempdir = None  # it is looked for anew
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make chaos`, `make soak` and `make fuzz` ask for their larger counts."""
     parser.addoption("--long", action="store_true", help="larger counts, and the tests marked slow")
