@@ -49,6 +49,8 @@ def _hold_together(settings: Settings) -> None:
         raise BadValue(
             "media.port_max", "the settings together", "at least 4 above media.port_min for each of media.workers"
         )
+    if not media.codecs:
+        raise BadValue("media.codecs", "the settings together", "a list of at least one codec")
     if media.engine == "rtpengine" and not media.rtpengine:
         raise BadValue("media.rtpengine", "the settings together", "at least one, where media.engine is rtpengine")
     if not settings.sip.number:

@@ -192,6 +192,7 @@ class Media:
     host: str
     port_min: Port
     port_max: Port
+    codecs: tuple[Literal["PCMA", "PCMU", "G722", "OPUS"], ...]
     workers: Annotated[int, Between(-1, 64)]
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from config.settings import Settings
 from gateway.certificate import BadCertificate, Certificate, read_certificate
 from gateway.doors import advice, faults, lacking
+from media.codecs import known
 from queueing.settings import QueueSettings
 from queueing.store import RedisStore
 from session.errors import YihaoError
@@ -49,7 +50,7 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything that can be seen without starting anything."""
     looks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-        _python, _data_folder, _disk, _files, _ports, _tls, _sip, _pages, _web, _doors, _dialler, _demo,
+        _python, _data_folder, _disk, _files, _ports, _tls, _sip, _pages, _web, _doors, _codecs, _dialler, _demo,
     )  # fmt: skip
     return [finding for look in looks for finding in look(settings)]
 
@@ -218,6 +219,13 @@ def _doors(settings: Settings) -> Iterator[Finding]:
         yield Finding(Grade.FAULT, one.what, one.mend)
     for one in advice(settings):
         yield Finding(Grade.WARNING, one.what, one.mend)
+
+
+def _codecs(settings: Settings) -> Iterator[Finding]:
+    missing = sorted(set(settings.media.codecs) - {"PCMA", "PCMU", *known()})
+    if missing:
+        mend = "install the system's libopus (on Debian: apt-get install libopus0), or leave it out of media.codecs"
+        yield Finding(Grade.WARNING, f"codecs: {', '.join(missing)} cannot be spoken here", mend)
 
 
 def _dialler(_: Settings) -> Iterator[Finding]:

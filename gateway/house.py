@@ -424,8 +424,8 @@ class _Builder:
         ports = (media.port_min, media.port_max)
         size = workers(media.workers, ports)
         folder = str(settings.recordings_folder.absolute()) if settings.recordings.enabled else ""
-        log = settings.log
-        outfit = Outfit((media.host,), ports, folder, log.level, log.format, rtpengines=rtpengines(media))
+        through, log = rtpengines(media), settings.log
+        outfit = Outfit((media.host,), ports, folder, log.level, log.format, rtpengines=through, codecs=media.codecs)
         if size == 0:
             return outfit.engine(self._library, self._recordings.writer if settings.recordings.enabled else None)
 

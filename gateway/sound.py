@@ -49,11 +49,19 @@ class Outfit:
     limits: Limits = field(default_factory=Limits)
     rtpengines: tuple[tuple[str, int], ...] = ()
     """Through which far ends go; none leaves them to us."""
+    codecs: tuple[str, ...] = ("PCMA", "PCMU")
 
     def engine(self, prompts: PromptLibrary, recorder: Recorder | None) -> Engine:
         """What carries sound."""
         kind = partial(AnchoredEngine, rtpengines=self.rtpengines) if self.rtpengines else Engine
-        return kind(prompts, addresses=self.addresses, ports=self.ports, recorder=recorder, limits=self.limits)
+        return kind(
+            prompts,
+            addresses=self.addresses,
+            ports=self.ports,
+            recorder=recorder,
+            limits=self.limits,
+            codecs=self.codecs,
+        )
 
     def command(self) -> list[str]:
         """The words that start it."""
@@ -112,6 +120,7 @@ def main() -> None:
         "addresses": tuple(said["addresses"]),
         "ports": tuple(said["ports"]),
         "limits": Limits(**said["limits"]),
+        "codecs": tuple(said["codecs"]),
         "rtpengines": tuple((host, port) for host, port in said["rtpengines"]),
     }
     outfit = Outfit(**said | lists)

@@ -107,9 +107,9 @@ class Call:
         description = sdp.parse(offer)
         place = self._places[slot]
         means = place.protection.wanting(secrecy)
-        negotiation.answer(description, port=0, means=means)  # refuse before a port is taken
+        negotiation.answer(description, 0, means, self._engine.codecs)  # refuse before a port is taken
         end = await self._end_for(slot, negotiation.family(description))
-        terms, lines = negotiation.answer(description, end.port, means)
+        terms, lines = negotiation.answer(description, end.port, means, self._engine.codecs)
         place.offered = None
         end.agree(terms)
         self._route()
@@ -120,7 +120,7 @@ class Call:
         place = self._places[slot]
         means = place.protection.wanting(secrecy)
         end = await self._end_for(slot, None)
-        place.offered = end.terms.formats if end.terms is not None else negotiation.OFFERED
+        place.offered = end.terms.formats if end.terms is not None else self._engine.codecs
         mux = end.terms is not None and end.terms.rtcp_mux
         return self._describe(place, [means.offer(end.port, place.offered, rtcp_mux=mux)])
 

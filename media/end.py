@@ -14,8 +14,9 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
-from media import telephone_event
+from media import codecs, telephone_event
 from media.g711 import EXPANSIONS, FRAME_SAMPLES, SILENCE, TRANSCODE, Law
+from media.interpreter import Interpreter
 from media.ports import address_of
 from media.reports import Reports
 from media.rtp import HEADER, HEADER_BYTES, VERSION_2, Incoming, Outgoing, Packet, parse
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from session.audio import Slot
 
 MAX_PAYLOAD_BYTES = 480
-"""60 ms of G.711, the longest packet that telephones send."""
+"""60 ms of G.711, the longest packet that telephones send; other codecs have bounds of their own."""
 
 _SSRC_SILENT_S = 0.2
 _MAX_DIGITS_WAITING = 64
@@ -89,6 +90,8 @@ class End(asyncio.DatagramProtocol):
         self._source: _Address | None = None
         self._target: _Address | None = None
         self._laws: dict[int, Law] = {}
+        self._interpreter: Interpreter | None = None
+        """None where all that was agreed is G.711."""
         self._far_type = -1
         self._far_law = self._law = Law.PCMA
         self._expansion = EXPANSIONS[Law.PCMA]
@@ -120,9 +123,12 @@ class End(asyncio.DatagramProtocol):
 
     def agree(self, terms: Terms) -> None:
         """Take what was negotiated, first or anew. A far end that keeps its address keeps its place."""
+        if self.terms is None or self.terms.formats != terms.formats:
+            self._interpreter = Interpreter(terms.formats) if terms.is_foreign else None
         self.terms = terms
         self._laws = terms.laws
         self._payload_type, self._law = next(iter(self._laws.items()))
+        self.reports.ticks = self._interpreter.ticks(self._payload_type) if self._interpreter is not None else 1
         self._far_type = -1
         self.since_s = monotonic()
         self._shield = self.reports.shield = self._protection.agree(terms, self)
@@ -210,7 +216,8 @@ class End(asyncio.DatagramProtocol):
             self.reports.take(data, addr)
             return
         packet = parse(data)
-        if packet is None or not 0 < len(packet.payload) <= MAX_PAYLOAD_BYTES:
+        most = MAX_PAYLOAD_BYTES if self._interpreter is None else codecs.MOST_BYTES
+        if packet is None or not 0 < len(packet.payload) <= most:
             return
         law = self._laws.get(packet.payload_type)
         if law is None and packet.payload_type != self.terms.event_type:
@@ -218,9 +225,21 @@ class End(asyncio.DatagramProtocol):
         now_s = monotonic()
         if not self._is_theirs(addr, packet.ssrc, now_s):
             return
+        if self._interpreter is None:
+            self._take(packet, law, now_s)
+            return
+        lost, heard = self._interpreter.mended(packet), self._interpreter.opened(packet)
+        if lost is not None:
+            self._pass_on(lost.sequence, lost.timestamp, lost.payload, now_s)
+        if heard is not None:
+            self._take(heard, law, now_s)
+        self._far_type = -1
+
+    def _take(self, packet: Packet, law: Law | None, now_s: float) -> None:
+        """A packet of theirs, as the house hears it."""
         if law is None:
             self._take_event(packet, now_s)
-        else:
+        elif len(packet.payload) <= MAX_PAYLOAD_BYTES:
             self.incoming.take(packet, now_s)
             self._far_type, self._far_law, self._expansion = packet.payload_type, law, EXPANSIONS[law]
             self._pass_on(packet.sequence, packet.timestamp, packet.payload, now_s)
@@ -309,6 +328,11 @@ class End(asyncio.DatagramProtocol):
         # Straight to the socket: the loop's transport would queue what the kernel cannot take, and sound is
         # worth nothing later.
         target = self._target
+        if self._interpreter is not None:
+            translated = self._interpreter.sealed(packet, self._law)
+            if translated is None:
+                return
+            packet = translated
         if self._shield is not None:
             sealed = self._shield.sealed(packet)
             if sealed is None:

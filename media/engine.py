@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from media.call import Call
+from media.codecs import known
 from media.errors import AudioRefused, EngineFull
+from media.negotiation import spoken
 from media.pace import Rounds, Ticker
 from media.ports import PortRange
 from media.shield import Doors
@@ -37,7 +39,8 @@ class Engine:
     """An async context manager; leaving it closes every session.
 
     `addresses` are addresses of this machine that far ends can reach, at most one of each IP family: they are
-    bound and written into SDP. `ports` is the lowest and highest RTP port, (0, 0) for any free ones.
+    bound and written into SDP. `ports` is the lowest and highest RTP port, (0, 0) for any free ones. `codecs` are
+    what is offered, the best first; a far end that speaks none of them is answered in any that this machine knows.
     """
 
     def __init__(
@@ -48,9 +51,11 @@ class Engine:
         ports: tuple[int, int] = (0, 0),
         recorder: Recorder | None = None,
         limits: Limits | None = None,
+        codecs: Sequence[str] = ("PCMA", "PCMU"),
     ) -> None:
+        self.codecs = spoken(codecs)
         self.capabilities = AudioCapabilities(
-            codecs=("PCMA", "PCMU"), can_record=recorder is not None, can_mix=True, has_quality=True
+            codecs=("PCMA", "PCMU", *known()), can_record=recorder is not None, can_mix=True, has_quality=True
         )
         self.prompts = prompts
         self.ports = PortRange(ports)

@@ -1,4 +1,4 @@
-"""Offer and answer (RFC 3264) about one stream of G.711, its digits and its keys: pure, a description in, terms out."""
+"""Offer and answer (RFC 3264) about one stream of sound, its digits and its keys: pure, a description in, terms out."""
 
 from __future__ import annotations
 
@@ -7,21 +7,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from media.codecs import G722, OPUS, coders
 from media.errors import AudioRefused
 from media.g711 import Law
+from media.interpreter import INSIDE
 from media.keying import Crypto, Page, Sdes
 from media.sdp import Description, Format, Media, Ours, Rejected
 from session.audio import Secrecy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-OFFERED = (
-    Format(8, "PCMA"),
-    Format(0, "PCMU"),
-    Format(101, "TELEPHONE-EVENT"),
-)
-"""What we offer, the best first: A-law is what the trunks of the mainland speak."""
+_FORMATS = {
+    "PCMA": Format(8, "PCMA"),
+    "PCMU": Format(0, "PCMU"),
+    "G722": Format(9, G722),
+    "OPUS": Format(111, OPUS, 48000),
+}
+_EVENTS = {8000: Format(101, "TELEPHONE-EVENT"), 48000: Format(102, "TELEPHONE-EVENT", 48000)}
+OFFERED = (_FORMATS["PCMA"], _FORMATS["PCMU"], _EVENTS[8000])
+"""What we offer unless told otherwise, the best first: A-law is what the trunks of the mainland speak."""
 
 _LAWS = {"PCMA": Law.PCMA, "PCMU": Law.PCMU}
 _MIRRORED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
@@ -93,17 +98,46 @@ class Terms:
 
     @property
     def laws(self) -> dict[int, Law]:
-        """Payload type → law, the one that we send first."""
-        return {each.payload_type: _LAWS[each.encoding] for each in self.formats if each.encoding in _LAWS}
+        """Payload type → the law under which the house hears it, the one that we send first."""
+        return {each.payload_type: _LAWS.get(each.encoding, INSIDE) for each in self.formats if not each.is_event}
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether another codec than G.711 may be spoken, and must be interpreted."""
+        return any(each.encoding not in _LAWS for each in self.formats if not each.is_event)
 
     @property
     def event_type(self) -> int | None:
-        """The payload type of digits, if the far end takes them."""
-        return next((each.payload_type for each in self.formats if each.is_event), None)
+        """The payload type of digits, if the far end takes them: best at the clock of what we speak."""
+        events = [each for each in self.formats if each.is_event]
+        events.sort(key=lambda each: each.clock != self.formats[0].clock)
+        return events[0].payload_type if events else None
 
 
-def _is_shared(each: Format) -> bool:
-    return each.is_event or (each.encoding in _LAWS and each.clock == 8000)
+def spoken(codecs: Iterable[str]) -> tuple[Format, ...]:
+    """What we offer of these, by their names and as far as this machine knows them, and digits at the clock of each."""
+    known = tuple(_FORMATS[name] for name in codecs if _is_spoken(_FORMATS[name]))
+    return (*known, *(_EVENTS[clock] for clock in dict.fromkeys(each.clock for each in known))) or OFFERED
+
+
+def _is_spoken(each: Format) -> bool:
+    if each.encoding in _LAWS or each.encoding == G722:
+        return each.clock == 8000
+    return each.encoding == OPUS and each.clock == 48000 and OPUS in coders()
+
+
+def _ranked(theirs: Sequence[Format], ours: Iterable[Format]) -> tuple[Format, ...]:
+    """What both speak, in their order, but what we offer ourselves before what we only understand; digits last."""
+    wanted = {each.encoding for each in ours}
+    shared = sorted(filter(_is_spoken, theirs), key=lambda each: each.encoding not in wanted)
+    return (*shared, *(each for each in theirs if each.is_event))
+
+
+def _of_one_clock(formats: tuple[Format, ...]) -> tuple[Format, ...]:
+    """What goes along with the first, so that the stream keeps one clock: G.711 with G.711, another codec alone."""
+    best = formats[0]
+    along = _LAWS.keys() if best.encoding in _LAWS else {best.encoding}
+    return tuple(each for each in formats if each.clock == best.clock and (each.is_event or each.encoding in along))
 
 
 def _usable(line: Media) -> bool:
@@ -132,10 +166,10 @@ def _keys(line: Media, means: Means) -> tuple[bool, int, Sdes | Page | None]:
     return line.protocol == _CLEAR and means.secrecy in {Secrecy.NEVER, Secrecy.OFFER}, 0, None
 
 
-def _choose(description: Description, means: Means) -> tuple[int, int, Terms]:
+def _choose(description: Description, means: Means, ours: Sequence[Format]) -> tuple[int, int, Terms]:
     """The first m= line that we can serve, the tag of its keys, and its terms."""
     for index, line in enumerate(description.media):
-        formats = tuple(each for each in line.formats if _is_shared(each))
+        formats = _ranked(line.formats, ours)
         if line.address is None or not _usable(line) or all(each.is_event for each in formats):
             continue
         is_secret, tag, keys = _keys(line, means)
@@ -147,12 +181,15 @@ def _choose(description: Description, means: Means) -> tuple[int, int, Terms]:
             tag,
             Terms(line.address, line.port, rtcp_port, line.rtcp_mux, formats, line.direction, keys),
         )
-    raise AudioRefused("no G.711 audio that both ends share, as secret as it must be", _offered(description))
+    raise AudioRefused("no audio that both ends share, as secret as it must be", _offered(description))
 
 
-def answer(description: Description, port: int, means: Means = PLAIN) -> tuple[Terms, list[Ours | Rejected]]:
+def answer(
+    description: Description, port: int, means: Means = PLAIN, ours: Sequence[Format] = OFFERED
+) -> tuple[Terms, list[Ours | Rejected]]:
     """Terms and our m= lines, one for each of the offer's in its order (section 6). Raises `AudioRefused`."""
-    index, tag, terms = _choose(description, means)
+    index, tag, terms = _choose(description, means, ours)
+    terms = replace(terms, formats=_of_one_clock(terms.formats))
     lines: list[Ours | Rejected] = [
         Rejected(line.kind, line.protocol, line.payload_types) for line in description.media
     ]
@@ -167,7 +204,7 @@ def answer(description: Description, port: int, means: Means = PLAIN) -> tuple[T
 
 def accept(description: Description, offered: Sequence[Format], means: Means = PLAIN) -> Terms:
     """Terms of an answer to our offer (section 7): of what we offered only. Raises `AudioRefused`."""
-    _index, _tag, terms = _choose(description, means)
+    _index, _tag, terms = _choose(description, means, offered)
     encodings = {each.encoding for each in offered}
     if not all(each.encoding in encodings for each in terms.formats):
         raise AudioRefused("the answer holds what was not offered", _offered(description))

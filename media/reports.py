@@ -43,6 +43,8 @@ class Reports(asyncio.DatagramProtocol):
         self.host: str | None = None
         """Where reports may come from: the host that the far end's voice comes from."""
         self.shield: Shield | None = None
+        self.ticks = 1
+        """Of the stream's clock for each of ours, which counts samples at 8 kHz."""
         self._incoming = incoming
         self._outgoing = outgoing
         self._cname = secrets.token_hex(8)  # RFC 7022: random, since a host name would be told to strangers
@@ -67,8 +69,9 @@ class Reports(asyncio.DatagramProtocol):
             self._far_report, self._far_report_came_s = sent_at, now_s
         for block in rtcp.parse(data):
             if block.ssrc == self._outgoing.ssrc:
+                jitter_ms = block.jitter / (8 * self.ticks)
                 self.quality = FarQuality(
-                    block.fraction_lost / 256, block.lost, block.jitter / 8, self._round_trip_ms(block, now_s)
+                    block.fraction_lost / 256, block.lost, jitter_ms, self._round_trip_ms(block, now_s)
                 )
 
     def _round_trip_ms(self, block: rtcp.ReportBlock, now_s: float) -> float | None:
@@ -101,7 +104,7 @@ class Reports(asyncio.DatagramProtocol):
         if outgoing.packets > self._reported_packets and outgoing.sent_s is not None:
             self._reported_packets = outgoing.packets
             clock = outgoing.timestamp + round((now_s - outgoing.sent_s) * 8000) - 160
-            sender = rtcp.SenderInfo(time.time(), clock & 0xFFFFFFFF, outgoing.packets, outgoing.octets)
+            sender = rtcp.SenderInfo(time.time(), clock * self.ticks & 0xFFFFFFFF, outgoing.packets, outgoing.octets)
         block = None
         if incoming.ssrc is not None:
             block = rtcp.ReportBlock(
@@ -109,7 +112,7 @@ class Reports(asyncio.DatagramProtocol):
                 fraction_lost=incoming.lost_since_report(),
                 lost=incoming.lost,
                 highest=incoming.highest,
-                jitter=round(incoming.jitter),
+                jitter=round(incoming.jitter * self.ticks),
                 last_report=self._far_report,
                 delay=round((time.time() - self._far_report_came_s) * 65536) & 0xFFFFFFFF if self._far_report else 0,
             )

@@ -32,8 +32,8 @@ class Format:
 
     @property
     def is_event(self) -> bool:
-        """Whether it carries digits at our clock (RFC 4733)."""
-        return self.encoding == "TELEPHONE-EVENT" and self.clock == 8000
+        """Whether it carries digits (RFC 4733), at the clock of a codec that we speak."""
+        return self.encoding == "TELEPHONE-EVENT" and self.clock in {8000, 48000}
 
 
 STATIC_FORMATS = {
@@ -260,13 +260,21 @@ def _write_rejected(line: Rejected) -> list[str]:
     return [f"m={line.kind} 0 {line.protocol} {' '.join(line.payload_types)}"]
 
 
+_SPELT = {"TELEPHONE-EVENT": "telephone-event", "OPUS/2": "opus/2"}
+_SAID = {
+    "TELEPHONE-EVENT": "0-15",
+    # A telephone's band, and what a lost packet held in the next one as well (RFC 7587, section 6.1).
+    "OPUS/2": "maxplaybackrate=8000;sprop-maxcapturerate=8000;maxaveragebitrate=24000;useinbandfec=1",
+}
+
+
 def _write_ours(line: Ours, address: str) -> list[str]:
     text = [f"m=audio {line.port} {line.protocol} {' '.join(str(each.payload_type) for each in line.formats)}"]
     for each in line.formats:
-        encoding = "telephone-event" if each.is_event else each.encoding
-        text.append(f"a=rtpmap:{each.payload_type} {encoding}/{each.clock}")
-        if each.is_event:
-            text.append(f"a=fmtp:{each.payload_type} 0-15")
+        name, _, channels = _SPELT.get(each.encoding, each.encoding).partition("/")
+        text.append(f"a=rtpmap:{each.payload_type} {name}/{each.clock}{channels and f'/{channels}'}")
+        if each.encoding in _SAID:
+            text.append(f"a=fmtp:{each.payload_type} {_SAID[each.encoding]}")
     text += ["a=ptime:20", f"a={line.direction}"]
     if line.rtcp_mux:
         text.append("a=rtcp-mux")

@@ -107,7 +107,7 @@ class AnchoredCall(Call):
         self._living()
         place = self._places[slot]
         description, means = sdp.parse(offer), place.protection.wanting(secrecy)
-        terms, _ = negotiation.answer(description, port=0, means=means)
+        terms, _ = negotiation.answer(description, 0, means, self._engine.codecs)
         if terms.keys is not None and place.leg.is_known:
             raise AudioRefused("keys, of a far end that began without")
         place.leg.is_ours = place.leg.is_ours or terms.keys is not None

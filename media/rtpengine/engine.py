@@ -29,8 +29,9 @@ class AnchoredEngine(Engine):
         ports: tuple[int, int] = (0, 0),
         recorder: Recorder | None = None,
         limits: Limits | None = None,
+        codecs: Sequence[str] = ("PCMA", "PCMU"),
     ) -> None:
-        super().__init__(prompts, addresses=addresses, ports=ports, recorder=recorder, limits=limits)
+        super().__init__(prompts, addresses=addresses, ports=ports, recorder=recorder, limits=limits, codecs=codecs)
         self.pool = Pool(rtpengines)
 
     async def __aenter__(self) -> Self:

@@ -54,6 +54,8 @@ class Baresip:
     """Who is trusted over TLS."""
     is_secret: bool = False
     """Its sound goes under keys, or not at all."""
+    codecs: str = "PCMA,PCMU"
+    """What it speaks, the best first; besides G.711 "opus/48000/2" or "G722/16000"."""
     says: Sound | None = None
     """Said over and over, from the answer of a call on; silence when None."""
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -167,7 +169,8 @@ class Baresip:
         said = self.says if self.says is not None and len(self.says) else np.zeros(8000)
         times = int(MICROPHONE_S * 8000 // len(said)) + 1
         microphone = write_wave(self.folder / "microphone.wav", np.tile(said, times))
-        wanted = (*MODULES, *(("srtp.so",) if self.is_secret else ()))
+        coders = (f"{name}.so" for name in ("opus", "g722") if name in self.codecs.lower())
+        wanted = (*coders, *MODULES, *(("srtp.so",) if self.is_secret else ()))
         modules = "".join(f"{'module_app' if module in APPLICATIONS else 'module'}\t{module}\n" for module in wanted)
         (self.folder / "config").write_text(
             f"sip_listen\t127.0.0.1:{self.sip_port}\nnet_interface\t127.0.0.1\n"
@@ -183,7 +186,7 @@ class Baresip:
             f"<sip:{self.extension}@{self.server};transport={self.transport}>"
             f";auth_user={self.extension};auth_pass={self.password}"
             f";answermode={'auto' if self.answers else 'manual'};regint={60 if self.registers else 0}"
-            f";audio_codecs=PCMA,PCMU{';mediaenc=srtp-mand' if self.is_secret else ''}\n"
+            f";audio_codecs={self.codecs}{';mediaenc=srtp-mand' if self.is_secret else ''}\n"
         )
         (self.folder / "contacts").write_text("")
 

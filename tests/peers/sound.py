@@ -63,14 +63,26 @@ def loudness(sound: Sound) -> float:
     return float(np.sqrt(np.mean(sound**2))) if len(sound) else 0.0
 
 
+def voice(seconds: float, seed: int) -> Sound:
+    """Speech as a coder takes it for speech, which leaves of noise what an ear does: tones that move, in syllables."""
+    count = round(seconds * RATE)
+    rng = np.random.default_rng(seed)
+    steps = count // 800 + 1
+    pitch = np.cumsum(np.repeat(rng.uniform(100, 300, steps), 800)[:count]) / RATE
+    tones = sum((np.sin(2 * np.pi * pitch * order) / order for order in range(1, 8)), np.zeros(count))
+    return tones * 5000 * np.repeat(rng.uniform(0.1, 1.0, steps), 800)[:count]
+
+
 def read_wave(path: Path) -> list[Sound]:
-    """A file's channels, of 8 or 16 bits."""
+    """A file's channels, of 8 or 16 bits; one at a multiple of our rate is brought down to that."""
     with wave.open(str(path), "rb") as file:
-        assert file.getframerate() == RATE, f"{path}: {file.getframerate()} Hz"
+        step, odd = divmod(file.getframerate(), RATE)
+        assert not odd, f"{path}: {file.getframerate()} Hz"
         channels, width = file.getnchannels(), file.getsampwidth()
         raw = file.readframes(file.getnframes())
     samples = np.frombuffer(raw, "<i2").astype(float) if width == 2 else (np.frombuffer(raw, "u1") - 128.0) * 256
-    return [samples[channel::channels] for channel in range(channels)]
+    each = (samples[channel::channels] for channel in range(channels))
+    return [one[: len(one) // step * step].reshape(-1, step).mean(axis=1) for one in each]
 
 
 def write_wave(path: Path, sound: Sound) -> Path:

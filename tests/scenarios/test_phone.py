@@ -12,7 +12,7 @@ from tests.peers.caller import Call, Telephones
 from tests.peers.pages import DeskPage
 from tests.peers.rtp import RtpEnd
 from tests.peers.sipp import ANSWERED, HUNG_UP, INVITE, Sipp
-from tests.peers.sound import RATE, Sound, likeness, read_wave, speech
+from tests.peers.sound import RATE, Sound, likeness, read_wave, speech, voice
 from tests.peers.yihao import Yihao
 from tests.scenarios.conftest import prompt
 from tests.scenarios.kinds import MakesGateway, MakesSoftphone, OpensDesk
@@ -115,6 +115,28 @@ async def test_one_waits_with_music_then_they_hear_each_other_and_are_recorded(
     round_ms = len(AGENT) * 1000 / RATE
     shift_ms = (citizen.lag_ms - agents.lag_ms) - (said_at - agent_at) * 1000
     assert abs((shift_ms + round_ms / 2) % round_ms - round_ms / 2) <= BOTH_CHANNELS_WITHIN_MS
+
+
+@pytest.mark.parametrize("codec", ["opus/48000/2", "G722/16000"])
+async def test_a_telephone_that_knows_no_g711_is_understood(
+    gateway: Yihao, softphone: MakesSoftphone, tmp_path: Path, codec: str, eventually: Eventually
+) -> None:
+    asks, tells = voice(1.5, 13), voice(1.5, 14)
+    agent = await softphone(gateway, "8001", answers=True, says=tells)
+    folder = tmp_path / "citizen"
+    citizen = Baresip(folder, gateway.sip_text, "13800138000", "", registers=False, codecs=codec, says=asks)
+    async with citizen:
+        await citizen.command("dial", f"sip:12345@{gateway.sip_text}")
+        await agent.saw("CALL_ESTABLISHED")
+
+        async def hear_each_other() -> bool:
+            await asyncio.sleep(0.5)  # the judge must not take the time that the speakers need
+            pairs = (asks, agent.heard()), (tells, citizen.heard())
+            return all(likeness(said, heard).correlation >= 0.8 for said, heard in pairs)
+
+        await eventually(hear_each_other, deadline_s=25)
+        await citizen.hang_up()
+        await agent.saw("CALL_CLOSED")
 
 
 @pytest.mark.parametrize("who", ["citizen", "agent"])
