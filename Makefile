@@ -10,7 +10,7 @@ PYTEST := .venv/bin/python -m pytest
 # One computes, one begins with what waits for most of its time (tests/shares.py). With three
 # it took 416 s, and tests of audio and of timers failed for want of time, not of truth.
 WORKERS := 2
-TEST_PACKAGES := baresip-core sip-tester chromium fonts-wqy-microhei postgresql tshark kamailio kamailio-tls-modules rtpengine-daemon systemd
+TEST_PACKAGES := baresip-core libopus0 sip-tester chromium fonts-wqy-microhei postgresql tshark kamailio kamailio-tls-modules rtpengine-daemon systemd
 # What the targets for longer runs give pytest: one at a time, with time to spare.
 LONG := --long --timeout 7200 -p no:xdist
 
