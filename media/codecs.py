@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping
+from ctypes.util import find_library
 from functools import cache
 from importlib import import_module
 from typing import Any, Protocol
@@ -103,10 +104,9 @@ class _Opus:
 def coders() -> Mapping[str, Callable[[], Coder]]:
     """What makes a coder for each encoding that this machine knows: Opus is the system's own library, if it has it."""
     found: dict[str, Callable[[], Coder]] = {G722: _Wide}
-    try:
-        library = import_module("opuslib_next")
-    except Exception:  # noqa: BLE001  its bindings raise just that where they find no library
+    if find_library("opus") is None:
         return found
+    library = import_module("opuslib_next")  # which breaks where it is imported without one
     return {**found, OPUS: lambda: _Opus(library)}
 
 
