@@ -6,7 +6,8 @@ comes by the feed to the transcript, which other windows of the citizen's would 
 since the store's own speed is the question of `queue`. The limit is the best that aiohttp does: no compression,
 no code but `send_str`. Every socket has one message under way (closed loop). A message counts when it is answered.
 
-Rounds take the two servers in turn, and medians over the rounds are printed. `--short` makes fewer and shorter ones.
+Rounds take the two servers in turn, each begun anew so that no round bears the conversations of the one before, and
+medians over the rounds are printed. `--short` makes fewer and shorter ones.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ import statistics
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -186,18 +188,23 @@ async def round_of(
     return rates
 
 
-async def started(kind: str) -> tuple[asyncio.subprocess.Process, int]:
-    """A server of its own process, and its port."""
+@asynccontextmanager
+async def serving(kind: str) -> AsyncIterator[tuple[int, int]]:
+    """A server of its own process: the process, and its port."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "benchmarks.webchat", "--serve", kind, stdout=asyncio.subprocess.PIPE
     )
     assert child.stdout is not None
-    async with asyncio.timeout(30):
-        return child, int(json.loads(await child.stdout.readline())["port"])
+    try:
+        async with asyncio.timeout(30):
+            port = int(json.loads(await child.stdout.readline())["port"])
+        yield child.pid, port
+    finally:
+        child.terminate()
+        await child.wait()
 
 
 async def measure(rounds: int, seconds: float) -> dict[str, list[tuple[float, float]]]:
-    children = {kind: await started(kind) for kind in ("echo", "chat")}
     visitors = itertools.count()
 
     def hello(_: int) -> bytes:
@@ -208,18 +215,12 @@ async def measure(rounds: int, seconds: float) -> dict[str, list[tuple[float, fl
         "echo": (lambda _: b"", b'{"t":"msg.send"'),
         "chat": (hello, b'{"t":"ack"'),
     }
-    found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in children}
-    try:
-        for turn in range(rounds):
-            for kind in list(children)[:: 1 if turn % 2 == 0 else -1]:
-                child, port = children[kind]
-                found[kind].append(await round_of(child.pid, port, seconds, *kinds[kind]))
-                print("{} {:9.0f} messages/s, {:9.0f} a second of its processor".format(kind, *found[kind][-1]))
-    finally:
-        for child, _ in children.values():
-            child.terminate()
-        for child, _ in children.values():
-            await child.wait()
+    found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
+    for turn in range(rounds):
+        for kind in list(kinds)[:: 1 if turn % 2 == 0 else -1]:
+            async with serving(kind) as (pid, port):
+                found[kind].append(await round_of(pid, port, seconds, *kinds[kind]))
+            print("{} {:9.0f} messages/s, {:9.0f} a second of its processor".format(kind, *found[kind][-1]))
     return found
 
 

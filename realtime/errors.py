@@ -11,6 +11,8 @@ RealtimeError
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal
+
 from realtime.messages import Close
 from session.errors import YihaoError
 
@@ -27,6 +29,8 @@ class FrameRefused(RealtimeError):
 
     code = "malformed"
     close: int = Close.MALFORMED
+    waits: ClassVar[Literal[False]] = False
+    """It is no command: see `Command.waits`."""
 
     def __init__(self, sentence: str, command_id: str = "", cseq: int | None = None) -> None:
         self.command_id = command_id

@@ -87,19 +87,20 @@ class Deframer:
         self._rest = bytearray()
         """The beginning of a frame that has not come whole."""
         self._needs = 0
-        """Bytes without which there is no use in looking at the rest again."""
+        """Bytes without which there is no use in looking at the rest again; 0 where there is none."""
         self._opcode = 0
         """Of the message whose `_pieces` come; 0 where none does."""
         self._pieces = bytearray()
 
     def feed(self, data: bytes) -> list[Received]:
         """What is whole with these bytes, in order; what came before a fault is still given."""
-        if self._rest:
+        if self._needs:
             self._rest += data
             if len(self._rest) < self._needs:
                 return []
             data = bytes(self._rest)
             self._rest.clear()
+            self._needs = 0
         received: list[Received] = []
         at, end, needs = 0, len(data), 2
         while self.fault is None and end >= at + needs:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
@@ -79,6 +79,8 @@ class Durable(Frame, frozen=True):
 class Ephemeral(Frame, frozen=True):
     """Either way. Only the newest of one key matters, and none after a cut."""
 
+    waits: ClassVar[Literal[False]] = False
+
     @property
     def key(self) -> str:
         """What the frame is the newest of."""
@@ -88,6 +90,8 @@ class Ephemeral(Frame, frozen=True):
 class Control(Frame, frozen=True):
     """Either way: handshake, acknowledgement and upkeep of one socket."""
 
+    waits: ClassVar[Literal[False]] = False
+
 
 class Command(Frame, frozen=True):
     """Page to server. Answered by one `ack` or `nack`; the same `id` again is the same command.
@@ -96,8 +100,14 @@ class Command(Frame, frozen=True):
     resets, the page may number what is left of its outbox from 1 again.
     """
 
+    waits: ClassVar[Literal[True]] = True
+    """For its turn: it is done after those before it. Whatever else a page sends is taken as it comes."""
     id: Ulid
     cseq: Natural
+
+
+Up = Command | Control | Ephemeral
+"""What a page may send."""
 
 
 class Hello(Control, frozen=True, tag="hello"):

@@ -16,7 +16,7 @@ from realtime.bucket import Bucket
 from realtime.errors import FrameRefused
 from realtime.framing import Deframer, Opcode, answer_to_close, closing, framed
 from realtime.handshake import accepted
-from realtime.messages import Close, Command, Control, Frame
+from realtime.messages import Close, Control, Up
 from realtime.settings import SocketSettings
 from realtime.wire import Reader, encode
 
@@ -24,10 +24,8 @@ _CLOSING_S = 2.0
 """How long a far end that does not answer our close, or does not take what it was sent, is waited for."""
 
 _TEXT = int(Opcode.TEXT)
-Heard = Frame | FrameRefused
-"""What a text was."""
-_WAITS = (Command, FrameRefused)
-"""What waits for its turn. (A frame that is refused may be a command, whose answer comes in its turn too.)"""
+Heard = Up | FrameRefused
+"""What a text was. (A frame that is refused may be a command, so its answer waits for its turn too.)"""
 
 _BEATS = 3
 """In the time after which a silent far end is given up; it is pinged one before the last."""
@@ -74,7 +72,7 @@ class Page(asyncio.Protocol):
         """The far end does not take what it is sent: nothing more is to be written until there is room."""
         self.on_room: Callable[[], None] = _nothing
         """Called when it is full no more."""
-        self.on_note: Callable[[Frame], None] | None = None
+        self.on_note: Callable[[Up], None] | None = None
         """Takes what waits for nothing as soon as it comes, once the page is greeted; may raise `FrameRefused`."""
         self.on_turn: Callable[[], None] = self._wake
         """Called when something waits for its turn; then not again while it `is_taken`."""
@@ -135,7 +133,7 @@ class Page(asyncio.Protocol):
         heard: Heard
         try:
             heard = self._reader.read(text)
-            if self.on_note is not None and not isinstance(heard, _WAITS):
+            if not heard.waits and self.on_note is not None:
                 self.on_note(heard)
                 return
         except FrameRefused as refused:
@@ -185,7 +183,7 @@ class Page(asyncio.Protocol):
             await self._news()
         return self.received.pop(0) if self.received else None
 
-    def serve(self, on_note: Callable[[Frame], None], on_turn: Callable[[], None]) -> None:
+    def serve(self, on_note: Callable[[Up], None], on_turn: Callable[[], None]) -> None:
         """The page is greeted: what comes from now on, and what came behind its hello, is for these."""
         self.on_note, self.on_turn = on_note, on_turn
         self.is_taken = bool(self.received)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from realtime.link import Link
-from realtime.messages import Command, Durable, Ephemeral
+from realtime.messages import Command, Durable, Ephemeral, Nack
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,17 @@ class Refusal:
     def text_key(self) -> str:
         """The sentence that the page shows."""
         return f"refused.{self.code}"
+
+    def nack(self, command_id: str, expect: int | None = None) -> Nack:
+        """The frame that says so of a command."""
+        return Nack(
+            id=command_id,
+            code=self.code,
+            retry=self.retry,
+            text_key=self.text_key,
+            expect=expect,
+            after_s=self.after_s,
+        )
 
 
 class Peer(Protocol):

@@ -8,8 +8,6 @@ one, which begins with a snapshot: all that is shown derives from durable timeli
 from __future__ import annotations
 
 import asyncio
-import functools
-import logging
 import random
 import secrets
 import time
@@ -21,34 +19,19 @@ from typing import Self
 from aiohttp import web
 
 from realtime.bucket import Bucket
-from realtime.errors import FrameRefused, NotAFrame, TokenRefused
+from realtime.errors import TokenRefused
 from realtime.link import Link
-from realtime.messages import (
-    VERSION,
-    Ack,
-    Close,
-    Command,
-    Control,
-    Ephemeral,
-    Frame,
-    Hello,
-    Nack,
-    Ping,
-    Pong,
-    Rcv,
-    Welcome,
-)
+from realtime.messages import VERSION, Close, Control, Frame, Hello, Welcome
 from realtime.origin import may_connect
 from realtime.page import Page
 from realtime.peer import Peer, Refusal
 from realtime.settings import SocketSettings
+from realtime.talk import Talk
 from realtime.tokens import Signer
 from realtime.turn import Turn
 from realtime.wire import Reader
 from realtime.workers import Workers
-from session.ports import SessionGone, StoreUnavailable
-
-log = logging.getLogger(__name__)
+from session.ports import StoreUnavailable
 
 Redeem = Callable[[str], Awaitable[str]]
 """Whose ticket it is; raises `TokenRefused` or `StoreUnavailable`. `Tickets.redeem` is one."""
@@ -63,7 +46,6 @@ async def _nowhere(subject: str, sid: str) -> bool:
 
 
 _RESUME_TTL_S = 24 * 3600.0
-_FAULT = 1011
 _TRY_AGAIN_LATER = 1013
 _LONGEST_DRAIN_SPREAD_S = 5.0
 
@@ -190,10 +172,7 @@ class Sockets:
             page.close(refused.code, refused.reason, refused.last_word)
             await page.closed()
             return
-        page.serve(
-            on_note=functools.partial(self._take, link),
-            on_turn=functools.partial(self._workers.add, functools.partial(self._answer, page, link)),
-        )
+        Talk(page, link, self._peer, self._workers).begin()
         try:
             await page.closing()
         finally:
@@ -247,7 +226,7 @@ class Sockets:
         is_elsewhere = not hello.take and await self._elsewhere(subject, sid)
         others = [one for one in self.links_of(subject) if one is not link]
         if is_elsewhere or (not hello.take and any(one.is_connected for one in others)):
-            raise _Refused(Close.REPLACED, "already_open", _nack("", Refusal("already_open")))
+            raise _Refused(Close.REPLACED, "already_open", Refusal("already_open").nack(""))
         for other in others:
             other.close(Close.REPLACED, "replaced")
             self._gone(other)
@@ -316,88 +295,3 @@ class Sockets:
         if not known.links:
             del self._subjects[link.subject]
         self._peer.forgotten(link)
-
-    # --- what the page says --------------------------------------------------------------------------------------
-
-    async def _answer(self, page: Page, link: Link) -> None:
-        """Take what waits for its turn, one after the other, until nothing more does."""
-        try:
-            while page.received:
-                for heard in page.take():
-                    if isinstance(heard, Command):
-                        await self._command(link, heard)
-                    elif isinstance(heard, Frame):
-                        self._take(link, heard)
-                    elif heard.command_id:
-                        self._refuse(link, heard.command_id, heard.cseq, Refusal(heard.code))
-                    else:
-                        _put_out(page, heard)
-                        return
-            page.is_taken = False
-        except FrameRefused as refused:
-            _put_out(page, refused)
-        except Exception:  # a task's top: the page is to come again, and finds what was not answered still to be done
-            log.exception("a command failed")
-            page.close(_FAULT, "fault")
-
-    def _take(self, link: Link, frame: Frame) -> None:
-        """Take what waits for nothing: it may come before a command that the store has yet to answer."""
-        match frame:
-            case Rcv():
-                if not link.confirm(frame.seq):
-                    raise NotAFrame("a frame is confirmed that was never sent")
-                self._peer.received(link, frame.seq)
-            case Ping():
-                link.reply(Pong())
-            case Ephemeral():
-                if link.commands.take(time.monotonic()):
-                    self._peer.ephemeral(link, frame)
-            case _:
-                raise NotAFrame("a second hello")
-
-    async def _command(self, link: Link, command: Command) -> None:
-        if link.expects is None:
-            link.expects = command.cseq
-        if command.cseq > link.expects:
-            # Taken now, it would overtake an earlier one that was refused or is still to come.
-            link.reply(_nack(command.id, Refusal("gap", retry=True), expect=link.expects))
-            return
-        outcome: int | Refusal
-        try:
-            if link.commands.take(time.monotonic()):
-                outcome = await self._peer.command(link, command)
-            else:
-                outcome = Refusal("rate", retry=True, after_s=link.commands.wait_s(time.monotonic()))
-        except StoreUnavailable as away:
-            outcome = Refusal("not_accepted", retry=True, after_s=away.retry_after_s)
-        except SessionGone:
-            outcome = Refusal("ended")
-        if isinstance(outcome, Refusal):
-            self._refuse(link, command.id, command.cseq, outcome)
-            return
-        if link.expects == command.cseq:  # not where it was sent again, nor where the page has begun anew meanwhile
-            link.expects += 1
-        link.reply(Ack(id=command.id, rev=outcome))
-
-    def _refuse(self, link: Link, command_id: str, cseq: int | None, refusal: Refusal) -> None:
-        """A command that is refused for good has had its turn; one that will come again has not."""
-        if cseq is not None and not refusal.retry and cseq == (link.expects if link.expects is not None else cseq):
-            link.expects = cseq + 1
-        link.reply(_nack(command_id, refusal))
-
-
-def _put_out(page: Page, refused: FrameRefused) -> None:
-    """Close a socket whose frame no nack can answer."""
-    log.info("a socket is closed: %s", refused)
-    page.close(refused.close, refused.code)
-
-
-def _nack(command_id: str, refusal: Refusal, expect: int | None = None) -> Nack:
-    return Nack(
-        id=command_id,
-        code=refusal.code,
-        retry=refusal.retry,
-        text_key=refusal.text_key,
-        expect=expect,
-        after_s=refusal.after_s,
-    )

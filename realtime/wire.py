@@ -7,12 +7,12 @@ import json
 import operator
 import re
 from collections.abc import Callable, Mapping
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import msgspec
 
 from realtime.errors import BadField, FrameRefused, NotAFrame, NotText, UnknownFrame
-from realtime.messages import Frame
+from realtime.messages import Frame, Up
 
 _ENCODER = msgspec.json.Encoder()
 _ID = re.compile(r"[0-9A-Z]{26}\Z")
@@ -41,9 +41,9 @@ class Reader:
     def __init__(self, kinds: Mapping[str, type[Frame]]) -> None:
         self._kinds = kinds
         any_of_them = functools.reduce(operator.or_, kinds.values())
-        self._decode: Callable[[bytes | bytearray], Frame] = msgspec.json.Decoder(any_of_them).decode
+        self._decode = cast(Callable[[bytes | bytearray], Up], msgspec.json.Decoder(any_of_them).decode)
 
-    def read(self, data: bytes | bytearray) -> Frame:
+    def read(self, data: bytes | bytearray) -> Up:
         """The frame that `data` writes, a text of UTF-8. Raises `FrameRefused`."""
         try:
             return self._decode(data)

@@ -39,7 +39,6 @@ from session.ports import Entry, Files, Inbox, Lines, Proves, SharedState
 from session.state import Leg, LegEnd, Medium, Party
 
 _LONGEST_BODY = 4096
-_OF_CALLS = (citizen.CallOffer, citizen.CallEnd)
 _BEGINNINGS = frozenset({ev.SessionOpened, ev.LegOpened})
 """Events that may bring a visitor of ours into a session."""
 
@@ -200,7 +199,7 @@ class WebChatChannel:
 
     def command(self, link: Link, command: Command) -> Coroutine[Any, Any, int | Refusal]:
         """What the page asks."""
-        if isinstance(command, _OF_CALLS):
+        if type(command) is citizen.CallOffer or type(command) is citizen.CallEnd:
             return self._call(link, command)
         return self._conversations[link.subject].command(link, command)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, ClassVar
 
 from channels.webchat.ports import Ports
 from channels.webchat.transcript import Transcript, came_at
@@ -260,29 +260,15 @@ class Conversation:
 
     def command(self, link: Link, command: Command) -> Coroutine[Any, Any, int | Refusal]:
         """Do what the page asks. Raises `StoreUnavailable`, `SessionGone`."""
-        doing: Coroutine[Any, Any, int | Refusal]
-        match command:
-            case citizen.MessageSend() if len(command.text) > self._ports.settings.longest_text:
-                doing = _refused("too_long")
-            case citizen.MessageSend(id=word, text=text):
-                doing = self._say(link, word, lambda leg: ev.TextReceived(leg=leg, message=MessageId(word), text=text))
-            case citizen.FileSend():
-                doing = self._send_file(link, command)
-            case citizen.LocationSend():
-                doing = self._send_location(link, command)
-            case citizen.HumanRequest():
-                doing = self._say(link, command.id, lambda _: ev.HumanRequested())
-            case citizen.CallAsk():
-                doing = self._ask_for_call(command)
-            case citizen.MessageRead():
-                doing = self._read_up_to(command.message)
-            case citizen.RatingGive():
-                doing = self._rate(command)
-            case citizen.SessionEnd():
-                doing = self._end(command.id)
-            case _:
-                raise TypeError(f"no page of a citizen's sends {type(command).__name__}")
-        return doing
+        return self._DOES[type(command)](self, link, command)
+
+    def _send_text(self, link: Link, command: citizen.MessageSend) -> Coroutine[Any, Any, int | Refusal]:
+        text = command.text
+        if len(text) > self._ports.settings.longest_text:
+            return _refused("too_long")
+        return self._say(
+            link, command.id, lambda leg: ev.TextReceived(leg=leg, message=MessageId(command.id), text=text)
+        )
 
     async def _send_file(self, link: Link, command: citizen.FileSend) -> int | Refusal:
         stored = await self._ports.shared.get(upload_key(command.file))
@@ -319,10 +305,10 @@ class Conversation:
         """Put the citizen's word into the running session, or into a new one; gives its place among all."""
         transcript = self.transcript
         if transcript is not None:
-            known = transcript.versions.get(command_id)
+            known = transcript.messages.get(command_id)
             if known is not None:
                 # Sent again; its session may be over by now, and must not be opened a second time.
-                return transcript.offset + known
+                return known.rev
             if transcript.session_id != self._recorded:
                 await self._remember(transcript.session_id)
             if transcript.leg is not None:
@@ -358,7 +344,8 @@ class Conversation:
         transcript = self.transcript
         if transcript is None:
             return 0
-        return transcript.offset + (transcript.versions.get(command_id) or transcript.version)
+        known = transcript.messages.get(command_id)
+        return known.rev if known is not None else transcript.offset + transcript.version
 
     def came_to(self, session: SessionId) -> None:
         """The visitor's matter is in that session without a word of theirs: they called."""
@@ -379,7 +366,10 @@ class Conversation:
         await self._ports.shared.put(self._record, session.encode(), ttl_s=self._ports.settings.visitor_ttl_s)
         self._recorded = session
 
-    async def _ask_for_call(self, command: citizen.CallAsk) -> int | Refusal:
+    def _ask_for_human(self, link: Link, command: citizen.HumanRequest) -> Coroutine[Any, Any, int]:
+        return self._say(link, command.id, lambda _: ev.HumanRequested())
+
+    async def _ask_for_call(self, _: Link, command: citizen.CallAsk) -> int | Refusal:
         """The chat is to become a call, at a number of theirs that is proven."""
         transcript = self.transcript
         if transcript is None or transcript.leg is None:
@@ -388,17 +378,17 @@ class Conversation:
         why = await self._ports.call(transcript.session_id, command.anyone, word)
         return 0 if why is None else Refusal(why)
 
-    async def _read_up_to(self, message: str) -> int | Refusal:
-        transcript = self.transcript
+    async def _read_up_to(self, _: Link, command: citizen.MessageRead) -> int | Refusal:
+        transcript, message = self.transcript, command.message
         known = transcript.messages.get(message) if transcript is not None else None
         if transcript is None or known is None or is_from(known, Party.CITIZEN):
             return Refusal("unknown_message")
-        if known.state == "read" or message not in transcript.versions:
+        if known.state == "read" or not transcript.has(message):
             return 0
         event = ev.MessageRead(message=MessageId(message), by=Party.CITIZEN)
         return await self._ports.inbox.post(transcript.session_id, event, dedupe=f"read:{self.visitor}:{message}")
 
-    async def _rate(self, command: citizen.RatingGive) -> int | Refusal:
+    async def _rate(self, _: Link, command: citizen.RatingGive) -> int | Refusal:
         """One rating a session: whatever is sent again, the first stands."""
         transcript = self.transcript
         if transcript is None or transcript.standing.phase != "ended" or not transcript.was_answered:
@@ -406,13 +396,13 @@ class Conversation:
         event = ev.RatingGiven(score=command.score, comment=command.comment)
         return await self._ports.inbox.post(transcript.session_id, event, dedupe=f"rating:{transcript.session_id}")
 
-    async def _end(self, command_id: str) -> int:
+    async def _end(self, _: Link, command: citizen.SessionEnd) -> int:
         transcript = self.transcript
         leg = transcript.leg if transcript is not None else None
         if transcript is None or leg is None:
             return 0
         event = ev.LegClosed(leg=leg.id, reason=LegEnd.HANGUP)
-        return await self._ports.inbox.post(transcript.session_id, event, dedupe=f"{self.visitor}:{command_id}")
+        return await self._ports.inbox.post(transcript.session_id, event, dedupe=f"{self.visitor}:{command.id}")
 
     # --- what follows from links coming and going ------------------------------------------------------------------
 
@@ -488,7 +478,7 @@ class Conversation:
             return None
         while self._undelivered:
             message = self._undelivered[0]
-            if message in transcript.versions:
+            if transcript.has(message):
                 delivered = ev.MessageDelivered(message=message, to=Party.CITIZEN)
                 return delivered, f"delivered:{self.visitor}:{message}"
             self._undelivered.popleft()
@@ -526,6 +516,17 @@ class Conversation:
     @property
     def _record(self) -> str:
         return record_key(self.visitor)
+
+    _DOES: ClassVar[Mapping[type[Command], Callable[[Conversation, Link, Any], Coroutine[Any, Any, int | Refusal]]]] = {
+        citizen.MessageSend: _send_text,
+        citizen.FileSend: _send_file,
+        citizen.LocationSend: _send_location,
+        citizen.HumanRequest: _ask_for_human,
+        citizen.CallAsk: _ask_for_call,
+        citizen.MessageRead: _read_up_to,
+        citizen.RatingGive: _rate,
+        citizen.SessionEnd: _end,
+    }
 
 
 async def _refused(code: str) -> Refusal:

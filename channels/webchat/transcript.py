@@ -49,7 +49,6 @@ class Transcript:
         "session",
         "session_id",
         "version",
-        "versions",
     )
 
     def __init__(
@@ -74,8 +73,6 @@ class Transcript:
         """By id, oldest first; those of the citizen's `earlier` session stay above."""
         if earlier is not None:
             self.messages.update(earlier.messages)
-        self.versions: dict[str, int] = {}
-        """Where in this session's timeline a message stands."""
         self._joined = joined
         """Nothing is shown before this session came to it; None where all is."""
         self._badge = badge
@@ -98,6 +95,11 @@ class Transcript:
         """Whether anybody has taken the matter up."""
         return self._answered
 
+    def has(self, message: str) -> bool:
+        """Whether a message stands in this session's timeline, and not only above it."""
+        known = self.messages.get(message)
+        return known is not None and known.rev > self.offset
+
     def has_file(self, file: str) -> bool:
         """Whether a file was sent in this conversation."""
         return any(message.file is not None and message.file.id == file for message in self.messages.values())
@@ -117,9 +119,9 @@ class Transcript:
         """Take the entry at `version + 1`; gives the frames that show it."""
         event = entry.event
         self.version = entry.version
-        if isinstance(event, ev.LegOpened):
+        if type(event) is ev.LegOpened:
             self.came_at = max(self.came_at, came_at(entry, self._address))
-        elif isinstance(event, bl.SessionsJoined) and event.other == self._joined:
+        elif type(event) is bl.SessionsJoined and event.other == self._joined:
             self._joined = None
             self.came_at = event.at
         frames = self._messages(event) if self._joined is None else []
@@ -169,20 +171,16 @@ class Transcript:
         return [state_frame(now)]
 
     def _messages(self, event: ev.Event) -> list[Durable]:
-        match event:
-            case ev.MessageDelivered():
-                return self._progress([event.message], "delivered", event.to)
-            case ev.MessageRead():
-                return self._progress(self._up_to(event.message), "read", event.by)
+        if type(event) is ev.MessageDelivered:
+            return self._progress([event.message], "delivered", event.to)
+        if type(event) is ev.MessageRead:
+            return self._progress(self._up_to(event.message), "read", event.by)
         message = message_of(event, self._badge, self.offset + self.version)
         if message is None or message.id in self.messages:
             return []
         self.messages[message.id] = message
-        self.versions[message.id] = self.version
         if len(self.messages) > _MOST_MESSAGES:
-            oldest = next(iter(self.messages))
-            del self.messages[oldest]
-            self.versions.pop(oldest, None)
+            del self.messages[next(iter(self.messages))]
         return [message]
 
     def _up_to(self, message: str) -> list[str]:

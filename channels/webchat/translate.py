@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from channels.contract import Badge
 from realtime.citizen import (
     Assignee,
@@ -87,31 +90,40 @@ def state_frame(now: StandingView) -> SessionState:
 
 def message_of(event: ev.Event, badge: Badge, rev: int) -> MessageNew | None:
     """The frame that brings the message that an event is; None where it is none."""
-    match event:
-        case ev.TextReceived():
-            return MessageNew(
-                id=event.message, rev=rev, from_="citizen", name="", ts=event.at, state="sent", text=event.text
-            )
-        case ev.FileReceived():
-            return MessageNew(
-                id=event.message, rev=rev, from_="citizen", name="", ts=event.at, state="sent", file=_file(event)
-            )
-        case ev.LocationReceived():
-            place = Location(event.latitude, event.longitude, event.accuracy_m)
-            return MessageNew(
-                id=event.message, rev=rev, from_="citizen", name="", ts=event.at, state="sent", location=place
-            )
-        case ev.TextSent():
-            sender, name = _sender(event.kind), badge(event.by)
-            return MessageNew(
-                id=event.message, rev=rev, from_=sender, name=name, ts=event.at, state="sent", text=event.text
-            )
-        case ev.FileSent():
-            sender, name = _sender(event.kind), badge(event.by)
-            return MessageNew(
-                id=event.message, rev=rev, from_=sender, name=name, ts=event.at, state="sent", file=_file(event)
-            )
-    return None
+    drawn = _DRAWN.get(type(event))
+    return drawn(event, badge, rev) if drawn is not None else None
+
+
+def _text_received(event: ev.TextReceived, _: Badge, rev: int) -> MessageNew:
+    return MessageNew(id=event.message, rev=rev, from_="citizen", name="", ts=event.at, state="sent", text=event.text)
+
+
+def _file_received(event: ev.FileReceived, _: Badge, rev: int) -> MessageNew:
+    return MessageNew(id=event.message, rev=rev, from_="citizen", name="", ts=event.at, state="sent", file=_file(event))
+
+
+def _location_received(event: ev.LocationReceived, _: Badge, rev: int) -> MessageNew:
+    place = Location(event.latitude, event.longitude, event.accuracy_m)
+    return MessageNew(id=event.message, rev=rev, from_="citizen", name="", ts=event.at, state="sent", location=place)
+
+
+def _text_sent(event: ev.TextSent, badge: Badge, rev: int) -> MessageNew:
+    sender, name = _sender(event.kind), badge(event.by)
+    return MessageNew(id=event.message, rev=rev, from_=sender, name=name, ts=event.at, state="sent", text=event.text)
+
+
+def _file_sent(event: ev.FileSent, badge: Badge, rev: int) -> MessageNew:
+    sender, name = _sender(event.kind), badge(event.by)
+    return MessageNew(id=event.message, rev=rev, from_=sender, name=name, ts=event.at, state="sent", file=_file(event))
+
+
+_DRAWN: Mapping[type[ev.Event], Callable[[Any, Badge, int], MessageNew]] = {
+    ev.TextReceived: _text_received,
+    ev.FileReceived: _file_received,
+    ev.LocationReceived: _location_received,
+    ev.TextSent: _text_sent,
+    ev.FileSent: _file_sent,
+}
 
 
 def shown(message: MessageNew) -> Message:
