@@ -22,7 +22,7 @@ from functools import partial
 
 from benchmarks import registered
 from benchmarks.chat import ticket_for
-from benchmarks.webchat import Page, Tally, frame, started
+from benchmarks.webchat import Page, Tally, frame, serving
 from realtime.messages import VERSION
 
 
@@ -44,12 +44,11 @@ def _same(page: Page) -> Page:
 
 async def grown(kind: str, steps: list[int]) -> float:
     """Bytes for each more socket."""
-    child, port = await started(kind)
     loop = asyncio.get_running_loop()
     pages: list[Page] = []
     found: list[int] = []
     answer = b'{"t":"ack"' if kind == "chat" else b'{"t":"msg.send"'
-    try:
+    async with serving(kind) as (_, port):
         for step in steps:
             for number in itertools.islice(itertools.count(len(pages)), step - len(pages)):
                 hello, tally = hello_of(number) if kind == "chat" else b"", Tally()
@@ -65,11 +64,8 @@ async def grown(kind: str, steps: list[int]) -> float:
             await asyncio.sleep(0.5)
             found.append(await asyncio.to_thread(resident, port))
             print(f"{kind} {step:6} sockets {found[-1] / 2**20:8.1f} MiB")
-    finally:
         for page in pages:
             page.transport.abort()
-        child.terminate()
-        await child.wait()
     return (found[-1] - found[0]) / (steps[-1] - steps[0])
 
 
