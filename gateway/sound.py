@@ -24,7 +24,7 @@ import uvloop
 
 from config.settings import Media
 from gateway import logs
-from gateway.process import allow_many_files, collect_seldom
+from gateway.process import allow_many_files, collect_seldom, take_short_turns
 from media.engine import Engine, Limits
 from media.prompts import PromptLibrary
 from media.rtpengine.engine import AnchoredEngine
@@ -126,6 +126,7 @@ def main() -> None:
     outfit = Outfit(**said | lists)
     logs.set_up(outfit.log_level, outfit.log_form)
     allow_many_files()
+    take_short_turns()
     uvloop.run(carry(outfit))
 
 

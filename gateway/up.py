@@ -12,7 +12,7 @@ import sys
 from config.settings import Settings
 from gateway import logs
 from gateway.house import House, open_house
-from gateway.process import allow_many_files, collect_seldom
+from gateway.process import allow_many_files, collect_seldom, take_short_turns
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ async def serve(settings: Settings, *, ready_json: bool) -> int:
     """0 after an orderly end; 1 where a duty failed for good, so that whoever started us starts us again."""
     logs.set_up(settings.log.level, settings.log.format)
     allow_many_files()
+    take_short_turns()
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()

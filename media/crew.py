@@ -114,7 +114,10 @@ class Crew:
         return [hand.process.pid for hand in self._hands if hand is not None and hand.is_ready]
 
     async def open(self, key: str) -> RemoteCall:
-        """A new session. Raises `EngineFull`; `EngineLost` where no process is there and none comes soon."""
+        """A new session. Raises `EngineLost` where no process is there and none comes soon.
+
+        Whether that process has room is known at the first thing that is asked of the session.
+        """
         return await (await self._freest()).pipe.open(key)
 
     async def _freest(self) -> _Hand:

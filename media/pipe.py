@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from media import wire
-from media.errors import EngineLost, MediaError
+from media.errors import EngineLost
 from media.remote import RemoteCall
 from media.wire import Command, Happened, Reply
 
@@ -23,30 +23,27 @@ class Pipe:
         self._numbers = self._calls_begun = 0
 
     async def open(self, key: str) -> RemoteCall:
-        """A new session there. Raises `EngineFull`, `EngineLost`."""
+        """A session that begins there with the first thing that is asked of it."""
         self._calls_begun += 1
-        number = self._calls_begun
-        call = self.calls[number] = RemoteCall(number, self)
-        try:
-            await self.ask(number, "open", key)
-        except (MediaError, asyncio.CancelledError):
-            self.calls.pop(number, None)
-            self.tell(number, "close")
-            raise
+        call = self.calls[self._calls_begun] = RemoteCall(self._calls_begun, key, self)
         return call
 
     async def ask(self, call: int, name: str, *arguments: object, **named: object) -> Any:
         """Have something done, and await what comes of it; 0 is the engine itself. Raises `MediaError`."""
-        if self.is_gone:
-            raise EngineLost
+        answer = self.begin(call, name, *arguments, **named)
+        with suppress(ConnectionError):  # `run` sees the end too, and answers so
+            await self._writer.drain()
+        return await answer
+
+    def begin(self, call: int, name: str, *arguments: object, **named: object) -> asyncio.Future[Any]:
+        """As `ask`, for what need not be awaited."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         number = self.tell(call, name, *arguments, **named)
-        self._asked[number] = answer = asyncio.get_running_loop().create_future()
-        try:
-            with suppress(ConnectionError):  # `run` sees the end too, and answers so
-                await self._writer.drain()
-            return await answer
-        finally:
-            del self._asked[number]
+        self._asked[number] = answer
+        answer.add_done_callback(lambda _: self._answered(number))
+        if self.is_gone:
+            answer.set_exception(EngineLost())
+        return answer
 
     def tell(self, call: int, name: str, *arguments: object, **named: object) -> int:
         """Have something done, whatever comes of it; gives the command's number."""
@@ -63,12 +60,17 @@ class Pipe:
         finally:
             self.is_gone = True
             self._writer.close()
-            for answer in self._asked.values():
+            for answer in tuple(self._asked.values()):
                 if not answer.done():
                     answer.set_exception(EngineLost())
             calls, self.calls = self.calls, {}
             for call in calls.values():
                 call.lost()
+
+    def _answered(self, number: int) -> None:
+        answer = self._asked.pop(number)
+        if not answer.cancelled():
+            answer.exception()  # looked at, also where nobody awaits it
 
     def _take(self, message: wire.Message) -> None:
         match message:

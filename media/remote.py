@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from media.errors import EngineLost
+from media.errors import EngineLost, MediaError
 from session.audio import (
     Announcement,
     AudioEvent,
@@ -30,10 +30,15 @@ _NOTHING = AudioStats(0, 0, 0, 0.0)
 
 
 class RemoteCall:
-    """A `session.audio.AudioSession`. Made by `Pipe.open` only; what each method does is said there."""
+    """A `session.audio.AudioSession`. Made by `Pipe.open` only; what each method does is said there.
 
-    def __init__(self, number: int, pipe: Pipe) -> None:
-        self._number, self._pipe = number, pipe
+    It begins there with the first thing that is asked of it, both in one trip: a caller waits for the answer. So it is
+    then that an engine which is full says so, and whoever asks again later may find room.
+    """
+
+    def __init__(self, number: int, key: str, pipe: Pipe) -> None:
+        self._number, self._key, self._pipe = number, key, pipe
+        self._beginning: asyncio.Future[None] | None = None
         self._is_closed = False
         self._events: asyncio.Queue[AudioEvent | None] = asyncio.Queue()
 
@@ -127,7 +132,8 @@ class RemoteCall:
             return
         self._is_closed = True
         try:
-            await self._do("close")
+            if self._beginning is not None:
+                await self._do("close")
         finally:
             self._pipe.calls.pop(self._number, None)
             self._events.put_nowait(None)
@@ -142,7 +148,17 @@ class RemoteCall:
         self._events.put_nowait(AudioGone())
 
     async def _ask(self, name: str, *arguments: object, **named: object) -> Any:
-        return await self._pipe.ask(self._number, name, *arguments, **named)
+        if self._beginning is None:
+            self._beginning = self._pipe.begin(self._number, "open", self._key)
+        beginning = self._beginning
+        try:
+            return await self._pipe.ask(self._number, name, *arguments, **named)
+        except MediaError:
+            # Its answer has come before: where there is no session, that is why.
+            if beginning.done() and (refused := beginning.exception()) is not None:
+                self._beginning = None
+                raise refused from None
+            raise
 
     async def _do(self, name: str, *arguments: object, **named: object) -> Any:
         with suppress(EngineLost):

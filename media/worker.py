@@ -51,6 +51,9 @@ class Worker:
                 await asyncio.gather(*(self._close(number) for number in tuple(self._seats)))
                 await self._answer(Reply(command.number, None))
                 return True
+            if command.name == "open":  # what comes right behind it must find the session
+                await self._obey(command)
+                continue
             task = asyncio.create_task(self._obey(command))
             self._doing.add(task)
             task.add_done_callback(self._doing.discard)

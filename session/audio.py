@@ -247,5 +247,8 @@ class Audio(Protocol):
         ...
 
     async def open(self, key: str) -> AudioSession:
-        """A new session; `key` names it in logs and is no personal datum."""
+        """A new session; `key` names it in logs and is no personal datum.
+
+        An engine that has no room says so here, or at the first thing that is asked of the session (`retryable`).
+        """
         ...

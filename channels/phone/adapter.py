@@ -8,6 +8,7 @@ import random
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -42,6 +43,7 @@ from channels.phone.secrecy import Secrecies
 from channels.phone.settings import PhoneSettings
 from channels.phone.sip.digest import Authenticator
 from channels.phone.sip.message import Request
+from channels.phone.sip.sdp import has_any
 from channels.phone.sip.session_timer import SessionTiming
 from channels.phone.sip.timing import Timing
 from channels.phone.transport import TransportSettings
@@ -313,13 +315,12 @@ class PhoneChannel(Running):
             seat.leave()
 
     async def _carry(self, call: IncomingCall, contact: Contact, seat: Seat) -> None:
-        await self._bury(contact)
         try:
             audio = await self._audio.open(contact.leg)
         except YihaoError:
             call.refuse(503, _BUSY)
             return
-        bridge = IncomingBridge(self._ports, call, contact, audio, seat)
+        bridge = IncomingBridge(self._ports, call, contact, audio, seat, partial(self._bury, contact))
         self._bridges[contact.leg] = bridge
         self._idle.clear()
         try:
@@ -400,7 +401,7 @@ class PhoneChannel(Running):
         if ours is None and settings.authenticate:
             call.refuse(404)
             return None
-        if carrier is not None and not call.narrow(carrier.settings.codecs):
+        if (carrier is not None and not call.narrow(carrier.settings.codecs)) or not self._is_spoken(call.offer):
             call.refuse(488, (("Warning", '305 yihao "Incompatible media format"'),))
             return None
         leg = LegId(f"call-{secrets.token_hex(12)}")
@@ -415,6 +416,10 @@ class PhoneChannel(Running):
             asserted=caller.asserted,
             notes=self._noted(caller.address, leg) if caller.asserted else (),
         )
+
+    def _is_spoken(self, offer: bytes | None) -> bool:
+        """Looked at before the core hears of a call, beside whose session its sound is prepared."""
+        return offer is None or has_any(offer, self._audio.capabilities.codecs)
 
     def _noted(self, address: Address, leg: LegId) -> tuple[Note, ...]:
         return () if self._elsewhere is None else (self._elsewhere.note(address, leg),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -84,25 +84,35 @@ class IncomingBridge(ComingBridge):
     """`serve` lasts as long as the call, and until everything about it has been told."""
 
     def __init__(
-        self, ports: BridgePorts, call: IncomingCall, contact: Contact, audio: AudioSession, seat: Seat
+        self,
+        ports: BridgePorts,
+        call: IncomingCall,
+        contact: Contact,
+        audio: AudioSession,
+        seat: Seat,
+        bury: Callable[[], Awaitable[None]],
     ) -> None:
+        """`bury` ends the calls from this number that nobody holds any more: the core must know before this one."""
         super().__init__(ports, contact, audio, call)
         self._incoming = call
         self._seat = seat
+        self._bury = bury
 
     async def serve(self, room: WaitingRoom) -> None:
-        """Answer the call once the core has it, or once it is known that the store is away; then see it through."""
+        """Answer the call once the core has it, or once it is known that the store is away; then see it through.
+
+        The sound is prepared meanwhile. A call that has none after all is refused at once, and is to the core one that
+        was over before it was answered.
+        """
         keeping: asyncio.Task[None] | None = None
         async with self._living() as background:
-            body = await self._answer_offer()
-            if body is None:
-                return
-            self.session = await room.admit(self.contact)
-            self.ladder.note("session", self.session or "kept: the store is away")
-            kept: Kept | None = None
-            if self.session is None:
-                kept = await self._enter(room)
-            if not self.is_over:
+            describing = asyncio.create_task(self._answer_offer())
+            try:
+                kept = await self._be_admitted(room)
+            finally:
+                await asyncio.wait({describing})
+            body = describing.result()
+            if body is not None and not self.is_over:
                 self._incoming.answer(body)
             if kept is not None:
                 keeping = asyncio.create_task(self._be_kept(room, kept))
@@ -115,6 +125,13 @@ class IncomingBridge(ComingBridge):
             await room.leave(self.contact.leg, owed=self._end is LegEnd.NODE_LOST)
             if keeping is not None:
                 await keeping
+
+    async def _be_admitted(self, room: WaitingRoom) -> Kept | None:
+        """Become a session; or, while the store is away, have a place in the room."""
+        await self._bury()
+        self.session = await room.admit(self.contact)
+        self.ladder.note("session", self.session or "kept: the store is away")
+        return await self._enter(room) if self.session is None else None
 
     async def _answer_offer(self) -> bytes | None:
         """Our SDP for the 200; None when nothing can be agreed on, which the caller is told."""

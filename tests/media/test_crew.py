@@ -103,9 +103,11 @@ async def test_every_process_says_the_operators_own_announcements(prompts: Promp
     async with Crew(library, 1, lambda _: outfit(sessions=1).command()) as crew, Phone() as citizen:
         library.put("goodbye", after)
         call = await crew.open("one")
-        with pytest.raises(EngineFull):
-            await crew.open("two")
         citizen.take(await call.answer(CITIZEN, citizen.sdp()))
+        two = await crew.open("two")
+        for _ in range(2):
+            with pytest.raises(EngineFull):
+                await two.offer(CITIZEN)
         with pytest.raises(NotNegotiated):
             await call.accept(AGENT, citizen.sdp())
         await call.play(CITIZEN, [Announcement("welcome"), Announcement("goodbye")])
@@ -113,7 +115,24 @@ async def test_every_process_says_the_operators_own_announcements(prompts: Promp
         said = b"".join(each.payload for each in citizen.arrived)
         assert said.count(before[Law.PCMA]) == said.count(after[Law.PCMA]) == 1
         await call.close()
-        await (await crew.open("two")).close()
+        assert b"m=audio" in await two.offer(CITIZEN), "who asks again when there is room has it"
+        await two.close()
+        assert crew._ready()[0].pipe.calls == {}
+
+
+async def test_a_session_begins_in_the_trip_of_what_is_asked_first(prompts: PromptLibrary) -> None:
+    async with Crew(prompts, 1, lambda _: outfit(sessions=1).command()) as crew:
+        (pid,) = crew.pids
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            unused, call = await crew.open("unused"), await crew.open("one")
+            await unused.close()
+            offering = asyncio.create_task(call.offer(CITIZEN))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert b"m=audio" in await offering
+        await call.close()
+        assert crew._ready()[0].pipe.calls == {}
 
 
 async def test_a_process_that_hangs_is_killed(

@@ -301,11 +301,12 @@ async def test_refusals_are_typed_and_leave_the_call_alone(call: AudioSession) -
 async def test_bounds(open_engine: OpenEngine, prompts: PromptLibrary) -> None:
     async with open_engine(prompts, limits=Limits(sessions=1)) as engine:
         call = await engine.open("one")
+        await call.offer(CITIZEN)
         with pytest.raises(EngineFull):
-            await engine.open("two")
+            await (await engine.open("two")).offer(CITIZEN)
         await call.close()
         await call.close()
-        await engine.open("two")
+        await (await engine.open("two")).offer(CITIZEN)
 
 
 async def test_silence_of_one_side_is_noticed_once(open_engine: OpenEngine, prompts: PromptLibrary) -> None:

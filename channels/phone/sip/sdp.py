@@ -73,6 +73,13 @@ def narrowed(body: bytes, codecs: Sequence[str]) -> bytes:
     return "\r\n".join((*written, "")).encode("utf-8", "surrogateescape")
 
 
+def has_any(body: bytes, codecs: Sequence[str]) -> bool:
+    """Whether one of its audio lines has one of those codecs."""
+    lines = body.decode("utf-8", "surrogateescape").splitlines()
+    names, wanted = _names(lines), {one.upper() for one in codecs}
+    return any(names.get(each) in wanted for one in lines if one.startswith("m=audio") for each in one.split()[3:])
+
+
 def _names(lines: Sequence[str]) -> dict[str, str]:
     """Payload types and what they mean (RFC 3551, table 4, as far as telephones use it; `rtpmap` for the rest)."""
     found = {one[2]: one[3].upper() for one in map(_ATTRIBUTE.match, lines) if one is not None and one[1] == "rtpmap"}
