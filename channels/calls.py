@@ -1,13 +1,14 @@
-"""Citizens' calls that one channel signals and another carries.
+"""Calls with citizens that one channel signals and another carries.
 
 Agents have telephones on one channel, and whoever rings those carries the sound, plays what is heard in line, joins and
 records. So a channel whose citizens call in a way of their own brings no more than their description of it: it finds an
-`Exchange` among the house's parts, gives it each call, and passes on what the core asks of its legs.
+`Exchange` among the house's parts, gives it each call, and passes on what the core asks of its legs. Where we call,
+the exchange has the agent on the line first, and then asks the channel to ring for its citizen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from session.address import Address
 from session.audio import Announcement
 from session.ids import AssigneeId, LegId, RecordingId, SessionId
 from session.ports import Contact
-from session.state import Conference, LegEnd, Supervision
+from session.state import Conference, DialFailure, LegEnd, Supervision
 
 
 class CallRefused(ChannelError):
@@ -51,6 +52,23 @@ class Caller(Protocol):
         ...
 
 
+class Callee(Protocol):
+    """Whoever signals a call that we make, and rings for its citizen. None of its methods may wait."""
+
+    def ring(self) -> DialFailure | None:
+        """The agent is there: ring. Why it cannot be; what becomes of it is told by `take_up` and `refuse`."""
+        ...
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is anybody now to hear it."""
+        ...
+
+    def over(self, reason: LegEnd) -> None:
+        """Nobody is called any more, or the call has ended; told once."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """Our side of a call that was taken: the leg that it may be, and the description for its far end."""
@@ -62,6 +80,9 @@ class Answered:
 class TakesCalls(Protocol):
     """Takes the calls of pages, for whoever holds the pages' sockets. `who` is the page's, which signs for it."""
 
+    has_page: Callable[[Address], bool]
+    """Set once by them: whether a page of that person is connected now."""
+
     @property
     def calls_at_once(self) -> int:
         """How many may run here; 0 takes none."""
@@ -72,6 +93,14 @@ class TakesCalls(Protocol):
 
         Raises `CallRefused`, `StoreUnavailable`.
         """
+        ...
+
+    async def take_up(self, who: Address, offer: bytes, leg: LegId, caller: Caller) -> Answered:
+        """A page takes the call that rings in it. Raises `CallRefused`, `StoreUnavailable`."""
+        ...
+
+    def refuse(self, who: Address, leg: LegId, why: DialFailure) -> None:
+        """What rings in it is not taken. Idempotent; a call that is none of theirs is no error."""
         ...
 
     def hang_up(self, who: Address, leg: LegId) -> None:
@@ -94,6 +123,25 @@ class Exchange(CarriesAudio, HandlesCalls, ShowsOut, Protocol):
 
         Raises `LegUnknown`, and what the engine says of the offer.
         """
+        ...
+
+    async def make_ready(self, session: SessionId, contact: Contact, callee: Callee, *, is_taken: bool) -> None:
+        """A call that is to be made to a page: see `Dials.reserve`."""
+        ...
+
+    async def dial(self, leg: LegId, ring_s: float) -> None:
+        """The agent is there: see `Dials.dial`. Raises `LegUnknown`."""
+        ...
+
+    async def take_up(self, leg: LegId, offer: bytes) -> bytes:
+        """The page takes the call that rings in it; gives our description.
+
+        Raises `LegUnknown` where it rings no more, and what the engine says of the offer.
+        """
+        ...
+
+    def refuse(self, leg: LegId, why: DialFailure) -> None:
+        """The page does not take it. Idempotent."""
         ...
 
     def is_heard(self, leg: LegId) -> bool:

@@ -420,7 +420,7 @@ class Desks:
         if Medium.VOICE not in (await self._store.queue.view(agent)).reachable:
             return Refusal("no_phone")
         try:
-            wish = await self._outgoing.wish(watched.session, agent)
+            wish = await self._outgoing.wish(watched.session, agent, at=command.at)
         except CallRefused as refused:
             return Refusal(refused.why.value)
         return await self._post(agent, session, wish, command)

@@ -336,7 +336,7 @@ class _Builder:
             self._staff,
             self._rules,
             self._settings.agents.rescind_after_s,
-            Reach(self._channels, self._notices, self._veil.text, self._persons.person),
+            Reach(self._channels, self._notices, self._veil.text, self._persons.person, self._outgoing.may_ring),
             self._outgoing,
             self._seats,
         )

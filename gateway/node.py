@@ -119,7 +119,7 @@ class Node:
             for leg in session.legs:
                 if leg.owner in dead and leg.state is LegState.LIVE:
                     await self._mourn(session, leg)
-                elif leg.owner in dead and leg.state is LegState.CALLING:
+                elif leg.owner in dead and leg.state in (LegState.PLANNED, LegState.CALLING):
                     unknown = DialFailed(leg=leg.id, reason=DialFailure.UNKNOWN)
                     await self._post(session.id, unknown, f"dialled:{leg.id}")
 

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from channels.contract import Channel, Dials
 from gateway.metrics import Metrics
@@ -31,6 +32,9 @@ _NEVER_REFILLED_PER_S = 1e-9
 _DAY_S = 24 * 3600
 _HOTLINE_UTC_S = 8 * 3600
 
+Where = Literal["number", "page"]
+"""Which call is asked for: at a number of theirs, or in the page that they write from."""
+
 Known = Callable[[Address], Awaitable[Person | None]]
 """Who is behind an address, as far as it is proven."""
 
@@ -48,6 +52,8 @@ class Why(StrEnum):
     """No channel here calls anybody."""
     UNPROVEN = "number_unproven"
     """No number of theirs is known for sure."""
+    NO_PAGE = "no_page"
+    """They have no page open that could ring."""
     NOT_ALLOWED = "number_not_allowed"
     """Abroad, a service that charges, or not among what the operator allows."""
     NO_SLOT = "no_slot"
@@ -107,9 +113,13 @@ class Outgoing:
         self.known = known
         """Set where somebody keeps who is who."""
 
-    async def wish(self, session: Session, by: AssigneeId | None, *, anyone: bool = False) -> CallRequested:
+    async def wish(
+        self, session: Session, by: AssigneeId | None, *, anyone: bool = False, at: Where = "number"
+    ) -> CallRequested:
         """The event that asks for a call to the citizen of a session. Raises `CallRefused`."""
-        channel = next((name for name, one in self._channels.items() if isinstance(one, Dials) and one.calls_out), None)
+        if at == "page":
+            return self._wish_for_page(session, by)
+        channel = self._dialling(SCHEME)
         if channel is None:
             raise CallRefused(Why.NO_WAY)
         numbers = await self._numbers(session)
@@ -117,6 +127,33 @@ class Outgoing:
         if not allowed:
             raise CallRefused(Why.NOT_ALLOWED if numbers else Why.UNPROVEN)
         return CallRequested(by=by, leg=LegId(f"dial-{new_ulid()}"), channel=channel, address=allowed[0], anyone=anyone)
+
+    def _wish_for_page(self, session: Session, by: AssigneeId | None) -> CallRequested:
+        found = self._page(session)
+        if found is None:
+            raise CallRefused(Why.NO_PAGE)
+        channel, page, address = found
+        leg = LegId(f"dial-{new_ulid()}")
+        return CallRequested(by=by, leg=leg, channel=channel, address=address, node=page.owner)
+
+    def may_ring(self, session: Session) -> bool:
+        """Whether their page could ring now."""
+        return self._page(session) is not None
+
+    def _page(self, session: Session) -> tuple[str, Leg, Address] | None:
+        """Where they write from now, and the channel that calls there; numbers are another matter."""
+        for leg in reversed(session.live_legs(Party.CITIZEN)):
+            is_open = leg.state is LegState.LIVE and leg.medium is not Medium.VOICE
+            if is_open and leg.address is not None and leg.address.scheme != SCHEME:
+                channel = self._dialling(leg.address.scheme)
+                if channel is not None:
+                    return channel, leg, leg.address
+        return None
+
+    def _dialling(self, scheme: str) -> str | None:
+        """The channel that calls addresses of that scheme."""
+        dialling = ((name, one) for name, one in self._channels.items() if isinstance(one, Dials) and one.calls_out)
+        return next((name for name, one in dialling if scheme in self._channels[name].capabilities.schemes), None)
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -133,7 +170,7 @@ class Outgoing:
             raise
 
     async def _outside(self, typed: str, agent: AssigneeId) -> tuple[Address, str]:
-        if not any(isinstance(one, Dials) and one.calls_out for one in self._channels.values()):
+        if self._dialling(SCHEME) is None:
             raise CallRefused(Why.NO_WAY)
         number = e164(typed, self._rule.area)
         place = next((one for one in self._rule.places if e164(one.number, self._rule.area) == number), None)
@@ -154,15 +191,23 @@ class Outgoing:
             raise
 
     async def _permit(self, session: Session, leg: Leg, agent: AssigneeId) -> None:
+        """A page that rings costs nobody anything: it is not counted."""
         number = leg.address
+        if number is not None and number.scheme != SCHEME:
+            await self._charged(session, agent)
+            return
         if number is None or not self._allows(number):
             raise CallRefused(Why.NOT_ALLOWED)
         if number not in await self._numbers(session):
             raise CallRefused(Why.UNPROVEN)
+        await self._charged(session, agent)
+        await self._count(agent)
+
+    async def _charged(self, session: Session, agent: AssigneeId) -> None:
+        """The agent has room for this call, and for no other."""
         calls = [one for one in (await self._queue.view(agent)).charges if one.medium is Medium.VOICE]
         if [one.session for one in calls] != [session.id]:
             raise CallRefused(Why.NO_SLOT)
-        await self._count(agent)
 
     async def _count(self, agent: AssigneeId) -> None:
         """One more of the agent's and of the day's."""

@@ -52,9 +52,8 @@ from session.effects import (
 from session.errors import YihaoError
 from session.events import DialFailed, Event, FileSent, PlaceAnnounced, TextSent
 from session.ids import LegId, NodeId, SessionId
-from session.owing import HELD_NOWHERE
 from session.ports import Inbox, Place
-from session.state import DialFailure, Leg, LegState, Phase, Session
+from session.state import HELD_NOWHERE, DialFailure, Leg, LegState, Phase, Session
 from session.switch import Purpose
 from session.ways import Way
 

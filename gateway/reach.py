@@ -17,6 +17,8 @@ from session.events import (
     Event,
     FileReceived,
     HumanRequested,
+    LegAway,
+    LegBack,
     LegClosed,
     LegOpened,
     MessageAccepted,
@@ -35,7 +37,7 @@ from storage.errors import StorageUnavailable
 REPLY = "reply"
 """The notice in which an agent's own words go."""
 _MOVING = (
-    LegOpened, LegClosed, TextReceived, FileReceived, HumanRequested, NoteAdded,
+    LegOpened, LegAway, LegBack, LegClosed, TextReceived, FileReceived, HumanRequested, NoteAdded,
     OfferAccepted, MessageAccepted, MessageFailed, AddressVerified, AddressParted,
 )  # fmt: skip
 
@@ -43,6 +45,12 @@ _MOVING = (
 def moves(event: Event) -> bool:
     """Whether an event may change what can be sent: channels note a citizen's clicks and scans as notes."""
     return isinstance(event, _MOVING)
+
+
+def _nowhere(session: Session) -> bool:
+    """Where nothing calls pages."""
+    del session
+    return False
 
 
 class Reach:
@@ -54,9 +62,13 @@ class Reach:
         notices: Notices,
         veil: Callable[[str], str] = str,
         known: Known = known_to_nobody,
+        rings: Callable[[Session], bool] = _nowhere,
     ) -> None:
-        """`veil` makes of an agent's words what citizens see of them; `known` says whose an address is."""
+        """`veil` makes of an agent's words what citizens see of them; `known` says whose an address is, and `rings`
+        whether their page can.
+        """
         self._channels, self._notices, self._veil, self._known = channels, notices, veil, known
+        self._rings = rings
 
     async def of(self, session: Session) -> frames.ContactReach:
         """What can be sent now. Raises `StoreUnavailable`."""
@@ -67,7 +79,8 @@ class Reach:
             for channel in await self._notices.ways(address, REPLY)
         ]
         known = tuple(ration for ration in rations if ration is not None)
-        return frames.ContactReach(session=session.id, rations=known, ways=tuple(dict.fromkeys(ways)))
+        other = tuple(dict.fromkeys(ways))
+        return frames.ContactReach(session=session.id, rations=known, ways=other, page=self._rings(session))
 
     async def again(
         self, agent: AssigneeId, session: Session, entries: Sequence[Entry], command: frames.MessageAgain

@@ -27,7 +27,7 @@ Phase = Literal["new", "waiting", "with_bot", "talking", "parked", "ended"]
 CallPhase = Literal["none", "waiting", "ringing", "line", "talking"]
 """Of a call beside the chat. `waiting`: it will be made; `ringing`: their telephone rings now, or is about to; `line`:
 they are on the line, and nobody is yet who answers."""
-CallFailure = Literal["busy", "no_answer", "declined", "unreachable", "refused", "no_agent", "unknown"]
+CallFailure = Literal["busy", "no_answer", "declined", "unreachable", "refused", "no_agent", "unknown", "no_microphone"]
 
 Sender = Literal["citizen", "agent", "bot", "system"]
 MessageState = Literal["sent", "delivered", "read"]
@@ -68,6 +68,8 @@ class Standing(Part, frozen=True):
     call: CallPhase = "none"
     call_failed: CallFailure | None = None
     """Why the call that was made last came to nothing; none until one did, and while another is on its way."""
+    rings: str | None = None
+    """The call by which this very page rings now: taken by `call.offer`, or declined."""
 
 
 class Message(Part, frozen=True):
@@ -105,6 +107,7 @@ class SessionState(Durable, frozen=True, tag="session.state"):
     transferred: bool = False
     call: CallPhase = "none"
     call_failed: CallFailure | None = None
+    rings: str | None = None
 
 
 class MessageNew(Durable, frozen=True, tag="msg.new"):
@@ -144,6 +147,12 @@ class CallAnswer(Durable, frozen=True, tag="call.answer"):
 
     call: str
     description: str
+
+
+class CallTaken(Durable, frozen=True, tag="call.taken"):
+    """The call that rings in every window has been taken in one: the others are silent."""
+
+    call: str
 
 
 class CallOver(Durable, frozen=True, tag="call.over"):
@@ -199,12 +208,21 @@ class CallAsk(Command, frozen=True, tag="call.ask"):
 class CallOffer(Command, frozen=True, tag="call.offer"):
     """The citizen calls from the page, with this description of its side, in which no candidate need stand.
 
-    `call` is the one that it was in before it was loaded anew. Answered by `call.answer`, before the `ack`; refused as
-    `bad_offer`, `one_call`, `gone`, `closed` (out of hours), `full`, `rate`, `no_calls`: never kept to be tried again.
+    `call` is the one that it was in before it was loaded anew, or, with `rings`, the one that rings. Answered by
+    `call.answer`, before the `ack`; refused as `bad_offer`, `one_call`, `gone`, `closed` (out of hours), `full`,
+    `rate`, `no_calls`: never kept to be tried again.
     """
 
     description: SessionDescription
     call: Name | None = None
+    rings: bool = False
+
+
+class CallDecline(Command, frozen=True, tag="call.decline"):
+    """The citizen does not take the call that rings in the page, or cannot."""
+
+    call: Name
+    reason: Literal["declined", "no_microphone"] = "declined"
 
 
 class CallEnd(Command, frozen=True, tag="call.end"):
@@ -236,6 +254,7 @@ DOWN = by_tag(
     MessageProgress,
     QueuePlace,
     CallAnswer,
+    CallTaken,
     CallOver,
     AssigneeTyping,
 )
@@ -248,6 +267,7 @@ UP = by_tag(
     HumanRequest,
     CallAsk,
     CallOffer,
+    CallDecline,
     CallEnd,
     SessionEnd,
     RatingGive,

@@ -239,16 +239,20 @@ class Way(Part, frozen=True):
 
 
 class ContactReach(Ephemeral, frozen=True, tag="contact.reach"):
-    """What can still be sent in a contact, where its channel sets a bound, and by which other ways."""
+    """What can still be sent in a contact, where its channel sets a bound, and by which other ways.
+
+    `page`: the page that the citizen writes from is open, and can ring.
+    """
 
     session: Name
     rations: tuple[Ration, ...]
     ways: tuple[Way, ...]
+    page: bool = False
 
     @property
     def key(self) -> str:
         """One a session."""
-        return f"typing {self.session}"
+        return f"reach {self.session}"
 
 
 class Typing(Ephemeral, frozen=True, tag="typing"):
@@ -349,9 +353,13 @@ class ContactResume(Command, frozen=True, tag="contact.resume"):
 
 
 class CallStart(Command, frozen=True, tag="call.start"):
-    """Call the citizen of a chat. The agent's telephone rings first; the chat stays open beside it."""
+    """Call the citizen of a chat, at their number or in the page that they write from.
+
+    The agent's telephone rings first; the chat stays open beside it.
+    """
 
     session: Name
+    at: Literal["number", "page"] = "number"
 
 
 class CallHold(Command, frozen=True, tag="call.hold"):

@@ -39,7 +39,9 @@ FailureName = Literal[
     "busy",
     "unknown",
 ]
-DialFailureName = Literal["busy", "no_answer", "declined", "unreachable", "refused", "no_agent", "unknown"]
+DialFailureName = Literal[
+    "busy", "no_answer", "declined", "unreachable", "refused", "no_agent", "unknown", "no_microphone"
+]
 
 
 class Who(Part, frozen=True):

@@ -13,7 +13,7 @@ from session import events as ev
 from session.effects import ClearTimer, CloseLeg, Dial, Effect, Join, Play, Raise, Ring, SetTimer
 from session.ending import ended
 from session.ids import RecordingId
-from session.owing import HELD_NOWHERE, owe, planned, promised, settled
+from session.owing import owe, planned, promised, settled
 from session.rules import Rules
 from session.state import DebtEnd, Leg, LegEnd, LegState, Medium, Party, Session
 from session.step import Step
@@ -23,7 +23,7 @@ from session.waiting import back_in_line, keep_place, no_call_awaited
 
 def asked_for(session: Session, event: ev.CallRequested) -> Session:
     """The session with the call that was asked for. One that dropped is waited for no more."""
-    leg = Leg(event.leg, event.channel, Medium.VOICE, Party.CITIZEN, HELD_NOWHERE, event.address, asserted=True)
+    leg = Leg(event.leg, event.channel, Medium.VOICE, Party.CITIZEN, event.node, event.address, asserted=True)
     dropped = session.dropped_call
     rest = session if dropped is None else session.with_leg(replace(dropped, state=LegState.ENDED))
     return planned(rest, leg)
@@ -32,7 +32,7 @@ def asked_for(session: Session, event: ev.CallRequested) -> Session:
 def asked_in_line(session: Session, event: ev.Event, rules: Rules) -> Step:
     """A waiting citizen would rather be called: the same place, in the line of calls, and a promise with a deadline."""
     assert isinstance(event, ev.CallRequested)
-    if session.call is not None:
+    if session.call is not None or event.node:
         return session, ()
     owed, promise = promised(replace(asked_for(session, event), bot_queue=""), event, rules)
     moved = bool(session.bot_queue) or session.dropped_call is not None

@@ -35,7 +35,7 @@ from session.calling import (
 from session.event import Event
 from session.ids import AssigneeId, FileId, LegId, MessageId, NodeId, RecordingId, SessionId
 from session.later import later
-from session.state import AssigneeKind, Demand, DialFailure, Failure, Leg, LegEnd, Medium, Party
+from session.state import HELD_NOWHERE, AssigneeKind, Demand, DialFailure, Failure, Leg, LegEnd, Medium, Party
 from session.switch import Purpose
 from session.ways import Detour, Patience
 
@@ -305,6 +305,8 @@ class CallRequested(Event):
     address: Address
     anyone: bool = False
     """The citizen would rather speak with another agent than wait for theirs."""
+    node: NodeId = later(HELD_NOWHERE)  # noqa: RUF009 - a frozen value
+    """The node at which their page is that is to ring, for the agent who asks; none for a number, which any calls."""
     vital: ClassVar[bool] = True
 
 

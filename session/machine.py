@@ -341,8 +341,13 @@ def _media_never_came(session: Session, event: ev.Event, rules: Rules) -> Step:
 
 
 def _asked_elsewhere(session: Session, event: ev.Event, rules: Rules) -> Step:
-    """A call is asked for where no agent has the session: it stands in the humans' line for it."""
+    """A call is asked for where no agent has the session: it stands in the humans' line for it.
+
+    Not one that rings in a page: whoever wanted that is no longer there.
+    """
     assert isinstance(event, ev.CallRequested)
+    if event.node:
+        return session, ()
     owed, promise = owing.promised(dialling.asked_for(session, event), event, rules)
     rule = _human_wanted if session.phase is Phase.BOT else _citizen_writes_again
     queued, effects = rule(owed, event, rules)
@@ -457,7 +462,7 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.BOT, ev.LocationReceived): Cell(_heard, (Phase.BOT,)),
     (Phase.BOT, ev.TextSent): Cell(_deliver, (Phase.BOT,)),
     (Phase.BOT, ev.FileSent): Cell(_deliver, (Phase.BOT,)),
-    (Phase.BOT, ev.CallRequested): Cell(_asked_elsewhere, (Phase.QUEUED,)),
+    (Phase.BOT, ev.CallRequested): Cell(_asked_elsewhere, (Phase.QUEUED, Phase.BOT)),
     (Phase.BOT, ev.HumanRequested): Cell(_human_wanted, (Phase.QUEUED,)),
     (Phase.BOT, ev.ContactFinished): Cell(_finished, (Phase.BOT, Phase.CLOSED)),
     (Phase.BOT, ev.AssigneeAway): Cell(_assignee_away, (Phase.BOT,)),
@@ -552,7 +557,7 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.PARKED, ev.LinkFailed): Cell(detouring.link_failed, (Phase.PARKED, Phase.CALLBACK_PENDING, Phase.CLOSED)),
     (Phase.PARKED, ev.MessageFailed): Cell(detouring.link_failed, (Phase.PARKED, Phase.CALLBACK_PENDING, Phase.CLOSED)),
     (Phase.PARKED, ev.HumanRequested): Cell(_citizen_writes_again, (Phase.QUEUED,)),
-    (Phase.PARKED, ev.CallRequested): Cell(_asked_elsewhere, (Phase.QUEUED,)),
+    (Phase.PARKED, ev.CallRequested): Cell(_asked_elsewhere, (Phase.QUEUED, Phase.PARKED)),
     (Phase.PARKED, ev.SessionResumed): Cell(parking.fetched, (Phase.QUEUED,)),
     (Phase.PARKED, ev.TimerFired): Cell(_time, (Phase.PARKED, Phase.QUEUED, Phase.CLOSED)),
     (Phase.PARKED, bl.SplitFrom): Cell(split_from, (Phase.QUEUED, Phase.PARKED)),

@@ -12,16 +12,26 @@ from session.calling import ContactJudged
 from session.effects import ClearTimer, Effect, Owe, SetTimer, Settle
 from session.ending import close, ended, letting_go
 from session.events import Event
-from session.ids import LegId, NodeId
+from session.ids import LegId
 from session.number import SCHEME
 from session.rules import Rules
-from session.state import CloseReason, Debt, DebtEnd, Leg, LegState, Medium, Party, Phase, Redeemed, Session
+from session.state import (
+    HELD_NOWHERE,
+    CloseReason,
+    Debt,
+    DebtEnd,
+    Leg,
+    LegState,
+    Medium,
+    Party,
+    Phase,
+    Redeemed,
+    Session,
+)
 from session.step import Step
 from session.timers import ANNOUNCE, ASSIGNEE, CALLBACK, CONTACT, IDLE, MEDIA, RETRY
 from session.waiting import no_call_awaited, stop_waiting, wait
 
-HELD_NOWHERE = NodeId("")
-"""The owner of a call that is yet to be made: whoever has the mailbox begins it."""
 _HOTLINE_UTC_S = 8 * 3600
 """Asia/Shanghai has kept to UTC+8, without summer time, since 1991."""
 _DAY_S = 24 * 3600
@@ -130,11 +140,12 @@ def being_kept(session: Session, event: Event, rules: Rules) -> Step:
 
 def planned(session: Session, leg: Leg) -> Session:
     """The session with a call to the citizen that is to be made; it weighs as one that is up (law 4)."""
-    return session.with_leg(replace(leg, owner=HELD_NOWHERE, state=LegState.PLANNED))
+    return session.with_leg(replace(leg, state=LegState.PLANNED))
 
 
 def _to_be_called(session: Session, leg: Leg) -> Session:
-    return planned(session, replace(leg, id=LegId(f"dial-{session.id}-{session.version + 1}")))
+    made = LegId(f"dial-{session.id}-{session.version + 1}")
+    return planned(session, replace(leg, id=made, owner=HELD_NOWHERE))
 
 
 def _next_attempt(owed: Session, debt: Debt, event: Event, rules: Rules) -> tuple[Effect, ...]:

@@ -177,6 +177,8 @@ class DialFailure(StrEnum):
     """The agent's telephone was not picked up, or was put down before the citizen answered."""
     UNKNOWN = "unknown"
     """The gateway process that dialled died: it is never dialled again by itself."""
+    NO_MICROPHONE = "no_microphone"
+    """Their page rang and they took it, but it may not use a microphone, or has none."""
 
 
 class DebtEnd(StrEnum):
@@ -207,6 +209,10 @@ class CloseReason(StrEnum):
     """The same number is owed a call by another session already; one call answers both."""
     UNSERVED = "unserved"
     """Told that nobody takes calls now, and went without choosing another way."""
+
+
+HELD_NOWHERE = NodeId("")
+"""The owner of a call that is yet to be made: whoever has the mailbox begins it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from session.effects import (
 )
 from session.events import Event
 from session.rules import Rules
-from session.state import AssigneeKind, Demand, LegEnd, LegState, Medium, Offer, Party, Phase, Session
+from session.state import HELD_NOWHERE, AssigneeKind, Demand, LegEnd, LegState, Medium, Offer, Party, Phase, Session
 from session.step import Step
 from session.timers import ANNOUNCE, ASSIGNEE, DIAL, IDLE, MEDIA, SLOT, grace
 
@@ -46,7 +46,12 @@ def stand(session: Session, event: Event) -> Step:
 
 
 def _without_needless_call(session: Session) -> Step:
-    """In line, a call that dropped is waited for only where the citizen is nowhere else."""
+    """In line, a call that dropped is waited for only where the citizen is nowhere else; and their page rings for
+    nobody but the agent who wanted it.
+    """
+    planned = session.dial
+    if planned is not None and planned.owner != HELD_NOWHERE:
+        return session.with_leg(replace(planned, state=LegState.ENDED)), (CloseLeg(planned.id, LegEnd.CLOSED),)
     call = session.dropped_call
     if call is None or len(session.live_legs(Party.CITIZEN)) == 1:
         return session, ()

@@ -1,12 +1,12 @@
-"""Pages' calls as a channel: whose page may call, one call each, and a way back into it."""
+"""Pages' calls as a channel: whose page may call or be called, one call each, and a way back into it."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from aiohttp import web
@@ -20,7 +20,7 @@ from session.address import Address
 from session.errors import YihaoError
 from session.ids import LegId, SessionId
 from session.ports import Contact, SharedState
-from session.state import LegEnd, Medium
+from session.state import DialFailure, LegEnd, Medium
 
 _OFFERS_PER_S, _OFFERS_BURST = 0.2, 10
 _RETRY_S = 5.0
@@ -49,14 +49,23 @@ class BrowserChannel(Carried):
         self._settings, self._shared, self._is_open = settings, shared, is_open
         self._calls: dict[Address, LegId] = {}
         """Who is in which call."""
+        self._rung: dict[Address, _Rung] = {}
+        """Whose page rings."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_draining = False
+        self.has_page: Callable[[Address], bool] = _nobody
+        """See `channels.calls.TakesCalls`."""
 
     @property
     def calls(self) -> int:
         """Pages' calls that run."""
         return len(self._calls)
+
+    @property
+    def calls_out(self) -> bool:
+        """Whether pages can be called at all."""
+        return self._settings.calls > 0
 
     @property
     def calls_at_once(self) -> int:
@@ -84,24 +93,74 @@ class BrowserChannel(Carried):
             async with asyncio.timeout(within_s):
                 await self._idle.wait()
 
+    # -- calling pages (`Dials`) -------------------------------------------------------------------------------
+
+    async def reserve(self, session: SessionId, leg: LegId, contact: Address, number: str, *, is_taken: bool) -> None:
+        """A call that is to be made to a page: the agent is rung for it first."""
+        called = Contact(leg, self.name, Medium.VOICE, contact, number, asserted=True)
+        await self._exchange.make_ready(session, called, _Rung(self, contact, leg), is_taken=is_taken)
+
+    async def dial(self, leg: LegId, ring_s: float) -> None:
+        """Ring in the page for which an agent is on the line."""
+        await self._exchange.dial(leg, ring_s)
+
+    def let_ring(self, rung: _Rung) -> DialFailure | None:
+        """Every page of theirs rings by the timeline, also one that opens meanwhile; here is known what it may take."""
+        if rung.who in self._calls or rung.who in self._rung:
+            return DialFailure.BUSY
+        self._rung[rung.who] = rung
+        return None
+
+    def forget(self, rung: _Rung) -> None:
+        """It rings no more, and is over."""
+        if self._rung.get(rung.who) is rung:
+            del self._rung[rung.who]
+        self._forget(rung.who, rung.leg)
+
     # -- what pages ask ----------------------------------------------------------------------------------------
 
     async def call(self, who: Address, offer: bytes, again: LegId | None, caller: Caller) -> Answered:
         """See `channels.calls.TakesCalls`.
 
-        Whoever is in a call and is not heard on it comes back into it, even where their page has forgotten which.
+        Whoever is in a call and is not heard on it comes back into it, even where their page has forgotten which; and
+        whoever calls while their page rings takes what rings.
         """
+        rung = self._rung.get(who)
+        if rung is not None and again is None:
+            return await self.take_up(who, offer, rung.leg, caller)
+        description = await self._read(who, offer)
+        with _in_words_of_pages():
+            return await self._come_back(who, description, again) or await self._begin(who, description, caller)
+
+    async def take_up(self, who: Address, offer: bytes, leg: LegId, caller: Caller) -> Answered:
+        """See `channels.calls.TakesCalls`. Of two pages the first has it, also while it is not heard yet."""
+        description = await self._read(who, offer)
+        rung = self._rung.get(who)
+        if rung is None or rung.leg != leg:
+            raise OneAtATime if self._calls.get(who) == leg else CallGone
+        del self._rung[who]
+        self._calls[who] = leg
+        self._idle.clear()
+        rung.caller = caller
+        try:
+            with _in_words_of_pages():
+                return Answered(leg, await self._exchange.take_up(leg, description))
+        except LegUnknown:
+            raise CallGone from None
+        except CallRefused:
+            self._exchange.refuse(leg, DialFailure.UNREACHABLE)
+            raise
+
+    def refuse(self, who: Address, leg: LegId, why: DialFailure) -> None:
+        """See `channels.calls.TakesCalls`."""
+        rung = self._rung.get(who)
+        if rung is not None and rung.leg == leg:
+            self._exchange.refuse(leg, why)
+
+    async def _read(self, who: Address, offer: bytes) -> bytes:
         if not await self._shared.take(_bucket(who), rate_per_s=_OFFERS_PER_S, burst=_OFFERS_BURST):
             raise CalledTooOften(1 / _OFFERS_PER_S)
-        description = descriptions.read(offer)
-        try:
-            return await self._come_back(who, description, again) or await self._begin(who, description, caller)
-        except CallRefused:
-            raise
-        except YihaoError as refused:
-            if refused.retryable:
-                raise ExchangeFull(refused.retry_after_s or _RETRY_S) from refused
-            raise OfferMalformed(str(refused)) from refused
+        return descriptions.read(offer)
 
     async def _come_back(self, who: Address, description: bytes, again: LegId | None) -> Answered | None:
         """Into the call that they are in; None where they are in none."""
@@ -156,6 +215,30 @@ class BrowserChannel(Carried):
             self._idle.set()
 
 
+class _Rung:
+    """A page that is called: it rings from `ring` on until it is taken, by `caller`, or over."""
+
+    def __init__(self, channel: BrowserChannel, who: Address, leg: LegId) -> None:
+        self.who, self.leg = who, leg
+        self.caller: Caller | None = None
+        self._channel = channel
+
+    def ring(self) -> DialFailure | None:
+        """See `Callee`."""
+        return self._channel.let_ring(self)
+
+    @property
+    def is_there(self) -> bool:
+        """See `Callee`."""
+        return self._channel.has_page(self.who)
+
+    def over(self, reason: LegEnd) -> None:
+        """See `Callee`."""
+        self._channel.forget(self)
+        if self.caller is not None:
+            self.caller.over(self.leg, reason)
+
+
 class _Listed:
     """A caller whose call stands in the channel's list until it is over."""
 
@@ -170,6 +253,25 @@ class _Listed:
         """See `Caller`."""
         self._forget()
         self._caller.over(leg, reason)
+
+
+@contextmanager
+def _in_words_of_pages() -> Iterator[None]:
+    """What the exchange and its engine say of an offer, as pages are told it."""
+    try:
+        yield
+    except (CallRefused, LegUnknown):
+        raise
+    except YihaoError as refused:
+        if refused.retryable:
+            raise ExchangeFull(refused.retry_after_s or _RETRY_S) from refused
+        raise OfferMalformed(str(refused)) from refused
+
+
+def _nobody(who: Address) -> bool:
+    """Until somebody holds pages there are none."""
+    del who
+    return False
 
 
 def _bucket(who: Address) -> str:

@@ -15,9 +15,10 @@ from typing import Self
 
 from aiohttp import web
 
-from channels.calls import Caller, ExchangeFull
+from channels.calls import Callee, Caller, ExchangeFull
 from channels.contract import Capabilities, ChannelError, Content, LegUnknown
 from channels.phone.access import Access
+from channels.phone.calling_page import PageCallingBridge
 from channels.phone.carriers import Carriers
 from channels.phone.debts import Debts
 from channels.phone.echo import Echoes
@@ -258,16 +259,20 @@ class PhoneChannel(Running):
 
     async def reserve(self, session: SessionId, leg: LegId, contact: Address, number: str, *, is_taken: bool) -> None:
         """A call that is to be made: the agent is rung for it first."""
-        standing = self._bridges.get(leg)
-        if standing is not None and not standing.is_over:
-            return
-        audio = await self._audio.open(leg)
         called = Contact(leg, self.name, Medium.VOICE, contact, number, asserted=True)
-        bridge = OutgoingBridge(self._ports, called, audio, is_taken=is_taken)
+        if not self._stands(leg):
+            audio = await self._audio.open(leg)
+            self._begin(session, OutgoingBridge(self._ports, called, audio, is_taken=is_taken))
+
+    def _stands(self, leg: LegId) -> bool:
+        standing = self._bridges.get(leg)
+        return standing is not None and not standing.is_over
+
+    def _begin(self, session: SessionId, bridge: OutgoingBridge) -> None:
         bridge.session = session
-        self._bridges[leg] = bridge
+        self._bridges[bridge.contact.leg] = bridge
         self._idle.clear()
-        self._see_to(self._see_through(bridge), leg)
+        self._see_to(self._see_through(bridge), bridge.contact.leg)
 
     async def dial(self, leg: LegId, ring_s: float) -> None:
         """Call the citizen for whom an agent is on the line."""
@@ -361,12 +366,18 @@ class PhoneChannel(Running):
             audio = await self._audio.open(contact.leg)
             undo.push_async_callback(audio.close)
             bridge = EntrustedBridge(self._ports, contact, audio, caller, seat)
-            answer = await bridge.answer(offer)
+            answer = await bridge.page.answer(offer)
             undo.pop_all()
         self._bridges[contact.leg] = bridge
         self._idle.clear()
         self._see_to(self._see_entrusted_through(bridge, seat), contact.leg)
         return answer
+
+    async def make_ready(self, session: SessionId, contact: Contact, callee: Callee, *, is_taken: bool) -> None:
+        """A call that is to be made to a page: the agent is rung for it first."""
+        if not self._stands(contact.leg):
+            audio = await self._audio.open(contact.leg)
+            self._begin(session, PageCallingBridge(self._ports, contact, audio, callee, is_taken=is_taken))
 
     async def _see_entrusted_through(self, bridge: EntrustedBridge, seat: Seat) -> None:
         try:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import ExitStack, suppress
+from typing import TypeVar
 
 from channels.phone.bridge import RINGBACK, Bridge
 from channels.phone.call import EndCause, Ended
@@ -26,6 +27,8 @@ from session.ports import Contact
 from session.state import DialFailure, Leg, LegEnd, Medium, Party
 
 log = logging.getLogger(__name__)
+
+End = TypeVar("End")
 
 NOTICE = (Announcement("recording_notice"),)
 _NOTICE_S = 10.0
@@ -103,6 +106,10 @@ class OutgoingBridge(Bridge):
             return DialFailure.UNKNOWN
         self._outbox.put(self.session, DialStarted(leg=self.contact.leg), f"dial:{self.contact.leg}")
         await self._outbox.drained()
+        return await self._reach(ring_s)
+
+    async def _reach(self, ring_s: float) -> DialFailure | None:
+        """As `_call_citizen`, once the attempt is in the log."""
         with ExitStack() as carried:
             try:
                 async with asyncio.timeout(ring_s):
@@ -132,13 +139,7 @@ class OutgoingBridge(Bridge):
         except YihaoError:
             call.hang_up()
             return DialFailure.UNREACHABLE
-        await self._let_agent_hear(())
-        greeting = asyncio.create_task(self._greet(call))
-        try:
-            ended = await self._hear_watched(call, self.contact.leg)
-        finally:
-            greeting.cancel()
-            await asyncio.gather(greeting, return_exceptions=True)
+        ended = await self._greeted(self._hear_watched(call, self.contact.leg))
         if not self._is_up:
             return DialFailure.UNREACHABLE if ended.cause is EndCause.LOST else DialFailure.DECLINED
         if ended.cause is EndCause.LOST:
@@ -146,7 +147,17 @@ class OutgoingBridge(Bridge):
         self.ladder.note("over", who_ended(ended, "the citizen", self._end))
         return None
 
-    async def _greet(self, call: OutgoingCall) -> None:
+    async def _greeted(self, lasting: Coroutine[None, None, End]) -> End:
+        """Their end, while they are greeted and as long as it lasts."""
+        await self._let_agent_hear(())
+        greeting = asyncio.create_task(self._greet())
+        try:
+            return await lasting
+        finally:
+            greeting.cancel()
+            await asyncio.gather(greeting, return_exceptions=True)
+
+    async def _greet(self) -> None:
         """Before a word is recorded both hear that it will be; only then is the citizen there for the core."""
         if self._ports.recording_path is not None:
             with suppress(TimeoutError, YihaoError):
@@ -154,13 +165,12 @@ class OutgoingBridge(Bridge):
                 await self._let_agent_hear(NOTICE, loop=False)
                 async with asyncio.timeout(_NOTICE_S):
                     await self._played.wait()
-        if call.is_over or self.session is None:
+        is_gone = self.is_over or (self.call is not None and self.call.is_over)
+        if is_gone or self.session is None:
             return
         self._is_up = True
-        contact, ports = self.contact, self._ports
-        leg = Leg(
-            contact.leg, ports.channel, Medium.VOICE, Party.CITIZEN, ports.node, contact.address, contact.asserted
-        )
+        contact, node = self.contact, self._ports.node
+        leg = Leg(contact.leg, contact.channel, Medium.VOICE, Party.CITIZEN, node, contact.address, contact.asserted)
         self.tell(LegOpened(leg=leg), f"leg:{contact.leg}")
 
     async def _let_agent_hear(self, items: tuple[Announcement, ...], *, loop: bool = True) -> None:

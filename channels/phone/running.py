@@ -7,12 +7,15 @@ from collections.abc import Coroutine, Sequence
 
 from channels.contract import LegUnknown
 from channels.phone.bridge import Bridge
+from channels.phone.calling_page import PageCallingBridge
 from channels.phone.entrusted import EntrustedBridge
 from channels.phone.incoming_bridge import ComingBridge
 from session.address import Address
 from session.audio import Announcement
 from session.ids import AssigneeId, LegId, RecordingId, SessionId
-from session.state import Conference, LegEnd, Supervision
+from session.state import Conference, DialFailure, LegEnd, Supervision
+
+_OF_PAGES = (EntrustedBridge, PageCallingBridge)
 
 
 class Running:
@@ -109,12 +112,25 @@ class Running:
 
     async def take_again(self, leg: LegId, offer: bytes) -> bytes:
         """The page of a call that runs offers anew."""
-        return await self._entrusted(leg).answer(offer)
+        return await self._pages(leg).page.answer(offer)
+
+    async def take_up(self, leg: LegId, offer: bytes) -> bytes:
+        """The page takes the call that rings in it."""
+        bridge = self._pages(leg)
+        if not isinstance(bridge, PageCallingBridge):
+            raise LegUnknown(leg)
+        return await bridge.take_up(offer)
+
+    def refuse(self, leg: LegId, why: DialFailure) -> None:
+        """The page does not take it."""
+        bridge = self._bridges.get(leg)
+        if isinstance(bridge, PageCallingBridge):
+            bridge.refuse(why)
 
     def is_heard(self, leg: LegId) -> bool:
         """Whether that call runs and its page is there now."""
         bridge = self._bridges.get(leg)
-        return isinstance(bridge, EntrustedBridge) and not bridge.is_over and not bridge.is_away
+        return isinstance(bridge, _OF_PAGES) and not bridge.is_over and not bridge.page.is_away
 
     def hang_up(self, leg: LegId, reason: LegEnd) -> None:
         """End a call, for that reason."""
@@ -122,9 +138,9 @@ class Running:
         if bridge is not None:
             bridge.hang_up(reason)
 
-    def _entrusted(self, leg: LegId) -> EntrustedBridge:
+    def _pages(self, leg: LegId) -> EntrustedBridge | PageCallingBridge:
         bridge = self._bridges.get(leg)
-        if not isinstance(bridge, EntrustedBridge) or bridge.is_over:
+        if not isinstance(bridge, _OF_PAGES) or bridge.is_over:
             raise LegUnknown(leg)
         return bridge
 

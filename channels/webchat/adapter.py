@@ -33,12 +33,14 @@ from realtime.peer import Refusal
 from realtime.socket import Sockets
 from realtime.tokens import Tickets
 from session import events as ev
+from session.address import Address
 from session.errors import YihaoError
 from session.ids import LegId, NodeId, SessionId
 from session.ports import Entry, Files, Inbox, Lines, Proves, SharedState
 from session.state import Leg, LegEnd, Medium, Party
 
 _LONGEST_BODY = 4096
+_OF_CALLS = frozenset({citizen.CallOffer, citizen.CallDecline, citizen.CallEnd})
 _BEGINNINGS = frozenset({ev.SessionOpened, ev.LegOpened})
 """Events that may bring a visitor of ours into a session."""
 
@@ -190,6 +192,11 @@ class WebChatChannel:
         if conversation is not None:
             conversation.publish(frame)
 
+    def has_page(self, who: Address) -> bool:
+        """See `calls.Pages`."""
+        conversation = self._conversations.get(who.identifier)
+        return conversation is not None and conversation.is_connected
+
     # --- the peer ---------------------------------------------------------------------------------------------------
 
     async def snapshot(self, link: Link) -> citizen.Snapshot:
@@ -199,15 +206,20 @@ class WebChatChannel:
 
     def command(self, link: Link, command: Command) -> Coroutine[Any, Any, int | Refusal]:
         """What the page asks."""
-        if type(command) is citizen.CallOffer or type(command) is citizen.CallEnd:
+        if type(command) in _OF_CALLS:
             return self._call(link, command)
         return self._conversations[link.subject].command(link, command)
 
-    async def _call(self, link: Link, command: citizen.CallOffer | citizen.CallEnd) -> int | Refusal:
+    async def _call(
+        self, link: Link, command: citizen.CallOffer | citizen.CallDecline | citizen.CallEnd
+    ) -> int | Refusal:
         if self._calls is None:
             return Refusal("no_calls")
-        if isinstance(command, citizen.CallOffer):
-            return await self._calls.offer(link, command)
+        match command:
+            case citizen.CallOffer():
+                return await self._calls.offer(link, command)
+            case citizen.CallDecline():
+                return await self._calls.decline(link, command)
         return await self._calls.end(link, command)
 
     def ephemeral(self, link: Link, frame: Ephemeral) -> None:

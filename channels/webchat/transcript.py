@@ -164,6 +164,7 @@ class Transcript:
             answered=self._answered,
             handed_on=self._handed_on,
             call_failed=self._call_failed,
+            page=self._address,
         )
         if now == self._standing:
             return []

@@ -21,6 +21,7 @@ from realtime.citizen import (
 )
 from realtime.citizen import Standing as StandingView
 from session import events as ev
+from session.address import Address
 from session.state import AssigneeKind, DialFailure, LegState, Party, Session
 from session.state import Phase as SessionPhase
 
@@ -47,8 +48,9 @@ def standing(
     answered: bool,
     handed_on: bool,
     call_failed: DialFailure | None = None,
+    page: Address | None = None,
 ) -> StandingView:
-    """Where the matter stands. It may be rated once it has ended, where somebody had answered."""
+    """Where the matter stands, for a `page`. It may be rated once it has ended, where somebody had answered."""
     if session is None:
         return StandingView(phase="new", assignee=None, may_rate=False)
     phase = PHASES[session.phase]
@@ -63,6 +65,7 @@ def standing(
         transferred=phase == "waiting" and handed_on,
         call=_call(session),
         call_failed=call_failed.value if call_failed is not None else None,
+        rings=_rings(session, page),
     )
 
 
@@ -76,6 +79,12 @@ def _call(session: Session) -> CallPhase:
     return "ringing" if dial.state is LegState.CALLING else "waiting"
 
 
+def _rings(session: Session, page: Address | None) -> str | None:
+    """The call by which that page is called; its own name for the citizen says so."""
+    dial = session.dial
+    return dial.id if dial is not None and dial.state is LegState.CALLING and dial.address == page else None
+
+
 def state_frame(now: StandingView) -> SessionState:
     """The frame that says so."""
     return SessionState(
@@ -85,6 +94,7 @@ def state_frame(now: StandingView) -> SessionState:
         transferred=now.transferred,
         call=now.call,
         call_failed=now.call_failed,
+        rings=now.rings,
     )
 
 

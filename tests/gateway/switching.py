@@ -178,6 +178,17 @@ class Day:
             leg = LegId(f"dial-{self.names}")
             await self.tell(session, ev.CallRequested(by=by, leg=leg, channel=CALLS, address=ADDRESS))
 
+    async def a_page_is_to_ring(self) -> None:
+        """By who writes to its citizen."""
+        for session in self.mine():
+            legs = session.live_legs(Party.CITIZEN)
+            page = next((leg for leg in legs if leg.medium is Medium.CHAT and leg.state is LegState.LIVE), None)
+            if session.assignee is not None and page is not None and page.address is not None:
+                self.names += 1
+                leg, node = LegId(f"dial-{self.names}"), page.owner
+                wish = ev.CallRequested(by=session.assignee, leg=leg, channel=CALLS, address=page.address, node=node)
+                await self.tell(session, wish)
+
     async def the_citizen_is_called(self) -> None:
         """And picks up, or does not."""
         for session in self.mine():
@@ -234,7 +245,7 @@ class Day:
         *(calls, calls, call_ends, call_ends, keeps_the_place, keeps_the_place, asks_for_a_picture, opens_a_link),
         *(opens_a_link, writes, writes, page_comes_and_goes, agents_answer, agents_answer, telephone_is_picked_up),
         *(telephone_is_picked_up, agent_writes, agent_finishes, time_passes, time_passes, node_dies, carrier_fails),
-        *(a_call_is_asked_for, the_citizen_is_called, the_citizen_is_called, agent_hands_it_on),
+        *(a_call_is_asked_for, the_citizen_is_called, the_citizen_is_called, agent_hands_it_on, a_page_is_to_ring),
     )
 
     # --- rest, and a look --------------------------------------------------------------------------------------

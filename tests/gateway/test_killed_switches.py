@@ -6,6 +6,7 @@ node takes over, the citizen and their page try again what had no answer, and th
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -135,11 +136,26 @@ async def says_where(day: Day) -> None:
             await day.tell(the(day), place, "l1")
 
 
+async def lets_the_page_ring(day: Day) -> None:
+    """Once: an agent whose wish was taken asks no second time."""
+    if not any(leg.id.startswith("dial-") for leg in the(day).legs):
+        await day.a_page_is_to_ring()
+
+
+async def takes_it(day: Day) -> None:
+    """In the page, whose sound is where it rang."""
+    dial = the(day).dial
+    if dial is not None and dial.state is LegState.CALLING:
+        up = replace(dial, state=LegState.LIVE, owner=day.post.id)
+        await day.tell(the(day), ev.LegOpened(leg=up), f"dialled:{dial.id}")
+
+
 STORIES: dict[str, Sequence[Step]] = {
     "keeps the place and goes on in the chat": (calls, keeps, hangs_up, opens_the_link, writes, is_answered),
     "goes on in the chat and hangs up then": (calls, keeps, opens_the_link, writes, hangs_up, is_answered),
     "drops and dials again": (calls, is_answered, is_picked_up, drops, calls, is_picked_up),
     "drops in line and dials again": (calls, drops, calls, is_answered, is_picked_up),
+    "the page rings": (calls, keeps, opens_the_link, hangs_up, is_answered, lets_the_page_ring, is_picked_up, takes_it),
     "a picture in the call": (calls, is_answered, is_picked_up, asks_for_a_picture, opens_the_link, says_where),
 }
 NO_AGENT_YET = frozenset({calls, keeps, drops, hangs_up, opens_the_link, writes})

@@ -17,7 +17,7 @@ from session.identity import AddressesLinked, Person, Proof
 from session.ids import AssigneeId, LegId, LinkId, PersonId, SessionId
 from session.state import DialFailure, Leg, LegEnd, LegState, Medium, Party, Phase, Session
 from tests.conftest import Eventually
-from tests.gateway.town import CALLS, PATIENT, Post, a_call, a_chat, agents_leg, hire, open_post, outgoing_on
+from tests.gateway.town import CALLS, PATIENT, Post, Telephone, a_call, a_chat, agents_leg, hire, open_post, outgoing_on
 
 MOBILE = Address("tel", "+8613800138000")
 VISITOR = Address("web", "visitor-1")
@@ -113,6 +113,46 @@ async def test_a_number_proven_at_another_address_is_theirs(town: Town) -> None:
     town.outgoing.known = by_word
     with pytest.raises(CallRefused):
         await town.outgoing.wish(a_session(chat, citizen=VISITOR), None)
+
+
+# --- their page
+
+
+PAGE = leg(id=LegId("chat-1"), channel="chats", medium=Medium.CHAT, address=VISITOR, owner="n2", asserted=False)
+
+
+def with_pages(town: Town, memory: MemoryStore) -> Outgoing:
+    """And a channel that calls where citizens write from."""
+    pages = Telephone("pages", Medium.VOICE)
+    pages.capabilities = replace(pages.capabilities, schemes=("web",))
+    return outgoing_on(memory, {CALLS: town.post.telephone, "pages": pages}, town.post.metrics)
+
+
+async def test_the_page_rings_that_they_write_from_at_its_node(town: Town, memory: MemoryStore) -> None:
+    outgoing = with_pages(town, memory)
+    wish = await outgoing.wish(a_session(leg(), PAGE), town.agent, at="page")
+    assert (wish.address, wish.channel, wish.node, wish.by) == (VISITOR, "pages", "n2", town.agent)
+    assert outgoing.may_ring(a_session(PAGE))
+    assert (await outgoing.wish(a_session(leg(), PAGE), town.agent)).channel == CALLS, "a number is another matter"
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        replace(PAGE, state=LegState.AWAY),
+        replace(PAGE, state=LegState.ENDED),
+        replace(PAGE, address=MOBILE, medium=Medium.MESSAGE),
+        replace(PAGE, medium=Medium.VOICE),
+        replace(PAGE, address=Address("wechat", "o1", "wx1")),
+    ],
+    ids=["away", "ended", "a text", "a call", "no page"],
+)
+async def test_no_page_rings_that_is_not_there(town: Town, memory: MemoryStore, there: Leg) -> None:
+    outgoing = with_pages(town, memory)
+    assert not outgoing.may_ring(a_session(there))
+    with pytest.raises(CallRefused) as refused:
+        await outgoing.wish(a_session(there), town.agent, at="page")
+    assert refused.value.why is Why.NO_PAGE
 
 
 async def test_where_no_channel_calls_nobody_is_called(memory: MemoryStore) -> None:
@@ -260,6 +300,42 @@ async def test_the_agent_who_writes_is_rung_by_what_they_have_accepted(town: Tow
     assert (await post.inbox.accept(session, town.agent, token)).value == "already_yours"
     charges = (await post.store.queue.view(town.agent)).charges
     assert [(one.session, one.medium) for one in charges] == [(session, Medium.VOICE)]
+
+
+async def test_a_page_rings_by_the_node_that_has_it_whoever_has_the_session(
+    memory: MemoryStore, eventually: Eventually
+) -> None:
+    """No number is dialled, nothing is counted; and were that node dead, both would go on writing."""
+    async with open_post(memory, "n1", SOON) as post:
+        agent = await hire(memory, "8001")
+        admission = await post.inbox.open(a_chat())
+        session = admission.session
+        token = await _offered(Town(post, agent, outgoing_on(memory, {}, post.metrics)), session, eventually)
+        assert (await post.inbox.accept(session, agent, token)).granted
+        async with open_post(memory, "n2", SOON) as other:
+            wish = CallRequested(by=agent, leg=LegId("dial-1"), channel=CALLS, address=VISITOR, node=other.id)
+            await post.inbox.post(session, wish)
+            await eventually(lambda: other.telephone.of("ring"), deadline_s=15)
+            assert other.telephone.of("reserve") == [("reserve", "dial-1", VISITOR, True)]
+            await other.inbox.post(session, agents_leg(other.id))
+            await eventually(lambda: other.telephone.of("dial"), deadline_s=15)
+            await other.inbox.post(session, DialFailed(leg=LegId("dial-1"), reason=DialFailure.NO_MICROPHONE))
+            await eventually(lambda: _writes_on(post, session), deadline_s=15)
+            assert not post.telephone.asked, "this node has the session, and not the page"
+            await other.die()
+            await memory.mailboxes.leave(other.id)
+        again = replace(wish, leg=LegId("dial-2"))
+        await post.inbox.post(session, again)
+        await eventually(lambda: _writes_on(post, session), deadline_s=15)
+        failed = (await post.said(session, DialFailed))[-1]
+        assert isinstance(failed, DialFailed)
+        assert (failed.leg, failed.reason) == ("dial-2", DialFailure.UNKNOWN)
+
+
+async def _writes_on(post: Post, session: SessionId) -> bool:
+    state = await post.session(session)
+    is_settled = len(await post.said(session, CallRequested)) == len(await post.said(session, DialFailed))
+    return is_settled and (state.phase, state.dial, state.medium) == (Phase.ACTIVE, None, Medium.CHAT)
 
 
 # --- a node dies while it dials

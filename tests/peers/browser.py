@@ -97,6 +97,12 @@ class Window:
         """The strongest tone that the newest call of the page brings, by the browser's own ear; 0 for silence."""
         return int(await self._do(self._page.evaluate(_LISTEN)))
 
+    async def beside(self, address: str) -> "Window":
+        """One more window of the same person; it closes with this one."""
+        other = Window(self._chromium, await self._do(self._page.context.new_page()))
+        await other.open(address)
+        return other
+
     async def open(self, address: str) -> None:
         await self._do(self._page.goto(address, wait_until="domcontentloaded"))
 

@@ -1,4 +1,6 @@
-"""A citizen calls from the page: Chromium with a microphone that speaks, an agent's softphone, the chat beside it."""
+"""A citizen calls from the page, or it rings: Chromium with a microphone that speaks, an agent's softphone, the chat
+beside it.
+"""
 
 import asyncio
 import base64
@@ -16,6 +18,7 @@ from tests.peers.yihao import Yihao
 from tests.scenarios.conftest import prompt
 from tests.scenarios.kinds import Draws, MakesSoftphone, OpensDesk, OpensWindow
 from tests.scenarios.test_browser import write
+from tests.scenarios.test_chat_to_call import refused, told
 from tests.scenarios.told import entries, history, legs
 
 CITIZEN, AGENT = speech(1, seed=61), speech(1, seed=62)
@@ -23,6 +26,10 @@ ALIKE = 0.9
 DEADLINE_S = 20.0
 PIECE = RATE // 2
 
+RINGS = ".call[data-stage=rings]"
+NO_MICROPHONE = (
+    "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); }"
+)
 EAVESDROP = """(() => {
   const heard = (window.heard = []);
   const media = navigator.mediaDevices;
@@ -151,3 +158,76 @@ async def test_a_citizen_calls_from_the_page_and_the_chat_stays_open_beside_it(
     assert len(entries(placed, "recording")) >= 2
     await draws("page-call.png", "市民在网页上通话，页面重新加载后仍在通话 · a call from the page", placed)
     assert page.complaints == []
+
+
+async def test_the_agent_lets_the_page_ring_and_whoever_is_there_takes_it_or_not(
+    gateway: Yihao,
+    desk: OpensDesk,
+    window: OpensWindow,
+    softphone: MakesSoftphone,
+    draws: Draws,
+    album: Path,
+    eventually: Eventually,
+) -> None:
+    """Story 3, in the browser: two windows of one citizen ring; each end that is none leaves both where they were."""
+    agent, phone = await desk(gateway, "8001"), await softphone(gateway, "8001", says=AGENT, answers=True)
+    await agent.command("presence.set", presence="ready")
+    page = await window(gateway.http, size=MOBILE)
+    await page.before_all(EAVESDROP)
+    await page.sees(".welcome")
+    await write(page, "打字说不清楚")
+    offer = await agent.offer()
+    await agent.accept(offer)
+    session = str(offer["session"])
+    await page.sees(".standing-talking")
+    other = await page.beside(gateway.http)
+    await other.sees(".standing-talking")
+    await agent.saw("contact.reach", DEADLINE_S, session=session, page=True)
+    assert await refused(agent, "call.start", session=session) in ("number_unproven", "no_way_to_call")
+
+    async def rings(times: int) -> None:
+        await agent.command("call.start", session=session, at="page")
+        await phone.saw("CALL_ESTABLISHED", DEADLINE_S, times=times)
+        for one in (page, other):
+            await one.sees(RINGS, DEADLINE_S)
+
+    await rings(1)
+    await page.picture(album / "page-rings.png")
+    await page.reload()
+    await page.sees(RINGS, DEADLINE_S)
+    await page.click(".call-decline")
+    await other.sees(".call p:has-text('已拒绝通话')")
+    await phone.saw("CALL_CLOSED", DEADLINE_S)
+    await eventually(lambda: told(agent, session)[-1:] == [("failed", "declined")], deadline_s=DEADLINE_S)
+
+    await other.evaluate(NO_MICROPHONE)
+    await rings(2)
+    await other.click(".call-accept")
+    await other.sees(".call p:has-text('没有使用麦克风的权限')")
+    await page.sees_no(RINGS)
+    await eventually(lambda: told(agent, session)[-1:] == [("failed", "no_microphone")], deadline_s=DEADLINE_S)
+    await phone.saw("CALL_CLOSED", DEADLINE_S, times=2)
+
+    await rings(3)
+    await phone.hang_up()
+    await page.sees(".call p:has-text('工作人员已取消呼叫')", DEADLINE_S)
+    await eventually(lambda: told(agent, session)[-1:] == [("failed", "no_agent")], deadline_s=DEADLINE_S)
+
+    await rings(4)
+    await page.click(".call-accept")
+    await other.sees(".call p:has-text('已在另一个窗口接听')", DEADLINE_S)
+    await page.sees(".call[data-stage=talking]", DEADLINE_S)
+    await hears(page, AGENT)
+    said = [CITIZEN[:PIECE], CITIZEN[PIECE:]]
+    await eventually(lambda: is_heard(said, phone.heard()), deadline_s=DEADLINE_S)
+    await write(page, "这样清楚多了")
+    await eventually(lambda: "这样清楚多了" in agent.texts(session), deadline_s=DEADLINE_S)
+    await phone.hang_up()
+    await page.sees(".call p:has-text('通话已结束')", DEADLINE_S)
+    await write(page, "谢谢")
+    await eventually(lambda: "谢谢" in agent.texts(session), deadline_s=DEADLINE_S)
+    placed = await history(agent, session)
+    assert legs(placed) == ["webchat", "browser"]
+    assert {frame["session"] for frame in agent.frames if frame["t"] == "contact.state"} == {session}
+    await draws("page-rings-timeline.png", "坐席呼叫市民的网页，接听后会话仍在 · the page rings", placed)
+    assert [*page.complaints, *other.complaints] == []

@@ -126,6 +126,11 @@ def wants_call(by: AssigneeId | None = WANG, leg: LegId = ASKED, *, anyone: bool
     return ev.CallRequested(by=by, leg=leg, channel="phone", address=CITIZEN, anyone=anyone)
 
 
+def rings_page(by: AssigneeId = WANG, leg: LegId = ASKED, node: NodeId = OTHER_NODE) -> ev.CallRequested:
+    """The agent would have the page ring that the citizen writes from."""
+    return ev.CallRequested(by=by, leg=leg, channel="browser", address=VISITOR, node=node)
+
+
 def room(token: int, assignee: AssigneeId = WANG) -> ev.SlotGranted:
     return ev.SlotGranted(assignee=assignee, medium=Medium.VOICE, token=token, lease_until=START + 20)
 

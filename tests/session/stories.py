@@ -22,6 +22,7 @@ from session.state import (
     Supervision,
 )
 from session.switch import Purpose
+from tests.session.pages_ring import PAGES_RING
 from tests.session.script import (
     AGENT_CALL,
     AGENT_CALL_2,
@@ -554,6 +555,7 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         hangs_up(),
     ),
     **WAYS_ON,
+    **PAGES_RING,
 }
 
 

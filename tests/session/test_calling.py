@@ -31,6 +31,7 @@ from tests.session.script import (
     ASKED,
     CALL,
     CHAT,
+    GUIDE,
     LI,
     LOST,
     NODE,
@@ -48,6 +49,7 @@ from tests.session.script import (
     hangs_up,
     no_room,
     offer,
+    rings_page,
     room,
     telephone,
     timer,
@@ -340,6 +342,46 @@ def test_whoever_would_rather_not_wait_for_their_agent_gets_another() -> None:
 
 def test_only_the_agent_who_has_it_may_ask() -> None:
     assert after(*WRITING, wants_call(LI))[1] == ()
+
+
+# --- their page rings
+
+
+def test_a_page_rings_at_the_node_that_has_it_and_the_chat_stays() -> None:
+    session, effects = after(*WRITING, rings_page())
+    assert (session.dial and session.dial.owner, session.medium) == (OTHER_NODE, VOICE)
+    assert effects == (Raise(WANG, VOICE), SetTimer("dial", RULES.slot_wait_s)), "one charge, raised"
+    _, effects = after(*WRITING, rings_page(), room(1))
+    assert effects[0] == Ring(ASKED, WANG, 1, START + 20), "the agent's telephone is the first"
+    session, effects = after(*WRITING, rings_page(), room(1), telephone(owner=OTHER_NODE))
+    assert effects[0] == Dial(ASKED, WANG, RULES.dial_ring_s)
+    session, effects = after(*WRITING, rings_page(), room(1), telephone(owner=OTHER_NODE), dialled(ASKED, OTHER_NODE))
+    assert isinstance(effects[0], Join)
+    assert states(session) == [LegState.LIVE, LegState.LIVE]
+
+
+def test_a_page_rings_for_nobody_but_the_agent_who_wanted_it() -> None:
+    """Handed on before it rang: whoever takes the chat may ask anew."""
+    session, effects = after(*WRITING, rings_page(), no_room(), ev.SessionTransferred(by=WANG, to=LI))
+    assert (session.phase, session.dial, session.medium) == (Phase.QUEUED, None, Medium.CHAT)
+    assert CloseLeg(ASKED, LegEnd.CLOSED) in effects
+    assert {"dial", "slot"} <= {one.name for one in effects if isinstance(one, ClearTimer)}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        (OPENED_BY_CHAT, chat()),
+        (OPENED_BY_CHAT, chat(), offer(1)),
+        (*WRITING, ev.SessionParked(by=WANG)),
+        (replace(OPENED_BY_CHAT, bot_queue="bots"), chat(), offer(1, GUIDE), accept(1, GUIDE)),
+    ],
+    ids=["in line", "offered", "parked", "with a bot"],
+)
+def test_no_page_rings_where_no_agent_has_the_session(before: tuple[ev.Event, ...]) -> None:
+    was, _ = after(*before)
+    session, effects = after(*before, rings_page())
+    assert (replace(session, version=was.version), effects) == (was, ())
 
 
 def test_a_citizen_in_line_keeps_their_place_for_the_call() -> None:

@@ -304,7 +304,9 @@ class Books:
         self.legs += 1
         by = data.draw(st.sampled_from([None, WANG, LI]))
         leg = LegId(f"asked-{self.legs}")
-        self.take(script.wants_call(by, leg, anyone=data.draw(st.booleans())))
+        anyone = data.draw(st.booleans())
+        wishes = [script.wants_call(by, leg, anyone=anyone), script.rings_page(by or WANG, leg)]
+        self.take(data.draw(st.sampled_from(wishes)))
 
     def queue_answers(self, data: st.DataObject) -> None:
         assert self.slot is not None

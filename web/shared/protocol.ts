@@ -97,7 +97,8 @@ export namespace Citizen {
     may_rate: boolean;
     transferred: boolean;
     call: "none" | "waiting" | "ringing" | "line" | "talking";
-    call_failed: "busy" | "no_answer" | "declined" | "unreachable" | "refused" | "no_agent" | "unknown" | null;
+    call_failed: "busy" | "no_answer" | "declined" | "unreachable" | "refused" | "no_agent" | "unknown" | "no_microphone" | null;
+    rings: string | null;
   }
 
   /** A file of the conversation, fetched from `/api/webchat/files/{id}`. */
@@ -146,7 +147,8 @@ export namespace Citizen {
     may_rate: boolean;
     transferred: boolean;
     call: "none" | "waiting" | "ringing" | "line" | "talking";
-    call_failed: "busy" | "no_answer" | "declined" | "unreachable" | "refused" | "no_agent" | "unknown" | null;
+    call_failed: "busy" | "no_answer" | "declined" | "unreachable" | "refused" | "no_agent" | "unknown" | "no_microphone" | null;
+    rings: string | null;
   }
 
   /** A message. One of the citizen's own comes to their other windows: the one that said it knows it by its `ack`. Its id is its command's, and the `rev` of that `ack` its own. A window may be told of its own words all the same. */
@@ -186,6 +188,13 @@ export namespace Citizen {
     seq: number;
     call: string;
     description: string;
+  }
+
+  /** The call that rings in every window has been taken in one: the others are silent. */
+  export interface CallTaken {
+    t: "call.taken";
+    seq: number;
+    call: string;
   }
 
   /** The page's call has ended. `hangup` by the citizen, `closed` by us, `lost` where its page was heard no more. */
@@ -252,13 +261,23 @@ export namespace Citizen {
     anyone?: boolean;
   }
 
-  /** The citizen calls from the page, with this description of its side, in which no candidate need stand. `call` is the one that it was in before it was loaded anew. Answered by `call.answer`, before the `ack`; refused as `bad_offer`, `one_call`, `gone`, `closed` (out of hours), `full`, `rate`, `no_calls`: never kept to be tried again. */
+  /** The citizen calls from the page, with this description of its side, in which no candidate need stand. `call` is the one that it was in before it was loaded anew, or, with `rings`, the one that rings. Answered by `call.answer`, before the `ack`; refused as `bad_offer`, `one_call`, `gone`, `closed` (out of hours), `full`, `rate`, `no_calls`: never kept to be tried again. */
   export interface CallOffer {
     t: "call.offer";
     id: string;
     cseq: number;
     description: string;
     call?: string | null;
+    rings?: boolean;
+  }
+
+  /** The citizen does not take the call that rings in the page, or cannot. */
+  export interface CallDecline {
+    t: "call.decline";
+    id: string;
+    cseq: number;
+    call: string;
+    reason?: "declined" | "no_microphone";
   }
 
   /** The citizen hangs up. */
@@ -301,6 +320,7 @@ export namespace Citizen {
     | MessageProgress
     | QueuePlace
     | CallAnswer
+    | CallTaken
     | CallOver
     | AssigneeTyping;
 
@@ -315,6 +335,7 @@ export namespace Citizen {
     | HumanRequest
     | CallAsk
     | CallOffer
+    | CallDecline
     | CallEnd
     | SessionEnd
     | RatingGive
@@ -328,6 +349,7 @@ export namespace Citizen {
     | HumanRequest
     | CallAsk
     | CallOffer
+    | CallDecline
     | CallEnd
     | SessionEnd
     | RatingGive;
@@ -338,6 +360,7 @@ export namespace Citizen {
     | MessageNew
     | MessageProgress
     | CallAnswer
+    | CallTaken
     | CallOver;
 }
 
@@ -567,7 +590,7 @@ export namespace Desk {
     at: number;
     who: Who;
     what: "requested" | "waiting" | "started" | "failed" | "reached" | "machine";
-    reason: "busy" | "no_answer" | "declined" | "unreachable" | "refused" | "no_agent" | "unknown" | null;
+    reason: "busy" | "no_answer" | "declined" | "unreachable" | "refused" | "no_agent" | "unknown" | "no_microphone" | null;
   }
 
   /** Anything else, by name; `detail` is a digit, a place in line, what a link is for, or a timer's name. */
@@ -733,12 +756,13 @@ export namespace Desk {
     citizen: string;
   }
 
-  /** What can still be sent in a contact, where its channel sets a bound, and by which other ways. */
+  /** What can still be sent in a contact, where its channel sets a bound, and by which other ways. `page`: the page that the citizen writes from is open, and can ring. */
   export interface ContactReach {
     t: "contact.reach";
     session: string;
     rations: ReadonlyArray<Ration>;
     ways: ReadonlyArray<Way>;
+    page: boolean;
   }
 
   /** Down: the citizen of a session writes; shown for 5 s. Up: the agent does; at most every 3 s. */
@@ -865,12 +889,13 @@ export namespace Desk {
     why?: string;
   }
 
-  /** Call the citizen of a chat. The agent's telephone rings first; the chat stays open beside it. */
+  /** Call the citizen of a chat, at their number or in the page that they write from. The agent's telephone rings first; the chat stays open beside it. */
   export interface CallStart {
     t: "call.start";
     id: string;
     cseq: number;
     session: string;
+    at?: "number" | "page";
   }
 
   /** Let the citizen of a call wait with music, or talk on. */

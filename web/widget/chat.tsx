@@ -33,7 +33,7 @@ export function Chat({ conversation, say, language, asks }: Props) {
   const box = useRef<HTMLTextAreaElement>(null);
   const { list, hasNew, toEnd } = useFollowing(view);
   const canCall = view.calls && !asks;
-  const { at, call } = useCall(conversation, language, canCall);
+  const { at, call } = useCall(conversation, language, canCall, view.state.rings);
 
   useUnread(view);
 
@@ -136,17 +136,17 @@ function Asked({ conversation, language }: Pick<Props, "conversation" | "languag
   return <div ref={at} />;
 }
 
-/** A page that was loaded anew in the middle of a call goes on with it. */
-function useCall(conversation: Conversation, language: Language, canCall: boolean) {
+/** A page that was loaded anew in the middle of a call goes on with it; one that is called rings. */
+function useCall(conversation: Conversation, language: Language, canCall: boolean, rings: string | null) {
   const at = useRef<HTMLDivElement>(null);
   const call = async (again: string | null) => {
     const part = await fetched<typeof import("./call")>("/call.js");
     if (at.current) part.showCall(at.current, conversation, language, again);
   };
   useEffect(() => {
-    const again = canCall && kept("yihao.call");
+    const again = canCall && (rings || kept("yihao.call"));
     if (again) void call(again);
-  }, [canCall, language]);
+  }, [canCall, language, rings]);
   return { at, call };
 }
 

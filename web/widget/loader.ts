@@ -40,6 +40,7 @@ document.body.append(button);
 addEventListener("message", ({ data, source }) => {
   if (!frame || source !== frame.contentWindow || !data) return;
   if (data.yihao === "close") show(false);
+  if (data.yihao === "ring") show(true);
   if (data.yihao === "identity") dispatchEvent(new CustomEvent("yihao:identity", { detail: data.error }));
   if (data.yihao === "unread") button.textContent = data.count ? `${label} (${data.count})` : label;
 });

@@ -12,7 +12,7 @@ import pytest
 from channels.browser.adapter import BrowserChannel
 from channels.browser.settings import BrowserSettings
 from channels.calls import Answered, CallRefused
-from channels.phone import entrusted
+from channels.phone import page_end
 from channels.phone.adapter import PhoneChannel
 from media.engine import Engine
 from queueing.memory import MemoryStore
@@ -92,7 +92,7 @@ async def test_the_core_hears_of_a_call_once_its_page_is_heard(
 async def test_a_page_that_never_comes_costs_a_port_for_a_moment(
     town: Town, page: PagePhone, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
 ) -> None:
-    monkeypatch.setattr(entrusted, "COMES_S", 0.1)
+    monkeypatch.setattr(page_end, "COMES_S", 0.1)
     answered = await town.channel.call(WHO, page.page_sdp("actpass"), None, town.told)
     await eventually(lambda: town.is_empty, deadline_s=DEADLINE_S)
     assert town.told.ends == [(answered.leg, LegEnd.LOST)]
@@ -127,7 +127,7 @@ async def test_a_page_that_is_back_too_late_is_told(town: Town, page: PagePhone)
 async def test_one_that_does_not_come_back_is_lost(
     town: Town, page: PagePhone, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
 ) -> None:
-    monkeypatch.setattr(entrusted, "GRACE_S", 1.5)
+    monkeypatch.setattr(page_end, "GRACE_S", 1.5)
     await town.call(page)
     async with microphone(page):
         await eventually(lambda: town.told.sessions, deadline_s=DEADLINE_S)

@@ -48,7 +48,7 @@ async def test_the_first_word_opens_the_session_in_one_commit(
 ) -> None:
     async with chatting(here) as page:
         new = {"phase": "new", "assignee": None, "may_rate": False, "transferred": False}
-        assert standing(page) == {**new, "call": "none", "call_failed": None}
+        assert standing(page) == {**new, "call": "none", "call_failed": None, "rings": None}
         first = page.send("msg.send", text="路灯坏了")
         await eventually(lambda: first in page.acked)
         await eventually(lambda: shown(page) == [("citizen", "路灯坏了")])

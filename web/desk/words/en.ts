@@ -194,6 +194,7 @@ export const en: Words = {
   },
   talk: {
     call: "Call them",
+    ring: "Ring in their page",
     back: "Back to the list",
     park: "Park",
     resume: "Resume",
@@ -477,6 +478,7 @@ export const en: Words = {
     refused: "the rules forbid this number",
     no_agent: "the agent's phone was not picked up",
     unknown: "it broke off, outcome unknown",
+    no_microphone: "their browser may not use a microphone",
   },
   failure: {
     undelivered: "Their telephone did not take it",
@@ -554,6 +556,7 @@ export const en: Words = {
     no_phone: "Your phone is not registered",
     no_way_to_call: "There is no trunk to call by",
     number_unproven: "No number of theirs has been proven",
+    no_page: "They have no page open that could ring",
     number_not_allowed: "The rules forbid this number",
     no_slot: "You have no room for a call",
     agent_bound: "You have made all calls that a day allows",

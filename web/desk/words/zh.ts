@@ -185,6 +185,7 @@ export const zh = {
   },
   talk: {
     call: "呼叫市民",
+    ring: "网页呼叫",
     back: "返回列表",
     park: "挂起",
     resume: "继续处理",
@@ -468,6 +469,7 @@ export const zh = {
     refused: "按规定不能拨打这个号码",
     no_agent: "坐席话机没有接起",
     unknown: "拨打中断，结果不明",
+    no_microphone: "市民的浏览器不能使用麦克风",
   },
   failure: {
     undelivered: "对方手机没有收到",
@@ -545,6 +547,7 @@ export const zh = {
     no_phone: "您的话机没有注册，无法呼叫",
     no_way_to_call: "没有配置外呼线路",
     number_unproven: "没有经核实的市民号码，不能外呼",
+    no_page: "市民的网页没有打开，不能网页呼叫",
     number_not_allowed: "按规定不能拨打这个号码",
     no_slot: "您现在没有空闲的通话席位",
     agent_bound: "您今天的外呼次数已达上限",
