@@ -24,6 +24,7 @@ from session.effects import (
     SetTimer,
 )
 from session.ending import close, wrap
+from session.ids import LegId
 from session.owing import can_be_called, held, is_owed, owe
 from session.rules import Rules
 from session.state import CloseReason, Leg, LegEnd, LegState, Medium, Party, Phase, Session
@@ -128,7 +129,7 @@ def _joined_by(session: Session, grown: Session, event: ev.LegOpened, rules: Rul
     there = grown.with_leg(replace(dropped, state=LegState.ENDED))
     found = ClearTimer(grace(dropped.id))
     if session.phase not in _IN_LINE:
-        return there, (found, *_reconnect(there, event, rules))
+        return there, (found, *_reconnect(there, event.leg.id, event, rules))
     waiting, effects = keep_place(session, there, event)
     if event.leg.medium is Medium.VOICE:
         return replace(waiting, kept=False), (found, *effects, ResumeOffers(), *comfort(waiting, rules))
@@ -235,7 +236,14 @@ def _goes_on_elsewhere(less: Session, leg: Leg, event: ev.LegClosed, rules: Rule
         return keep_place(less.with_leg(leg), less, event)
     if less.phase is not Phase.ACTIVE or leg.medium is not Medium.VOICE:
         return less, ()
-    return dialling.written_on(less, less.with_leg(leg), rules)
+    other = less.voice_leg(Party.CITIZEN)
+    if other is None:
+        return dialling.written_on(less, less.with_leg(leg), rules)
+    ids = [one.id for one in less.legs]
+    if ids.index(other.id) < ids.index(leg.id) or not less.live_legs(Party.ASSIGNEE):
+        return less, ()  # whoever is on two calls talks on the first
+    silent, hung_up = _without_assignees_calls(less, event.reason)
+    return silent, (*hung_up, *_reconnect(silent, other.id, event, rules))
 
 
 def _assignee_hung_up(less: Session, event: ev.LegClosed, rules: Rules) -> Step:
@@ -248,10 +256,15 @@ def _assignee_hung_up(less: Session, event: ev.LegClosed, rules: Rules) -> Step:
         return less, ()
     if event.reason not in (LegEnd.HANGUP, LegEnd.CLOSED):
         return back_in_line(less, event, rules)
-    if len(less.live_legs(Party.CITIZEN)) == 1:
+    theirs = less.live_legs(Party.CITIZEN)
+    calls = [leg for leg in theirs if leg.medium is Medium.VOICE]
+    if len(calls) == len(theirs):
         return contact_over(less, event, rules)
-    writing, effects = dialling.written_on(less.with_leg(replace(call, state=LegState.ENDED)), less, rules)
-    return writing, (CloseLeg(call.id, LegEnd.CLOSED), *effects)
+    silent = less
+    for one in calls:
+        silent = silent.with_leg(replace(one, state=LegState.ENDED))
+    writing, effects = dialling.written_on(silent, less, rules)
+    return writing, (*(CloseLeg(one.id, LegEnd.CLOSED) for one in calls), *effects)
 
 
 def _on_one_more(session: Session, grown: Session, event: ev.LegOpened, rules: Rules) -> Step:
@@ -263,13 +276,15 @@ def _on_one_more(session: Session, grown: Session, event: ev.LegOpened, rules: R
     return waiting, (*effects, *comfort(waiting, rules))
 
 
-def _reconnect(session: Session, event: ev.LegOpened, rules: Rules) -> tuple[Effect, ...]:
-    """The call that dropped is dialled again: its agent is rung by the offer that they have accepted (law 3)."""
-    music = Play(event.leg.id, ())
+def _reconnect(session: Session, again: LegId, event: ev.Event, rules: Rules) -> tuple[Effect, ...]:
+    """The call that dropped is dialled again, perhaps before we knew that it had dropped: its agent is rung by the offer
+    that they have accepted (law 3).
+    """
+    music = Play(again, ())
     if session.assignee is None:
         return (music,)
     until = event.at + rules.reconnect_s
-    ring = Ring(event.leg.id, session.assignee, session.granted, until)
+    ring = Ring(again, session.assignee, session.granted, until)
     return music, ring, SetTimer(MEDIA, rules.reconnect_s)
 
 

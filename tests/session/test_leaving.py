@@ -105,6 +105,29 @@ def test_a_dropped_call_keeps_its_agent_until_it_is_dialled_again() -> None:
     assert {leg.id for leg in session.live_legs(Party.ASSIGNEE)} == {AGENT_CALL_2}
 
 
+def test_who_dials_again_before_we_know_that_the_call_has_dropped_is_back_with_their_agent() -> None:
+    """The end of the old call was told late: the agent's telephone is let go of it, and rung for the new one."""
+    session, effects = after(*TALKING, call(CALL_AGAIN), DROP)
+    ring = Ring(CALL_AGAIN, WANG, 1, START + 6 + 20.0)
+    assert effects == (CloseLeg(AGENT_CALL, LegEnd.LOST), Play(CALL_AGAIN, ()), ring, SetTimer("media", 20.0))
+    assert (session.phase, session.assignee, session.medium) == (Phase.ACTIVE, WANG, VOICE)
+
+
+def test_of_two_calls_the_second_ends_and_the_first_goes_on() -> None:
+    session, effects = after(*TALKING, call(CALL_AGAIN), hangs_up(CALL_AGAIN))
+    assert effects == ()
+    assert {leg.id for leg in session.live_legs(Party.ASSIGNEE)} == {AGENT_CALL}
+
+
+def test_an_agent_who_hangs_up_on_two_calls_has_ended_both() -> None:
+    session, effects = after(*TALKING, call(CALL_AGAIN), hangs_up(AGENT_CALL))
+    assert session.phase is Phase.WRAPPING
+    assert {effect.leg for effect in effects if isinstance(effect, CloseLeg)} == {CALL, CALL_AGAIN}
+    session, effects = after(*TALKING, chat(), call(CALL_AGAIN), hangs_up(AGENT_CALL))
+    assert (session.phase, session.medium) == (Phase.ACTIVE, Medium.CHAT)
+    assert {effect.leg for effect in effects if isinstance(effect, CloseLeg)} == {CALL, CALL_AGAIN}
+
+
 def test_an_agent_who_does_not_pick_up_again_loses_the_call_to_another() -> None:
     session, effects = after(*TALKING, DROP, call(CALL_AGAIN), timer("media"))
     assert (session.phase, session.prefer) == (Phase.QUEUED, WANG)
