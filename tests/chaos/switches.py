@@ -11,8 +11,8 @@ import re
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -33,9 +33,11 @@ from session.rules import Rules
 from session.state import LegState, Party, Phase, Session
 from storage.database import Database
 from storage.policies import Policies, Policy
+from tests.channels.browser.page import microphone
 from tests.chaos.checker import Evidence, findings, stories
 from tests.chaos.remains import KEYS, Remains, debts_of
 from tests.chaos.toll import Step, Toll, Watched
+from tests.media.secret_phone import PagePhone
 from tests.peers.baresip import Baresip
 from tests.peers.caller import Call, Telephones
 from tests.peers.pages import OWN_PAGE, CitizenPage, DeskPage
@@ -126,6 +128,7 @@ class World:
         self.citizens: list[Citizen] = []
         self.desks: dict[str, DeskPage] = {}
         self.softphones: dict[str, Baresip] = {}
+        self.all_have_begun = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         try:
@@ -259,6 +262,19 @@ class World:
         assert citizen.page is not None
         citizen.words.add(await citizen.page.write(text, PATIENCE_S))
 
+    @asynccontextmanager
+    async def takes_what_rings(self, citizen: Citizen) -> AsyncIterator[None]:
+        """Their page rings, and they speak there for the block."""
+        page = citizen.page
+        assert page is not None
+        rings = (await page.until(lambda frame: bool(frame.get("rings")), PATIENCE_S, "ring"))["rings"]
+        async with PagePhone() as end:
+            offer = end.page_sdp("actpass").decode()
+            await page.command("call.offer", PATIENCE_S, description=offer, call=rings, rings=True)
+            end.take((await page.saw("call.answer", PATIENCE_S, call=rings))["description"].encode())
+            async with microphone(end):
+                yield
+
     async def proves_the_number(self, citizen: Citizen) -> None:
         """By the code that is sent to it, at the gateway that stays: no step of the story."""
         page = citizen.page
@@ -294,6 +310,10 @@ class World:
     async def is_ready(self, login: str) -> None:
         await self.desks[login].command("presence.set", PATIENCE_S, presence="ready")
 
+    async def is_joined(self, citizen: Citizen, times: int = 1) -> None:
+        """The core knows that both talk, which is later than the agent's telephone knows it."""
+        await self.until(lambda: Step("append legs.joined", times) in citizen.watched.steps)
+
     async def is_talking(self, login: str, times: int = 1) -> None:
         await self.softphones[login].saw("CALL_ESTABLISHED", PATIENCE_S, times=times)
 
@@ -317,6 +337,7 @@ class World:
                 tasks.create_task(self._told(citizen))
                 # One after the other: calls that cannot be opened are kept, and opened in their order.
                 await self.until(citizen.watched.has_begun)
+            self.all_have_begun.set()
 
     async def _told(self, citizen: Citizen) -> None:
         """Where another's call is kept, a story may stand still behind it: then it never comes to its step."""
@@ -457,14 +478,18 @@ async def sends_pictures(world: World, citizen: Citizen) -> None:
 
 
 async def drops_and_redials(world: World, citizen: Citizen) -> None:
-    """Story 4: back with the same agent."""
-    (agent,) = citizen.switch.desks
+    """Story 4: back with the same agent.
+
+    Their step may be one just before the redial is opened, which then holds up every other first call: so nobody dials
+    again before all have called once.
+    """
     await world.dials(citizen, citizen.switch.number)
-    await world.is_talking(agent)
+    await world.is_joined(citizen)
     assert citizen.call is not None
+    await world.all_have_begun.wait()
     await citizen.call.drop()
     await world.dials(citizen, citizen.switch.number)
-    await world.is_talking(agent, times=2)
+    await world.is_joined(citizen, times=2)
 
 
 async def is_called(world: World, citizen: Citizen) -> None:
@@ -488,6 +513,17 @@ async def becomes_a_call(world: World, citizen: Citizen) -> None:
     await world.writes(citizen, "接到了")
 
 
+async def rings_in_the_page(world: World, citizen: Citizen) -> None:
+    """Story 3, in the browser: a chat becomes a call that rings in the page, and stays open beside it."""
+    await world.comes_to_the_chat(citizen)
+    await world.writes(citizen, "打字说不清楚")
+    agent = await world.is_accepted(citizen, "1")
+    await world.at_the_desk(agent, "call.start", citizen, at="page")
+    async with world.takes_what_rings(citizen):
+        await world.is_joined(citizen)
+        await world.writes(citizen, "这样清楚多了")
+
+
 async def is_handed_on(world: World, citizen: Citizen) -> None:
     """A chat goes to another line, and is taken there."""
     await world.comes_to_the_chat(citizen)
@@ -507,4 +543,5 @@ TO_A_CALL = (
     Switch(drops_and_redials, DROPS, desks=("4001",), telephones=("4001",)),
     Switch(is_called, CALLED, desks=("5001",), telephones=("5001",)),
     Switch(becomes_a_call, CHATS, desks=("1001",), telephones=("1001",)),
+    Switch(rings_in_the_page, CHATS, desks=("1101",), telephones=("1101",)),
 )
