@@ -277,8 +277,8 @@ def _on_one_more(session: Session, grown: Session, event: ev.LegOpened, rules: R
 
 
 def _reconnect(session: Session, again: LegId, event: ev.Event, rules: Rules) -> tuple[Effect, ...]:
-    """The call that dropped is dialled again, perhaps before we knew that it had dropped: its agent is rung by the offer
-    that they have accepted (law 3).
+    """The call that dropped is dialled again, perhaps before its end was told: its agent is rung by the offer that they
+    have accepted (law 3).
     """
     music = Play(again, ())
     if session.assignee is None:

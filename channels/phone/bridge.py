@@ -108,6 +108,7 @@ class Bridge:
         self._silence = Silence(audio)
         self._presses = Presses()
         self._end = LegEnd.HANGUP
+        self._is_leaving = asyncio.Event()
 
     # -- the citizen's end -------------------------------------------------------------------------------------
 
@@ -149,6 +150,11 @@ class Bridge:
             self.call.give_up()
             await self._outbox.drained()
 
+    async def ended(self) -> None:
+        """Once the core knows that a call which is over is over."""
+        await self._is_leaving.wait()
+        await self._outbox.drained()
+
     async def play(self, items: Sequence[Announcement], *, music: bool) -> None:
         """Let the citizen hear announcements, then music where `music`; ignored once joined."""
         if self.is_joined or self.is_over:
@@ -169,6 +175,7 @@ class Bridge:
         if self.call is not None:
             self.call.hang_up()
         self._tell_end()  # before all else: who dials again at once must find that this call is over
+        self._is_leaving.set()
         await self._measure(self.contact.leg, Slot.CITIZEN)
         if self._end is LegEnd.LOST and self.is_joined and self._agent is not None:
             await self._tell_dropped()

@@ -3,7 +3,8 @@
 Their new call must go on with what the old one had, and two calls of one number at once are two people to the core. So
 the old one is looked at while the new one waits for its answer. A telephone that sends no sound within a moment
 is asked whether it still knows the call (RFC 3261, section 12.2.1.2); a mobile is not: nobody else could be calling
-from it, and the carrier's border answers in its name long after the radio has lost it.
+from it, and the carrier's border answers in its name long after the radio has lost it. One that has just ended, and of
+which the core has yet to be told, is waited for as well.
 """
 
 from __future__ import annotations
@@ -32,11 +33,15 @@ async def bury_dead(running: Iterable[Bridge], contact: Contact) -> None:
 
 
 async def _bury(bridge: Bridge) -> None:
-    if await _is_dead(bridge):
+    if not bridge.is_over and await _is_dead(bridge):
         bridge.ladder.note("dead", "the same number calls again")
         with suppress(TimeoutError):
             async with asyncio.timeout(TOLD_S):
                 await bridge.lose()
+    elif bridge.is_over:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TOLD_S):
+                await bridge.ended()
 
 
 async def _is_dead(bridge: Bridge) -> bool:

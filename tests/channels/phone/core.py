@@ -33,10 +33,13 @@ class Core:
     asked: int = 0
     opens: asyncio.Event = field(default_factory=asyncio.Event)
     """Cleared, the store takes its time over a new session."""
+    posts: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared, it takes its time over an event."""
     _seen: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.opens.set()
+        self.posts.set()
 
     def _reach(self, what: str) -> None:
         self.asked += 1
@@ -58,6 +61,7 @@ class Core:
 
     async def post(self, session: SessionId, event: Event, *, dedupe: str | None = None, **_: object) -> int:
         self._reach("post")
+        await self.posts.wait()
         if dedupe is None or dedupe not in self._seen:
             self.events.append(event)
         if dedupe is not None:

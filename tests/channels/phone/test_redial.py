@@ -11,6 +11,7 @@ from channels.phone.elsewhere import LOOKED_S, Elsewhere
 from queueing.memory import MemoryStore
 from session.address import Address
 from session.ids import LegId, NodeId
+from session.ports import Admission, Contact
 from session.state import LegEnd
 from tests.channels.phone.conftest import OpenPhone
 from tests.channels.phone.core import Core
@@ -32,6 +33,30 @@ async def test_a_dead_call_is_over_before_the_core_hears_of_the_next(phone: Phon
         assert (await calling).answer.status == 200
         assert len(core.contacts) == 2
         await lost.request("BYE")
+
+
+async def test_a_call_that_was_just_cut_off_is_over_before_the_core_hears_of_the_next(
+    phone: PhoneChannel, core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its network says goodbye, and the telephone dials again before the store has taken that."""
+    known: list[list[tuple[str, str]]] = []
+    opening = core.open
+
+    async def opened(contact: Contact) -> Admission:
+        known.append(core.closed())
+        return await opening(contact)
+
+    monkeypatch.setattr(core, "open", opened)
+    async with Telephone(phone.bound) as lost, Telephone(phone.bound) as again:
+        call = await lost.call(extra=MOBILE)
+        core.posts.clear()
+        call.bye()
+        await lost.response("BYE")
+        calling = asyncio.create_task(again.call(extra=MOBILE))
+        await again.response(least=100)
+        core.posts.set()
+        await calling
+    assert known == [[], [("call", LegEnd.HANGUP)]]
 
 
 async def test_a_mobile_from_which_sound_comes_is_not_dead(phone: PhoneChannel, core: Core) -> None:
