@@ -49,6 +49,8 @@ class BrowserChannel(Carried):
         self._settings, self._shared, self._is_open = settings, shared, is_open
         self._calls: dict[Address, LegId] = {}
         """Who is in which call."""
+        self._reserved: dict[LegId, _Rung] = {}
+        """Calls to pages, from when an agent is rung for them until they are over."""
         self._rung: dict[Address, _Rung] = {}
         """Whose page rings."""
         self._idle = asyncio.Event()
@@ -98,21 +100,27 @@ class BrowserChannel(Carried):
     async def reserve(self, session: SessionId, leg: LegId, contact: Address, number: str, *, is_taken: bool) -> None:
         """A call that is to be made to a page: the agent is rung for it first."""
         called = Contact(leg, self.name, Medium.VOICE, contact, number, asserted=True)
-        await self._exchange.make_ready(session, called, _Rung(self, contact, leg), is_taken=is_taken)
+        rung = self._reserved.setdefault(leg, _Rung(self, contact, leg))
+        await self._exchange.make_ready(session, called, rung, is_taken=is_taken)
 
     async def dial(self, leg: LegId, ring_s: float) -> None:
-        """Ring in the page for which an agent is on the line."""
+        """Ring in the page for which an agent is on the line.
+
+        Every page of theirs rings by the timeline, also one that opens meanwhile. It may be taken from now on: whoever
+        is quick takes it before the exchange has heard that the attempt is in the log.
+        """
+        rung = self._reserved.get(leg)
+        if rung is not None and rung.who not in self._calls:
+            self._rung.setdefault(rung.who, rung)
         await self._exchange.dial(leg, ring_s)
 
-    def let_ring(self, rung: _Rung) -> DialFailure | None:
-        """Every page of theirs rings by the timeline, also one that opens meanwhile; here is known what it may take."""
-        if rung.who in self._calls or rung.who in self._rung:
-            return DialFailure.BUSY
-        self._rung[rung.who] = rung
-        return None
+    def is_busy(self, rung: _Rung) -> bool:
+        """Whether their page has another call, or rings for another."""
+        return self._rung.get(rung.who) is not rung and self._calls.get(rung.who) != rung.leg
 
     def forget(self, rung: _Rung) -> None:
         """It rings no more, and is over."""
+        self._reserved.pop(rung.leg, None)
         if self._rung.get(rung.who) is rung:
             del self._rung[rung.who]
         self._forget(rung.who, rung.leg)
@@ -216,7 +224,7 @@ class BrowserChannel(Carried):
 
 
 class _Rung:
-    """A page that is called: it rings from `ring` on until it is taken, by `caller`, or over."""
+    """A page that is called, until that is over; `caller` has taken it."""
 
     def __init__(self, channel: BrowserChannel, who: Address, leg: LegId) -> None:
         self.who, self.leg = who, leg
@@ -225,7 +233,7 @@ class _Rung:
 
     def ring(self) -> DialFailure | None:
         """See `Callee`."""
-        return self._channel.let_ring(self)
+        return DialFailure.BUSY if self._channel.is_busy(self) else None
 
     @property
     def is_there(self) -> bool:

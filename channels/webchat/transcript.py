@@ -19,14 +19,16 @@ from realtime.messages import Durable
 from session import belonging as bl
 from session import events as ev
 from session.address import Address
-from session.ids import SessionId
+from session.ids import LegId, SessionId
 from session.machine import TABLE, advance, begin
 from session.ports import Entry
 from session.state import DialFailure, Leg, Medium, Party, Session
 
 _MOST_MESSAGES = 200
 _SHOWN_CHARACTERS = 100_000
-_NOTED = frozenset({ev.OfferAccepted, ev.RatingGiven, ev.SessionTransferred, ev.CallRequested, ev.DialFailed})
+_NOTED = frozenset(
+    {ev.OfferAccepted, ev.RatingGiven, ev.SessionTransferred, ev.CallRequested, ev.DialStarted, ev.DialFailed}
+)
 """What the page is shown of besides what the session itself knows."""
 
 
@@ -38,6 +40,7 @@ class Transcript:
         "_answered",
         "_badge",
         "_call_failed",
+        "_dialled",
         "_handed_on",
         "_joined",
         "_rated",
@@ -78,6 +81,7 @@ class Transcript:
         self._badge = badge
         self._rated = self._answered = self._handed_on = False
         self._call_failed: DialFailure | None = None
+        self._dialled: LegId | None = None
         self._standing = standing(None, badge, rated=False, answered=False, handed_on=False)
 
     @property
@@ -135,7 +139,7 @@ class Transcript:
         if (self.session.phase, kind) in TABLE:
             self.session, _ = advance(self.session, event)
             frames.extend(self._restated())
-        elif kind is ev.RatingGiven:
+        elif kind is ev.RatingGiven or kind is ev.DialStarted:
             frames.extend(self._restated())
         return frames
 
@@ -149,6 +153,8 @@ class Transcript:
                 self._handed_on = True
             case ev.CallRequested():
                 self._call_failed = None
+            case ev.DialStarted():
+                self._dialled = event.leg
             case ev.DialFailed():
                 self._call_failed = event.reason
 
@@ -165,6 +171,7 @@ class Transcript:
             handed_on=self._handed_on,
             call_failed=self._call_failed,
             page=self._address,
+            dialled=self._dialled,
         )
         if now == self._standing:
             return []

@@ -22,6 +22,7 @@ from realtime.citizen import (
 from realtime.citizen import Standing as StandingView
 from session import events as ev
 from session.address import Address
+from session.ids import LegId
 from session.state import AssigneeKind, DialFailure, LegState, Party, Session
 from session.state import Phase as SessionPhase
 
@@ -49,8 +50,12 @@ def standing(
     handed_on: bool,
     call_failed: DialFailure | None = None,
     page: Address | None = None,
+    dialled: LegId | None = None,
 ) -> StandingView:
-    """Where the matter stands, for a `page`. It may be rated once it has ended, where somebody had answered."""
+    """Where the matter stands, for a `page`; `dialled` is the attempt to call them that was begun last.
+
+    It may be rated once it has ended, where somebody had answered.
+    """
     if session is None:
         return StandingView(phase="new", assignee=None, may_rate=False)
     phase = PHASES[session.phase]
@@ -65,7 +70,7 @@ def standing(
         transferred=phase == "waiting" and handed_on,
         call=_call(session),
         call_failed=call_failed.value if call_failed is not None else None,
-        rings=_rings(session, page),
+        rings=dialled if dialled is not None and _is_called(session, page, dialled) else None,
     )
 
 
@@ -79,10 +84,10 @@ def _call(session: Session) -> CallPhase:
     return "ringing" if dial.state is LegState.CALLING else "waiting"
 
 
-def _rings(session: Session, page: Address | None) -> str | None:
-    """The call by which that page is called; its own name for the citizen says so."""
+def _is_called(session: Session, page: Address | None, dialled: LegId) -> bool:
+    """Whether it is that page which is called; its own name for the citizen says so."""
     dial = session.dial
-    return dial.id if dial is not None and dial.state is LegState.CALLING and dial.address == page else None
+    return dial is not None and (dial.id, dial.state, dial.address) == (dialled, LegState.CALLING, page)
 
 
 def state_frame(now: StandingView) -> SessionState:

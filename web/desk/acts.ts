@@ -26,6 +26,7 @@ export const ACTS = [
   act("call", "park_call"),
   act("call", "picture"),
   act("call", "call", "Alt+KeyC"),
+  act("call", "ring"),
   act("contact", "finish", "F9"),
   act("contact", "previous", "Alt+ArrowUp"),
   act("contact", "next", "Alt+ArrowDown"),

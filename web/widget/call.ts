@@ -79,6 +79,7 @@ const STYLE = `
 .call-keys { display: grid; grid-template-columns: repeat(3, minmax(2.75rem, 6rem)); gap: 0.375rem; }
 .call [hidden], .call-door[hidden] { display: none; }
 .call small { display: block; }
+.call[data-stage=rings] p { flex-basis: 100%; }
 .call .call-accept { border-color: #1b6e36; background: #1b6e36; color: #fff; }
 .call[data-stage=rings] { animation: rings 1s infinite alternate; }
 @keyframes rings { to { background: var(--line); } }
@@ -291,7 +292,7 @@ function ringAloud(incoming: string): () => void {
   const beat = (): void => {
     const isLoud = turn++ % RING_EVERY === 0;
     if (context && loudness) loudness.gain.setTargetAtTime(isLoud ? 0.2 : 0, context.currentTime, 0.02);
-    if (isLoud) navigator.vibrate?.(400);
+    if (isLoud && navigator.userActivation?.hasBeenActive) navigator.vibrate?.(400);
     document.title = document.title.includes(incoming) ? document.title.replace(incoming, "") : incoming + document.title;
   };
   beat();

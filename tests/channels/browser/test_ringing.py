@@ -43,18 +43,21 @@ class Scene:
     is_here: bool = True
     channel: BrowserChannel = field(init=False)
 
-    async def rings(self, ring_s: float = 20.0, *, token: int = 1) -> None:
-        """The agent has picked up, and the page rings."""
+    async def agent_is_there(self) -> None:
+        """They have picked up."""
         await self.channel.reserve(SESSION, LEG, WHO, "12345", is_taken=True)
-        await self.channel.ring(SESSION, LEG, AGENT, token, time.time() + 20.0)
+        await self.channel.ring(SESSION, LEG, AGENT, 1, time.time() + 20.0)
         invite = await self.device.request("INVITE")
         assert not self.core.said(DialStarted), "no page rings before the agent is there"
         self.device.reply(invite, 200, body=self.device.offer())
         await self.device.request("ACK")
         await self.eventually(lambda: self.core.said(LegOpened), deadline_s=DEADLINE_S)
+
+    async def rings(self, ring_s: float = 20.0) -> None:
+        """And the page rings."""
+        await self.agent_is_there()
         await self.channel.dial(LEG, ring_s)
-        await self.eventually(lambda: WHO in self.channel._rung or self.failure(), deadline_s=DEADLINE_S)
-        assert self.core.said(DialStarted), "the attempt is noted before the page rings"
+        await self.eventually(lambda: self.core.said(DialStarted), deadline_s=DEADLINE_S)
 
     async def takes(self, page: PagePhone, leg: LegId = LEG) -> Answered:
         answered = await self.channel.take_up(WHO, page.page_sdp("actpass"), leg, self.told)
@@ -220,6 +223,21 @@ async def test_whoever_calls_while_their_page_rings_takes_what_rings(scene: Scen
         answered = await scene.channel.call(WHO, page.page_sdp("actpass"), None, scene.told)
         assert answered.leg == LEG
     assert scene.core.contacts == [], "and begins no second session"
+
+
+async def test_who_is_quick_takes_it_while_the_attempt_is_being_noted(scene: Scene, eventually: Eventually) -> None:
+    await scene.agent_is_there()
+    scene.core.posts.clear()
+    await scene.channel.dial(LEG, 20.0)
+    async with PagePhone() as page:
+        await scene.takes(page)
+        assert not scene.core.said(DialStarted)
+        scene.core.posts.set()
+        async with microphone(page):
+            await eventually(lambda: scene.opened(Party.CITIZEN), deadline_s=DEADLINE_S)
+            scene.channel.hang_up(WHO, LEG)
+            await hung_up(scene, eventually)
+    assert scene.failure() is None
 
 
 async def test_a_description_that_is_none_leaves_it_ringing(scene: Scene) -> None:

@@ -36,7 +36,7 @@ async def test_a_dead_call_is_over_before_the_core_hears_of_the_next(phone: Phon
 
 
 async def test_a_call_that_was_just_cut_off_is_over_before_the_core_hears_of_the_next(
-    phone: PhoneChannel, core: Core, monkeypatch: pytest.MonkeyPatch
+    phone: PhoneChannel, core: Core, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
 ) -> None:
     """Its network says goodbye, and the telephone dials again before the store has taken that."""
     known: list[list[tuple[str, str]]] = []
@@ -50,10 +50,18 @@ async def test_a_call_that_was_just_cut_off_is_over_before_the_core_hears_of_the
     async with Telephone(phone.bound) as lost, Telephone(phone.bound) as again:
         call = await lost.call(extra=MOBILE)
         core.posts.clear()
+        (before,) = phone._bridges.values()
+        waited, ended = asyncio.Event(), before.ended
+
+        async def is_waited_for() -> None:
+            waited.set()
+            await ended()
+
+        monkeypatch.setattr(before, "ended", is_waited_for)
         call.bye()
         await lost.response("BYE")
         calling = asyncio.create_task(again.call(extra=MOBILE))
-        await again.response(least=100)
+        await eventually(lambda: waited.is_set() or len(known) == 2)
         core.posts.set()
         await calling
     assert known == [[], [("call", LegEnd.HANGUP)]]
