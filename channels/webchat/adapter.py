@@ -40,7 +40,6 @@ from session.ports import Entry, Files, Inbox, Lines, Proves, SharedState
 from session.state import Leg, LegEnd, Medium, Party
 
 _LONGEST_BODY = 4096
-_OF_CALLS = frozenset({citizen.CallOffer, citizen.CallDecline, citizen.CallEnd})
 _BEGINNINGS = frozenset({ev.SessionOpened, ev.LegOpened})
 """Events that may bring a visitor of ours into a session."""
 
@@ -206,7 +205,8 @@ class WebChatChannel:
 
     def command(self, link: Link, command: Command) -> Coroutine[Any, Any, int | Refusal]:
         """What the page asks."""
-        if type(command) in _OF_CALLS:
+        kind = type(command)
+        if kind is citizen.CallOffer or kind is citizen.CallDecline or kind is citizen.CallEnd:
             return self._call(link, command)
         return self._conversations[link.subject].command(link, command)
 
