@@ -205,8 +205,11 @@ class WebChatChannel:
 
     def command(self, link: Link, command: Command) -> Coroutine[Any, Any, int | Refusal]:
         """What the page asks."""
-        kind = type(command)
-        if kind is citizen.CallOffer or kind is citizen.CallDecline or kind is citizen.CallEnd:
+        if (
+            type(command) is citizen.CallOffer
+            or type(command) is citizen.CallDecline
+            or type(command) is citizen.CallEnd
+        ):
             return self._call(link, command)
         return self._conversations[link.subject].command(link, command)
 
