@@ -25,7 +25,7 @@ from session.ids import LegId
 from session.ports import Contact, Inbox, Note, SessionGone, SharedState, Thread, ThreadMoved
 from session.state import Medium
 
-_TRIES = 3
+_TRIES = 4
 _REMEMBERED = 20_000
 """Turns, threads and words of this node's; what is older is asked of the store."""
 _REMEMBERED_S = 600.0
@@ -99,13 +99,14 @@ class Threads:
         mark = (citizen, word.dedupe)
         if now - self._words.get(mark, -_REMEMBERED_S) < _REMEMBERED_S:
             return
-        thread = self._threads.get(citizen) or await self._ask(citizen)
+        # A citizen of whom this node knows nothing is mostly a newcomer: they are taken for one, not asked about.
+        thread = self._threads.get(citizen) or Thread(self._key(citizen), b"", self._ttl_s)
         for _ in range(_TRIES):
             try:
                 if not await self._post(thread, word):
                     await self._open(thread, word)
-            except ThreadMoved:
-                thread = await self._ask(citizen)
+            except ThreadMoved as moved:
+                thread = self._threads[citizen] = replace(thread, held=moved.held)
             else:
                 self._words[mark] = now
                 return
@@ -140,10 +141,13 @@ class Threads:
         return Address.parse(citizen), way
 
     async def _ask(self, citizen: str) -> Thread:
-        hidden = hmac.digest(self._pepper, citizen.encode(), hashlib.sha256).hex()[:32]
-        key = f"{self._name}:thread:{hidden}"
+        key = self._key(citizen)
         self._threads[citizen] = thread = Thread(key, await self._shared.get(key) or b"", self._ttl_s)
         return thread
+
+    def _key(self, citizen: str) -> str:
+        hidden = hmac.digest(self._pepper, citizen.encode(), hashlib.sha256).hex()[:32]
+        return f"{self._name}:thread:{hidden}"
 
     async def _post(self, thread: Thread, word: Word) -> bool:
         """False where there is no session, or it is over."""

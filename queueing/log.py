@@ -61,9 +61,9 @@ class RedisLog:
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + self._settle_s
         while True:
-            (outcome,) = await self._server.call("open", *asked, int(loop.time() >= give_up_at), *beside)
+            outcome, *held = await self._server.call("open", *asked, int(loop.time() >= give_up_at), *beside)
             if outcome == b"moved":
-                raise ThreadMoved
+                raise ThreadMoved(*held)
             if outcome != b"unsettled":
                 known, _, fresh = _written(outcome)
                 return known, fresh
@@ -81,11 +81,11 @@ class RedisLog:
         word = self._blinding.word(dedupe)
         asked = (session, word, _bounded(event), vital_kind(event), int(event.late))
         given = ("", b"") if thread is None else (thread.key, thread.held)
-        (outcome,) = await self._server.call("append", *asked, *given, *_flat(notes))
+        outcome, *held = await self._server.call("append", *asked, *given, *_flat(notes))
         if outcome == b"gone":
             raise SessionGone(session)
         if outcome == b"moved":
-            raise ThreadMoved
+            raise ThreadMoved(*held)
         return _written(outcome)[1]
 
     async def join(self, kept: Entry, other: Entry) -> bool:

@@ -39,7 +39,9 @@ class SessionGone(YihaoError):
 class ThreadMoved(YihaoError):
     """The thread is not what it was taken for: another node was faster, or its leg has ended. Nothing was written."""
 
-    def __init__(self) -> None:
+    def __init__(self, held: bytes) -> None:
+        self.held = held
+        """What it leads to now; empty for nothing."""
         super().__init__("the thread has moved on")
 
 

@@ -66,7 +66,7 @@ end
 -- id, node, citizen, contact's word, first word's word, opened, leg, is it a call, first event, at ('' for now), does
 -- the network vouch for the address ('1': only then is it taken for one of its citizen's others), insist ('1'), the
 -- thread that is the leg's from now on ('' for none), what it is taken for, its ttl, the leg's id, notes…
--- -> { "id#version#fresh" } | { 'moved' } | { 'unsettled' }, unless insisted upon
+-- -> { "id#version#fresh" } | { 'moved', what it is } | { 'unsettled' }, unless insisted upon
 entry('open', function(args)
   local id, name, citizen, contact, word, opened, leg, is_call, first, at, vouched, insist = unpack(args, 1, 12)
   local thread, held, ttl, leg_id = unpack(args, 13, 16)
@@ -85,8 +85,9 @@ entry('open', function(args)
   if again then
     return { again } -- a word that comes again, after the session that it was in has closed, begins nothing
   end
-  if not shared.stands(thread, held) then
-    return { 'moved' }
+  local moved = shared.moved(thread, held)
+  if moved then
+    return { 'moved', moved }
   end
   if fresh then
     redis.call('HSET', journal.session_key(id), 'open', 1, 'log', 0, 'snap', 0, 'vital', 0, 'fence', 1, 'token', 0,
@@ -124,7 +125,7 @@ end)
 
 -- id, word, event, vital kind ('came', 'gone' or ''), may it be late ('1'), the thread that it is for ('' for none),
 -- what that is taken for, notes…
--- -> { 'gone' } | { 'moved' } | { "id#version#0" }; what is written to a session that goes on in another one is the other one's
+-- -> { 'gone' } | { 'moved', what it is } | { "id#version#0" }; what is written to a session that goes on in another one is the other one's
 entry('append', function(args)
   local id, word, event, kind, late, thread, taken_for = unpack(args, 1, 7)
   local held = journal.held(id, 'citizen', 'into')
@@ -148,8 +149,9 @@ entry('append', function(args)
   if not held.open and late ~= '1' then
     return { 'gone' }
   end
-  if not shared.stands(thread, taken_for) then
-    return { 'moved' }
+  local moved = shared.moved(thread, taken_for)
+  if moved then
+    return { 'moved', moved }
   end
   local version = journal.write(id, event, NOW, held)
   if held.open then

@@ -8,9 +8,10 @@ local function shared_key(name)
   return P .. 'shared:' .. name
 end
 
--- Whether a thread is what the caller takes it for ('' for none); no name is no question.
-function shared.stands(name, held)
-  return name == '' or (redis.call('GET', shared_key(name)) or '') == held
+-- What a thread is, where that is not what the caller takes it for ('' for none); else, and without a name, false.
+function shared.moved(name, taken_for)
+  local held = name ~= '' and (redis.call('GET', shared_key(name)) or '')
+  return held and held ~= taken_for and held
 end
 
 function shared.keep(name, value, ttl)

@@ -71,8 +71,8 @@ class MemoryLog:
         return kept.id, fresh
 
     def _stands(self, thread: Thread | None) -> None:
-        if thread is not None and (self._shared.held(thread.key) or b"") != thread.held:
-            raise ThreadMoved
+        if thread is not None and (held := self._shared.held(thread.key) or b"") != thread.held:
+            raise ThreadMoved(held)
 
     async def _settled(self, addresses: Sequence[str], *, is_call: bool) -> None:
         """Whether another call of theirs has just ended is not known before that is absorbed."""

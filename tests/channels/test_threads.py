@@ -75,6 +75,16 @@ async def test_a_known_citizens_word_is_one_question_and_a_repetition_none(nodes
     assert len(await nodes.events(ev.TextReceived)) == 2
 
 
+async def test_a_newcomers_word_is_one_question_and_on_a_node_that_forgot_them_two(nodes: Nodes) -> None:
+    await nodes.here.say(word("one"))
+    assert nodes.door.asked == 1
+    await nodes.there.say(word("two"))
+    assert nodes.door.asked == 3
+    await nodes.there.say(word("three"))
+    assert nodes.door.asked == 4
+    assert len(await nodes.legs()) == 1
+
+
 async def test_a_leg_that_another_node_ended_gets_no_more_words(nodes: Nodes) -> None:
     await nodes.here.say(word("one"))
     (first,) = await nodes.legs()
@@ -144,7 +154,7 @@ async def test_the_way_back_is_the_one_by_which_the_citizen_wrote_last(nodes: No
 
 async def test_a_word_that_finds_no_thread_at_rest_is_put_off(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
     async def moved(_: Contact) -> object:
-        raise ThreadMoved
+        raise ThreadMoved(b"")
 
     with monkeypatch.context() as patch:
         patch.setattr(nodes.door, "open", moved)

@@ -60,8 +60,9 @@ async def test_a_thread_goes_to_one_leg_only(house: House) -> None:
     none = Thread("thread", b"", 60.0)
     session, _ = await _comes(house, "one", none, word="m1")
     before = await house.store.log.read(SessionId(session))
-    with pytest.raises(ThreadMoved):
+    with pytest.raises(ThreadMoved) as moved:
         await _comes(house, "two", none, word="m2", says="又")
+    assert moved.value.held == Thread.record(LegId("one"), SessionId(session))
     assert await house.store.shared.get("thread") == Thread.record(LegId("one"), SessionId(session))
     assert await house.store.shared.get("allowed") == "在".encode()
     assert await house.store.log.read(SessionId(session)) == before
@@ -78,8 +79,9 @@ async def test_a_thread_that_has_moved_on_takes_no_word_and_no_note(house: House
     await house.store.shared.delete_if("thread", b"another")
     await house.store.shared.delete_if("thread", one.held)
     for held in (one, replace(one, held=b"another")):
-        with pytest.raises(ThreadMoved):
+        with pytest.raises(ThreadMoved) as moved:
             await append(session, text("m3", leg="one"), dedupe="m3", thread=held, notes=[Note("allowed", b"", 60.0)])
+        assert moved.value.held == b""
     assert await house.store.shared.get("allowed") == "再".encode()
     # What is in a session already is there, wherever the thread has gone.
     assert await append(session, text("m2", leg="one"), dedupe="m2", thread=one) == version

@@ -125,7 +125,7 @@ class Inbox:
         self._world, self._node = world, node
 
     async def open(self, contact: Contact) -> Admission:
-        self._check()
+        self._check("" if contact.thread is None else contact.thread.key)
         opened = ev.SessionOpened(citizen=contact.address, number=contact.number, demand=Demand("general"))
         leg = Leg(
             contact.leg, contact.channel, contact.medium, Party.CITIZEN, self._node, contact.address, contact.asserted
@@ -158,8 +158,8 @@ class Inbox:
     async def decline(self, session: SessionId, assignee: AssigneeId, token: int, reason: str) -> bool:
         raise NotImplementedError
 
-    def _check(self) -> None:
-        if self._world.is_away:
+    def _check(self, key: str = "") -> None:
+        if self._world.is_away or (self._world.refuses and key.startswith(self._world.refuses)):
             raise StoreUnavailable("post")
 
     def _lose(self) -> None:
