@@ -171,7 +171,7 @@ class Desks:
         agent = AssigneeId(link.subject)
         if timer := self._leaving.pop(agent, None):
             timer.cancel()
-        self._start(self._sit_down(agent, link.sid))
+        self.tell_opened(agent, link.sid)
         self._start(self._arrive(agent))
         for session in self._desks[agent].watched if agent in self._desks else ():
             self._look_at_reach(agent, session)
@@ -488,11 +488,6 @@ class Desks:
         for session, watched in list(desk.watched.items()) if desk else []:
             if watched.away:
                 await self._quietly(session, AssigneeBack(assignee=agent), f"back:{agent}:{watched.session.version}")
-
-    async def _sit_down(self, agent: AssigneeId, sid: str) -> None:
-        with suppress(YihaoError):  # claimed at the next renewal
-            await self._seats.take(agent, sid)
-        self.tell_opened(agent, sid)
 
     async def _keep_seat(self, agent: AssigneeId, link: Link) -> None:
         with suppress(StoreUnavailable):

@@ -400,7 +400,7 @@ class _Builder:
             whose,
             self._keys.resume_key.reveal().encode(),
             replace(DESK, origins=tuple(self._settings.http.origins)),
-            self._seats.is_elsewhere,
+            self._seats.take,
         )
 
     def _ports(self, inbox: StoreInbox) -> Ports:

@@ -13,7 +13,7 @@ FIELDS = 64
 
 
 class RedisShared:
-    """Plain keys, hashes and two scripts."""
+    """Plain keys, hashes and a few scripts."""
 
     def __init__(self, server: Server, prefix: str) -> None:
         self._server, self._prefix = server, f"{prefix}shared:"
@@ -27,6 +27,9 @@ class RedisShared:
 
     async def put_new(self, key: str, value: bytes, *, ttl_s: float) -> bool:
         return await self._server.send("SET", self._prefix + key, value, "PX", milliseconds(ttl_s), "NX") is not None
+
+    async def put_if(self, key: str, was: bytes | None, value: bytes, *, ttl_s: float) -> bool:
+        return bool(await self._server.call("put_if", key, was or b"", value, milliseconds(ttl_s)))
 
     async def get(self, key: str) -> bytes | None:
         return cast("bytes | None", await self._server.send("GET", self._prefix + key))

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from aiohttp import web
 
@@ -36,13 +36,20 @@ from session.ports import StoreUnavailable
 Redeem = Callable[[str], Awaitable[str]]
 """Whose ticket it is; raises `TokenRefused` or `StoreUnavailable`. `Tickets.redeem` is one."""
 
-Elsewhere = Callable[[str, str], Awaitable[bool]]
-"""Whether a subject has another page than this link's (named by its sid) at another node. Raises `StoreUnavailable`."""
+
+class TakesSeat(Protocol):
+    """Claims the one page that a subject may have, over all nodes, for a link (named by its sid)."""
+
+    async def __call__(self, subject: str, sid: str, former: str, /, *, from_another: bool) -> bool:
+        """False where the subject has another page, which is not to give way; the link that it had before (`former`)
+        is no other. Raises `StoreUnavailable`.
+        """
+        ...
 
 
-async def _nowhere(subject: str, sid: str) -> bool:
-    del subject, sid
-    return False
+async def _unseated(subject: str, sid: str, former: str, /, *, from_another: bool) -> bool:
+    del subject, sid, former, from_another
+    return True
 
 
 _RESUME_TTL_S = 24 * 3600.0
@@ -79,10 +86,10 @@ class Sockets:
         redeem: Redeem,
         key: bytes,
         settings: SocketSettings,
-        elsewhere: Elsewhere = _nowhere,
+        takes_seat: TakesSeat = _unseated,
     ) -> None:
-        """`elsewhere` is asked where a subject may have one page only (`SocketSettings.exclusive`)."""
-        self._elsewhere = elsewhere
+        """`takes_seat` is asked where a subject may have one page only (`SocketSettings.exclusive`)."""
+        self._takes_seat = takes_seat
         self._reader, self._peer, self._redeem, self._settings = Reader(kinds), peer, redeem, settings
         self._resume = Signer(key, "resume")
         self._subjects: dict[str, _Subject] = {}
@@ -187,12 +194,14 @@ class Sockets:
             raise _Refused(Close.VERSION, "version")
         try:
             subject = await self._redeem(hello.ticket)
-            sid = self._resumes(hello, subject)
-            link = next((one for one in self.links_of(subject) if one.sid == sid), None)
-            await self._demand_sole_desk(hello, subject, sid, link)
-            after = hello.last
-            if link is None or not link.can_resume(after):
-                link, after = await self._begun(subject, link), 0
+            former = self._resumes(hello, subject)
+            link, after = self._resumable(subject, former, hello.last), hello.last
+            sid = link.sid if link is not None else secrets.token_urlsafe(12)
+            if self._settings.exclusive:
+                await self._demand_sole_page(hello, subject, sid, former)
+                link = self._resumable(subject, sid, after)  # it may have been forgotten meanwhile
+            if link is None:
+                link, after = await self._begun(subject, sid, former), 0
         except TokenRefused as refused:
             raise _Refused(Close.AUTH, refused.purpose) from None
         except StoreUnavailable:
@@ -219,25 +228,28 @@ class Sockets:
             raise TokenRefused("resume")
         return sid
 
-    async def _demand_sole_desk(self, hello: Hello, subject: str, sid: str, link: Link | None) -> None:
+    def _resumable(self, subject: str, sid: str, last: int) -> Link | None:
+        return next((one for one in self.links_of(subject) if one.sid == sid and one.can_resume(last)), None)
+
+    async def _demand_sole_page(self, hello: Hello, subject: str, sid: str, former: str) -> None:
         """An agent has one desk. A second is refused, unless it says that it takes the first one's place."""
-        if not self._settings.exclusive:
-            return
-        is_elsewhere = not hello.take and await self._elsewhere(subject, sid)
-        others = [one for one in self.links_of(subject) if one is not link]
-        if is_elsewhere or (not hello.take and any(one.is_connected for one in others)):
-            raise _Refused(Close.REPLACED, "already_open", Refusal("already_open").nack(""))
+        others = [one for one in self.links_of(subject) if one.sid not in (sid, former)]
+        if not hello.take and any(one.is_connected for one in others):
+            raise _already_open()
+        if not await self._takes_seat(subject, sid, former, from_another=hello.take):
+            raise _already_open()
         for other in others:
             other.close(Close.REPLACED, "replaced")
             self._gone(other)
             self._forget(other)
 
-    async def _begun(self, subject: str, stale: Link | None) -> Link:
-        """A new link, with all that it is to show as its first frame."""
-        if stale is not None:
-            self._gone(stale)
-            self._forget(stale)
-        link = Link(secrets.token_urlsafe(12), subject, self._settings, self._turn)
+    async def _begun(self, subject: str, sid: str, former: str) -> Link:
+        """A new link in place of one that cannot be resumed, with all that it is to show as its first frame."""
+        for stale in self.links_of(subject):
+            if stale.sid == former:
+                self._gone(stale)
+                self._forget(stale)
+        link = Link(sid, subject, self._settings, self._turn)
         link.publish(await self._peer.snapshot(link))
         known = self._subjects.setdefault(subject, _Subject(link.commands))
         known.links[link.sid] = link
@@ -295,3 +307,7 @@ class Sockets:
         if not known.links:
             del self._subjects[link.subject]
         self._peer.forgotten(link)
+
+
+def _already_open() -> _Refused:
+    return _Refused(Close.REPLACED, "already_open", Refusal("already_open").nack(""))

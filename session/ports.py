@@ -252,6 +252,10 @@ class SharedState(Protocol):
         """Keep a value unless there is one; False if there was."""
         ...
 
+    async def put_if(self, key: str, was: bytes | None, value: bytes, *, ttl_s: float) -> bool:
+        """Keep a value where what is kept is still `was` (None: nothing); False where it is not."""
+        ...
+
     async def get(self, key: str) -> bytes | None:
         """The value, or None."""
         ...

@@ -25,6 +25,15 @@ function shared.note(args, n)
   end
 end
 
+-- key, what is kept there ('' for nothing), value, ttl -> 1, or 0 where something else is
+entry('put_if', function(args)
+  if not shared.stands(args[1], args[2]) then
+    return 0
+  end
+  shared.keep(args[1], args[3], args[4])
+  return 1
+end)
+
 -- key, value -> 1, or 0 where it is not that one
 entry('delete_if', function(args)
   local key, value = shared_key(args[1]), args[2]

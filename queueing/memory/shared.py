@@ -31,6 +31,12 @@ class MemoryShared:
         await self.put(key, value, ttl_s=ttl_s)
         return True
 
+    async def put_if(self, key: str, was: bytes | None, value: bytes, *, ttl_s: float) -> bool:
+        if self.held(key) != was:
+            return False
+        self._values[key] = (value, self._clock() + ttl_s)
+        return True
+
     async def get(self, key: str) -> bytes | None:
         return self.held(key)
 

@@ -42,6 +42,14 @@ async def test_only_the_first_puts_new(shared: SharedState) -> None:
     ] * 8 + [True]
 
 
+async def test_a_value_is_replaced_by_one_of_those_who_saw_it(shared: SharedState) -> None:
+    assert not await shared.put_if("k", b"never there", b"v", ttl_s=60)
+    for was, by in ((None, b"v%d"), (b"v0", b"w%d")):
+        replaced = await asyncio.gather(*(shared.put_if("k", was, by % n, ttl_s=60) for n in range(9)))
+        assert replaced == [True] + [False] * 8
+    assert await shared.get("k") == b"w0"
+
+
 async def test_a_map_has_64_fields_at_most(shared: SharedState) -> None:
     for number in range(64):
         await shared.put_field("m", f"f{number}", b"v", ttl_s=60)

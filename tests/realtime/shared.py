@@ -24,6 +24,12 @@ class SharedKeys:
         await self.put(key, value, ttl_s=ttl_s)
         return True
 
+    async def put_if(self, key: str, was: bytes | None, value: bytes, *, ttl_s: float) -> bool:
+        if await self.get(key) != was:
+            return False
+        await self.put(key, value, ttl_s=ttl_s)
+        return True
+
     async def get(self, key: str) -> bytes | None:
         ends_at, value = self.values.get(key, (0.0, b""))
         return value if ends_at > self._now() else None

@@ -109,6 +109,9 @@ class Core:
     async def put_new(self, key: str, value: bytes, *, ttl_s: float) -> bool:
         raise NotImplementedError
 
+    async def put_if(self, key: str, was: bytes | None, value: bytes, *, ttl_s: float) -> bool:
+        raise NotImplementedError
+
     async def get(self, key: str) -> bytes | None:
         self._reach("get")
         return self.values.get(key)
