@@ -36,6 +36,14 @@ class UnreadableFile(ConfigError):
         super().__init__(f"{path}: {problem}")
 
 
+class NoDataFolder(ConfigError):
+    """The folder that all is kept in cannot be made, or is none."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"the data folder {path} cannot be used: {problem}; name another with --data")
+
+
 class MissingSecret(ConfigError):
     """A secret without which others could not be trusted."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -12,9 +12,12 @@ from accounts.role import Role
 from accounts.roster import Roster
 from config.settings import Settings
 from gateway.database import open_database
+from gateway.rules import open_rulebook
+from rulebook.routing import Named
 from session.errors import YihaoError
 from session.ids import AssigneeId
 from session.state import Skill
+from storage.database import Database
 
 
 class SkillMalformed(YihaoError):
@@ -23,6 +26,14 @@ class SkillMalformed(YihaoError):
     def __init__(self, text: str) -> None:
         self.text = text
         super().__init__(f"a skill is written name=level, as english=5; not {text!r}")
+
+
+class UnknownName(YihaoError):
+    """A queue or a skill that no routing rule knows: who serves only that would wait for ever."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        self.what, self.name = what, name
+        super().__init__(f"there is no {what} {name!r}, but {', '.join(sorted(known))}; an administrator can add it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,10 @@ async def add(settings: Settings, wanted: Wanted) -> str:
         skills=tuple(_skill(text) for text in wanted.skills),
     )
     password, sip_password = generate_password(), generate_password()
-    async with _roster(settings) as roster:
+    async with _roster(settings) as (roster, database):
+        book = await open_rulebook(database, roster, settings.bots.hours)
+        _demand_known("queue", agent.queues, book.routing.queues)
+        _demand_known("skill", (skill.name for skill in agent.skills), book.routing.skills)
         await roster.add(agent, password, sip_password)
     told = [f"login         {agent.login}", f"password      {password}"]
     if agent.extension is not None:
@@ -59,7 +73,7 @@ async def add(settings: Settings, wanted: Wanted) -> str:
 
 async def listed(settings: Settings) -> str:
     """A line an agent."""
-    async with _roster(settings) as roster:
+    async with _roster(settings) as (roster, _):
         agents = await roster.agents()
     rows = [("LOGIN", "EXTENSION", "ROLE", "QUEUES", "NAME")]
     rows += [(one.login, one.extension or "-", one.role.value, ",".join(one.queues), one.name) for one in agents]
@@ -71,16 +85,23 @@ async def listed(settings: Settings) -> str:
 
 async def set_password(settings: Settings, login: str, password: str) -> str:
     """A new password for the desk."""
-    async with _roster(settings) as roster:
+    async with _roster(settings) as (roster, _):
         await roster.set_password(AssigneeId(login), password)
     return f"the password of {login} is changed; their logins have ended"
 
 
 @asynccontextmanager
-async def _roster(settings: Settings) -> AsyncIterator[Roster]:
+async def _roster(settings: Settings) -> AsyncIterator[tuple[Roster, Database]]:
     with Passwords() as passwords:
         async with open_database(settings) as database:
-            yield Roster(database, passwords, realm=settings.sip.realm)
+            yield Roster(database, passwords, realm=settings.sip.realm), database
+
+
+def _demand_known(what: str, wanted: Iterable[str], listed: Iterable[Named]) -> None:
+    known = {one.name for one in listed}
+    for name in wanted:
+        if name not in known:
+            raise UnknownName(what, name, known)
 
 
 def _skill(text: str) -> Skill:

@@ -147,7 +147,9 @@ class _Api:
             await self._doors.audit.note(await self._doors.logins.known(login), Deed.LOGIN_REFUSED)
             return refused(401, "wrong_password")
         except TooManyAttempts as error:
-            return refused(429, "too_many_attempts", retry_after_s=error.retry_after_s)
+            answer = refused(429, "too_many_attempts", retry_after_s=error.retry_after_s)
+            answer.headers["Retry-After"] = f"{max(1.0, error.retry_after_s or 1.0):.0f}"
+            return answer
         await self._doors.audit.note(agent.login, Deed.LOG_IN)
         response = web.json_response({"agent": _shown(agent)})
         response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", secure=request.secure, path="/api")

@@ -71,8 +71,10 @@ async def examine_store(settings: Settings) -> Finding:
             ) as store,
         ):
             await store.ready()
-    except (YihaoError, TimeoutError) as error:
-        return Finding(Grade.FAULT, f"store: {error}", "start it, or mend what is named; or leave store.url empty")
+    except YihaoError as error:
+        return Finding(Grade.FAULT, f"store: {error}", "or leave store.url empty, and it brings one of its own")
+    except TimeoutError:
+        return Finding(Grade.FAULT, "store: no answer", "see whether it runs; or leave store.url empty")
     return Finding(Grade.OK, "store: answers, and is durable")
 
 

@@ -36,6 +36,7 @@ from gateway.administration import Administration, Parts
 from gateway.bulletin import Bulletin
 from gateway.calls import Calls
 from gateway.certificate import Certificate
+from gateway.data_folder import prepare
 from gateway.database import open_database
 from gateway.desk import Desks
 from gateway.desk_telephone import DeskTelephones
@@ -64,14 +65,14 @@ from gateway.parking import Parking
 from gateway.performer import Performer
 from gateway.persons import Persons
 from gateway.prompts import PromptBook, PromptShelf
-from gateway.proxies import believing
 from gateway.pulse import Pulse
 from gateway.reach import Reach
 from gateway.rules import open_rulebook
 from gateway.seats import Seats
+from gateway.serving import application, serving
 from gateway.sight import Sight
 from gateway.sites import site_keys
-from gateway.sound import Outfit, rtpengines, share, workers
+from gateway.sound import open_audio
 from gateway.staff import Staff
 from gateway.telephones import TelephonesReach
 from gateway.telephony import browser_settings, outgoing_rule, phone_settings, rules_of
@@ -82,7 +83,6 @@ from gateway.wallboard import Alarms, Wallboard
 from identity.ledger import Ledger
 from identity.verification import Codes, Scans
 from insight.board import Board
-from media.crew import Crew
 from media.decoder import Decoder
 from media.playable import Playable
 from media.prompts import PromptLibrary
@@ -108,8 +108,6 @@ from storage.timeline import read_timeline
 
 log = logging.getLogger(__name__)
 
-LARGEST_BODY_BYTES = 11 * 1024 * 1024
-"""Of one request: a file of the largest kind that is taken, and what goes around it."""
 SCRAPERS = ("127.0.0.0/8", "::1/128")
 BOT_CAPACITY = 1000
 
@@ -142,6 +140,7 @@ class House:
 @asynccontextmanager
 async def open_house(settings: Settings) -> AsyncIterator[House]:
     """Start everything; it truly serves once this has yielded. Raises `YihaoError` with the mend."""
+    prepare(settings.data)
     async with AsyncExitStack() as stack:
         yield await _Builder(settings, stack).build()
 
@@ -420,23 +419,11 @@ class _Builder:
         )
 
     def _audio(self) -> AbstractAsyncContextManager[Audio]:
-        settings, media = self._settings, self._settings.media
-        ports = (media.port_min, media.port_max)
-        size = workers(media.workers, ports)
-        folder = str(settings.recordings_folder.absolute()) if settings.recordings.enabled else ""
-        through, log = rtpengines(media), settings.log
-        outfit = Outfit((media.host,), ports, folder, log.level, log.format, rtpengines=through, codecs=media.codecs)
-        if size == 0:
-            return outfit.engine(self._library, self._recordings.writer if settings.recordings.enabled else None)
-
-        def command(place: int) -> list[str]:
-            return replace(outfit, ports=share(ports, place, size)).command()
-
         def mourn(pid: int) -> None:
             self._metrics.media_deaths.inc()
             self._mending.mourn(pid)
 
-        return Crew(self._library, size, command, mourn)
+        return open_audio(self._settings, self._library, self._recordings.writer, mourn)
 
     def _phone(self, inbox: StoreInbox, audio: Audio) -> PhoneChannel:
         settings = self._settings
@@ -541,9 +528,7 @@ class _Builder:
             scrapers=SCRAPERS,
             audit=self._audit,
         )
-        middlewares = [believing(self._settings.http.trusted_proxies), api.typed_errors]
-        app = self._app = web.Application(middlewares=middlewares, client_max_size=LARGEST_BODY_BYTES)
-        app.on_response_prepare.append(pages.guard)
+        app = self._app = application(self._settings.http.trusted_proxies)
         wallboard = self._wallboard()
         app.add_routes(arrivals.routes(self._links, self._store.shared))
         app.add_routes(
@@ -558,18 +543,11 @@ class _Builder:
         app.add_routes([*Calls(self._settings, self._audit).routes(access), *self._shelf.routes(access)])
         for channel in self._channels.values():
             app.add_routes(channel.routes())
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        self._stack.push_async_callback(runner.cleanup)
-        http, tls = self._settings.http, self._certificate.serving
-        ports = [http.port] if tls is None else [http.port, http.tls_port]
-        for port, context in zip(ports, (None, tls), strict=False):
-            with listening("http", http.host, port):
-                await web.TCPSite(runner, http.host, port, ssl_context=context).start()
-        plain, *secure = (Address(http.host, address[1]) for address in runner.addresses)
+        serves = serving(app, self._settings.http, self._certificate.serving)
+        plain, secure = await self._stack.enter_async_context(serves)
         if self._settings.demo and not self._public:
             self._public = f"http://{plain}"
-        return plain, secure[0] if secure else None
+        return plain, secure
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
         """A duty that lasts as long as the house. One that fails for good ends the process: better none than half."""

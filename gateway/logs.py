@@ -13,7 +13,7 @@ FIELDS = frozenset(
     {
         "agent", "by", "bytes", "call", "code", "count", "duration_s", "duty", "effect", "kind", "lag_s", "leg",
         "level", "method", "node", "path", "peer_kind", "phase", "pid", "queue", "reason", "recording", "session",
-        "status", "token", "trace", "why",
+        "status", "token", "why",
     }
 )  # fmt: skip
 """What may stand in a log line: names of our own making, counts and times. Never a number, a name or a text."""

@@ -14,7 +14,9 @@ import os
 import signal
 import socket
 import sys
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -22,9 +24,10 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from config.settings import Media
+from config.settings import Media, Settings
 from gateway import logs
 from gateway.process import allow_many_files, collect_seldom, take_short_turns
+from media.crew import Crew
 from media.engine import Engine, Limits
 from media.prompts import PromptLibrary
 from media.rtpengine.engine import AnchoredEngine
@@ -32,6 +35,7 @@ from media.tap import Recorder
 from media.worker import Worker
 from recordings.shelf import Shelf
 from recordings.writer import RecordingWriter
+from session.audio import Audio
 
 _MOST = 64
 
@@ -66,6 +70,22 @@ class Outfit:
     def command(self) -> list[str]:
         """The words that start it."""
         return [sys.executable, "-P", "-m", __name__, json.dumps(asdict(self))]
+
+
+def open_audio(
+    settings: Settings, prompts: PromptLibrary, recorder: Recorder, mourn: Callable[[int], None]
+) -> AbstractAsyncContextManager[Audio]:
+    """What carries sound for a gateway, here or in processes of its own; `mourn` is told of each that died."""
+    media, log = settings.media, settings.log
+    ports = (media.port_min, media.port_max)
+    size = workers(media.workers, ports)
+    is_recorded = settings.recordings.enabled
+    folder = str(settings.recordings_folder.absolute()) if is_recorded else ""
+    through = rtpengines(media)
+    outfit = Outfit((media.host,), ports, folder, log.level, log.format, rtpengines=through, codecs=media.codecs)
+    if size == 0:
+        return outfit.engine(prompts, recorder if is_recorded else None)
+    return Crew(prompts, size, lambda place: replace(outfit, ports=share(ports, place, size)).command(), mourn)
 
 
 def rtpengines(media: Media) -> tuple[tuple[str, int], ...]:

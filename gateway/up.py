@@ -25,7 +25,6 @@ async def serve(settings: Settings, *, ready_json: bool) -> int:
     logs.set_up(settings.log.level, settings.log.format)
     allow_many_files()
     take_short_turns()
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from session.errors import YihaoError
 from session.ids import AssigneeId, SessionId
+from session.ports import StoreUnavailable
 
 
 class QueueingError(YihaoError):
@@ -42,6 +43,21 @@ class UnsafeStore(QueueingError):
     def __init__(self, faults: tuple[str, ...]) -> None:
         self.faults = faults
         super().__init__("the store is not durable: " + "; ".join(faults))
+
+
+class UnfitAddress(QueueingError):
+    """An address of a store that is none. It is not repeated: it may hold a password."""
+
+    def __init__(self) -> None:
+        super().__init__("store.url must be redis://HOST:PORT, rediss://HOST:PORT, unix:///FILE, or empty")
+
+
+class StoreAbsent(StoreUnavailable):
+    """None answers where the settings say that it is."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        YihaoError.__init__(self, f"no store answers at store.url ({what}): start it, or mend the address")
 
 
 class TooLarge(QueueingError):

@@ -20,6 +20,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from queueing.errors import UnfitAddress
 from queueing.library import Library
 from queueing.pipe import Pipe, open_pipe
 from session.ports import StoreUnavailable
@@ -155,17 +156,23 @@ class _Connection:
 
 
 def _pool(url: str, connections: int) -> BlockingConnectionPool:
-    """A pool without redis-py's default of ten retries, which ran a script four times whose reply was lost."""
-    return BlockingConnectionPool.from_url(
-        url,
-        max_connections=connections,
-        timeout=CONNECT_S,
-        socket_connect_timeout=CONNECT_S,
-        socket_timeout=None,
-        retry=Retry(NoBackoff(), 0),
-        retry_on_error=[],
-        protocol=2,
-    )
+    """A pool without redis-py's default of ten retries, which ran a script four times whose reply was lost.
+
+    Raises `UnfitAddress`.
+    """
+    try:
+        return BlockingConnectionPool.from_url(
+            url,
+            max_connections=connections,
+            timeout=CONNECT_S,
+            socket_connect_timeout=CONNECT_S,
+            socket_timeout=None,
+            retry=Retry(NoBackoff(), 0),
+            retry_on_error=[],
+            protocol=2,
+        )
+    except ValueError as error:
+        raise UnfitAddress from error
 
 
 def _unavailable(error: BaseException) -> StoreUnavailable:

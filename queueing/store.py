@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from queueing.errors import UnsafeStore
+from queueing.errors import StoreAbsent, UnsafeStore
 from queueing.kin import RedisKin
 from queueing.library import Library
 from queueing.line import RedisQueue
@@ -48,7 +48,7 @@ class RedisStore:
         settings: QueueSettings | None = None,
         library: Library | None = None,
     ) -> AsyncIterator[RedisStore]:
-        """A store at that URL (`redis://`, `rediss://`, `unix://`). Raises `UnsafeStore`, `StoreUnavailable`.
+        """A store at that URL. Raises `UnfitAddress`, `StoreAbsent`, `UnsafeStore`.
 
         `pepper` is a secret that blinds citizens' addresses in key names; it must stay the same. A `library` other
         than the settings' own is for tests.
@@ -57,7 +57,10 @@ class RedisStore:
         prefix = f"yihao:{{{tenant}}}:"
         server = Server(url, prefix, library or Library.of(settings), settings.connections)
         try:
-            await _check_version(server)
+            try:
+                await _check_version(server)
+            except StoreUnavailable as error:
+                raise StoreAbsent(error.what) from error
             if not settings.accept_unsafe and (faults := await _faults(server)):
                 raise UnsafeStore(faults)
             await server.load()

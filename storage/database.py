@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -81,7 +82,7 @@ def _typed_failures() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
-        raise StorageUnavailable(type(error).__name__) from error
+        raise StorageUnavailable(_kind(error)) from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise StorageUnavailable(type(error).__name__) from error
@@ -115,7 +116,12 @@ def _make_file(file: Path) -> None:
             while not _is_wal(connection) and time.monotonic() < ends_at:
                 time.sleep(_PAUSE_S)
     except (OSError, sqlite3.Error) as error:
-        raise StorageUnavailable(type(error).__name__) from error
+        raise StorageUnavailable(_kind(error)) from error
+
+
+def _kind(error: Exception) -> str:
+    """Of a failure, without its own sentence, which may quote an address or a value."""
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else type(error).__name__
 
 
 def _is_wal(connection: sqlite3.Connection) -> bool:

@@ -255,8 +255,9 @@ async def test_guessing_is_slowed(town: Living, http: aiohttp.ClientSession) -> 
         given = {"login": "8002", "password": "wrong password"}
         async with http.post(f"{town.http}/api/login", json=given, headers={"X-Yihao": "1"}) as answer:
             statuses.append(answer.status)
-            last = await answer.json()
+            last, retry_after = await answer.json(), answer.headers.get("Retry-After", "0")
     assert statuses == [401] * 5 + [429] * 2
+    assert int(retry_after) >= 1
     assert last["error"] == "too_many_attempts"
     assert last["retry_after_s"] > 0
     await _log_in(town, http, "8001")  # nobody else is kept out

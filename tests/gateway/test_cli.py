@@ -26,7 +26,7 @@ def test_an_agent_is_added_listed_and_given_a_password(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = ("--data", str(tmp_path))
-    add = ("agents", "add", "8009", *data, "--name", "赵六", "--queue", "general", "--queue", "law")
+    add = ("agents", "add", "8009", *data, "--name", "赵六", "--queue", "general")
     code, out, err = _said(capsys, *add, "--skill", "english=5")
     assert (code, err) == (0, "")
     told = dict(re.findall(r"^(\S.*?)  +(\S+)$", out, re.MULTILINE))
@@ -34,7 +34,7 @@ def test_an_agent_is_added_listed_and_given_a_password(
     assert len(told["password"]) == len(told["SIP password"]) == 14
     code, out, _ = _said(capsys, "agents", "list", *data)
     assert code == 0
-    assert out.splitlines()[1].split() == ["8009", "8009", "agent", "general,law", "赵六"]
+    assert out.splitlines()[1].split() == ["8009", "8009", "agent", "general", "赵六"]
     assert told["password"] not in out
     monkeypatch.setattr("sys.stdin", io.StringIO("a new long password\n"))
     code, out, _ = _said(capsys, "agents", "passwd", "8009", *data)
@@ -64,6 +64,8 @@ def test_who_works_without_a_telephone_has_none(tmp_path: Path, capsys: pytest.C
         ("add", "anna", "--skill", "english=eleven"),
         ("add", "anna", "--skill", "english=11"),
         ("add", "anna", "--queue", "two words"),
+        ("add", "anna", "--queue", "general", "--queue", "genral"),
+        ("add", "anna", "--skill", "french=3"),
     ],
 )
 def test_an_agent_that_cannot_be_is_refused(

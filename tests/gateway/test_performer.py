@@ -56,9 +56,9 @@ async def test_a_passed_effect_survives_a_store_that_is_away(memory: MemoryStore
 
 @pytest.mark.parametrize("failure", [LegUnknown(LegId("gone")), OSError("broken"), ZeroDivisionError()])
 async def test_a_channels_failure_never_stops_the_session(
-    memory: MemoryStore, eventually: Eventually, failure: Exception
+    memory: MemoryStore, eventually: Eventually, failure: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Not even a defect of the channel: the session goes on, and the failure is counted."""
+    """Not even a defect of the channel: the session goes on, the failure is counted, and logged as this one's."""
     post = post_on(memory, "a")
     post.telephone.failure = failure
     admission = await _opened(post, a_call(), eventually)
@@ -66,6 +66,7 @@ async def test_a_channels_failure_never_stops_the_session(
     await post.inbox.post(admission.session, NoteAdded(by=AGENT, text="goes on"))
     await eventually(lambda: post.absorbed(admission.session))
     assert len(post.telephone.of("play")) == 1, "a failed effect is done with"
+    assert [vars(one)["session"] for one in caplog.records if one.name == "gateway.performer"] == [admission.session]
     mailbox = await memory.mailboxes.claim(admission.session, post.id)
     assert mailbox is not None
     await eventually(lambda: post.mailboxes.holds(admission.session))
