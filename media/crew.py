@@ -223,4 +223,7 @@ class Crew:
 
 
 async def _started(command: Sequence[str], pipe: socket.socket) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(*command, stdin=pipe.fileno(), stdout=asyncio.subprocess.DEVNULL)
+    """In a session of its own: Ctrl+C at the terminal is the gateway's to hear, and would end one that only starts."""
+    return await asyncio.create_subprocess_exec(
+        *command, stdin=pipe.fileno(), stdout=asyncio.subprocess.DEVNULL, start_new_session=True
+    )

@@ -58,6 +58,7 @@ async def test_a_process_that_is_killed_takes_no_other_call_with_it(
     ):  # fmt: skip
         assert crew.capabilities.can_record
         before = crew.pids
+        assert [os.getsid(pid) for pid in before] == list(before), "Ctrl+C at the terminal is the gateway's to hear"
         calls = [await crew.open("a"), await crew.open("b")]
         for call, path, phones in zip(calls, paths, ((a_citizen, a_agent), (b_citizen, b_agent)), strict=True):
             await connect(call, *phones)
