@@ -64,7 +64,9 @@ async def in_time(request: web.Request, handler: Handler) -> web.StreamResponse:
     except TimeoutError:
         if not bound.expired():
             raise
-        return refused(408, "too_slow")
+        answer = refused(408, "too_slow")
+        answer.force_close()
+        return answer
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -78,7 +78,7 @@ async def log_in(desk: Window, agent: Credentials) -> None:
 async def make_ready(desk: Window) -> None:
     await desk.click(".presence")
     await desk.click(".el-dropdown-menu__item:has-text('就绪')")
-    await desk.sees(".presence:has-text('就绪')")
+    await desk.sees(".presence:has-text('就绪'), .presence:has-text('来话待接')")  # at once, where somebody waits
 
 
 async def go_off(desk: Window) -> None:
