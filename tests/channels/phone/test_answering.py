@@ -1,10 +1,14 @@
 """A call's sound is prepared while the store takes its session: whichever of the two fails leaves nothing behind."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from channels.phone.adapter import PhoneChannel
+from channels.phone.sip.message import Response
+from media.call import Call
 from media.engine import Engine
 from media.errors import EngineLost
 from media.ports import PortRange
@@ -29,17 +33,28 @@ def has_port(phone: PhoneChannel) -> bool:
     return any(call._places[Slot.CITIZEN].end for call in engine_of(phone)._calls)
 
 
+@pytest.mark.parametrize("sound_is_first", [True, False])
 async def test_neither_waits_for_the_other_and_the_answer_for_both(
-    phone: PhoneChannel, core: Core, eventually: Eventually
+    phone: PhoneChannel, core: Core, eventually: Eventually, monkeypatch: pytest.MonkeyPatch, *, sound_is_first: bool
 ) -> None:
+    answer, sound = Call.answer, asyncio.Event()
+
+    async def slow(call: Call, *asked: Any) -> bytes:
+        await sound.wait()
+        return await answer(call, *asked)
+
+    monkeypatch.setattr(Call, "answer", slow)
     core.opens.clear()
+    first, last = (sound, core.opens) if sound_is_first else (core.opens, sound)
     async with Telephone(phone.bound) as caller:
-        caller.send(caller.compose("INVITE", call="c1", body=caller.offer()))
-        await eventually(lambda: core.asked and has_port(phone))
+        caller.send(caller.compose("INVITE", body=caller.offer()))
+        first.set()
+        await eventually(lambda: has_port(phone) if sound_is_first else core.contacts)
         caller.send(caller.compose("OPTIONS"))
         await caller.response("OPTIONS")
-        assert [one for one in caller.heard if getattr(one, "status", 0) == 200 and one.cseq[1] == "INVITE"] == []
-        core.opens.set()
+        heard = [one for one in caller.heard if isinstance(one, Response) and one.cseq[1] == "INVITE"]
+        assert [one.status for one in heard] == [100]
+        last.set()
         assert (await caller.response()).status == 200
 
 
