@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -19,9 +20,10 @@ from session.audio import Announcement, AudioLost, DigitHeard, PlaybackEnded, Sl
 from tests.media.conftest import tone
 from tests.media.forms import FORMS, OpenEngine
 from tests.media.phone import Phone, likeness, speech
+from tests.peers.rtpengine import shared
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Awaitable, Callable
 
     from media.prompts import PromptLibrary
     from session.audio import AudioSession
@@ -35,10 +37,28 @@ def open_engine(request: pytest.FixtureRequest) -> OpenEngine:
     return FORMS[request.param]
 
 
-@pytest.fixture
-async def call(open_engine: OpenEngine, prompts: PromptLibrary) -> AsyncIterator[AudioSession]:
-    async with open_engine(prompts) as engine:
-        yield await engine.open("call-1")
+def in_each_form(story: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """A story of one `call`, told of each form at once: most of its time is what its speakers take to speak."""
+
+    async def told(prompts: PromptLibrary, **asked: Any) -> None:
+        async def tell(name: str) -> None:
+            try:
+                async with FORMS[name](prompts) as engine:
+                    await story(await engine.open("call-1"), **asked)
+            except BaseException as error:
+                error.add_note(name)
+                raise
+
+        shared()  # it starts before anybody speaks
+        async with asyncio.TaskGroup() as forms:
+            for name in FORMS:
+                forms.create_task(tell(name))
+
+    told.__name__, told.__doc__ = story.__name__, story.__doc__
+    given = [one for one in inspect.signature(story).parameters.values() if one.name != "call"]
+    prompts = inspect.Parameter("prompts", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    told.__signature__ = inspect.Signature([prompts, *given])  # type: ignore[attr-defined]  # what pytest asks for
+    return told
 
 
 async def connect(call: AudioSession, citizen: Phone, agent: Phone) -> None:
@@ -91,6 +111,7 @@ async def two_people_talk(call: AudioSession, laws: tuple[Law, Law]) -> None:
         assert (await call.stats(AGENT)).packets_sent >= 75
 
 
+@in_each_form
 async def test_prompt_then_talk_then_hold_is_one_stream(call: AudioSession, eventually: Eventually) -> None:
     async with Phone() as citizen, Phone(Law.PCMU) as agent:
         await connect(call, citizen, agent)
@@ -123,6 +144,7 @@ async def test_prompt_then_talk_then_hold_is_one_stream(call: AudioSession, even
         assert abs(late[-25:].min() - late[:25].min()) < 0.12
 
 
+@in_each_form
 async def test_a_muted_slot_hears_and_is_not_heard(call: AudioSession, eventually: Eventually) -> None:
     async with Phone() as citizen, Phone(Law.PCMU) as agent:
         await connect(call, citizen, agent)
@@ -140,6 +162,7 @@ async def test_a_muted_slot_hears_and_is_not_heard(call: AudioSession, eventuall
         assert set(steps.tolist()) == {1}, "the citizen's stream is one, with silence in the middle"
 
 
+@in_each_form
 async def test_a_slot_that_waits_is_not_dead(call: AudioSession, eventually: Eventually) -> None:
     async with Phone() as citizen:
         citizen.take(await call.answer(CITIZEN, citizen.sdp()))
@@ -147,6 +170,7 @@ async def test_a_slot_that_waits_is_not_dead(call: AudioSession, eventually: Eve
         assert all(abs(np.frombuffer(decode(each.payload, Law.PCMA), "<i2")).max() <= 8 for each in citizen.arrived)
 
 
+@in_each_form
 async def test_playing_ends_once_and_a_stopped_one_never(call: AudioSession, eventually: Eventually) -> None:
     async with Phone() as citizen:
         citizen.take(await call.answer(CITIZEN, citizen.sdp()))
@@ -176,6 +200,7 @@ async def test_pacing_is_even_and_does_not_drift(prompts: PromptLibrary) -> None
         assert abs(np.median(late[-20:]) - np.median(late[:20])) < 0.015
 
 
+@in_each_form
 async def test_digits_in_are_reported_once(call: AudioSession, eventually: Eventually) -> None:
     async with Phone() as citizen, Phone() as agent:
         await connect(call, citizen, agent)
@@ -195,6 +220,7 @@ async def test_digits_in_are_reported_once(call: AudioSession, eventually: Event
         await eventually(lambda: sum(each.payload_type == 96 for each in agent.arrived) == 14)
 
 
+@in_each_form
 async def test_digits_out(call: AudioSession, eventually: Eventually) -> None:
     async with Phone() as citizen:
         citizen.take(await call.answer(CITIZEN, citizen.sdp()))
@@ -217,6 +243,7 @@ async def test_digits_out(call: AudioSession, eventually: Eventually) -> None:
 
 
 @pytest.mark.parametrize("way", [("a=sendonly",), ("a=inactive",)])
+@in_each_form
 async def test_the_far_ends_own_hold(call: AudioSession, way: tuple[str, ...], eventually: Eventually) -> None:
     async with Phone() as citizen, Phone() as agent:
         await connect(call, citizen, agent)
@@ -233,6 +260,7 @@ async def test_the_far_ends_own_hold(call: AudioSession, way: tuple[str, ...], e
         await eventually(lambda: len(agent.arrived) > before)
 
 
+@in_each_form
 async def test_hold_by_the_null_address(call: AudioSession) -> None:
     async with Phone() as citizen:
         citizen.take(await call.answer(CITIZEN, citizen.sdp()))
@@ -243,6 +271,7 @@ async def test_hold_by_the_null_address(call: AudioSession) -> None:
         assert len(citizen.arrived) == before
 
 
+@in_each_form
 async def test_re_offer_keeps_port_and_counts_versions(call: AudioSession) -> None:
     async with Phone() as citizen:
         first = await call.answer(CITIZEN, citizen.sdp())
@@ -254,6 +283,7 @@ async def test_re_offer_keeps_port_and_counts_versions(call: AudioSession) -> No
         assert len({re.search(rb"m=audio (\d+)", each)[1] for each in (first, second, third)}) == 1  # type: ignore[index]  # they match
 
 
+@in_each_form
 async def test_a_new_agent_comes_to_a_new_port_unjoined(call: AudioSession, eventually: Eventually) -> None:
     async with Phone() as citizen, Phone() as agent, Phone() as another:
         await connect(call, citizen, agent)
@@ -275,6 +305,7 @@ async def test_a_new_agent_comes_to_a_new_port_unjoined(call: AudioSession, even
         await eventually(lambda: likeness(speech(0.3, 13), citizen.heard())[0] > 0.9, deadline_s=15)
 
 
+@in_each_form
 async def test_refusals_are_typed_and_leave_the_call_alone(call: AudioSession) -> None:
     async with Phone() as citizen:
         with pytest.raises(AudioRefused) as refused:
