@@ -499,6 +499,7 @@ async def is_called(world: World, citizen: Citizen) -> None:
     await world.is_ready(agent)
     await world.is_talking(agent)
     await world.has_picked_up(citizen)
+    await world.is_joined(citizen)
 
 
 async def becomes_a_call(world: World, citizen: Citizen) -> None:
@@ -510,6 +511,7 @@ async def becomes_a_call(world: World, citizen: Citizen) -> None:
     await world.at_the_desk(agent, "call.start", citizen)
     await world.is_talking(agent)
     await world.has_picked_up(citizen)
+    await world.is_joined(citizen)
     await world.writes(citizen, "接到了")
 
 
