@@ -60,6 +60,8 @@ class Capabilities:
     follows_timeline: bool
     """It is fed the session's timeline (`FollowsTimeline`) and needs no `send`."""
     longest_text: int
+    recalls: bool = False
+    """What was shown to the citizen can be taken back (撤回)."""
 
     @property
     def is_letters(self) -> bool:

@@ -219,7 +219,7 @@ class _Api:
         """A session's timeline, live or from history."""
         session = SessionId(request.match_info["session"][:64])
         entries = await self._doors.timeline(session)
-        if not entries or not await self._doors.sight.may_see(agent, session, entries):
+        if not entries or not await self._doors.sight.may_read(agent, session, entries):
             return refused(404, "no_such_session")
         drawn = [
             json.loads(encode(ContactTimeline(session=entries[0].session, version=one.version, entry=one.entry)))

@@ -21,6 +21,7 @@ from gateway.parking import Parking
 from gateway.reach import Reach, moves
 from gateway.seats import Seats
 from gateway.staff import Staff
+from gateway.wording import Word, Wording
 from queueing.contract import AssigneeView, Presence, Store
 from queueing.errors import UnknownAssignee
 from realtime import desk as frames
@@ -35,7 +36,6 @@ from session.events import (
     AssigneeBack,
     CallPassedOn,
     Event,
-    FileSent,
     MessageDelivered,
     OfferMade,
     SessionParked,
@@ -43,10 +43,10 @@ from session.events import (
     SessionTakenOver,
 )
 from session.handling import call_of
-from session.ids import AssigneeId, FileId, MessageId, NodeId, SessionId
+from session.ids import AssigneeId, MessageId, NodeId, SessionId
 from session.ports import Entry, Files, Inbox, StoreUnavailable
 from session.rules import Rules
-from session.state import AssigneeKind, Medium, Party, Phase, Supervision
+from session.state import Medium, Party, Phase, Supervision
 
 log = logging.getLogger(__name__)
 
@@ -82,10 +82,11 @@ class Desks:
         seats: Seats,
     ) -> None:
         self._seats = seats
-        self._store, self._node, self._inbox, self._files = store, node, inbox, files
+        self._store, self._node, self._inbox = store, node, inbox
         self._staff, self._rules, self._reachable, self._outgoing = staff, rules, reach, outgoing
         self._destinations = Destinations(store.queue)
         self._oversight = Oversight(store, inbox, staff)
+        self._wording = Wording(files, staff, reach.can_recall)
         self._conferring = Conferring(store.queue, outgoing)
         self._parking = Parking(store.shared, store.log, store.queue, inbox, rules)
         self.tell_typing: Typing = _told_nobody
@@ -131,8 +132,8 @@ class Desks:
                 return await self._present(agent, command)
             case frames.OfferAccept() | frames.OfferDecline():
                 return await self._answer(agent, command)
-            case frames.FileSend():
-                return await self._send_file(agent, command)
+            case frames.MessageSend() | frames.FileSend() | frames.MessageRecall() | frames.NoteAdd():
+                return await self._word(agent, command)
             case ContactTransfer():
                 return await self._hand_on(agent, command)
             case frames.MessageAgain():
@@ -276,7 +277,7 @@ class Desks:
         if not desk.concerns(watched):
             self._start(self._forget_parked(desk.agent, session))
             return
-        self._show(desk.agent, desk.begin(watched))
+        self.show(desk.agent, desk.begin(watched))
         self._look_at_reach(desk.agent, session)
         await self._catch_up(desk, session)
 
@@ -296,7 +297,7 @@ class Desks:
             del desk.watched[entry.session]
             await self._watch(desk, entry.session)
             return
-        self._show(desk.agent, shown)
+        self.show(desk.agent, shown)
         if moves(entry.event):
             self._look_at_reach(desk.agent, entry.session)
         if isinstance(entry.event, SessionResumed):
@@ -305,7 +306,8 @@ class Desks:
         if isinstance(entry.event, AssigneeAway) and entry.event.assignee == desk.agent and is_here:
             self._start(self._arrive(desk.agent))  # so it was thought while the store was away, or a moment too late
 
-    def _show(self, agent: AssigneeId, shown: Iterable[Durable]) -> None:
+    def show(self, agent: AssigneeId, shown: Iterable[Durable]) -> None:
+        """Put frames on an agent's desk, where it is open here."""
         links = self._links.get(agent, ())
         for frame in shown:
             word = desk_view.word_of(frame)
@@ -350,7 +352,7 @@ class Desks:
             view = await self._staff.present(agent, presence, command.reason)
         except UnknownAssignee:
             return Refusal("forbidden")
-        self._show(agent, self._desks[agent].look(view))
+        self.show(agent, self._desks[agent].look(view))
         return 0
 
     async def _answer(self, agent: AssigneeId, command: frames.OfferAccept | frames.OfferDecline) -> int | Refusal:
@@ -425,24 +427,13 @@ class Desks:
             return Refusal(refused.why.value)
         return await self._post(agent, session, wish, command)
 
-    async def _send_file(self, agent: AssigneeId, command: frames.FileSend) -> int | Refusal:
+    async def _word(self, agent: AssigneeId, command: Word) -> int | Refusal:
         session = SessionId(command.session)
         if not self._has(agent, session):
             return Refusal("not_yours")
-        try:
-            kept, _ = await self._files.read(FileId(command.file))
-        except YihaoError:
-            return Refusal("no_such_file")
-        event = FileSent(
-            by=agent,
-            kind=AssigneeKind.AGENT,
-            message=MessageId(command.id),
-            file=kept.id,
-            name=command.name,
-            content_type=kept.content_type,
-            size_bytes=kept.size_bytes,
-        )
-        return await self._post(agent, session, event, command)
+        watched = self._desks[agent].watched[session]
+        event = await self._wording.event(agent, watched.session, watched.entries, command)
+        return event if isinstance(event, Refusal) else await self._post(agent, session, event, command)
 
     async def _send_again(self, agent: AssigneeId, command: frames.MessageAgain) -> int | Refusal:
         session = SessionId(command.session)
@@ -528,7 +519,7 @@ class Desks:
             except UnknownAssignee:
                 self._turn_out(links)
                 continue
-            self._show(agent, desk.look(view))
+            self.show(agent, desk.look(view))
             stats = desk.measure(queues)
             if stats is not None:
                 for link in links:
@@ -552,7 +543,7 @@ class Desks:
         for agent in self._desks:
             if self._told.get(agent) != word.id:
                 self._told[agent] = word.id
-                self._show(agent, [notice])
+                self.show(agent, [notice])
 
     def _turn_out(self, links: Iterable[Link]) -> None:
         """Their account was taken away or disabled; the page will find that it cannot log in again."""

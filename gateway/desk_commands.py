@@ -14,15 +14,13 @@ from session.events import (
     HoldRequested,
     MessageRead,
     MuteRequested,
-    NoteAdded,
     PictureRequested,
     SessionParked,
     SessionResumed,
-    TextSent,
     WrapFinished,
 )
 from session.ids import AssigneeId, MessageId
-from session.state import AssigneeKind, Conference, Party
+from session.state import Conference, Party
 
 
 def event_of(agent: AssigneeId, command: Command) -> Event | None:
@@ -32,12 +30,8 @@ def event_of(agent: AssigneeId, command: Command) -> Event | None:
 
 def _act(agent: AssigneeId, command: Command) -> Event | None:
     match command:
-        case frames.MessageSend():
-            return TextSent(by=agent, kind=AssigneeKind.AGENT, message=MessageId(command.id), text=command.text)
         case frames.MessageRead():
             return MessageRead(message=MessageId(command.message), by=Party.ASSIGNEE)
-        case frames.NoteAdd():
-            return NoteAdded(by=agent, text=command.text)
         case frames.PictureRequest():
             return PictureRequested(by=agent)
         case frames.ContactFinish():

@@ -44,7 +44,7 @@ def who(by: AssigneeId, kind: AssigneeKind) -> drawn.Who:
 
 def entry_of(event: ev.Event) -> drawn.TimelineEntry | None:
     """How one event is drawn; None for one that is not for show."""
-    drawers = (_word, _call, _dial, _recording, _offer, _switch, _who_it_is, _act, _supervision, _conference)
+    drawers = (_word, _hand, _call, _dial, _recording, _offer, _switch, _who_it_is, _act, _supervision, _conference)
     return next((entry for draw in drawers if (entry := draw(event)) is not None), None)
 
 
@@ -53,7 +53,13 @@ def _word(event: ev.Event) -> drawn.TimelineEntry | None:
         case ev.TextReceived():
             return drawn.TextEntry(at=event.at, who=CITIZEN, message=event.message, text=event.text)
         case ev.TextSent():
-            return drawn.TextEntry(at=event.at, who=who(event.by, event.kind), message=event.message, text=event.text)
+            return drawn.TextEntry(
+                at=event.at,
+                who=who(event.by, event.kind),
+                message=event.message,
+                text=event.text,
+                quote=drawn.Quote(event.quotes, event.quoted) if event.quotes is not None else None,
+            )
         case ev.FileReceived():
             return drawn.FileEntry(at=event.at, who=CITIZEN, message=event.message, file=_file(event))
         case ev.FileSent():
@@ -83,8 +89,6 @@ def _word(event: ev.Event) -> drawn.TimelineEntry | None:
                 reason=event.reason.value,
                 code=event.code,
             )
-        case ev.NoteAdded():
-            return drawn.NoteEntry(at=event.at, who=who(event.by, AssigneeKind.AGENT), text=event.text)
     return None
 
 
@@ -243,6 +247,16 @@ def _dial(event: ev.Event) -> drawn.TimelineEntry | None:
         case ev.ContactJudged():
             judged: Literal["reached", "machine"] = "reached" if event.reached else "machine"
             return drawn.DialEntry(at=event.at, who=_agent(event.by), what=judged)
+    return None
+
+
+def _hand(event: ev.Event) -> drawn.TimelineEntry | None:
+    """What an agent writes beside the conversation, or does to it."""
+    match event:
+        case ev.NoteAdded():
+            return drawn.NoteEntry(at=event.at, who=who(event.by, AssigneeKind.AGENT), text=event.text)
+        case ev.MessageRecalled():
+            return drawn.RecallEntry(at=event.at, who=_agent(event.by), message=event.message)
     return None
 
 

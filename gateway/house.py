@@ -45,7 +45,7 @@ from gateway.detours import Detours
 from gateway.doors import open_doors, shut
 from gateway.dossier import Dossiers
 from gateway.errands import attend, match
-from gateway.feed import Feed, Follower
+from gateway.feed import Feed
 from gateway.handover import TelephoneHandover
 from gateway.hearsay import Hearsay
 from gateway.inbox import StoreInbox
@@ -56,6 +56,7 @@ from gateway.listening import Address, listening
 from gateway.mailboxes import Mailboxes
 from gateway.measures import Measures
 from gateway.mending import Mending
+from gateway.mentions import Callings
 from gateway.metrics import Metrics
 from gateway.node import Node
 from gateway.notices import Notices
@@ -104,6 +105,7 @@ from storage.archiver import Archiver
 from storage.database import Database
 from storage.files import FileStore
 from storage.history import History
+from storage.mentions import Mentions
 from storage.timeline import read_timeline
 
 log = logging.getLogger(__name__)
@@ -201,8 +203,9 @@ class _Builder:
             lambda: {phone.name: phone.calls, webchat.name: webchat.open_sockets, browser.name: browser.calls},
             lambda: audio.packets_lost,
         )
-        followers = (self._verification.follow, desks.follow, bots.follow, measures.follow, self._pulse.follow)
-        feed = Feed(self._store.log, _followers(mailboxes, *followers))
+        self._callings = Callings(Mentions(database), self._staff, desks.show)
+        followers = (self._verification, desks, self._callings, bots, measures, self._pulse)
+        feed = Feed(self._store.log, [mailboxes.follow, *(one.follow for one in followers)])
         await feed.start()
         self._channels[webchat.name] = await enter(webchat)
         desk_sockets = await enter(self._desk_sockets(desks))
@@ -536,6 +539,7 @@ class _Builder:
                 *api.routes(doors),
                 *wallboard.routes(access),
                 *dossiers.routes(access),
+                *self._callings.routes(access),
                 *self._administration().routes(access),
                 *pages.routes(self._settings.http.origins),
             ]
@@ -565,13 +569,6 @@ class _Builder:
 
         task.add_done_callback(watch)
         self._stack.push_async_callback(end)
-
-
-def _followers(mailboxes: Mailboxes, *others: Follower) -> list[Follower]:
-    async def hint(entry: Entry) -> None:
-        mailboxes.hint(entry)
-
-    return [hint, *others]
 
 
 async def _readiness(store: Store, node: Node, channels: Mapping[str, Channel]) -> dict[str, bool]:

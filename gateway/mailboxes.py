@@ -74,6 +74,10 @@ class Mailboxes:
             task = asyncio.create_task(self._drain(session), name=f"mailbox {session}")
             self._running[session] = task
 
+    async def follow(self, entry: Entry) -> None:
+        """See `gateway.feed`."""
+        self.hint(entry)
+
     def hint(self, entry: Entry) -> None:
         """An event was committed somewhere: wake the mailbox if it is here and has not seen it."""
         box = self._boxes.get(entry.session)

@@ -53,6 +53,7 @@ from session.errors import YihaoError
 from session.events import DialFailed, Event, FileSent, PlaceAnnounced, TextSent
 from session.ids import LegId, NodeId, SessionId
 from session.ports import Inbox, Place
+from session.quoting import spoken
 from session.state import HELD_NOWHERE, DialFailure, Leg, LegState, Phase, Session
 from session.switch import Purpose
 from session.ways import Way
@@ -245,7 +246,7 @@ def _as_it_is(event: Event) -> Event:
 def _content(event: Event) -> Content | None:
     match event:
         case TextSent():
-            return Text(event.message, event.text)
+            return Text(event.message, spoken(event))
         case FileSent():
             return FileLink(event.message, event.file, event.name, event.content_type, event.size_bytes)
     return None

@@ -31,7 +31,7 @@ from session.events import (
 from session.ids import AssigneeId, LegId, MessageId
 from session.notice import Notice, Template
 from session.ports import Entry
-from session.state import LegState, Party, Session
+from session.state import LegState, Medium, Party, Session
 from storage.errors import StorageUnavailable
 
 REPLY = "reply"
@@ -79,8 +79,19 @@ class Reach:
             for channel in await self._notices.ways(address, REPLY)
         ]
         known = tuple(ration for ration in rations if ration is not None)
-        other = tuple(dict.fromkeys(ways))
-        return frames.ContactReach(session=session.id, rations=known, ways=other, page=self._rings(session))
+        return frames.ContactReach(
+            session=session.id,
+            rations=known,
+            ways=tuple(dict.fromkeys(ways)),
+            page=self._rings(session),
+            recalls=self.can_recall(session),
+        )
+
+    def can_recall(self, session: Session) -> bool:
+        """Whether a message can be taken back: wherever the citizen read, also by a leg that is no more."""
+        read = {leg.channel for leg in session.legs if leg.party is Party.CITIZEN and leg.medium is not Medium.VOICE}
+        ways = [self._channels.get(name) for name in read]
+        return bool(ways) and all(one is not None and one.capabilities.recalls for one in ways)
 
     async def again(
         self, agent: AssigneeId, session: Session, entries: Sequence[Entry], command: frames.MessageAgain

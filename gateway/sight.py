@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from accounts.agent import Agent
 from accounts.role import Role, allows
 from session import machine
-from session.events import OfferAccepted
+from session.events import NoteAdded, OfferAccepted
 from session.ids import SessionId
 from session.ports import Entry
 from session.state import Session
@@ -28,6 +28,11 @@ class Sight:
         if entries is None:
             entries = await self._timeline(session)
         return any(isinstance(one.event, OfferAccepted) and one.event.assignee == agent.login for one in entries)
+
+    async def may_read(self, agent: Agent, session: SessionId, entries: Sequence[Entry]) -> bool:
+        """What is written of a session is also for those whom a note of whoever had it names; its sound is not."""
+        named = (one.event.mentions for one in entries if isinstance(one.event, NoteAdded))
+        return any(agent.login in names for names in named) or await self.may_see(agent, session, entries)
 
     async def timeline(self, session: SessionId) -> list[Entry]:
         """A session's whole timeline, live or from history; for whoever has been asked about already."""

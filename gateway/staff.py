@@ -38,6 +38,10 @@ class Staff:
         """The account, as of the last look; None for who has none, or may not work."""
         return self._agents.get(assignee)
 
+    def agents(self) -> list[Agent]:
+        """All who may work, as of the last look."""
+        return list(self._agents.values())
+
     async def look(self) -> None:
         """Enlist who is new or changed, discharge who may work no more."""
         agents = [agent for agent in await self._roster.agents() if not agent.disabled]

@@ -25,7 +25,9 @@ class Veil:
 
     def event(self, event: Event) -> Event:
         """As citizens see it; what they wrote themselves is theirs."""
-        return replace(event, text=self.text(event.text)) if isinstance(event, TextSent) else event
+        if not isinstance(event, TextSent):
+            return event
+        return replace(event, text=self.text(event.text), quoted=self.text(event.quoted))
 
     def timeline(self, read: Timeline) -> Timeline:
         """The same timeline, veiled."""

@@ -114,6 +114,7 @@ class MessageNew(Durable, frozen=True, tag="msg.new"):
     """A message. One of the citizen's own comes to their other windows: the one that said it knows it by its `ack`.
 
     Its id is its command's, and the `rev` of that `ack` its own. A window may be told of its own words all the same.
+    One of an agent's that comes again takes the place of the first: it was taken back, and says so.
     """
 
     id: str

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from realtime.conference import CallConfer, CallConsult, CallFetch, CallPark
 from realtime.messages import (
@@ -14,6 +16,7 @@ from realtime.messages import (
     Durable,
     Ephemeral,
     FileName,
+    Login,
     Name,
     Natural,
     Part,
@@ -210,6 +213,16 @@ class Notice(Durable, frozen=True, tag="notice"):
     text: str = ""
 
 
+class Mentioned(Durable, frozen=True, tag="mention.new"):
+    """A colleague's note names this agent (@): they are called to that session."""
+
+    session: str
+    version: int
+    at: float
+    by: str
+    text: str
+
+
 class QueueStats(Ephemeral, frozen=True, tag="queue.stats"):
     """The queues that this agent serves."""
 
@@ -248,6 +261,8 @@ class ContactReach(Ephemeral, frozen=True, tag="contact.reach"):
     rations: tuple[Ration, ...]
     ways: tuple[Way, ...]
     page: bool = False
+    recalls: bool = False
+    """The citizen has read only where a message can be taken back."""
 
     @property
     def key(self) -> str:
@@ -296,6 +311,15 @@ class MessageSend(Command, frozen=True, tag="msg.send"):
 
     session: Name
     text: Words
+    quotes: Name | None = None
+    """An earlier message of either side, which the citizen sees above the answer."""
+
+
+class MessageRecall(Command, frozen=True, tag="msg.recall"):
+    """Take an own message back. Refused: unknown_message, cannot_recall (it went where nothing can be taken back)."""
+
+    session: Name
+    message: Name
 
 
 class MessageAgain(Command, frozen=True, tag="msg.again"):
@@ -322,10 +346,11 @@ class MessageRead(Command, frozen=True, tag="msg.read"):
 
 
 class NoteAdd(Command, frozen=True, tag="note.add"):
-    """A note that the citizen never sees."""
+    """A note that the citizen never sees; those whom it `mentions` are told. Refused: unknown_agent."""
 
     session: Name
     text: Words
+    mentions: Annotated[tuple[Login, ...], Meta(max_length=8)] = ()
 
 
 class PictureRequest(Command, frozen=True, tag="picture.request"):
@@ -419,6 +444,7 @@ DOWN = by_tag(
     PresenceSelf,
     DeviceState,
     Notice,
+    Mentioned,
     QueueStats,
     RulesChanged,
     ContactReach,
@@ -430,6 +456,7 @@ UP = by_tag(
     OfferAccept,
     OfferDecline,
     MessageSend,
+    MessageRecall,
     MessageAgain,
     FileSend,
     MessageRead,

@@ -25,6 +25,7 @@ _NO_NUL = r"\A[^\0]*\Z"
 Ulid = Annotated[str, Meta(min_length=26, max_length=26, pattern=r"\A[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\A[!-~]+\Z")]
 """An id of ours (a session's, a message's, a file's)."""
+Login = Annotated[str, Meta(min_length=1, max_length=32, pattern=_NO_NUL)]
 FileName = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"\A[^\x00-\x1f\x7f]+\Z")]
 Token = Annotated[str, Meta(max_length=1024, pattern=_NO_NUL)]
 Words = Annotated[str, Meta(min_length=1, max_length=LONGEST_TEXT, pattern=r"\A\s*[^\s\0][^\0]*\Z")]

@@ -55,6 +55,13 @@ class _Entry(Part, frozen=True, tag_field="kind"):
     """Tells by `kind` what it is."""
 
 
+class Quote(Part, frozen=True):
+    """An earlier message that a text answers, and what it said in short."""
+
+    message: str
+    text: str
+
+
 class TextEntry(_Entry, frozen=True, tag="text"):
     """A text of either side."""
 
@@ -62,6 +69,15 @@ class TextEntry(_Entry, frozen=True, tag="text"):
     who: Who
     message: str
     text: str
+    quote: Quote | None = None
+
+
+class RecallEntry(_Entry, frozen=True, tag="recall"):
+    """An agent took a message back: the citizen no longer sees it, the desk still does."""
+
+    at: float
+    who: Who
+    message: str
 
 
 class FileEntry(_Entry, frozen=True, tag="file"):
@@ -270,6 +286,7 @@ class QualityEntry(_Entry, frozen=True, tag="quality"):
 TimelineEntry = (
     TextEntry
     | FileEntry
+    | RecallEntry
     | LocationEntry
     | ProgressEntry
     | AcceptedEntry

@@ -43,6 +43,7 @@ EVENTS: Mapping[str, type[ev.Event]] = {
     "message.failed": ev.MessageFailed,
     "message.delivered": ev.MessageDelivered,
     "message.read": ev.MessageRead,
+    "message.recalled": ev.MessageRecalled,
     "human.requested": ev.HumanRequested,
     "offer.made": ev.OfferMade,
     "offer.accepted": ev.OfferAccepted,

@@ -139,6 +139,10 @@ class TextSent(Event):
     kind: AssigneeKind
     message: MessageId
     text: str
+    quotes: MessageId | None = later(None)  # noqa: RUF009 - a frozen value
+    """An earlier message that it answers (引用)."""
+    quoted: str = later("")
+    """What that one said, in short, as it is shown above the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -474,11 +478,21 @@ class WrapFinished(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRecalled(Event):
+    """An agent took an own message back (撤回). The citizen sees that; the log keeps what was said."""
+
+    by: AssigneeId
+    message: MessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoteAdded(Event):
     """An agent's note; never shown to the citizen."""
 
     by: AssigneeId
     text: str
+    mentions: tuple[AssigneeId, ...] = later(())
+    """Colleagues whom it names, who are told."""
     late: ClassVar[bool] = True
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Double,
     Index,
@@ -28,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from session.address import Address
 from session.codec import decode_event, decode_session, encode_event, encode_session, tag_of
-from session.events import Event, LegOpened, SessionOpened
+from session.events import Event, LegOpened, NoteAdded, SessionOpened
 from session.ids import AssigneeId, SessionId
 from session.machine import DEFAULT_RULES
 from session.ports import Entry
@@ -98,6 +99,18 @@ SESSION_ADDRESSES = Table(
     PrimaryKeyConstraint("address", "session"),
 )
 """Every address that a session has had: a citizen may begin by text and go on in a chat."""
+
+MENTIONS = Table(
+    "mentions",
+    METADATA,
+    Column("login", String(32), nullable=False),
+    Column("session", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("seen", Boolean, nullable=False),
+    PrimaryKeyConstraint("login", "session", "version"),
+    Index(None, "login", "seen"),
+)
+"""What the note says is read from its event, and goes with it."""
 
 CURSORS = Table(
     "cursors",
@@ -218,6 +231,7 @@ class History:
                 raise EarlierMissing(missing)
             await connection.execute(insert(EVENTS), [_event_row(entry) for entry in fresh])
             await _note_addresses(connection, fresh)
+            await _note_mentions(connection, fresh)
             await _write_rows(connection, records, _folded(records, fresh, self.rules), turn)
             return len(fresh)
 
@@ -292,6 +306,18 @@ async def _note_addresses(connection: AsyncConnection, fresh: Sequence[Entry]) -
         if new:
             rows = [{"address": address, "session": session} for address, session in new]
             await connection.execute(insert(SESSION_ADDRESSES), rows)
+
+
+async def _note_mentions(connection: AsyncConnection, fresh: Sequence[Entry]) -> None:
+    """Whom these entries, which are being archived, name."""
+    rows = [
+        {"login": login, "session": entry.session, "version": entry.version, "seen": False}
+        for entry in fresh
+        if isinstance(entry.event, NoteAdded)
+        for login in dict.fromkeys(entry.event.mentions)
+    ]
+    if rows:
+        await connection.execute(insert(MENTIONS), rows)
 
 
 def _brought_by(event: Event) -> tuple[Address, ...]:

@@ -25,6 +25,7 @@ from session import events as ev
 from session.ids import MessageId, SessionId
 from session.machine import TABLE, advance, begin
 from session.ports import Entry
+from session.quoting import spoken
 from session.state import AssigneeKind, Leg, LegState, Party, Session
 from session.state import Phase as SessionPhase
 
@@ -204,7 +205,8 @@ class Matter:
 
     def _message(self, event: _Word, sender: Sender, name: str) -> Message:
         if isinstance(event, ev.TextReceived | ev.TextSent):
-            return Message(event.message, sender, name, event.text, None)
+            text = spoken(event) if isinstance(event, ev.TextSent) else event.text
+            return Message(event.message, sender, name, text, None)
         self._files.add(event.file)
         file = File(event.file, event.name, event.content_type, event.size_bytes)
         return Message(event.message, sender, name, None, file)

@@ -71,6 +71,7 @@ class WebChatChannel:
             survives_node=True,
             follows_timeline=True,
             longest_text=settings.longest_text,
+            recalls=True,
         )
         self._settings, self._shared, self._on_typing = settings, shared, on_typing
         self._ports = Ports(settings, name, node, inbox, shared, timeline, badge, call)

@@ -10,6 +10,7 @@ from channels.webchat.translate import (
     is_further,
     message_of,
     progress_frame,
+    recalled,
     shown,
     standing,
     state_frame,
@@ -183,6 +184,9 @@ class Transcript:
             return self._progress([event.message], "delivered", event.to)
         if type(event) is ev.MessageRead:
             return self._progress(self._up_to(event.message), "read", event.by)
+        if type(event) is ev.MessageRecalled and event.message in self.messages:
+            self.messages[event.message] = recalled(self.messages[event.message])
+            return [self.messages[event.message]]
         message = message_of(event, self._badge, self.offset + self.version)
         if message is None or message.id in self.messages:
             return []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from channels.contract import Badge
 from realtime.citizen import (
     Assignee,
@@ -23,6 +25,7 @@ from realtime.citizen import Standing as StandingView
 from session import events as ev
 from session.address import Address
 from session.ids import LegId
+from session.quoting import spoken
 from session.state import AssigneeKind, DialFailure, LegState, Party, Session
 from session.state import Phase as SessionPhase
 
@@ -38,6 +41,7 @@ PHASES: dict[SessionPhase, Phase] = {
     SessionPhase.CALLBACK_PENDING: "parked",
     SessionPhase.CLOSED: "ended",
 }
+RECALLED = "（已撤回 · Recalled）"
 _RANKS: dict[MessageState, int] = {"sent": 0, "delivered": 1, "read": 2}
 
 
@@ -124,7 +128,7 @@ def _location_received(event: ev.LocationReceived, _: Badge, rev: int) -> Messag
 
 def _text_sent(event: ev.TextSent, badge: Badge, rev: int) -> MessageNew:
     sender, name = _sender(event.kind), badge(event.by)
-    return MessageNew(id=event.message, rev=rev, from_=sender, name=name, ts=event.at, state="sent", text=event.text)
+    return MessageNew(id=event.message, rev=rev, from_=sender, name=name, ts=event.at, state="sent", text=spoken(event))
 
 
 def _file_sent(event: ev.FileSent, badge: Badge, rev: int) -> MessageNew:
@@ -139,6 +143,11 @@ _DRAWN: Mapping[type[ev.Event], Callable[[Any, Badge, int], MessageNew]] = {
     ev.TextSent: _text_sent,
     ev.FileSent: _file_sent,
 }
+
+
+def recalled(message: MessageNew) -> MessageNew:
+    """In the place of a message that was taken back. In both languages, since the page shows it as it comes."""
+    return replace(message, text=RECALLED, file=None)
 
 
 def shown(message: MessageNew) -> Message:

@@ -8,8 +8,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
+from channels.webchat.translate import RECALLED
 from gateway.feed import Feed, Follower
 from session.events import AssigneeAway
 from session.ids import AssigneeId, SessionId
@@ -452,3 +454,55 @@ async def test_a_contact_is_handed_on_with_its_wait(desk: Desk, citizen: Citizen
     (handed,) = await eventually(lambda: _timeline(second, session, "transfer"))
     assert (handed["who"]["name"], handed["to"], handed["why"]) == ("8001", "8002", "查供热")
     assert "查供热" not in str(visitor.frames), "the why is for colleagues"
+
+
+async def test_an_answer_quotes_and_is_taken_back(desk: Desk, citizen: Citizen, eventually: Eventually) -> None:
+    """The citizen sees the quote, then that it was taken back; the desk keeps what was said, and who took it back."""
+    agent, visitor = await desk("8001"), await citizen()
+    session = await _talking(agent, visitor)
+    (asked,) = [entry for entry in agent.timeline(session) if entry["kind"] == "text"]
+    await agent.command("msg.send", session=session, text="马上修", quotes=asked["message"])
+    await eventually(lambda: visitor.texts() == ["你好", "「你好」\n马上修"])
+    (said,) = await eventually(lambda: [one for one in _timeline(agent, session, "text") if one["text"] == "马上修"])
+    assert said["quote"] == {"message": asked["message"], "text": "你好"}
+
+    for kind, fields in (("msg.recall", {"message": asked["message"]}), ("msg.send", {"text": "好", "quotes": "none"})):
+        with pytest.raises(Refused, match="unknown_message"):
+            await agent.command(kind, session=session, **fields)
+    await agent.command("msg.recall", session=session, message=said["message"])
+    await eventually(lambda: visitor.texts() == ["你好", RECALLED])
+    (back,) = await eventually(lambda: _timeline(agent, session, "recall"))
+    assert (back["message"], back["who"]["name"]) == (said["message"], "8001")
+    assert "马上修" in agent.texts(session)
+    with pytest.raises(Refused, match="unknown_message"):
+        await agent.command("msg.send", session=session, text="好", quotes=said["message"])
+
+
+async def test_a_colleague_whom_a_note_names_is_told_until_they_look(
+    town: Living, desk: Desk, citizen: Citizen, eventually: Eventually
+) -> None:
+    agent, visitor = await desk("8001"), await citizen()
+    session = await _talking(agent, visitor)
+    named, other = await desk("8002"), await desk("8003")
+
+    async def unseen() -> list[tuple[str, str]]:
+        found = json.loads(await named.get("/api/desk/mentions"))["mentions"]
+        return [(one["by"], one["text"]) for one in found if one["session"] == session]
+
+    for nobody in ("8001", "nobody"):
+        with pytest.raises(Refused, match="unknown_agent"):
+            await agent.command("note.add", session=session, text="@", mentions=[nobody])
+    await agent.command("note.add", session=session, text="@李强 请看", mentions=["8002"])
+    told = await named.saw("mention.new", session=session)
+    assert (told["by"], told["text"]) == ("8001", "@李强 请看")
+    await eventually(unseen)  # where a desk that was away will find it, once the archive has the note
+    assert await unseen() == [("8001", "@李强 请看")]
+    assert b"@\xe6\x9d\x8e" in await named.get(f"/api/sessions/{session}/timeline")
+    with pytest.raises(aiohttp.ClientResponseError, match="404"):
+        await other.get(f"/api/sessions/{session}/timeline")
+    with pytest.raises(aiohttp.ClientResponseError, match="404"):
+        await named.get(f"/api/sessions/{session}/person")
+    headers = {**OWN_PAGE, "Origin": town.http}
+    async with named.http.post(f"{town.http}/api/desk/mentions", json={"session": session}, headers=headers) as answer:
+        assert answer.status == 200
+    assert await unseen() == []

@@ -16,10 +16,11 @@ from queueing.memory import MemoryStore
 from realtime import desk as frames
 from realtime.peer import Refusal
 from session.address import Address
-from session.events import LegOpened, MessageFailed, NoticeSent, TextSent
+from session.events import LegClosed, LegOpened, MessageFailed, NoticeSent, TextSent
 from session.identity import AddressesLinked, Person, Proof
 from session.ids import AssigneeId, LegId, LinkId, MessageId, PersonId
-from session.state import AssigneeKind, Failure, Leg, Medium, Party
+from session.machine import replay
+from session.state import AssigneeKind, Failure, Leg, LegEnd, Medium, Party
 from storage.errors import StorageUnavailable
 from tests.channels.wechat.rig import APPID, KEY, OPENID, SECRET, TOKEN, Wire
 from tests.conftest import Eventually
@@ -29,6 +30,8 @@ from tests.gateway.town import LETTERS, Device, a_chat, post_on
 from tests.media.test_playable import amr
 from tests.peers.pages import DeskPage, Refused
 from tests.peers.wechat import WeChatApi, saying, serving
+from tests.session.script import OPENED_BY_CALL, OPENED_BY_CHAT, SESSION, THREAD, call, chat
+from tests.session.stories import stamped
 
 SEND = "/cgi-bin/message/custom/send"
 AGENT = AssigneeId("8001")
@@ -201,3 +204,16 @@ async def _shown(
 ) -> frames.ContactReach:
     await eventually(lambda: absorbed(session))
     return await reach.of(await read(session))
+
+
+async def test_a_word_is_taken_back_only_where_all_that_brought_it_can(memory: MemoryStore) -> None:
+    """A letter that went out stays where it is, also once its leg has ended."""
+    chats = Device("webchat", Medium.CHAT, recalls=True)
+    channels: dict[str, Any] = {one.name: one for one in (chats, Device("sms", Medium.MESSAGE))}
+    reach = Reach(channels, Notices(channels, post_on(memory, "a").inbox))
+    script = [OPENED_BY_CHAT, chat()]
+    assert reach.can_recall(replay(SESSION, stamped(script)))
+    letters = [LegOpened(leg=THREAD), LegClosed(leg=THREAD.id, reason=LegEnd.CLOSED)]
+    assert not reach.can_recall(replay(SESSION, stamped([*script, *letters])))
+    assert not reach.can_recall(replay(SESSION, stamped([OPENED_BY_CHAT, LegOpened(leg=THREAD)])))
+    assert not reach.can_recall(replay(SESSION, stamped([OPENED_BY_CALL, call()]))), "nothing was read"

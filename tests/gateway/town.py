@@ -47,6 +47,7 @@ class Device:
     medium: Medium
     survives_node: bool = False
     follows_timeline: bool = False
+    recalls: bool = False
     asked: list[tuple[object, ...]] = field(default_factory=list)
     failure: Exception | None = None
     """Raised by whatever it is asked."""
@@ -61,6 +62,7 @@ class Device:
             survives_node=self.survives_node,
             follows_timeline=self.follows_timeline,
             longest_text=4000,
+            recalls=self.recalls,
         )
 
     def of(self, what: str) -> list[tuple[object, ...]]:

@@ -13,6 +13,8 @@ from typing import Any, Self
 
 import aiohttp
 
+from channels.webchat.translate import RECALLED
+
 VERSION = 1
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 OWN_PAGE = {"X-Yihao": "1"}
@@ -279,7 +281,7 @@ class CitizenPage(Page):
             if frame["t"] == "snapshot":
                 shown = {message["id"]: message for message in frame["messages"]}
             elif frame["t"] == "msg.new":
-                assert frame["id"] not in shown, "a message is shown twice"
+                assert frame["id"] not in shown or frame["text"] == RECALLED, "a message is shown twice"
                 shown[frame["id"]] = frame
         return sorted((self._own | shown).values(), key=lambda one: int(one["rev"]))
 

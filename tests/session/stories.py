@@ -98,6 +98,7 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         ev.WrapFinished(by=WANG, kind="投诉", note="路灯"),
         ev.RatingGiven(score=5, comment="谢谢"),
         ev.NoteAdded(by=LI, text="已转办"),
+        ev.MessageRecalled(by=WANG, message=MessageId("m2")),
     ),
     "call abandoned": (
         OPENED_BY_CALL,

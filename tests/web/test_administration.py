@@ -123,8 +123,35 @@ async def test_a_canned_reply_is_put_in_by_keyboard_and_a_word_is_veiled(
         assert said["text"] == "我是王芳，8001号。＊＊＊＊已登记。"
         await desk.click(".message.ours .stars")
         await desk.sees(".message.ours mark:has-text('内部编号')")
+        await _taken_back_and_called_in(desk, admin, album)
         await desk.press("F9")
-        await desk.click(".el-popconfirm .el-button--primary")
+        await desk.click(".finish-sure .el-button--primary")
+
+
+async def _taken_back_and_called_in(desk: Window, admin: Window, album: Path) -> None:
+    """An answer quotes, and is taken back; a note names a colleague, whose bell leads to the session."""
+    await desk.click(".message.theirs .quote")
+    await desk.sees(".composer .quoted:has-text('路灯不亮')")
+    await desk.type(".talk .composer textarea", "明天修")
+    await desk.press("Enter")
+    await desk.sees(".message.ours blockquote:has-text('路灯不亮')")
+    await desk.click(".message.ours:has(blockquote) .recall")
+    await desk.click(".el-popconfirm .el-button--primary")
+    await desk.sees(".taken-back:has-text('已撤回')")
+    await desk.press("Alt+n")
+    await desk.type(".talk .composer textarea", "@陈")
+    await desk.sees(".colleagues [role=option]:has-text('陈静')")
+    await desk.press("Enter")
+    await desk.type(".talk .composer textarea", "请看")
+    await desk.press("Enter")
+    await desk.sees(".piece.note:has-text('@陈静 请看')")
+    assert no(await breaches(desk))
+    await desk.picture(album / "desk-quote-recall-mention.png")
+    await admin.click(".bell > button:has(.el-badge__content:has-text('1'))")
+    await admin.sees(".bell section:has-text('@陈静 请看')")
+    assert no(await breaches(admin))
+    await admin.click(".bell section button")
+    await admin.sees(".history .piece.note:has-text('@陈静 请看')")
 
 
 async def test_every_page_is_open_to_all_who_may_see_it(

@@ -48,6 +48,7 @@ export const ACTS = [
   act("pages", "supervision", "Alt+Digit3"),
   act("pages", "wallboard", "Alt+Digit4"),
   act("pages", "administration", "Alt+Digit5"),
+  act("pages", "mentions", "Alt+Digit6"),
   act("desk", "palette", "Ctrl+KeyK"),
   act("desk", "sheet", "Shift+Slash"),
   act("desk", "settings"),

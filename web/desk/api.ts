@@ -134,6 +134,27 @@ export async function telephoneLogin(): Promise<Lent> {
   return (await post("/api/desk/telephone", {})) as Lent;
 }
 
+/** Somebody who works here. */
+export interface Colleague {
+  readonly login: string;
+  readonly name: string;
+}
+
+export async function colleagues(): Promise<readonly Colleague[]> {
+  return ((await ask("/api/desk/colleagues")) as { colleagues: Colleague[] }).colleagues;
+}
+
+/** A colleague's note that names this agent. */
+export type Mention = Omit<Desk.Mentioned, "t" | "seq">;
+
+export async function unseenMentions(): Promise<readonly Mention[]> {
+  return ((await ask("/api/desk/mentions")) as { mentions: Mention[] }).mentions;
+}
+
+export async function lookedAt(session: string): Promise<void> {
+  await post("/api/desk/mentions", { session });
+}
+
 export async function logout(): Promise<void> {
   await ask("/api/logout", { method: "POST" });
 }

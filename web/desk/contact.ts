@@ -51,6 +51,11 @@ export function partsOf(timeline: readonly Desk.Placed[]): Map<string, number> {
   return new Map(timeline.flatMap(({ entry }) => (entry.kind === "accepted" ? [[entry.message, entry.parts]] : [])));
 }
 
+/** Which messages were taken back, by whom and when (撤回). */
+export function recalledIn(timeline: readonly Desk.Placed[]): Map<string, Desk.RecallEntry> {
+  return new Map(timeline.flatMap(({ entry }) => (entry.kind === "recall" ? [[entry.message, entry]] : [])));
+}
+
 type MessageEntry = Extract<Entry, { kind: "text" | "file" | "location" }>;
 
 function isMessage(entry: Entry): entry is MessageEntry {

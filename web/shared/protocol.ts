@@ -151,7 +151,7 @@ export namespace Citizen {
     rings: string | null;
   }
 
-  /** A message. One of the citizen's own comes to their other windows: the one that said it knows it by its `ack`. Its id is its command's, and the `rev` of that `ack` its own. A window may be told of its own words all the same. */
+  /** A message. One of the citizen's own comes to their other windows: the one that said it knows it by its `ack`. Its id is its command's, and the `rev` of that `ack` its own. A window may be told of its own words all the same. One of an agent's that comes again takes the place of the first: it was taken back, and says so. */
   export interface MessageNew {
     t: "msg.new";
     seq: number;
@@ -416,6 +416,12 @@ export namespace Desk {
     name: string;
   }
 
+  /** An earlier message that a text answers, and what it said in short. */
+  export interface Quote {
+    message: string;
+    text: string;
+  }
+
   /** A text of either side. */
   export interface TextEntry {
     kind: "text";
@@ -423,6 +429,7 @@ export namespace Desk {
     who: Who;
     message: string;
     text: string;
+    quote: Quote | null;
   }
 
   /** A file of the conversation, fetched from `/api/webchat/files/{id}`. */
@@ -440,6 +447,14 @@ export namespace Desk {
     who: Who;
     message: string;
     file: File;
+  }
+
+  /** An agent took a message back: the citizen no longer sees it, the desk still does. */
+  export interface RecallEntry {
+    kind: "recall";
+    at: number;
+    who: Who;
+    message: string;
   }
 
   /** Where it is, in degrees of WGS-84; `accuracy_m` is the radius that the device vouches for. */
@@ -605,7 +620,7 @@ export namespace Desk {
   /** An entry at its place in the session's timeline. */
   export interface Placed {
     version: number;
-    entry: TextEntry | FileEntry | LocationEntry | ProgressEntry | AcceptedEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | QualityEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
+    entry: TextEntry | FileEntry | RecallEntry | LocationEntry | ProgressEntry | AcceptedEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | QualityEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
   }
 
   /** A session that this agent has, with all that has happened in it. */
@@ -691,7 +706,7 @@ export namespace Desk {
     seq: number;
     session: string;
     version: number;
-    entry: TextEntry | FileEntry | LocationEntry | ProgressEntry | AcceptedEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | QualityEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
+    entry: TextEntry | FileEntry | RecallEntry | LocationEntry | ProgressEntry | AcceptedEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | QualityEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
   }
 
   /** The contact is no longer this agent's. */
@@ -730,6 +745,17 @@ export namespace Desk {
     text: string;
   }
 
+  /** A colleague's note names this agent (@): they are called to that session. */
+  export interface Mentioned {
+    t: "mention.new";
+    seq: number;
+    session: string;
+    version: number;
+    at: number;
+    by: string;
+    text: string;
+  }
+
   /** The queues that this agent serves. */
   export interface QueueStats {
     t: "queue.stats";
@@ -763,6 +789,7 @@ export namespace Desk {
     rations: ReadonlyArray<Ration>;
     ways: ReadonlyArray<Way>;
     page: boolean;
+    recalls: boolean;
   }
 
   /** Down: the citizen of a session writes; shown for 5 s. Up: the agent does; at most every 3 s. */
@@ -806,6 +833,16 @@ export namespace Desk {
     cseq: number;
     session: string;
     text: string;
+    quotes?: string | null;
+  }
+
+  /** Take an own message back. Refused: unknown_message, cannot_recall (it went where nothing can be taken back). */
+  export interface MessageRecall {
+    t: "msg.recall";
+    id: string;
+    cseq: number;
+    session: string;
+    message: string;
   }
 
   /** Send a text that failed by another of the contact's ways. Refused with `unknown_message` or `no_way`. */
@@ -837,13 +874,14 @@ export namespace Desk {
     message: string;
   }
 
-  /** A note that the citizen never sees. */
+  /** A note that the citizen never sees; those whom it `mentions` are told. Refused: unknown_agent. */
   export interface NoteAdd {
     t: "note.add";
     id: string;
     cseq: number;
     session: string;
     text: string;
+    mentions?: ReadonlyArray<string>;
   }
 
   /** Send the citizen a link to a page from which they send pictures and where it is, while both talk on. */
@@ -1003,6 +1041,7 @@ export namespace Desk {
     | PresenceSelf
     | DeviceState
     | Notice
+    | Mentioned
     | QueueStats
     | RulesChanged
     | ContactReach
@@ -1016,6 +1055,7 @@ export namespace Desk {
     | OfferAccept
     | OfferDecline
     | MessageSend
+    | MessageRecall
     | MessageAgain
     | FileSend
     | MessageRead
@@ -1043,6 +1083,7 @@ export namespace Desk {
     | OfferAccept
     | OfferDecline
     | MessageSend
+    | MessageRecall
     | MessageAgain
     | FileSend
     | MessageRead
@@ -1073,5 +1114,6 @@ export namespace Desk {
     | ContactGone
     | PresenceSelf
     | DeviceState
-    | Notice;
+    | Notice
+    | Mentioned;
 }

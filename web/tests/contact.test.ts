@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { Desk } from "@shared/protocol";
-import { type Contact, callState, conferenceOf, isHeldByUs, isMuted, isRecording, lastMessage, mergeTimeline, messageStates, partsOf, unreadOf } from "../desk/contact";
+import { type Contact, callState, conferenceOf, isHeldByUs, isMuted, isRecording, lastMessage, mergeTimeline, messageStates, partsOf, recalledIn, unreadOf } from "../desk/contact";
 
 type Who = Desk.Who["kind"];
 
 const at = (version: number, entry: Desk.Placed["entry"]): Desk.Placed => ({ version, entry });
 const who = (kind: Who): Desk.Who => ({ kind, name: kind === "agent" ? "8001" : "" });
 const text = (version: number, from: Who, message: string) =>
-  at(version, { kind: "text", at: version, who: who(from), message, text: message });
+  at(version, { kind: "text", at: version, who: who(from), message, text: message, quote: null });
 const progress = (version: number, by: Who, message: string, state: "delivered" | "read") =>
   at(version, { kind: "progress", at: version, who: who(by), message, state });
 const leg = (version: number, what: Desk.LegEntry["what"]) =>
@@ -24,6 +24,11 @@ const recording = (version: number, name: string, what: "started" | "finished") 
     mark: null,
     at_s: null,
   });
+
+test("a message that was taken back says by whom and when, and is no other", () => {
+  const back: Desk.RecallEntry = { kind: "recall", at: 9, who: who("agent"), message: "a1" };
+  expect(recalledIn([text(1, "agent", "a1"), text(2, "agent", "a2"), at(3, back)])).toEqual(new Map([["a1", back]]));
+});
 
 describe("how far a message has come", () => {
   test("what the citizen read, they read up to there, and only the agents' messages", () => {

@@ -4,9 +4,10 @@ import { type Desk, LONGEST_TEXT, type Unsent } from "@shared/protocol";
 import { defineStore } from "pinia";
 import { computed, reactive, ref, shallowRef } from "vue";
 import { Refused, ticket, upload } from "../api";
-import { type Contact, type Sending, mergeTimeline, unreadOf } from "../contact";
+import { type Contact, type Entry, type Sending, mergeTimeline, unreadOf } from "../contact";
 import { dropDrafts } from "../drafts";
 import { useClock } from "./clock";
+import { useMentions } from "./mentions";
 import { useRules } from "./rules";
 
 type Command = Unsent<Desk.Command>;
@@ -37,6 +38,8 @@ export const useDesk = defineStore("desk", () => {
   const reach = reactive(new Map<string, Desk.ContactReach>());
   const sending = reactive(new Map<string, Sending[]>());
   const typingUntil = reactive(new Map<string, number>());
+  /** What the next answer of a contact quotes. */
+  const quoting = reactive(new Map<string, Entry>());
   const current = ref<string | null>(null);
   const answering = ref<string | null>(null);
   const remark = shallowRef<Remark | null>(null);
@@ -128,6 +131,12 @@ export const useDesk = defineStore("desk", () => {
       case "rules.changed":
         void useRules().follow(frame.revision);
         return;
+      case "mention.new": {
+        const { t: _t, seq: _seq, ...mention } = frame;
+        useMentions().add(mention);
+        remark.value = { key: "mentions.told", values: { by: useMentions().names.get(mention.by) ?? mention.by }, level: "info" };
+        return;
+      }
       case "notice":
         remark.value = { key: frame.text_key, values: { by: frame.by, text: frame.text }, level: frame.level };
     }
@@ -172,6 +181,7 @@ export const useDesk = defineStore("desk", () => {
     contacts.delete(session);
     sending.delete(session);
     reach.delete(session);
+    quoting.delete(session);
     dropDrafts(session);
     if (current.value === session) current.value = list.value[0]?.session ?? null;
   }
@@ -276,7 +286,7 @@ export const useDesk = defineStore("desk", () => {
   }
 
   return {
-    ...{ link, known, presence, devices, offers, contacts, queues, reach, sending, typingUntil, current, answering, remark },
+    ...{ link, known, presence, devices, offers, contacts, queues, reach, sending, quoting, typingUntil, current, answering, remark },
     ...{ limits, list, shown, isMissed, open, close, show, look, send, accept, decline, attach, sendAgain, mentionTyping },
     takeOver: () => client?.takeOver(),
   };

@@ -32,6 +32,7 @@ export const zh = {
     supervision: "打开：通话监听",
     wallboard: "打开：监控大屏",
     administration: "打开：系统管理",
+    mentions: "打开：提到我的备注",
     palette: "命令面板",
     sheet: "快捷键一览",
     settings: "设置快捷键",
@@ -78,6 +79,23 @@ export const zh = {
     contact: "转到：{citizen}",
     none: "没有这样的操作，或现在不能做",
   },
+  mentions: {
+    title: "提到我的备注，{count} 条未看",
+    list: "提到我的备注",
+    none: "没有未看的备注",
+    told: "{by} 在备注中提到了您",
+    choose: "提醒哪位同事",
+    nobody: "没有这位同事",
+  },
+  words: {
+    quote: "引用",
+    place: "位置",
+    quoting: "引用：{text}",
+    drop_quote: "不引用",
+    recall: "撤回",
+    recall_sure: "市民将看到「已撤回」，时间线仍保留原文。确定撤回吗？",
+    recalled: "已撤回 · {name} · {at}",
+  },
 };
 
 export const en: typeof zh = {
@@ -113,6 +131,7 @@ export const en: typeof zh = {
     supervision: "Open: live calls",
     wallboard: "Open: wallboard",
     administration: "Open: administration",
+    mentions: "Open: notes that name me",
     palette: "Command palette",
     sheet: "All keys",
     settings: "Set the keys",
@@ -158,5 +177,22 @@ export const en: typeof zh = {
     ask: "Type what to do, ↑↓ choose, Enter does it",
     contact: "Go to: {citizen}",
     none: "No such act, or not possible now",
+  },
+  mentions: {
+    title: "Notes that name me, {count} not looked at",
+    list: "Notes that name me",
+    none: "None to look at",
+    told: "{by} has named you in a note",
+    choose: "Which colleague to tell",
+    nobody: "No such colleague",
+  },
+  words: {
+    quote: "Quote",
+    place: "place",
+    quoting: "Quoting: {text}",
+    drop_quote: "Without the quote",
+    recall: "Take back",
+    recall_sure: "The citizen will see that it was recalled; the timeline keeps what was said. Take it back?",
+    recalled: "Taken back · {name} · {at}",
   },
 };

@@ -487,6 +487,7 @@ export const en: Words = {
     window_closed: "They have not written for 48 hours; nothing may be sent now",
     budget_spent: "All that their last message allows has been sent",
     unsendable: "This channel cannot carry it",
+    cannot_recall: "It went where nothing can be taken back",
     no_way: "There is no carrier or reviewed template for it",
     busy: "Busy; try again later",
     unknown: "Not confirmed: they may have it, or not",

@@ -478,6 +478,7 @@ export const zh = {
     window_closed: "对方超过48小时未发言，现在不能主动发送",
     budget_spent: "对方再次发言前能发的条数已用完",
     unsendable: "这种内容不能用这个渠道发送",
+    cannot_recall: "这条消息已发到不能撤回的渠道",
     no_way: "没有可用的通道或已审核的模板",
     busy: "通道繁忙，请稍后再发",
     unknown: "没有得到确认，对方可能已经收到，也可能没有",
