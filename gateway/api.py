@@ -87,6 +87,7 @@ def routes(doors: Doors) -> list[web.RouteDef]:
         web.get("/api/supervision", doors.access.for_role(Role.SUPERVISOR, api.calls)),
         web.post("/api/supervision/{session}", doors.access.for_role(Role.SUPERVISOR, api.supervise)),
         web.get("/api/recordings/{recording}", doors.access.for_role(Role.AGENT, api.recording)),
+        web.get("/api/recordings/{recording}/peaks", doors.access.for_role(Role.AGENT, api.peaks)),
     ]
 
 
@@ -251,6 +252,19 @@ class _Api:
             headers["Content-Range"] = f"bytes {first}-{last}/{size}"
         response = web.StreamResponse(status=206 if span else 200, headers=headers)
         return await _pour(request, response, self._doors.recordings.read(found, first, last))
+
+    async def peaks(self, request: web.Request, agent: Agent) -> web.StreamResponse:
+        """A call's waveform, as it was made while the call was recorded: nobody need read the sound to draw it."""
+        recording = RecordingId(request.match_info["recording"][:128])
+        session = session_of(recording)
+        if not await self._doors.sight.may_see(agent, session):
+            return refused(404, "no_such_recording")
+        try:
+            found = await self._doors.recordings.peaks(await self._doors.recordings.get(session, recording))
+        except (RecordingError, FileNotFoundError):
+            return refused(404, "no_such_recording")
+        headers = {"Cache-Control": "private, max-age=3600"}
+        return web.Response(body=found, content_type="application/octet-stream", headers=headers)
 
     async def take_file(self, request: web.Request, _: Agent) -> web.StreamResponse:
         """A file for a citizen: the raw body, its name in `X-Filename`."""

@@ -106,6 +106,7 @@ ROUTES = {
     },
     "GET /api/sessions/{session}/timeline": Route(Open.AGENT, f"/api/sessions/{SESSION}/timeline", 404),
     "GET /api/recordings/{recording}": Route(Open.AGENT, f"/api/recordings/{SESSION}-5", 404),
+    "GET /api/recordings/{recording}/peaks": Route(Open.AGENT, f"/api/recordings/{SESSION}-5/peaks", 404),
     "POST /api/desk/ticket": Route(Open.AGENT_ON_OWN_PAGE, "/api/desk/ticket", 200),
     "POST /api/desk/telephone": Route(Open.AGENT_ON_OWN_PAGE, "/api/desk/telephone", 200),
     "POST /api/desk/files": Route(Open.AGENT_ON_OWN_PAGE, "/api/desk/files", 415),
@@ -367,6 +368,9 @@ async def test_a_recording_is_played_in_ranges(valkey_url: str, tmp_path: Path, 
             assert answer.headers["Content-Type"] == "audio/wav"
             assert answer.headers["Accept-Ranges"] == "bytes"
             assert answer.headers["Cache-Control"] == "no-store"
+        for who, status in ((stranger, 404), (cookie, 200)):
+            async with http.get(f"{url}/peaks", headers=who) as answer:
+                assert answer.status == status
         for asked, first, last in (("bytes=0-9", 0, 9), ("bytes=-4", size - 4, size - 1), ("bytes=10-", 10, size - 1)):
             async with http.get(url, headers={**cookie, "Range": asked}) as answer:
                 assert (answer.status, await answer.read()) == (206, sound[first : last + 1])

@@ -258,6 +258,15 @@ async def test_a_call_is_heard_again(
         await call.answered()
         await desk.sees(".talk .call")
         await call.sound.say(speech(2.5, seed=4))
+        await desk.press("F4")
+        await desk.sees(".talk .call.held")
+        await desk.press("F4")
+        await desk.sees(".talk .call.live")
+        wall = await window(f"{gateway.http}/desk", DESKTOP)
+        await enter(wall, gateway, "8004")
+        await wall.click(".rail .item:has-text('监控')")
+        await wall.sees(".live tr:has-text('138****8000') .supervise button:has-text('接管')")
+        assert no(await breaches(wall))
         await call.hang_up()
         await desk.click(".wrap .el-radio-button:nth-child(2)")
         await desk.write(".wrap textarea", "人民路 18 号院门口三盏路灯不亮，已转路灯所。")
@@ -270,6 +279,21 @@ async def test_a_call_is_heard_again(
     await eventually(lambda: desk.evaluate("document.querySelector('.recording audio').currentTime > 0.3"), 5)
     album = HOUSE / "docs" / "screenshots" if long_run else tmp_path
     await desk.picture(album / "desk-history.png")
+    await _waveform_is_drawn_and_leads(desk)
+
+
+async def _waveform_is_drawn_and_leads(desk: Window) -> None:
+    """Both sides are drawn as loud as they spoke; what happened in the call is jumped to, and heard faster."""
+    for side in ("citizen", "agent"):
+        drawn_px = await desk.evaluate(f"document.querySelector('.wave path.{side}').getBBox().height")
+        assert drawn_px > 4, side
+    sound = "document.querySelector('.recording audio')"
+    await desk.choose(".recording select", "2")
+    assert await desk.evaluate(f"{sound}.playbackRate") == 2
+    await desk.evaluate(f"{sound}.pause()")
+    await desk.click(".recording .marks button:has-text('保持')")
+    assert await desk.evaluate(f"{sound}.currentTime") > 2
+    assert no(await breaches(desk))
 
 
 async def test_a_page_without_a_gesture_says_that_it_cannot_ring(gateway: Yihao, window: OpensWindow) -> None:

@@ -287,6 +287,13 @@ export async function tellAll(text: string): Promise<void> {
   await post("/api/notices", { text });
 }
 
+/** The waveform of a recording: an octet a channel and 100 ms, citizen and agent by turns. */
+export async function peaksOf(recording: string): Promise<Uint8Array> {
+  const response = await fetch(`${recordingAddress(recording)}/peaks`, { credentials: "same-origin" });
+  if (!response.ok) throw new Refused(response.status, null);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
 export const fileAddress = (id: string): string => `/api/desk/files/${encodeURIComponent(id)}`;
 /** A sound that no browser plays is asked for as one that every browser does. */
 export const soundAddress = (file: { id: string; content_type: string }): string =>

@@ -56,6 +56,16 @@ export function recalledIn(timeline: readonly Desk.Placed[]): Map<string, Desk.R
   return new Map(timeline.flatMap(({ entry }) => (entry.kind === "recall" ? [[entry.message, entry]] : [])));
 }
 
+/** What happened in each recording, by the recording's name, in order. */
+export function marksIn(timeline: readonly Desk.Placed[]): Map<string, Desk.RecordingEntry[]> {
+  const marks = new Map<string, Desk.RecordingEntry[]>();
+  for (const { entry } of timeline) {
+    if (entry.kind !== "recording" || entry.what !== "marked") continue;
+    marks.set(entry.recording, [...(marks.get(entry.recording) ?? []), entry]);
+  }
+  return marks;
+}
+
 type MessageEntry = Extract<Entry, { kind: "text" | "file" | "location" }>;
 
 function isMessage(entry: Entry): entry is MessageEntry {

@@ -87,6 +87,7 @@ export const zh = {
     choose: "提醒哪位同事",
     nobody: "没有这位同事",
   },
+  player: { wave: "通话波形：上为市民，下为坐席。点一下从那里播放", agent: "坐席", speed: "速度", marks: "通话中的事件，点击跳转" },
   words: {
     quote: "引用",
     place: "位置",
@@ -186,6 +187,7 @@ export const en: typeof zh = {
     choose: "Which colleague to tell",
     nobody: "No such colleague",
   },
+  player: { wave: "Waveform: the citizen above, the agent below. Click to play from there", agent: "Agent", speed: "Speed", marks: "What happened in the call; choose to jump there" },
   words: {
     quote: "Quote",
     place: "place",
