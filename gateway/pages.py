@@ -14,6 +14,9 @@ POLICY = (
 )
 """Element Plus places its pop-ups by inline styles; scripts come from our own files only."""
 
+OF_PAGES = f"{POLICY}; require-trusted-types-for 'script'; trusted-types vue"
+"""No text becomes markup on a page but what Vue's own policy lets through: its compiled templates."""
+
 PARTS = ("proof", "call", "asked", "identity")
 """What the citizen's page fetches when it is wanted: `web/build/pages.mjs`."""
 WHERE_IT_IS = "geolocation=(self), camera=(), payment=()"
@@ -57,7 +60,7 @@ def routes(parents: Sequence[str] = ()) -> list[web.AbstractRouteDef]:
 
 
 def _framed_by(parents: Sequence[str]) -> str:
-    return POLICY.replace("frame-ancestors 'self'", " ".join(["frame-ancestors 'self'", *parents]))
+    return OF_PAGES.replace("frame-ancestors 'self'", " ".join(["frame-ancestors 'self'", *parents]))
 
 
 def _page(path: Path, headers: Mapping[str, str] | None = None) -> Handler:
@@ -66,6 +69,8 @@ def _page(path: Path, headers: Mapping[str, str] | None = None) -> Handler:
     async def serve(_: web.Request) -> web.StreamResponse:
         if not built:
             raise web.HTTPServiceUnavailable(text="the pages are not built: make setup")
-        return web.FileResponse(path, headers={"Cache-Control": "no-cache", **(headers or {})})
+        return web.FileResponse(
+            path, headers={"Cache-Control": "no-cache", "Content-Security-Policy": OF_PAGES, **(headers or {})}
+        )
 
     return serve

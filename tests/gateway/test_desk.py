@@ -497,7 +497,8 @@ async def test_a_colleague_whom_a_note_names_is_told_until_they_look(
     assert (told["by"], told["text"]) == ("8001", "@李强 请看")
     await eventually(unseen)  # where a desk that was away will find it, once the archive has the note
     assert await unseen() == [("8001", "@李强 请看")]
-    assert b"@\xe6\x9d\x8e" in await named.get(f"/api/sessions/{session}/timeline")
+    shown = json.loads(await named.get(f"/api/sessions/{session}/timeline"))["entries"]
+    assert "@李强 请看" in [one["entry"].get("text") for one in shown]
     with pytest.raises(aiohttp.ClientResponseError, match="404"):
         await other.get(f"/api/sessions/{session}/timeline")
     with pytest.raises(aiohttp.ClientResponseError, match="404"):

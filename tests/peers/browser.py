@@ -86,7 +86,10 @@ class Window:
         self._chromium = chromium
         self._page = page
         self.complaints: list[str] = []
+        self.asked: list[str] = []
+        """Every address that its pages have asked for."""
         page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
+        page.on("request", lambda request: self.asked.append(request.url))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     async def tap(self) -> None:

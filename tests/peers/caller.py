@@ -94,9 +94,11 @@ class Telephones(asyncio.DatagramProtocol):
     def port(self) -> int:
         return int(self._transport.get_extra_info("sockname")[1])
 
-    async def call(self, number: str = "12345", caller: str = "13800138000", *, vouched: bool = False) -> "Call":
+    async def call(
+        self, number: str = "12345", caller: str = "13800138000", *, vouched: bool = False, display: str = ""
+    ) -> "Call":
         """Send an INVITE and come back at once: `await call.answered()` tells the rest."""
-        call = Call(self, number, caller, vouched)
+        call = Call(self, number, caller, vouched, display)
         await call.start()
         return call
 
@@ -171,6 +173,8 @@ class Call:
     caller: str
     vouched: bool = False
     """The network vouches for the number, as a trunk does (RFC 3325)."""
+    display: str = ""
+    """How the caller names themselves, as it stands in From."""
     status: int = 0
     over: str = ""
     began_at: float = 0.0
@@ -311,7 +315,7 @@ class Call:
             f"Max-Forwards: 70\r\n"
             + (self._route if uri else "")
             + (f"P-Asserted-Identity: <tel:+86{self.caller}>\r\n" if self.vouched else "")
-            + f"From: <sip:{self.caller}@{self.phones.host}>;tag={self._tag}\r\n"
+            + f"From: {self.display}<sip:{self.caller}@{self.phones.host}>;tag={self._tag}\r\n"
             f"To: <sip:{self.number}@{host}>{f';tag={tag}' if tag else ''}\r\n"
             f"Call-ID: {self._call_id}\r\n"
             f"CSeq: {1 if method in {'ACK', 'CANCEL'} else self._cseq} {method}\r\n"

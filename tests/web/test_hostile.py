@@ -1,0 +1,128 @@
+"""What citizens write by every way in is shown as they wrote it: nothing of it runs, nothing leaves, no policy is touched.
+
+Every day a few of the texts by each way; with `--long` all 500. WeChat gives an account no nicknames, and the desk shows
+no display name of a caller: both are brought all the same, where the protocol has a place for them.
+"""
+
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.channels.wechat.rig import APPID, KEY, SECRET, TOKEN, Wire
+from tests.conftest import Eventually
+from tests.peers import twilio
+from tests.peers.browser import DESKTOP, Window
+from tests.peers.caller import Telephones
+from tests.peers.pages import OWN_PAGE, CitizenPage
+from tests.peers.wechat import WeChatApi, serving
+from tests.peers.yihao import Yihao
+from tests.web.hostile import COUNT, ELSEWHERE, payloads
+from tests.web.test_pages import log_in
+
+OpensWindow = Callable[..., Awaitable[Window]]
+
+FEW = 12
+PDF = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
+WATCH = """
+    window.leaks = [];
+    for (const name of ["leak", "alert", "prompt", "confirm"]) window[name] = () => window.leaks.push(name);
+    addEventListener("securitypolicyviolation", (event) => window.leaks.push(`${event.violatedDirective} ${event.blockedURI}`));
+"""
+
+
+@pytest.fixture
+async def hotline(tmp_path: Path) -> AsyncIterator[Yihao]:
+    """With every way in by which a citizen's words come that needs no second machine."""
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(serving(WeChatApi(APPID, SECRET).app()))
+        carrier = await stack.enter_async_context(twilio.open_api())
+        sets = {
+            "wechat.appid": APPID, "wechat.secret": SECRET, "wechat.token": TOKEN, "wechat.aes_keys": KEY, "wechat.api": api,
+            "sms.twilio.account": twilio.ACCOUNT, "sms.twilio.tokens": twilio.TOKEN, "sms.twilio.sender": "+18005551212",
+            "sms.twilio.public_url": twilio.PUBLIC, "sms.twilio.url": carrier.url, "sms.ways": '["+=twilio"]',
+            "webchat.messages_per_s": "1000", "webchat.messages_burst": "2000", "media.workers": "1",
+        }  # fmt: skip
+        yihao = Yihao(tmp_path / "data", sets)
+        await yihao.start()
+        stack.push_async_exit(yihao)
+        yield yihao
+
+
+async def test_what_citizens_write_runs_nowhere(
+    hotline: Yihao, window: OpensWindow, eventually: Eventually, long_run: bool
+) -> None:
+    texts = payloads(COUNT if long_run else FEW)
+    assert len(set(payloads())) == COUNT
+    desk = await window(f"{hotline.http}/desk", DESKTOP)
+    await desk.before_all(WATCH)
+    await log_in(desk, hotline, "8004")
+    await desk.click(".presence")
+    await desk.click(".el-dropdown-menu__item:has-text('就绪')")
+    async with CitizenPage(hotline.http) as page, aiohttp.ClientSession() as http, Telephones(hotline.sip) as phones:
+        await page.open()
+        for bring in (_by_chat(hotline, page, texts), _by_sms(hotline, http, texts), _by_wechat(hotline, http, texts)):
+            await bring
+            await desk.sees(".offer .accept")
+            await desk.press("F2")
+            await desk.sees_no(".offer")
+        seen: set[str] = set()
+
+        async def all_shown() -> bool:
+            await desk.press("Alt+ArrowDown")
+            seen.update(await desk.texts(".timeline .message .body"))
+            return all(sum(text in one for one in seen) for text in texts)
+
+        await eventually(all_shown, 40)
+        for number, text in enumerate(texts[:4]):
+            display = json.dumps(text, ensure_ascii=False)
+            call = await phones.call(caller=f"138{number:08}", display=f"{display} ")
+            await call.answered()
+            await call.hang_up()
+        await page.command("session.end")
+        await page.command("rating.give", score=1, comment=texts[0])
+    await desk.press("Alt+Digit4")
+    await desk.sees(".live tbody tr")
+    await desk.press("Alt+Digit2")
+    await desk.sees("a.past")
+    assert await desk.evaluate("window.leaks") == []
+    assert [one for one in desk.asked if not one.startswith((hotline.http, hotline.http.replace("http", "ws"), "blob:"))] == []
+    assert [one for one in desk.complaints if "401" not in one] == []
+
+
+async def _by_chat(hotline: Yihao, page: CitizenPage, texts: Sequence[str]) -> None:
+    """As texts, and as names of files."""
+    headers = {"Origin": hotline.http, "X-Visitor": page.visitor or "", "X-Filename": "a.pdf"}
+    headers |= {**OWN_PAGE, "Content-Type": "application/pdf"}
+    async with page.http.post(f"{hotline.http}/api/webchat/files", data=PDF, headers=headers) as answer:
+        file = (await answer.json())["file"]
+    for text in texts:
+        await page.write(text)
+        await page.command("file.send", file=file, name=text.replace("\t", " "))
+
+
+async def _by_sms(hotline: Yihao, http: aiohttp.ClientSession, texts: Sequence[str]) -> None:
+    path = "/api/sms/twilio/up"
+    for number, text in enumerate(texts):
+        fields = twilio.texted(f"SM{number:032}", "+14155550100", text)
+        async with http.post(hotline.http + path, data=fields, headers=twilio.sign(path, fields)) as answer:
+            assert answer.status == 200
+
+
+async def _by_wechat(hotline: Yihao, http: aiohttp.ClientSession, texts: Sequence[str]) -> None:
+    """As texts, as names of places, and as titles of what they pass on."""
+    wire = Wire(http, f"{hotline.http}/api/wechat/push", time.time)
+    for text in texts:
+        place = {"Location_X": "39.9", "Location_Y": "116.4", "Scale": "15", "Label": text, "Nickname": text}
+        passed_on = {"Title": text, "Description": text, "Url": f"{ELSEWHERE}/u"}
+        for message in (
+            wire.message("text", Content=text),
+            wire.message("location", **place),
+            wire.message("link", **passed_on),
+        ):
+            status, _ = await wire.push(message)
+            assert status == 200
