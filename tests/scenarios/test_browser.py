@@ -1,6 +1,6 @@
 """Citizen and agent in two windows of a real Chromium.
 
-With `--long` the pictures of docs/screenshots are taken anew; every day they go to a temporary folder.
+With `--long` the pictures of docs/screens are taken anew; every day they go to a temporary folder.
 """
 
 import struct
@@ -33,7 +33,7 @@ def gateway() -> Iterator[Yihao]:
 
 @pytest.fixture
 def album(tmp_path: Path, long_run: bool) -> Path:
-    return HOUSE / "docs" / "screenshots" if long_run else tmp_path
+    return HOUSE / "docs" / "screens" if long_run else tmp_path
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """`yihao demo` against a real gateway: a city of real callers, pages and agents, and the wallboard that shows it.
 
-With `--long` the city lives longer, and the picture of docs/screenshots is taken anew.
+With `--long` the city lives longer, and the picture of docs/screens is taken anew.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ async def test_a_city_comes_alive(gateway: Yihao, short_folder: Path, long_run: 
         await log_in(wall, gateway, "8004")
         await wall.click(".rail .item:has-text('监控')")
         await asyncio.sleep(100)
-        await wall.picture(HOUSE / "docs" / "screenshots" / "desk-wallboard-city.png")
+        await wall.picture(HOUSE / "docs" / "screens" / "desk-wallboard-city.png")
         await asyncio.to_thread(browser.stop)
     code, said = await city
     assert code == 0, said

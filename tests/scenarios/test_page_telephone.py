@@ -57,7 +57,7 @@ BEEP = 9000.0
 
 @pytest.fixture
 def album(tmp_path: Path, long_run: bool) -> Path:
-    return HOUSE / "docs" / "screenshots" if long_run else tmp_path
+    return HOUSE / "docs" / "screens" if long_run else tmp_path
 
 
 @pytest.fixture(scope="module")

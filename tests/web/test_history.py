@@ -1,6 +1,6 @@
 """Past contacts at the desk, in a real Chromium: seen by whom, page by page, and heard.
 
-With `--long` the picture of docs/screenshots is taken anew.
+With `--long` the picture of docs/screens is taken anew.
 """
 
 import asyncio
@@ -267,6 +267,7 @@ async def test_a_call_is_heard_again(
         await wall.click(".rail .item:has-text('监控')")
         await wall.sees(".live tr:has-text('138****8000') .supervise button:has-text('接管')")
         assert no(await breaches(wall))
+        await wall.picture((HOUSE / "docs" / "screens" if long_run else tmp_path) / "desk-wallboard-call.png")
         await call.hang_up()
         await desk.click(".wrap .el-radio-button:nth-child(2)")
         await desk.write(".wrap textarea", "人民路 18 号院门口三盏路灯不亮，已转路灯所。")
@@ -277,9 +278,9 @@ async def test_a_call_is_heard_again(
     await desk.sees(".timeline .recording audio")
     await desk.evaluate("(() => { document.querySelector('.recording audio').play(); return true; })()")
     await eventually(lambda: desk.evaluate("document.querySelector('.recording audio').currentTime > 0.3"), 5)
-    album = HOUSE / "docs" / "screenshots" if long_run else tmp_path
-    await desk.picture(album / "desk-history.png")
+    album = HOUSE / "docs" / "screens" if long_run else tmp_path
     await _waveform_is_drawn_and_leads(desk)
+    await desk.picture(album / "desk-history.png")
 
 
 async def _waveform_is_drawn_and_leads(desk: Window) -> None:

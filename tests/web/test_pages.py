@@ -175,17 +175,22 @@ async def test_the_desk_is_open_to_all(gateway: Yihao, window: OpensWindow, size
     await desk.sees("#login")
 
 
-async def test_keys_are_the_agents_own_and_an_input_methods_never(gateway: Yihao, window: OpensWindow) -> None:
+async def test_keys_are_the_agents_own_and_an_input_methods_never(
+    gateway: Yihao, window: OpensWindow, long_run: bool, tmp_path: Path
+) -> None:
     """By the keyboard alone: the sheet, the palette, other keys for an act, which are kept, and the preset ones again."""
+    album = HOUSE / "docs" / "screens" if long_run else tmp_path
     desk = await window(f"{gateway.http}/desk", DESKTOP)
     await log_in(desk, gateway, "8002")
     await desk.press("Shift+Slash")
     await desk.sees(".key-sheet kbd:has-text('F2')")
+    await desk.picture(album / "desk-keys.png")
     await desk.press("Escape")
     await desk.sees_no(".key-sheet")
     await desk.press("Control+k")
     await desk.type(".act-palette .ask", "设置")
     assert no(await breaches(desk))
+    await desk.picture(album / "desk-palette.png")
     await desk.press("Enter")
     await desk.sees(".key-settings")
 
@@ -196,6 +201,7 @@ async def test_keys_are_the_agents_own_and_an_input_methods_never(gateway: Yihao
     await desk.press("F2")
     await desk.sees(".why:has-text('F2 已用于「接入派单」')")
     assert no(await breaches(desk))
+    await desk.picture(album / "desk-keys-set.png")
     await desk.press("Tab")
     await desk.press("Enter")
     assert await desk.sees("[data-act=theme] button:has-text('F2')")

@@ -1,6 +1,6 @@
 """The supervisor's wallboard in a real Chromium, over a house in which things really happen.
 
-With `--long` the picture of docs/screenshots is taken anew.
+With `--long` the picture of docs/screens is taken anew.
 """
 
 import asyncio
@@ -77,7 +77,7 @@ async def test_a_supervisor_sees_the_house_and_acts(
         await wall.sees(".live tr:has-text('服务中'):has-text('8001')")
         await wall.sees(".course canvas")
         assert no(await breaches(wall))
-        await wall.picture((HOUSE / "docs" / "screenshots" if long_run else tmp_path) / "desk-wallboard.png")
+        await wall.picture((HOUSE / "docs" / "screens" if long_run else tmp_path) / "desk-wallboard.png")
 
         await wall.click(".agents button:has-text('王芳')")
         await wall.click(".el-dropdown-menu__item:visible:has-text('离线')")
