@@ -267,7 +267,6 @@ async def test_a_call_is_heard_again(
         await wall.click(".rail .item:has-text('监控')")
         await wall.sees(".live tr:has-text('138****8000') .supervise button:has-text('接管')")
         assert no(await breaches(wall))
-        await wall.picture((HOUSE / "docs" / "screens" if long_run else tmp_path) / "desk-wallboard-call.png")
         await call.hang_up()
         await desk.click(".wrap .el-radio-button:nth-child(2)")
         await desk.write(".wrap textarea", "人民路 18 号院门口三盏路灯不亮，已转路灯所。")

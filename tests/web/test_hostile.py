@@ -4,6 +4,7 @@ Every day a few of the texts by each way; with `--long` all 500. WeChat gives an
 no display name of a caller: both are brought all the same, where the protocol has a place for them.
 """
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -66,10 +67,7 @@ async def test_what_citizens_write_runs_nowhere(
     async with CitizenPage(hotline.http) as page, aiohttp.ClientSession() as http, Telephones(hotline.sip) as phones:
         await page.open()
         for bring in (_by_chat(hotline, page, texts), _by_sms(hotline, http, texts), _by_wechat(hotline, http, texts)):
-            await bring
-            await desk.sees(".offer .accept")
-            await desk.press("F2")
-            await desk.sees_no(".offer")
+            await asyncio.gather(bring, _accepts(desk))
         seen: set[str] = set()
 
         async def all_shown() -> bool:
@@ -92,6 +90,12 @@ async def test_what_citizens_write_runs_nowhere(
     assert await desk.evaluate("window.leaks") == []
     assert [one for one in desk.asked if not one.startswith((hotline.http, hotline.http.replace("http", "ws"), "blob:"))] == []
     assert [one for one in desk.complaints if "401" not in one] == []
+
+
+async def _accepts(desk: Window) -> None:
+    await desk.sees(".offer .accept")
+    await desk.press("F2")
+    await desk.sees_no(".offer")
 
 
 async def _by_chat(hotline: Yihao, page: CitizenPage, texts: Sequence[str]) -> None:

@@ -69,6 +69,7 @@ export const GROUPS: readonly Group[] = ["offer", "call", "contact", "presence",
 export const WRITING = [
   ["line", "Shift+Enter"],
   ["canned", "/"],
+  ["mention", "@"],
   ["close", "Escape"],
 ] as const;
 
