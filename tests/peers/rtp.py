@@ -105,10 +105,14 @@ class RtpEnd(asyncio.DatagramProtocol):
         return np.concatenate(pieces) if pieces else np.zeros(0)
 
     def arrival(self, sample: int) -> float:
-        """When the packet that holds this sample of `heard()` arrived, by the monotonic clock."""
+        """When the packet that holds this sample of `heard()` would have arrived, had the loop been free for it.
+
+        By the monotonic clock; a packet waits for whatever this process does just then, the least late one for nothing.
+        """
         for sound, arrivals in self._sources():
             if sample < len(sound):
-                return next(at for place, at in reversed(arrivals) if place <= sample)
+                began_at = min(at - place / RATE for place, at in arrivals)
+                return began_at + next(place for place, _ in reversed(arrivals) if place <= sample) / RATE
             sample -= len(sound)
         raise IndexError(sample)
 
