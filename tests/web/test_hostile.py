@@ -1,7 +1,7 @@
-"""What citizens write by every way in is shown as they wrote it: nothing of it runs, nothing leaves, no policy is touched.
+"""What citizens write by every way in is shown as they wrote it: nothing of it runs or leaves, no policy is touched.
 
-Every day a few of the texts by each way; with `--long` all 500. WeChat gives an account no nicknames, and the desk shows
-no display name of a caller: both are brought all the same, where the protocol has a place for them.
+Every day a few of the texts by each way; with `--long` all 500. WeChat gives an account no nicknames, and the desk
+shows no display name of a caller: both are brought all the same, where the protocol has a place for them.
 """
 
 import asyncio
@@ -70,7 +70,9 @@ async def test_what_citizens_write_runs_nowhere(
         ways = (citizen.chats, citizen.texts, citizen.uses_wechat)
         for brings in ways:
             await asyncio.gather(brings(texts[:1]), _accepts(desk))
-        await desk.press("Alt+Digit2")  # looked at once, when all has come: nobody reads a thousand messages as they fall
+        await desk.press(
+            "Alt+Digit2"
+        )  # looked at once, when all has come: nobody reads a thousand messages as they fall
         await desk.sees(".history")
         for brings in ways:
             await brings(texts[1:])
@@ -95,7 +97,9 @@ async def test_what_citizens_write_runs_nowhere(
     await desk.press("Alt+Digit2")
     await desk.sees("a.past")
     assert await desk.evaluate("window.leaks") == []
-    assert [one for one in desk.asked if not one.startswith((hotline.http, hotline.http.replace("http", "ws"), "blob:"))] == []
+    assert [
+        one for one in desk.asked if not one.startswith((hotline.http, hotline.http.replace("http", "ws"), "blob:"))
+    ] == []
     assert [one for one in desk.complaints if "401" not in one] == []
 
 
@@ -132,7 +136,7 @@ class Citizen:
 
     async def uses_wechat(self, texts: Sequence[str]) -> None:
         """As texts, as names of places, and as titles of what they pass on."""
-        for text in texts:
+        for text in (one.replace("]]>", "]]]]><![CDATA[>") for one in texts):  # as XML bears it within CDATA
             place = {"Location_X": "39.9", "Location_Y": "116.4", "Scale": "15", "Label": text, "Nickname": text}
             passed_on = {"Title": text, "Description": text, "Url": f"{ELSEWHERE}/u"}
             for kind, fields in (("text", {"Content": text}), ("location", place), ("link", passed_on)):
