@@ -197,7 +197,8 @@ async def test_pacing_is_even_and_does_not_drift(prompts: PromptLibrary) -> None
         stamps = np.array([each.timestamp - citizen.arrived[0].timestamp for each in citizen.arrived])
         late = times - times[0] - (stamps & 0xFFFFFFFF) / 8000
         assert 80 <= len(times) <= 101
-        assert abs(np.median(late[-20:]) - np.median(late[:20])) < 0.015
+        # Of twenty the one that was least late tells: a busy machine makes others late, none early.
+        assert abs(late[-20:].min() - late[:20].min()) < 0.015
 
 
 @in_each_form
