@@ -15,6 +15,7 @@ from media.ports import PortRange
 from session.audio import Slot
 from session.ports import Admission, Contact
 from session.state import LegEnd
+from tests.channels.phone.conftest import OpenPhone
 from tests.channels.phone.core import Core
 from tests.channels.phone.telephone import SDP, Telephone
 from tests.conftest import Eventually
@@ -35,7 +36,7 @@ def has_port(phone: PhoneChannel) -> bool:
 
 @pytest.mark.parametrize("sound_is_first", [True, False])
 async def test_neither_waits_for_the_other_and_the_answer_for_both(
-    phone: PhoneChannel, core: Core, eventually: Eventually, monkeypatch: pytest.MonkeyPatch, *, sound_is_first: bool
+    open_phone: OpenPhone, core: Core, eventually: Eventually, monkeypatch: pytest.MonkeyPatch, *, sound_is_first: bool
 ) -> None:
     answer, sound = Call.answer, asyncio.Event()
 
@@ -46,7 +47,7 @@ async def test_neither_waits_for_the_other_and_the_answer_for_both(
     monkeypatch.setattr(Call, "answer", slow)
     core.opens.clear()
     first, last = (sound, core.opens) if sound_is_first else (core.opens, sound)
-    async with Telephone(phone.bound) as caller:
+    async with open_phone(store_patience_s=60.0) as phone, Telephone(phone.bound) as caller:
         caller.send(caller.compose("INVITE", body=caller.offer()))
         first.set()
         await eventually(lambda: has_port(phone) if sound_is_first else core.contacts)
