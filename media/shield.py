@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from functools import cached_property
 from time import monotonic
 from typing import Protocol
 
@@ -47,15 +46,14 @@ class Wire(Protocol):
 
 
 class Doors:
-    """What all far ends of an engine share."""
+    """What all far ends of an engine share.
+
+    The certificate is made with it, and not for the first call, which would wait for that (some 15 to 50 ms).
+    """
 
     def __init__(self, handshakes: int) -> None:
         self.handshakes = Handshakes(handshakes)
-
-    @cached_property
-    def certificate(self) -> Certificate:
-        """Made for the first call."""
-        return Certificate()
+        self.certificate = Certificate()
 
 
 class Protection:
