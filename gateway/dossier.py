@@ -221,7 +221,7 @@ def _address(person: Person, address: Address, session: Session) -> dict[str, ob
     return {
         "address": desk_view.masked(address),
         "here": bool(legs) or address == session.citizen,
-        "vouched": any(leg.asserted for leg in legs),
+        "vouched": address.scheme == SCHEME and any(leg.asserted for leg in legs),
         "links": [_link(address, one) for one in person.links_of(address)],
     }
 

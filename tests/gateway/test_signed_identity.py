@@ -116,7 +116,9 @@ async def test_a_word_that_is_worth_nothing_leaves_the_chat_as_it_was(
     thief.visitor = kept
     await thief.write("我自称是 42 号")
     session = await taken(desk)
-    assert [one["address"].split()[0] for one in (await person(desk, session))["addresses"]] == ["web"]
+    (alone,) = (await person(desk, session))["addresses"]
+    assert alone["address"].split()[0] == "web"
+    assert not alone["vouched"], "no network vouches for a page: that is said of numbers"
 
     # Somebody else logs in to the site in a browser that was another user's: their matters are not made one.
     next_one = token("user-44")
