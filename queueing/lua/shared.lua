@@ -27,7 +27,7 @@ end
 
 -- key, what is kept there ('' for nothing), value, ttl -> 1, or 0 where something else is
 entry('put_if', function(args)
-  if not shared.stands(args[1], args[2]) then
+  if shared.moved(args[1], args[2]) then
     return 0
   end
   shared.keep(args[1], args[3], args[4])
