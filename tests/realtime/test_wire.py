@@ -108,6 +108,7 @@ def test_an_entry_of_a_union_says_its_kind() -> None:
         "who": {"kind": "citizen", "name": ""},
         "message": "m",
         "text": "hi",
+        "quote": None,
     }
 
 
