@@ -11,7 +11,7 @@ from tests.chaos.world import World, each_takes_a_new_contact
 @pytest.mark.chaos
 @pytest.mark.timeout(3600)
 async def test_kills_lose_nothing(short_folder: Path, long_run: bool) -> None:
-    node_kills, store_kills = (100, 20) if long_run else (6, 2)
+    node_kills, store_kills = (100, 20) if long_run else (10, 3)
     async with World(short_folder) as world:
         world.fill()
         for number in range(node_kills):
