@@ -7,9 +7,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PIP := .venv/bin/python -m pip install -qq --disable-pip-version-check
 PYTEST := .venv/bin/python -m pytest
-# Two compute, two begin with what waits for most of its time (tests/shares.py): a test waits for two seconds of three,
-# so four keep two cores busy. docs/decisions/0118-waits-cut.md has the figures.
-WORKERS := 4
+# One computes, two begin with what waits for most of its time (tests/shares.py): a test waits for two seconds of three.
+# Four are no quicker on two cores, and time some tests out. docs/decisions/0118-waits-cut.md has the figures.
+WORKERS := 3
 TEST_PACKAGES := baresip-core libopus0 sip-tester chromium fonts-wqy-microhei postgresql tshark kamailio kamailio-tls-modules rtpengine-daemon systemd
 # What the targets for longer runs give pytest: one at a time, with time to spare.
 LONG := --long --timeout 7200 -p no:xdist

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from tests.conftest import Eventually
 from tests.peers.browser import DESKTOP, Window
 from tests.peers.pages import CitizenPage
 from tests.peers.yihao import Yihao
@@ -10,7 +11,9 @@ from tests.web.test_pages import log_in
 OpensWindow = Callable[..., Awaitable[Window]]
 
 
-async def test_a_contact_is_handed_to_a_line_from_the_menu(gateway: Yihao, window: OpensWindow) -> None:
+async def test_a_contact_is_handed_to_a_line_from_the_menu(
+    gateway: Yihao, window: OpensWindow, eventually: Eventually
+) -> None:
     desk = await window(f"{gateway.http}/desk", DESKTOP)
     await log_in(desk, gateway, "8001")
     await desk.click(".presence")
@@ -23,9 +26,13 @@ async def test_a_contact_is_handed_to_a_line_from_the_menu(gateway: Yihao, windo
         await desk.click(".talk button:has-text('转接')")
         await desk.sees(".transfer select")
         await desk.sees_no(".transfer [role=alert]")
-        colleagues = await desk.texts(".transfer optgroup[label='坐席'] option")
-        assert any("8002" in one for one in colleagues)
-        assert not any("8001" in one for one in colleagues)
+
+        async def colleagues() -> list[str]:
+            return await desk.texts(".transfer optgroup[label='坐席'] option")
+
+        await eventually(colleagues)
+        assert any("8002" in one for one in await colleagues())
+        assert not any("8001" in one for one in await colleagues())
         lines = await desk.texts(".transfer optgroup[label='队列'] option")
         assert any(one.strip().startswith("综合 ·") for one in lines), lines
         await desk.evaluate(
