@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 
 import msgpack
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from session import belonging, codec
@@ -134,6 +134,7 @@ def test_an_empty_map_written_by_lua_is_a_map() -> None:
     assert codec._unpack(packed(1, "text.received", [])) == ("text.received", {})
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused_by_type(data: bytes) -> None:
     for decode in DECODERS:
@@ -141,6 +142,7 @@ def test_any_bytes_are_read_or_refused_by_type(data: bytes) -> None:
             decode(data)
 
 
+@settings(deadline=None)
 @given(
     index=st.integers(0, len(ALL_EVENTS) - 1),
     cut=st.integers(0, 400),

@@ -32,7 +32,9 @@ PDF = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
 WATCH = """
     window.leaks = [];
     for (const name of ["leak", "alert", "prompt", "confirm"]) window[name] = () => window.leaks.push(name);
-    addEventListener("securitypolicyviolation", (event) => window.leaks.push(`${event.violatedDirective} ${event.blockedURI}`));
+    addEventListener(
+        "securitypolicyviolation", (event) => window.leaks.push(`${event.violatedDirective} ${event.blockedURI}`)
+    );
 """
 
 
@@ -43,8 +45,10 @@ async def hotline(tmp_path: Path) -> AsyncIterator[Yihao]:
         api = await stack.enter_async_context(serving(WeChatApi(APPID, SECRET).app()))
         carrier = await stack.enter_async_context(twilio.open_api())
         sets = {
-            "wechat.appid": APPID, "wechat.secret": SECRET, "wechat.token": TOKEN, "wechat.aes_keys": KEY, "wechat.api": api,
-            "sms.twilio.account": twilio.ACCOUNT, "sms.twilio.tokens": twilio.TOKEN, "sms.twilio.sender": "+18005551212",
+            "wechat.appid": APPID, "wechat.secret": SECRET, "wechat.token": TOKEN, "wechat.aes_keys": KEY,
+            "wechat.api": api,
+            "sms.twilio.account": twilio.ACCOUNT, "sms.twilio.tokens": twilio.TOKEN,
+            "sms.twilio.sender": "+18005551212",
             "sms.twilio.public_url": twilio.PUBLIC, "sms.twilio.url": carrier.url, "sms.ways": '["+=twilio"]',
             "webchat.messages_per_s": "1000", "webchat.messages_burst": "2000", "media.workers": "1",
         }  # fmt: skip

@@ -178,7 +178,7 @@ async def test_the_desk_is_open_to_all(gateway: Yihao, window: OpensWindow, size
 async def test_keys_are_the_agents_own_and_an_input_methods_never(
     gateway: Yihao, window: OpensWindow, long_run: bool, tmp_path: Path
 ) -> None:
-    """By the keyboard alone: the sheet, the palette, other keys for an act, which are kept, and the preset ones again."""
+    """By the keyboard alone: the sheet, the palette, other keys for an act, which are kept, and the preset ones."""
     album = HOUSE / "docs" / "screens" if long_run else tmp_path
     desk = await window(f"{gateway.http}/desk", DESKTOP)
     await log_in(desk, gateway, "8002")
@@ -266,7 +266,8 @@ async def test_a_reload_takes_its_own_place_back(gateway: Yihao, window: OpensWi
 
 
 async def test_another_sites_button_opens_the_chat(gateway: Yihao, window: OpensWindow) -> None:
-    host = await window(f"{gateway.http}/healthz")  # any page: only ours refuse addresses of scripts that are plain text
+    # Any page will do: only ours refuse addresses of scripts that are plain text.
+    host = await window(f"{gateway.http}/healthz")
     await host.evaluate(
         "new Promise(done => { const script = document.createElement('script');"
         "script.src = '/widget.js'; script.onload = () => done(0); document.head.append(script); })"

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from tests.conftest import Eventually
-from tests.peers.browser import MOBILE, Window
+from tests.peers.browser import MOBILE
 from tests.peers.ports import free_pair
 from tests.peers.site import SETTINGS, token
 from tests.peers.yihao import Yihao
@@ -29,7 +29,8 @@ class Portal:
     async def page(self, _: web.Request) -> web.Response:
         heard = "window.heard = []; addEventListener('yihao:identity', (event) => heard.push(event.detail));"
         script = f'<script src="{self.hotline}/widget.js" data-identity="{self.token}"></script>'
-        return web.Response(text=f"<!doctype html><link rel=icon href=data:,><script>{heard}</script><body>{script}", content_type="text/html")
+        text = f"<!doctype html><link rel=icon href=data:,><script>{heard}</script><body>{script}"
+        return web.Response(text=text, content_type="text/html")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""An agent hands a contact on in a real Chromium: colleagues and lines are there to be chosen, and the choice is sent."""
+"""An agent hands a contact on in a real Chromium: colleagues and lines are there, and the choice is sent."""
 
 from collections.abc import Awaitable, Callable
 
