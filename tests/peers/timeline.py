@@ -21,6 +21,8 @@ LANES = {
     "sms": "短信",
     "govapi": "政务平台",
 }
+SPOKEN = ("phone", "browser")
+"""Where nobody writes."""
 STYLE = """
 body { margin: 0; padding: 24px; background: #f4f6f9; color: #1b2733; font: 15px/1.5 "Noto Sans CJK SC", sans-serif; }
 h1 { margin: 0; font-size: 20px; } .sub { margin: 0 0 16px; color: #5a6b7d; }
@@ -54,7 +56,7 @@ def page(title: str, entries: Sequence[Mapping[str, Any]]) -> str:
         entry, session = placed["entry"], placed.get("session", "")
         lane = lane_of(entry, owners, lanes, written.get(session, ""))
         follow(entry, states, owners)
-        if _came(entry) and entry["channel"] != "phone":
+        if _came(entry) and entry["channel"] not in SPOKEN:
             written[session] = entry["channel"]
         elif entry["kind"] == "wrap":
             states[written.get(session, "")] = ""
@@ -91,7 +93,7 @@ def _came(entry: Mapping[str, Any]) -> bool:
 def lane_of(entry: Mapping[str, Any], owners: Mapping[str, str], lanes: Sequence[str], written: str) -> str:
     """Whose lane an entry stands in; `written` is where the citizen writes in that session."""
     is_citizens = entry["who"]["kind"] == "citizen"
-    written = written or next((one for one in reversed(lanes[:-1]) if one != "phone"), "")
+    written = written or next((one for one in reversed(lanes[:-1]) if one not in SPOKEN), "")
     match entry["kind"]:
         case "leg":
             channel = owners.get(entry["leg"], entry["channel"] if is_citizens else "")
@@ -153,6 +155,7 @@ _DETAILS = {
     "tel": "号码",
     "sms_code": "（短信验证码）",
     "qr_scan": "（扫码）",
+    "switch_link": "（打开链接）",
 }
 _EVENT = {
     "opened": "市民发起诉求",

@@ -13,9 +13,9 @@ from tests.peers.caller import Telephones
 from tests.peers.sound import likeness, speech
 from tests.peers.yihao import Yihao
 from tests.scenarios.conftest import prompt
-from tests.scenarios.kinds import Draws, MakesGateway, MakesSoftphone, OpensWindow, Placed
+from tests.scenarios.kinds import Draws, MakesGateway, MakesSoftphone, OpensDesk, OpensWindow, Placed
 from tests.scenarios.test_browser import log_in, make_ready
-from tests.scenarios.told import entries
+from tests.scenarios.told import entries, figures, history, legs
 
 NUMBER = "+8613800138000"
 CITIZEN, AGENT = speech(1.5, seed=31), speech(1.5, seed=32)
@@ -77,7 +77,7 @@ async def test_a_missed_call_is_dialled_back_until_there_is_contact(
         phone = await softphone(gateway, "8001", says=AGENT)
 
         async def dialled(times: int) -> None:
-            await screen.sees(".offer:has-text('欠市民一个回电')", 15)
+            await screen.sees(".offer:has-text('欠市民一个回电'):has-text('前回电')", 15)
             await phone.saw("CALL_INCOMING", times=times)
             assert len(citizen.all("CALL_INCOMING")) == times - 1, "nobody is called before the agent is there"
             await phone.answer()
@@ -101,6 +101,36 @@ async def test_a_missed_call_is_dialled_back_until_there_is_contact(
         placed = await written(screen)
         assert [one["what"] for one in entries(placed, "dial")] == ["started", "machine", "started", "reached"]
         await draws("callback.png", "漏接电话：回拨，语音信箱不算，联系上才销账 · a missed call", placed)
+
+
+async def test_who_calls_again_by_themselves_is_served_at_their_place_and_owed_nothing(
+    own_gateway: MakesGateway,
+    softphone: MakesSoftphone,
+    desk: OpensDesk,
+    draws: Draws,
+    tmp_path: Path,
+    eventually: Eventually,
+) -> None:
+    async with citizens_phone(tmp_path / "citizen") as citizen:
+        gateway = await started(own_gateway, citizen)
+        agent = await desk(gateway, "8001")
+        await missed(gateway)
+        await figures(gateway, waiting=1, owed=1)
+        async with Telephones(gateway.sip) as phones:
+            call = await phones.call()
+            await call.answered()
+            await figures(gateway, waiting=1, owed=0)
+            phone = await softphone(gateway, "8001", says=AGENT, answers=True)
+            await phone.saw("CALL_ESTABLISHED")
+            await eventually(lambda: likeness(AGENT, call.sound.heard()).correlation >= ALIKE, deadline_s=15)
+            offer = await agent.offer()
+            assert offer["owed"] is None
+            placed = await history(agent, str(offer["session"]))
+            await call.hang_up()
+        assert legs(placed) == ["phone", "phone"]
+        assert not entries(placed, "dial")
+        assert not citizen.all("CALL_INCOMING"), "nobody is called who is here"
+        await draws("callback-redial.png", "漏接电话：市民自己打来，不再回拨 · they call again", placed)
 
 
 async def written(screen: Window) -> Placed:

@@ -155,10 +155,10 @@ async def test_a_chat_becomes_a_call_with_the_same_agent_and_stays_open(
     await draws("chat-to-call.png", "网页会话转为通话，坐席不变，会话仍在 · a chat becomes a call", placed)
 
 
-async def test_a_call_that_is_not_taken_returns_to_the_chat_with_a_word_for_both(
+async def test_a_call_that_is_not_taken_returns_to_the_chat_and_the_agent_asks_again(
     town: Town, desk: OpensDesk, citizen: OpensChat, softphone: MakesSoftphone, eventually: Eventually
 ) -> None:
-    """The citizen asks, from the page; their own telephone is busy."""
+    """The citizen asks, from the page; their own telephone is busy. Then the agent asks, until both are there."""
     async with writing(town, desk, citizen, softphone, eventually) as (agent, page, phone, session):
         assert await refused(page, "call.ask") == "number_unproven"
         await prove(town, page, eventually)
@@ -172,9 +172,18 @@ async def test_a_call_that_is_not_taken_returns_to_the_chat_with_a_word_for_both
         await eventually(lambda: told(agent, session)[-1:] == [("failed", "busy")], deadline_s=10)
         await page.write("刚才占线了")
         await eventually(lambda: "刚才占线了" in agent.texts(session), deadline_s=10)
-        # The agent does not pick up: nobody is called, and the chat goes on too.
-        await page.command("call.ask")
+        # Now the agent asks, and does not pick up: nobody is called, and the chat goes on too.
+        await agent.command("call.start", session=session)
         await phone.saw("CALL_INCOMING", times=2)
         await phone.hang_up()
         await eventually(lambda: said(page) == ("none", "no_agent"), deadline_s=10)
         assert len(town.telephone.all("CALL_INCOMING")) == 1
+        # The agent asks once more, and both are there.
+        await agent.command("call.start", session=session)
+        await phone.saw("CALL_INCOMING", times=3)
+        await phone.answer()
+        await town.telephone.saw("CALL_INCOMING", times=2)
+        await town.telephone.answer()
+        await eventually(lambda: likeness(CITIZEN, phone.heard()).correlation >= ALIKE, deadline_s=15)
+        await page.write("现在听得见")
+        await eventually(lambda: "现在听得见" in agent.texts(session), deadline_s=10)

@@ -2,6 +2,7 @@
 and a real Chromium; with `--long` the timelines' pictures in docs/timelines are drawn anew.
 """
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,17 @@ from tests.peers.browser import MOBILE
 from tests.peers.caller import Call, Telephones
 from tests.peers.cmpp import ACCOUNT as SP_ID
 from tests.peers.cmpp import SECRET, Gateway, listening
-from tests.peers.sound import speech
+from tests.peers.sound import likeness, speech
 from tests.peers.yihao import Yihao
 from tests.scenarios.conftest import prompt
 from tests.scenarios.kinds import Draws, MakesGateway, MakesSoftphone, OpensDesk, OpensWindow
 from tests.scenarios.test_browser import log_in, make_ready, photograph
-from tests.scenarios.test_phone import hears
+from tests.scenarios.test_phone import ALIKE, hears
 from tests.scenarios.told import entries, history, legs
 
 MOBILES = ("13800138001", "13800138002", "13800138003")
 WHERE = (39.90420, 116.40740)
-AGENT = speech(1.5, seed=12)
+AGENT, CITIZEN = speech(1.5, seed=12), speech(1.5, seed=13)
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ async def hotline(own_gateway: MakesGateway, carrier: Gateway) -> Yihao:
         sms__cmpp__account=SP_ID,
         sms__cmpp__secret=SECRET,
         sms__cmpp__source_id="12345",
-        session__announce_s="[0.5, 30]",
+        session__announce_s="[0.5, 12]",
         session__wrap_s="30",
         agents__offer_lease_s="20",
     )
@@ -123,7 +124,8 @@ async def test_a_caller_keeps_the_place_and_goes_on_in_the_chat(
         assert (state["medium"], here) == ("chat", ["webchat"])
         placed = await history(agent, session)
         assert legs(placed) == ["phone", "webchat"]
-        assert [one["what"] for one in entries(placed, "event")][:4] == ["opened", "place", "digit", "place_kept"]
+        told = dict.fromkeys(one["what"] for one in entries(placed, "event"))
+        assert list(told)[:4] == ["opened", "place", "digit", "place_kept"]
         assert [one["template"] for one in entries(placed, "notice")] == ["link"]
         assert agent.texts(session) == ["我家楼下的路灯不亮。", "您好，请问在哪条路？"]
         await draws("keep-my-place.png", "保留位置，改到网页继续 · keep my place", placed)
@@ -134,12 +136,13 @@ async def test_pictures_and_the_place_come_into_a_running_call(
     carrier: Gateway,
     window: OpensWindow,
     softphone: MakesSoftphone,
+    desk: OpensDesk,
     draws: Draws,
     eventually: Eventually,
     tmp_path: Path,
     album: Path,
 ) -> None:
-    """Story 2: pressed at a real desk, sent from a real page, while both talk on."""
+    """Story 2: pressed at a real desk, sent from a real page, while both talk on; one charge all the while."""
     phone = await softphone(hotline, "8001", answers=True, says=AGENT)
     screen = await window(f"{hotline.http}/desk")
     await log_in(screen, hotline.agent("8001"))
@@ -159,15 +162,21 @@ async def test_pictures_and_the_place_come_into_a_running_call(
         await page.click(".asked-acts button:nth-child(2)")
         await page.sees(".place:has-text('39.90420, 116.40740')")
         await screen.sees(".timeline .message:has-text('39.90420, 116.40740')")
+        await screen.sees(".timeline :text('138****8001 · 链接打开')")
         await eventually(lambda: screen.evaluate("document.querySelectorAll('.timeline .message img').length === 2"))
         await screen.sees(".head .tag:has-text('电话')")
         await screen.sees(".head .tag:has-text('网页')")
-        before = len(call.sound.heard())
+        before, said_before = len(call.sound.heard()), len(phone.heard())
+        await call.sound.say(CITIZEN)
         await hears(call.sound, AGENT, after=before)
+        await eventually(lambda: likeness(CITIZEN, phone.heard()[said_before:]).correlation >= ALIKE, deadline_s=15)
         await page.picture(album / "picture-page.png")
         await screen.picture(album / "picture-desk.png")
 
         session = read(link.partition("#")[2]).session
+        supervisor = await desk(hotline, "8004")
+        house = json.loads(await supervisor.get("/api/wallboard"))["agents"]
+        assert [one["sessions"] for one in house if one["login"] == "8001"] == [[session]], "one charge"
         placed = await screen.evaluate(f"fetch('/api/sessions/{session}/timeline').then((one) => one.json())")
         placed = list(placed["entries"] if isinstance(placed, dict) else placed)
         assert legs(placed) == ["phone", "webchat"]
@@ -213,15 +222,23 @@ def _states(state: dict[str, Any]) -> list[str]:
 
 
 async def test_who_is_cut_off_in_line_is_back_at_their_place(
-    hotline: Yihao,
+    hotline: Yihao, softphone: MakesSoftphone, desk: OpensDesk, draws: Draws
 ) -> None:
-    """Story 4, before anybody has answered: the second in line is cut off, and is the second again."""
+    """Story 4, before anybody has answered: the second in line is cut off, is the second again, and is served so."""
     async with Telephones(hotline.sip) as phones:
         first, second, third = await three_in_line(phones)
         await second.drop()
         again = await phones.call(caller=MOBILES[1], vouched=True)
         await again.answered()
         place = ("position_head", "n2", "position_tail")
-        await hears(again.sound, np.concatenate([prompt(piece) for piece in place]))
-        for call in (first, again, third):
+        await hears(again.sound, np.concatenate([prompt(piece) for piece in place]), deadline_s=30)
+        await first.hang_up()
+        agent, phone = await desk(hotline, "8001"), await softphone(hotline, "8001", answers=True, says=AGENT)
+        await phone.saw("CALL_ESTABLISHED")
+        await hears(again.sound, AGENT)
+        placed = await history(agent, str((await agent.offer())["session"]))
+        assert legs(placed) == ["phone", "phone"]
+        assert {one["detail"] for one in entries(placed, "event") if one["what"] == "place"} == {"2"}
+        await draws("dropped-in-line.png", "排队中通话中断，重拨后仍在原位 · cut off in line", placed)
+        for call in (again, third):
             await call.hang_up()

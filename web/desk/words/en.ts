@@ -117,6 +117,7 @@ export const en: Words = {
     call_back: "Call a citizen back",
     owed: "They have been owed a call for {time}",
     attempts: "; called in vain {count}×",
+    due: "; due {day}, {time}",
     pick_up_to_call: "Pick up your phone, then the citizen is called",
     new: "New {medium}",
     waited: "waited {time}",

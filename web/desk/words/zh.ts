@@ -108,6 +108,7 @@ export const zh = {
     call_back: "回拨市民",
     owed: "欠市民一个回电，已 {time}",
     attempts: "；拨打未通 {count} 次",
+    due: "；须在 {day} {time} 前回电",
     pick_up_to_call: "请先拿起话机，随后呼叫市民",
     new: "新的{medium}",
     waited: "已等待 {time}",
