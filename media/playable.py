@@ -1,4 +1,4 @@
-"""Sounds that no browser plays, made into such that every browser does; the original stays as it is.
+"""Sounds that some browsers do not play, made into such that every browser does; the original stays as it is.
 
 Made when somebody first wants to hear one (`media.decoder`), and kept beside the files: what
 is kept here may be deleted at any time.
@@ -18,8 +18,9 @@ from session.errors import YihaoError
 from session.ids import FileId
 from session.ports import Files
 
-UNPLAYABLE = frozenset({"audio/amr", "audio/amr-wb", "audio/3gpp"})
-"""Types of sounds that browsers do not know."""
+RATES_HZ = {"audio/amr": 0, "audio/amr-wb": 0, "audio/3gpp": 0, "audio/webm": 16_000, "audio/ogg": 16_000}
+"""At which rate each is made; 0: at its own. No browser knows the first; Safari plays the last ones badly, and what
+pages record has no length in it, by which a player could be drawn. Opus is of 48 kHz, more than speech is worth."""
 
 
 class NotPlayable(YihaoError):
@@ -39,14 +40,14 @@ class Playable:
     async def sound(self, file: FileId) -> bytes:
         """The WAVE file of a kept sound. Raises `NotPlayable`, and what `Files.read` does."""
         kept, chunks = await self._files.read(file)
-        if kept.content_type not in UNPLAYABLE:
+        if kept.content_type not in RATES_HZ:
             raise NotPlayable(file)
         path = self._folder / f"{file}.wav"
         with contextlib.suppress(OSError):
             return await asyncio.to_thread(path.read_bytes)
         data = b"".join([chunk async for chunk in _bounded(chunks, kept.size_bytes)])
         try:
-            sound = await self._decoder.wave(data)
+            sound = await self._decoder.wave(data, rate_hz=RATES_HZ[kept.content_type])
         except Undecodable as error:
             raise NotPlayable(file) from error
         with contextlib.suppress(OSError):  # a full disk makes it anew each time

@@ -284,6 +284,14 @@ async def test_another_sites_button_opens_the_chat(gateway: Yihao, window: Opens
     await host.sees("button:has-text('12345 在线咨询')")
 
 
+async def test_a_link_that_opens_nothing_is_told_in_both_languages(gateway: Yihao, window: OpensWindow) -> None:
+    page = await window(f"{gateway.http}/go#nonsense", SMALLEST)
+    await page.sees(".refusal [lang=zh-CN] h2:has-text('这个链接无效')")
+    await page.sees(".refusal [lang=en] h2:has-text('This link is not valid')")
+    assert no(await breaches(page))
+    assert await sideways_px(page) <= 0
+
+
 @pytest.mark.parametrize("path", ["/", "/desk"])
 async def test_pages_keep_the_policy_and_come_compressed(gateway: Yihao, window: OpensWindow, path: str) -> None:
     page = await window(f"{gateway.http}{path}")

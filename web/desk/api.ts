@@ -295,7 +295,7 @@ export async function peaksOf(recording: string): Promise<Uint8Array> {
 }
 
 export const fileAddress = (id: string): string => `/api/desk/files/${encodeURIComponent(id)}`;
-/** A sound that no browser plays is asked for as one that every browser does. */
+/** A sound that some browser plays badly, or none does, is asked for as one that every browser plays. */
 export const soundAddress = (file: { id: string; content_type: string }): string =>
-  /^audio\/(amr|amr-wb|3gpp)$/.test(file.content_type) ? `${fileAddress(file.id)}/sound` : fileAddress(file.id);
+  /^audio\/(amr|amr-wb|3gpp|webm|ogg)$/.test(file.content_type) ? `${fileAddress(file.id)}/sound` : fileAddress(file.id);
 export const recordingAddress = (id: string): string => `/api/recordings/${encodeURIComponent(id)}`;

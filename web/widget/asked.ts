@@ -15,11 +15,17 @@ const en: Record<keyof typeof zh, string> = {
   locating: "Finding the place…",
 };
 
+const STYLE = `
+.asked { flex: none; padding: var(--space-3) var(--space-4); border-top: 1px solid var(--line); background: var(--surface); }
+.asked p { margin: 0 0 var(--space-2); }
+.asked-acts { display: grid; grid-template-columns: 1fr 1fr; gap: var(--space-3); }
+.asked-acts .act { min-height: 3.25rem; font-size: 1.125rem; }`;
+
 /** What of the conversation it has to do with. */
 interface Talk {
   readonly view: { readonly locating: boolean };
   watch(watcher: () => void): () => void;
-  attach(file: File): Promise<void>;
+  attach(file: File): Promise<unknown>;
   sendLocation(): Promise<void>;
 }
 
@@ -40,7 +46,7 @@ export function showAsked(at: HTMLElement, talk: Talk, language: "zh" | "en"): v
   const acts = element("div", { className: "asked-acts" }, picture, place);
   const section = element("section", { className: "asked" }, element("p", { textContent: words.title }), acts, chooser);
   section.setAttribute("aria-label", words.title);
-  at.replaceChildren(section);
+  at.replaceChildren(element("style", { textContent: STYLE }), section);
   const stop = talk.watch(() => (section.isConnected ? draw() : stop()));
   draw();
 }

@@ -1,6 +1,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Composer } from "./composer";
 import type { Conversation, View } from "./conversation";
+import { fetched } from "./fetched";
 import { isLookedAt, tellHost, watchLooks } from "./host";
 import { Message, TimeMark, Typing } from "./messages";
 import { Rating } from "./rating";
@@ -105,11 +106,6 @@ export function Chat({ conversation, say, language, asks }: Props) {
       />
     </main>
   );
-}
-
-/** What few need is fetched when it is wanted. The build does not follow the name: see `build/pages.mjs`. */
-function fetched<Part>(name: string): Promise<Part> {
-  return import(/* @vite-ignore */ name) as Promise<Part>;
 }
 
 function ProofDoor({ conversation, say, language }: Omit<Props, "asks">) {

@@ -1,6 +1,7 @@
 import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { Conversation, View } from "./conversation";
+import { fetched } from "./fetched";
 import { Icon } from "./icons";
 import type { Say } from "./words";
 
@@ -21,6 +22,7 @@ interface Props {
 /** Where one writes. Enter sends, Shift+Enter breaks the line; an input method's Enter only chooses a word. */
 export function Composer({ conversation, view, say, box, draft, onDraft, onSent }: Props) {
   const chooser = useRef<HTMLInputElement>(null);
+  const note = useRef<HTMLDivElement>(null);
   const isElsewhere = view.link === "elsewhere" || view.link === "refused";
   const isTooLong = draft.length > view.limits.text;
   const hint = say(view.state.phase === "ended" ? "write_new" : "write");
@@ -46,6 +48,11 @@ export function Composer({ conversation, view, say, box, draft, onDraft, onSent 
     onSent();
   };
 
+  const record = async () => {
+    const part = await fetched<typeof import("./voice")>("/voice.js");
+    if (note.current) part.showVoice(note.current, conversation);
+  };
+
   return (
     <form
       class="composer"
@@ -64,6 +71,7 @@ export function Composer({ conversation, view, say, box, draft, onDraft, onSent 
           {say("too_long", { max: view.limits.text })}
         </p>
       )}
+      <div ref={note} />
       <div class="composer-row">
         <button
           type="button"
@@ -74,6 +82,16 @@ export function Composer({ conversation, view, say, box, draft, onDraft, onSent 
           onClick={() => chooser.current?.click()}
         >
           <Icon name="attach" />
+        </button>
+        <button
+          type="button"
+          class="round voice-door"
+          aria-label={say("voice")}
+          title={say("voice")}
+          disabled={isElsewhere}
+          onClick={() => void record()}
+        >
+          <Icon name="microphone" />
         </button>
         <input
           ref={chooser}

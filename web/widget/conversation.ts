@@ -120,18 +120,22 @@ export class Conversation {
     this.sendOwn({ t: "msg.send", text }, { text });
   }
 
-  async attach(file: File): Promise<void> {
-    if (file.size > this.view.limits.file_bytes) return this.change({ complaint: "file_too_large" });
+  /** Whether it goes: what does not is told. */
+  async attach(file: File): Promise<boolean> {
+    if (file.size > this.view.limits.file_bytes) return this.complain("file_too_large");
     const upload = { key: ++this.uploadCount, name: file.name };
     this.change({ uploads: [...this.view.uploads, upload], complaint: null });
     const answer = await this.visitor.upload(file);
     this.change({ uploads: this.view.uploads.filter(({ key }) => key !== upload.key) });
-    if (typeof answer === "string") {
-      this.change({ complaint: complaintOf(answer) });
-      return;
-    }
+    if (typeof answer === "string") return this.complain(complaintOf(answer));
     const { file: id, name, content_type, size } = answer;
     this.sendOwn({ t: "file.send", file: id, name }, { file: { id, name, content_type, size } });
+    return true;
+  }
+
+  private complain(complaint: Word): false {
+    this.change({ complaint });
+    return false;
   }
 
   /** Say where it is, as far as the browser knows and the citizen allows. */

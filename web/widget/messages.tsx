@@ -1,6 +1,7 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Citizen } from "@shared/protocol";
 import type { Bubble, Conversation } from "./conversation";
+import { fetched } from "./fetched";
 import { Icon } from "./icons";
 import { type Language, type Say, called } from "./words";
 
@@ -34,6 +35,11 @@ interface Props {
   say: Say;
 }
 
+interface Attached {
+  file: Citizen.File;
+  conversation: Conversation;
+}
+
 /** One message. Drawn again only when it has changed: a long talk stays quick on an old phone. */
 export function Message({ bubble, conversation, say }: Props) {
   return useMemo(() => {
@@ -49,7 +55,7 @@ export function Message({ bubble, conversation, say }: Props) {
         )}
         <div class={file && PICTURE.test(file.content_type) ? "body body-picture" : "body"}>
           {text !== null && <p>{text}</p>}
-          {file && <Attachment file={file} conversation={conversation} />}
+          {file && (file.content_type.startsWith("audio/") ? <Sound file={file} conversation={conversation} /> : <Attachment file={file} conversation={conversation} />)}
           {location && <p class="place">{say("location", placeOf(location))}</p>}
         </div>
         {isOwn && (
@@ -67,8 +73,17 @@ export function Message({ bubble, conversation, say }: Props) {
   }, [bubble, say]);
 }
 
+/** A voice note, or another sound: what plays it is fetched, the sound itself only when it is to be heard. */
+function Sound({ file, conversation }: Attached) {
+  const at = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    void fetched<typeof import("./voice")>("/voice.js").then((part) => at.current && part.showSound(at.current, file, conversation));
+  }, [file.id]);
+  return <div ref={at}>{file.name}</div>;
+}
+
 /** A picture is shown, anything else can be saved; both only once the gateway has said what it is. */
-function Attachment({ file, conversation }: { file: Citizen.File; conversation: Conversation }) {
+function Attachment({ file, conversation }: Attached) {
   const [address, setAddress] = useState<string | null>(null);
   const isPicture = PICTURE.test(file.content_type);
   useEffect(() => {

@@ -1,8 +1,8 @@
 import { Emblem } from "./app";
-import { type Word, speaker } from "./words";
+import { speaker } from "./words";
 
-/** A link that opens nothing: what that means, and what to do. Both languages, since nobody has chosen one yet. */
-export function Refusal({ why }: { why: Word }) {
+/** The page of a link that opens nothing; `tell` says there what that means. */
+export function Refusal({ tell }: { tell: (at: HTMLElement) => void }) {
   return (
     <div class="page">
       <header class="band">
@@ -13,16 +13,8 @@ export function Refusal({ why }: { why: Word }) {
           </div>
         </div>
       </header>
-      <main class="refusal" role="alert">
-        {(["zh", "en"] as const).map((language) => {
-          const say = speaker(language);
-          return (
-            <section key={language} lang={language === "zh" ? "zh-CN" : "en"}>
-              <h2>{say(why)}</h2>
-              <p>{say("go_kept")}</p>
-            </section>
-          );
-        })}
+      <main class="refusal">
+        <div role="alert" ref={(at) => (at ? tell(at) : undefined)} />
         <a class="number" href="tel:12345">
           12345
         </a>

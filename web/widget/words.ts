@@ -34,6 +34,7 @@ const zh = {
   write_new: "有新诉求请写在这里…",
   send: "发送",
   attach: "发送图片或文件",
+  voice: "发送语音",
   call: "语音通话",
   human: "转人工",
   human_asked: "已为您申请人工服务",
@@ -90,14 +91,6 @@ const zh = {
   location: "位置 {latitude}, {longitude}（误差 {metres} 米）",
   location_failed: "没有取得位置。请允许浏览器使用位置，或直接写下地址。",
 
-  go_forged: "这个链接无效。请从短信里完整地打开它，不要手工输入。",
-  go_used: "这个链接已经在别的浏览器里打开过。请回到那个页面继续。如果不是您本人打开的，请直接拨打 12345。",
-  go_expired: "这个链接已经过期。",
-  go_over: "这次诉求已经结束，链接不再有效。",
-  go_rate: "打开得太频繁了，请过一会儿再试。",
-  go_failed: "网络不通，暂时打不开。请稍后刷新本页。",
-  go_kept: "您的排队位置和已经说过的内容都不会丢失。您可以随时拨打 12345。",
-
   file_too_large: "文件太大，最大 {mb} MB。",
   file_kind: "不支持这种文件。可以发送图片、PDF、录音或短视频。",
   file_failed: "文件没有传上去，请再试一次。",
@@ -146,6 +139,7 @@ const en: Record<Word, string> = {
   write_new: "Another matter? Write here…",
   send: "Send",
   attach: "Send a picture or file",
+  voice: "Send a voice note",
   call: "Voice call",
   human: "Ask for a person",
   human_asked: "A person has been asked for",
@@ -201,14 +195,6 @@ const en: Record<Word, string> = {
 
   location: "Location {latitude}, {longitude} (within {metres} m)",
   location_failed: "The location was not found. Please allow it in the browser, or write the address.",
-
-  go_forged: "This link is not valid. Please open it from the text message as it is.",
-  go_used: "This link was opened in another browser before. Go on there; if it was not you, please dial 12345.",
-  go_expired: "This link has expired.",
-  go_over: "The matter has ended, and the link with it.",
-  go_rate: "Too many attempts. Please try again in a while.",
-  go_failed: "No connection now. Please reload the page later.",
-  go_kept: "Neither your place in line nor what you have told us is lost. You may dial 12345 at any time.",
 
   file_too_large: "The file is too large, {mb} MB at most.",
   file_kind: "That kind of file is not accepted. Send pictures, PDF, sound or a short video.",

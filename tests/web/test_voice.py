@@ -1,0 +1,127 @@
+"""Voice notes: recorded in the citizen's page with Chromium's beeping microphone, heard there and at the desk."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from tests.peers.browser import Window
+from tests.peers.yihao import HOUSE, Yihao
+from tests.scenarios.test_browser import log_in, make_ready
+from tests.web.test_pages import REFUSES_MICROPHONE, SIZES, SMALLEST, breaches, focused, no, sideways_px
+
+OpensWindow = Callable[..., Awaitable[Window]]
+
+WATCH = """
+    const Plain = MediaRecorder;
+    window.microphones = [];
+    window.MediaRecorder = class extends Plain {
+        constructor(stream, form) { super(stream, form); window.microphones.push(stream.getTracks()[0]); }
+    };
+    window.later_ms = 0;
+    const now = performance.now.bind(performance);
+    performance.now = () => now() + window.later_ms;
+"""
+HEARD = """async () => {
+    const audio = document.querySelector('.timeline audio');
+    const sound = await new AudioContext().decodeAudioData(await (await fetch(audio.src)).arrayBuffer());
+    audio.preload = 'metadata';
+    await new Promise((done) => audio.readyState ? done() : audio.addEventListener('loadedmetadata', done));
+    return [audio.duration, Math.max(...sound.getChannelData(0))];
+}"""
+
+
+async def test_a_note_is_spoken_heard_and_sent(
+    gateway: Yihao, window: OpensWindow, long_run: bool, tmp_path: Path
+) -> None:
+    """By the keyboard alone; with `--long` docs/screens has its picture."""
+    album = HOUSE / "docs" / "screens" if long_run else tmp_path
+    page = await window(gateway.http, SMALLEST)
+    await page.before_all(WATCH)
+    await page.sees(".welcome")
+    assert not [one for one in page.asked if one.endswith("/voice.js")], "fetched by who wants it"
+    await page.evaluate("document.querySelector('.voice-door').focus()")
+    await page.press("Enter")
+    await page.sees(".voice[data-stage=recording]")
+    assert await focused(page) == "说完了"
+    await page.sees_no(".composer-row")
+    for size in SIZES:
+        await page.click(f".size-{size}")
+        await page.sees(f"html[data-text='{size}']")
+        assert no(await breaches(page)), size
+        assert await sideways_px(page) <= 0, size
+    await page.picture(album / "page-voice-recording.png")
+    await page.click(".size-normal")
+    await page.sees(".voice time:text-matches('0:(0[2-9]|[1-5])')")
+    await page.evaluate("document.querySelector('.voice .act-main').focus()")
+    await page.press("Enter")
+    await page.sees(".voice[data-stage=ready]")
+    assert await focused(page) == "▶ 播放"
+    assert await page.evaluate("microphones.map(track => track.readyState)") == ["ended"], "nobody listens any more"
+    assert no(await breaches(page))
+    await page.picture(album / "page-voice-ready.png")
+    await page.press("Enter")
+    await page.sees(".voice button:has-text('暂停')")
+    await page.sees(".voice time:text-matches('0:(0[1-9]|[1-5].) / 0:')")
+
+    await page.evaluate("document.querySelector('.voice .act-main').focus()")
+    await page.press("Enter")
+    await page.sees(".bubble-citizen:has(.state-sent) .sound")
+    await page.sees_no(".voice")
+    assert await page.evaluate("document.activeElement.className") == "round voice-door"
+    await page.click(".bubble-citizen .sound button")
+    await page.sees(".bubble-citizen .sound time:text-matches('0:(0[1-9]|[1-5].) / 0:')")
+
+    desk = await window(f"{gateway.http}/desk")
+    await log_in(desk, gateway.agent("8001"))
+    await make_ready(desk)
+    await desk.click(".offer .accept")
+    await desk.sees(".timeline .message audio[aria-label^='语音留言']")
+    length_s, loudest = await desk.evaluate(HEARD)
+    assert 2 <= length_s < 62, "a page writes no length into it; the desk's player has one all the same"
+    assert loudest > 0.05
+    assert no(await breaches(desk))
+    await desk.picture(album / "desk-voice.png")
+    await page.click(".language")
+    await page.reload()
+    await page.sees(".bubble-citizen .sound button:has-text('Play')")
+    assert no(await breaches(page))
+    assert page.complaints == []
+
+
+async def test_a_note_has_its_bounds(gateway: Yihao, window: OpensWindow) -> None:
+    """A minute at most, told before it is over; nothing of less than a second; nothing without the microphone."""
+    page = await window(gateway.http)
+    await page.before_all(WATCH)
+    await page.click(".voice-door")
+    await page.sees(".voice[data-stage=recording]")
+    await page.click(".voice .act-main")
+    await page.sees(".voice p:has-text('录音太短')")
+    await page.click(".voice button:has-text('重新录')")
+    await page.sees(".voice[data-stage=recording]")
+    await page.evaluate("window.later_ms = 50_000")
+    await page.sees(".voice p:has-text('还能录 10 秒')")
+    await page.evaluate("window.later_ms = 60_000")
+    await page.sees(".voice[data-stage=ready] p:has-text('录好了')")
+
+    await page.evaluate("() => { window.fetches = fetch; fetch = () => Promise.reject(new TypeError('')); }")
+    await page.click(".voice .act-main")
+    await page.sees(".complaint:has-text('文件没有传上去')")
+    await page.sees(".voice[data-stage=ready]")
+    assert await page.count(".bubble-citizen") == 0
+    await page.evaluate("() => { fetch = window.fetches; }")
+    await page.press("Escape")
+    await page.sees_no(".voice")
+
+    refusals = {
+        REFUSES_MICROPHONE: "没有使用麦克风的权限",
+        REFUSES_MICROPHONE.replace("NotAllowed", "NotFound"): "没有找到麦克风",
+        "() => { MediaRecorder.isTypeSupported = () => false; }": "这个浏览器不能录音",
+        "() => { Object.defineProperty(navigator, 'mediaDevices', { value: undefined }); }": "请在新窗口中打开",
+    }
+    for lacks, told in refusals.items():
+        await page.evaluate(lacks)
+        await page.click(".voice-door")
+        await page.sees(f".voice[data-stage=refused] p:has-text('{told}')")
+        assert no(await breaches(page))
+        await page.press("Escape")
+        await page.sees_no(".voice")
+    assert await page.evaluate("microphones.every(track => track.readyState === 'ended')")
