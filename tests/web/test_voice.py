@@ -25,7 +25,7 @@ HEARD = """async () => {
     const sound = await new AudioContext().decodeAudioData(await (await fetch(audio.src)).arrayBuffer());
     audio.preload = 'metadata';
     await new Promise((done) => audio.readyState ? done() : audio.addEventListener('loadedmetadata', done));
-    return [audio.duration, Math.max(...sound.getChannelData(0))];
+    return [audio.duration, sound.getChannelData(0).reduce((most, one) => Math.max(most, one), 0)];
 }"""
 
 
