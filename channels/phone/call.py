@@ -126,6 +126,10 @@ class Call:
         self._endpoint = endpoint
         self._events: asyncio.Queue[CallEvent] = asyncio.Queue()
         self._acceptances: dict[int, Acceptance] = {}
+        self._all_acknowledged = asyncio.Event()
+        self._all_acknowledged.set()
+        self._farewell: tuple[tuple[str, str], ...] | None = None
+        """Of a BYE that waits for an ACK: header fields."""
         self._reoffer: Served | None = None
         self._reinviting: asyncio.Future[Response] | None = None
         self._referral: tuple[Served, Reference] | None = None
@@ -143,7 +147,10 @@ class Call:
     # -- what the user asks ------------------------------------------------------------------------------------
 
     def hang_up(self, reason: str | None = None) -> None:
-        """End the call in whatever way its state asks for; idempotent. `reason` is a Reason header (RFC 3326)."""
+        """End the call in whatever way its state asks for; idempotent. `reason` is a Reason header (RFC 3326).
+
+        No BYE may overtake the ACK of a 2xx of ours (section 15): until that has come, or never will, it waits.
+        """
         if self.is_over:
             return
         if self._reoffer is not None:
@@ -151,7 +158,10 @@ class Call:
             self._reoffer = None
         if self.dialog is not None and self.is_answered:
             extra = (("Reason", reason),) if reason else ()
-            self._send_bye(extra)
+            if self._acceptances:
+                self._farewell = extra
+            else:
+                self._send_bye(extra)
         self.end(Ended(EndCause.OURS))
 
     def accept_reoffer(self, body: bytes) -> None:
@@ -191,9 +201,12 @@ class Call:
     async def reinvite(self, offer: Callable[[], Awaitable[bytes]]) -> bytes:
         """Offer the far end another session; gives its answer. Raises `ReofferRefused` or `CallOver`.
 
-        Where both ends do so at once (section 14.1) it is tried again, with a new offer, after a wait by chance.
+        Where both ends do so at once (section 14.1) it is tried again, with a new offer, after a wait by chance. While
+        a 2xx of ours is not acknowledged, that INVITE is not over, and there may be no other.
         """
         for _ in range(glare.ATTEMPTS):
+            self._demand_running("be re-offered")
+            await self._all_acknowledged.wait()
             self._demand_running("be re-offered")
             if not self._is_changing and (response := await self._reinvite_once(await offer())) is not None:
                 if response.status < 300:
@@ -264,6 +277,9 @@ class Call:
     def receive(self, served: Served) -> None:
         """A request within the dialog."""
         request = served.request
+        if self.is_over:
+            self._came_too_late(served)
+            return
         advanced = self.dialog.received(request) if self.dialog is not None else None
         if advanced is None:
             self._endpoint.respond(served, respond(request, 500, headers=(("Retry-After", "1"),)))
@@ -294,11 +310,32 @@ class Call:
         if acceptance is not None:
             acceptance.acknowledge()
             self.tell(Confirmed(request.body))
+            self._is_acknowledged()
 
     def unacknowledged(self, acceptance: Acceptance) -> None:
         """A 2xx of ours was never acknowledged: the session is ended (section 13.3.1.4)."""
         self._acceptances = {number: one for number, one in self._acceptances.items() if one is not acceptance}
         self.give_up()
+        self._is_acknowledged()
+
+    def _is_acknowledged(self) -> None:
+        """Once nothing of ours waits for an ACK: what had to wait for it goes out."""
+        if self._acceptances:
+            return
+        self._all_acknowledged.set()
+        if self._farewell is not None:
+            farewell, self._farewell = self._farewell, None
+            self._send_bye(farewell)
+            self._endpoint.forget(self)
+
+    def _came_too_late(self, served: Served) -> None:
+        """A request that comes while a BYE of ours waits; theirs ends all."""
+        is_bye = served.request.method == "BYE"
+        self._endpoint.respond(served, respond(served.request, 200 if is_bye else 481))
+        if is_bye:
+            self._farewell = None
+            self._settle()
+            self._endpoint.forget(self)
 
     @property
     def target_flow(self) -> Flow:
@@ -330,15 +367,22 @@ class Call:
         if self.is_over:
             return
         self.is_over = True
-        for acceptance in self._acceptances.values():
-            acceptance.acknowledge()
-        self._acceptances.clear()
+        if self._farewell is None:
+            self._settle()
         self._begin_session(None)
         self.decide_reference(481)
         if self._reinviting is not None and not self._reinviting.done():
             self._reinviting.set_exception(CallOver("be re-offered", "over"))
         self._events.put_nowait(ended)
-        self._endpoint.forget(self)
+        if self._farewell is None:
+            self._endpoint.forget(self)
+
+    def _settle(self) -> None:
+        """No 2xx is repeated any more."""
+        for acceptance in self._acceptances.values():
+            acceptance.acknowledge()
+        self._acceptances.clear()
+        self._all_acknowledged.set()
 
     # -- the session's time ------------------------------------------------------------------------------------
 
@@ -434,6 +478,7 @@ class Call:
 
     def _await_ack(self, served: Served, response: Response) -> None:
         self._acceptances[served.request.cseq[0]] = self._endpoint.repeat(response, served.flow, self)
+        self._all_acknowledged.clear()
 
     def _bye_came(self, served: Served) -> None:
         self._endpoint.respond(served, respond(served.request, 200))
