@@ -108,7 +108,7 @@ class Call:
         place = self._places[slot]
         means = place.protection.wanting(secrecy)
         negotiation.answer(description, 0, means, self._engine.codecs)  # refuse before a port is taken
-        end = await self._end_for(slot, negotiation.family(description))
+        end = self._end_for(slot, negotiation.family(description))
         terms, lines = negotiation.answer(description, end.port, means, self._engine.codecs)
         place.offered = None
         end.agree(terms)
@@ -119,7 +119,7 @@ class Call:
         """Our offer; to a far end that is up already it holds the payload types that were agreed."""
         place = self._places[slot]
         means = place.protection.wanting(secrecy)
-        end = await self._end_for(slot, None)
+        end = self._end_for(slot, None)
         place.offered = end.terms.formats if end.terms is not None else self._engine.codecs
         mux = end.terms is not None and end.terms.rtcp_mux
         return self._describe(place, [means.offer(end.port, place.offered, rtcp_mux=mux)])
@@ -136,15 +136,15 @@ class Call:
         place.end.agree(terms)
         self._route()
 
-    async def _end_for(self, slot: Slot, family: int | None) -> End:
+    def _end_for(self, slot: Slot, family: int | None) -> End:
         if self._closed:
             raise NotNegotiated("a session that is not closed")
         place = self._places[slot]
         if place.end is None:
-            host = self._engine.host_for(family)
-            end = End(slot, self._engine.ports.bind(host), self, self._engine.ticker, place.protection)
-            place.end, place.host = end, host
-            await end.open()
+            engine = self._engine
+            host = engine.host_for(family)
+            place.end = End(slot, engine.ports.bind(host), self, engine.inbox, engine.ticker, place.protection)
+            place.host = host
         elif family is not None:
             self._demand_family(place, "0.0.0.0" if family == 4 else "::")  # noqa: S104  only its family is asked
         return place.end

@@ -7,17 +7,15 @@ after that ("RTP bleed"). A new SSRC is believed once the old one has been silen
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from contextlib import suppress
-from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from media import codecs, telephone_event
 from media.g711 import EXPANSIONS, FRAME_SAMPLES, SILENCE, TRANSCODE, Law
 from media.interpreter import Interpreter
-from media.ports import address_of
+from media.ports import address_of, untie
 from media.reports import Reports
 from media.rtp import HEADER, HEADER_BYTES, VERSION_2, Incoming, Outgoing, Packet, parse
 from media.srtp import is_rtcp
@@ -25,6 +23,7 @@ from media.srtp import is_rtcp
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from media.inbox import Inbox
     from media.negotiation import Terms
     from media.pace import Ticker
     from media.ports import Pair
@@ -35,13 +34,12 @@ if TYPE_CHECKING:
 MAX_PAYLOAD_BYTES = 480
 """60 ms of G.711, the longest packet that telephones send; other codecs have bounds of their own."""
 
+_DATAGRAM_BYTES = 2048
+"""More than any packet that is taken: what is longer is cut, and so seen to be too long."""
+
 _SSRC_SILENT_S = 0.2
 _MAX_DIGITS_WAITING = 64
 _Address = tuple[str | int, ...]
-
-
-def _given(protocol: asyncio.DatagramProtocol) -> asyncio.DatagramProtocol:
-    return protocol
 
 
 class Played(Protocol):
@@ -64,10 +62,12 @@ class Owner(Protocol):
         ...
 
 
-class End(asyncio.DatagramProtocol):
+class End:
     """See the module. Nothing is sent or believed before `agree`."""
 
-    def __init__(self, slot: Slot, pair: Pair, owner: Owner, ticker: Ticker, protection: Protection) -> None:
+    def __init__(
+        self, slot: Slot, pair: Pair, owner: Owner, inbox: Inbox, ticker: Ticker, protection: Protection
+    ) -> None:
         self.slot = slot
         self.port = pair.port
         self.terms: Terms | None = None
@@ -80,12 +80,17 @@ class End(asyncio.DatagramProtocol):
         self.since_s = monotonic()
         """From when on silence of the far end counts."""
         self._pair = pair
-        self._sendto = pair.rtp.sendto
+        self._receive = pair.rtp.recv
+        self._receive_from = pair.rtp.recvfrom
+        self._send_to = pair.rtp.sendto
+        self._send_there = pair.rtp.send
+        self._tied: _Address | None = None
+        """The one address that the socket is connected to: deaf to all others, and quicker with this one."""
         self._owner = owner
+        self._inbox = inbox
         self._ticker = ticker
         self._protection = protection
         self._shield: Shield | None = None
-        self._transports: list[asyncio.DatagramTransport] = []
         self._signalled: _Address | None = None
         self._source: _Address | None = None
         self._target: _Address | None = None
@@ -102,13 +107,8 @@ class End(asyncio.DatagramProtocol):
         self._digits_waiting = ""
         self._digit_start = 0
         self._reader = telephone_event.DigitReader()
-
-    async def open(self) -> None:
-        """Begin to listen on both ports."""
-        loop = asyncio.get_running_loop()
-        for protocol, sock in ((self, self._pair.rtp), (self.reports, self._pair.rtcp)):
-            transport, _ = await loop.create_datagram_endpoint(partial(_given, protocol), sock=sock)
-            self._transports.append(transport)
+        inbox.add(pair.rtp, self._arrived)
+        inbox.add(pair.rtcp, self._report_arrived)
 
     def close(self) -> None:
         """Free both ports. Idempotent."""
@@ -116,10 +116,9 @@ class End(asyncio.DatagramProtocol):
         self._protection.close()
         self._shield = self.reports.shield = None
         self.terms = self.listener = self.note = self._source = self._target = self._signalled = None
-        for transport in self._transports:
-            transport.close()
-        if not self._transports:
-            self._pair.close()
+        for sock in self._pair:
+            self._inbox.remove(sock)
+        self._pair.close()
 
     def agree(self, terms: Terms) -> None:
         """Take what was negotiated, first or anew. A far end that keeps its address keeps its place."""
@@ -132,8 +131,11 @@ class End(asyncio.DatagramProtocol):
         self._far_type = -1
         self.since_s = monotonic()
         self._shield = self.reports.shield = self._protection.agree(terms, self)
+        if self._shield is not None:
+            self._untie()  # a page is where its checks come from
         address = address_of(terms.address, terms.port)
         if terms.is_placed and address != self._signalled:
+            self._untie()
             self._signalled = self._target = address
             self._source = None
             self.reports.host = terms.address
@@ -147,7 +149,7 @@ class End(asyncio.DatagramProtocol):
     def send_raw(self, data: bytes, addr: _Address) -> None:
         """The shield's own, as it is."""
         with suppress(OSError):
-            self._sendto(data, addr)
+            self._send_to(data, addr)
 
     def hear(self, played: Played | None, *, relayed: bool) -> None:
         """What the far end is to hear: what is played, else the other end (`relayed`), else silence."""
@@ -167,6 +169,8 @@ class End(asyncio.DatagramProtocol):
         """Once a second: reports, and a digit whose last packets were lost."""
         if self.terms is None or self._target is None:
             return
+        if self._tied is None and self._source == self._signalled and self._shield is None:
+            self._tie(self._target)
         for heard in self._reader.expire(now_s):
             self._owner.digit_heard(self.slot, heard)
         if self.terms.rtcp_mux:
@@ -182,8 +186,16 @@ class End(asyncio.DatagramProtocol):
 
     # What comes
 
-    def datagram_received(self, data: bytes, addr: _Address) -> None:
+    def _arrived(self) -> None:
         """A packet. The one that was expected next takes the short way: this is where relaying costs time."""
+        addr = self._tied
+        try:
+            if addr is not None:
+                data = self._receive(_DATAGRAM_BYTES)
+            else:
+                data, addr = self._receive_from(_DATAGRAM_BYTES)
+        except OSError:  # nothing, or an ICMP error: whether the far end is gone, silence and signalling tell
+            return
         if self._shield is not None:
             opened = self._shield.opened(data, addr)
             if opened is None:
@@ -206,8 +218,9 @@ class End(asyncio.DatagramProtocol):
                 return
         self._examine(data, addr)
 
-    def error_received(self, exc: Exception) -> None:
-        """An ICMP error. Whether the far end is gone, silence and signalling tell."""
+    def _report_arrived(self) -> None:
+        with suppress(OSError):
+            self.reports.hear(*self._pair.rtcp.recvfrom(_DATAGRAM_BYTES))
 
     def _examine(self, data: bytes, addr: _Address) -> None:
         if self.terms is None:
@@ -339,10 +352,29 @@ class End(asyncio.DatagramProtocol):
                 return
             packet = sealed
         if target is not None:
-            try:  # noqa: SIM105  for every packet: `suppress` takes longer than all else here
-                self._sendto(packet, target)
-            except OSError:
+            try:
+                if self._tied is not None:
+                    self._send_there(packet)
+                else:
+                    self._send_to(packet, target)
+            except OSError:  # `suppress` would take longer than all else here
                 pass
+
+    def _tie(self, addr: _Address) -> None:
+        """Nobody but the signalled address is heard any more: let the kernel see to that from now on.
+
+        What waits is still read by who sent it.
+        """
+        with suppress(OSError):
+            self._pair.rtp.connect(addr)
+            self._tied = addr
+            while True:
+                self._examine(*self._receive_from(_DATAGRAM_BYTES))
+
+    def _untie(self) -> None:
+        if self._tied is not None:
+            self._tied = None
+            untie(self._pair.rtp)
 
     def _settle(self) -> None:
         """Be called every 20 ms exactly while it is we who make the sound."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from media.call import Call
 from media.codecs import known
 from media.errors import AudioRefused, EngineFull
+from media.inbox import Inbox
 from media.negotiation import spoken
 from media.pace import Rounds, Ticker
 from media.ports import PortRange
@@ -61,6 +62,7 @@ class Engine:
         self.ports = PortRange(ports)
         self.recorder = recorder
         self.limits = limits or Limits()
+        self.inbox = Inbox()
         self.ticker = Ticker()
         self.doors = Doors(self.limits.handshakes)
         self._rounds = Rounds()
@@ -79,6 +81,7 @@ class Engine:
         try:
             await asyncio.gather(*(call.close() for call in tuple(self._calls)))
         finally:
+            self.inbox.close()
             self.ticker.close()
             self._rounds.close()
 

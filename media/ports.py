@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import ipaddress
+import os
 import socket
 from contextlib import suppress
 from typing import NamedTuple
@@ -10,6 +12,10 @@ from typing import NamedTuple
 from media.errors import NoPortFree
 
 _ANY_PORT_TRIES = 64
+_NO_ADDRESS = bytes(16)
+"""A socket address of the family AF_UNSPEC."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Pair(NamedTuple):
@@ -35,6 +41,12 @@ def address_of(host: str, port: int) -> tuple[str, int] | tuple[str, int, int, i
     if ipaddress.ip_address(host).version == 4:
         return host, port
     return host, port, 0, 0
+
+
+def untie(sock: socket.socket) -> None:
+    """Let a connected socket hear everybody again (connect(2)), which Python has no call for. Raises `OSError`."""
+    if _libc.connect(sock.fileno(), _NO_ADDRESS, len(_NO_ADDRESS)) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -77,14 +89,10 @@ class PortRange:
     def _bind_any(self, host: str) -> Pair:
         for _ in range(_ANY_PORT_TRIES):
             with suppress(OSError):
-                first = _bind(host, 0)
-                try:
-                    port = first.getsockname()[1]
-                    second = _bind(host, port ^ 1)
-                except OSError:
-                    first.close()
-                    raise
-                return Pair(first, second) if port % 2 == 0 else Pair(second, first)
+                with _bind(host, 0) as free:
+                    port = free.getsockname()[1]
+                # Bound by its number: one that the kernel chose would lose it in `untie`.
+                return self._bind_pair(host, port - port % 2)
         raise NoPortFree(host, self._ports)
 
     @staticmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from contextlib import suppress
@@ -35,7 +34,7 @@ class FarQuality:
     round_trip_ms: float | None = None
 
 
-class Reports(asyncio.DatagramProtocol):
+class Reports:
     """Sends and reads reports on the odd port, or on RTP's own where both agreed on that (RFC 5761)."""
 
     def __init__(self, incoming: Incoming, outgoing: Outgoing) -> None:
@@ -53,7 +52,7 @@ class Reports(asyncio.DatagramProtocol):
         self._far_report = 0
         self._far_report_came_s = 0.0
 
-    def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
+    def hear(self, data: bytes, addr: tuple[str | int, ...]) -> None:
         """A datagram on the port that is theirs alone."""
         plain = data if self.shield is None else self.shield.opened(data, addr)
         if plain is not None:
@@ -83,9 +82,6 @@ class Reports(asyncio.DatagramProtocol):
             return self.quality.round_trip_ms if self.quality is not None else None
         passed = (rtcp.middle(now_s) - block.last_report - block.delay) & 0xFFFFFFFF
         return passed * 1000 / 65536 if passed < _LONGEST_ROUND_S * 65536 else None
-
-    def error_received(self, exc: Exception) -> None:
-        """An ICMP error: the far end has no RTCP; nothing follows from it."""
 
     def send_when_due(self, now_s: float, through: socket.socket, target: tuple[str | int, ...]) -> None:
         """One report, if five seconds have passed since the last."""

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import struct
+import time
 import tracemalloc
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -16,13 +17,14 @@ from media.engine import Engine
 from media.g711 import Law
 from session.audio import Slot
 from tests.media.phone import Phone, likeness, speech
-from tests.media.test_engine import connect
+from tests.media.test_engine import comes_through, connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from media.call import Call
     from media.prompts import PromptLibrary
+    from tests.conftest import Eventually
 
 
 @pytest.fixture
@@ -126,6 +128,49 @@ async def test_an_intruder_is_not_heard(call: Call) -> None:
         intruder.arrived.clear()
         await agent.say(speech(0.2, 29))
         assert intruder.arrived == []
+
+
+async def test_who_is_tied_to_their_address_hears_no_intruder_and_may_move(call: Call, eventually: Eventually) -> None:
+    """Once their packets come from the signalled address the kernel refuses all others, but only for so long."""
+    async with Phone() as citizen, Phone() as agent, Phone() as intruder, Phone() as elsewhere:
+        await connect(call, citizen, agent)
+        await call.join()
+        intruder.target = elsewhere.target = citizen.target
+        # All wait there when the address is tied, after the first was read. It is as if of the same source.
+        intruder.sequence = citizen.sequence + 1
+        citizen.send(b"\xd5" * 160)
+        intruder.send(bytes(160))
+        citizen.send(b"\x55" * 160)
+        for _ in range(5):
+            await asyncio.sleep(0)
+            call.look(time.monotonic())
+        await eventually(lambda: b"\x55" * 160 in {each.payload for each in agent.arrived})
+        assert bytes(160) not in {each.payload for each in agent.arrived}
+        # … and after that.
+        intruder.send(bytes(160))
+        await assert_talks(call, citizen, agent)
+        assert bytes(160) not in {each.payload for each in agent.arrived}
+
+        # Another address is signalled, and that telephone stands behind NAT: its packets come from a third.
+        await call.answer(Slot.CITIZEN, citizen.sdp(address="192.0.2.9"))
+        elsewhere.ssrc = 99
+        await comes_through(speech(0.5, 61), elsewhere, agent, eventually)
+
+
+async def test_a_far_end_whose_port_was_closed_for_a_while_is_there_again(call: Call, eventually: Eventually) -> None:
+    """A tied socket is told by ICMP that nobody is there: that is no reason to say nothing more."""
+    async with Phone() as citizen, Phone() as agent:
+        await connect(call, citizen, agent)
+        await call.join()
+        await comes_through(speech(0.3, 62), citizen, agent, eventually)
+        call.look(time.monotonic())
+        port = citizen.port
+        citizen.transport.close()
+        await agent.say(speech(0.2, 63))
+        loop = asyncio.get_running_loop()
+        citizen.transport, _ = await loop.create_datagram_endpoint(lambda: citizen, local_addr=(citizen.host, port))
+        await comes_through(speech(0.3, 64), agent, citizen, eventually)
+        await assert_talks(call, citizen, agent)
 
 
 async def test_a_phone_behind_nat_is_found_and_then_kept(call: Call) -> None:

@@ -53,7 +53,7 @@ def test_the_round_trip_is_what_passed_but_for_what_the_far_end_kept() -> None:
     reports, outgoing = _reports()
     sent = rtcp.middle(time.time() - 0.250)
     block = rtcp.ReportBlock(outgoing.ssrc, 0, 3, 100, 80, sent, round(0.150 * 65536))
-    reports.datagram_received(rtcp.build(99, "far", None, block), ("192.0.2.1", 5005))
+    reports.hear(rtcp.build(99, "far", None, block), ("192.0.2.1", 5005))
     assert reports.quality is not None
     assert reports.quality.round_trip_ms == pytest.approx(100, abs=30)
     assert (reports.quality.packets_lost, reports.quality.jitter_ms) == (3, 10.0)
@@ -63,7 +63,7 @@ def test_a_report_that_answers_none_of_ours_or_an_impossible_one_gives_no_figure
     for last, delay in ((0, 0), (rtcp.middle(time.time() + 60), 0)):
         reports, outgoing = _reports()
         block = rtcp.ReportBlock(outgoing.ssrc, 0, 0, 100, 80, last, delay)
-        reports.datagram_received(rtcp.build(99, "far", None, block), ("192.0.2.1", 5005))
+        reports.hear(rtcp.build(99, "far", None, block), ("192.0.2.1", 5005))
         assert reports.quality is not None
         assert reports.quality.round_trip_ms is None
 
