@@ -19,7 +19,7 @@ from benchmarks.registered import Telephones
 from channels.phone.adapter import PhoneChannel
 from channels.phone.guard import GuardSettings
 from channels.phone.settings import PhoneSettings
-from gateway.process import allow_many_files, collect_seldom
+from gateway.process import allow_many_files, collect_seldom, take_short_turns
 from gateway.sound import Outfit
 from media.crew import Crew
 from media.engine import Limits
@@ -112,5 +112,6 @@ async def serve(port: int, telephone: int, other: int, folder: Path) -> None:
 
 if __name__ == "__main__":
     allow_many_files()
+    take_short_turns()
     at, rings_at, other_core = map(int, sys.argv[1:4])
     uvloop.run(serve(at, rings_at, other_core, Path(sys.argv[4])))

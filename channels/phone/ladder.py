@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from channels.phone.flow import Flow
 from channels.phone.sip.message import Message, Request
@@ -31,8 +32,7 @@ class Way(StrEnum):
     """Something that happened at ours: sound, a timer, a verdict."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One rung. `at` is seconds since 1970, by the node's clock."""
 
     at: float
@@ -46,7 +46,7 @@ class Row:
 
     def line(self) -> bytes:
         """As it is kept: one line of JSON."""
-        return json.dumps({key: value for key, value in asdict(self).items() if value != ""}).encode() + b"\n"
+        return json.dumps({key: value for key, value in self._asdict().items() if value != ""}).encode() + b"\n"
 
     @classmethod
     def parse(cls, line: bytes) -> Row | None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from channels.phone.capture import HEADER, packet
 from channels.phone.flow import Flow, SocketAddress
@@ -35,19 +35,26 @@ _WAITING = 20_000
 """Rows not yet on disk; those beyond are lost, and that is logged."""
 _CAPTURE_BYTES = 512 * 1024
 """Of one call."""
-_CALLS_COUNTED = 10_000
+_CALLS_KNOWN = 10_000
 _NAME = re.compile(r"[A-Za-z0-9-]{1,80}")
 _ROWS, _PACKETS = ".jsonl", ".pcap"
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     """One row on its way to the disk, with the message and the address of ours where it is captured."""
 
     name: str
     row: Row
     seen: Seen | None
     local: SocketAddress | None
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where a call's files are, and how much of it is captured. The writing thread's."""
+
+    day: Path
+    captured: int = 0
 
 
 class Ladders:
@@ -60,7 +67,7 @@ class Ladders:
         self._captures = captures and bool(days)
         self._local: Callable[[Flow], SocketAddress] = lambda _: ("0.0.0.0", 0)  # noqa: S104 - before it is opened
         self._unwritten: list[_Kept] = []
-        self._captured: OrderedDict[str, int] = OrderedDict()
+        self._places: OrderedDict[str, _Place] = OrderedDict()
         self._thread = ThreadPoolExecutor(1, "ladders")
 
     async def __aenter__(self) -> Self:
@@ -108,31 +115,30 @@ class Ladders:
     # -- in the thread -----------------------------------------------------------------------------------------
 
     def _write(self, batch: Sequence[_Kept]) -> None:
-        files: dict[tuple[str, str], list[bytes]] = defaultdict(list)
-        for kept in batch:
-            files[kept.name, _ROWS].append(kept.row.line())
-            if kept.seen is not None and kept.local is not None:
-                files[kept.name, _PACKETS].append(self._record(kept.name, kept.row, kept.seen, kept.local))
+        files: dict[Path, list[bytes]] = defaultdict(list)
         today = self._folder / f"{datetime.now(UTC):%Y-%m-%d}"
+        for kept in batch:
+            place = self._place(kept.name, today)
+            files[place.day / f"{kept.name}{_ROWS}"].append(kept.row.line())
+            if kept.seen is not None and kept.local is not None:
+                record = _record(place, kept.row, kept.seen, kept.local)
+                files[place.day / f"{kept.name}{_PACKETS}"].append(record)
         try:
             today.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for (name, kind), parts in files.items():
-                # A call that lasts past midnight goes on in the file of its first day.
-                path = next(_files(self._folder, name, kind), today / f"{name}{kind}")
-                is_new = not path.exists()
-                with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as file:
-                    file.write((HEADER if is_new and kind == _PACKETS else b"") + b"".join(parts))
+            for path, parts in files.items():
+                _append(path, b"".join(parts))
         except OSError:
             log.exception("ladders of calls cannot be written")
 
-    def _record(self, name: str, row: Row, seen: Seen, local: SocketAddress) -> bytes:
-        """A packet for the capture; nothing once that call's has its size."""
-        record = packet(row.at, seen.flow, local, seen.data, is_ours=row.way is Way.OUT)
-        taken = self._captured.pop(name, 0) + len(record)
-        self._captured[name] = taken
-        if len(self._captured) > _CALLS_COUNTED:
-            self._captured.popitem(last=False)
-        return record if taken <= _CAPTURE_BYTES else b""
+    def _place(self, name: str, today: Path) -> _Place:
+        """A call that lasts past midnight goes on in the files of its first day: remembered, since a look at the disk
+        costs the more the more calls a day has.
+        """
+        place = self._places.pop(name, None) or _Place(today)
+        self._places[name] = place
+        if len(self._places) > _CALLS_KNOWN:
+            self._places.popitem(last=False)
+        return place
 
     def _sweep(self) -> None:
         oldest = f"{datetime.now(UTC) - timedelta(days=self._days):%Y-%m-%d}"
@@ -140,6 +146,25 @@ class Ladders:
             for day in self._folder.iterdir():
                 if day.name < oldest:
                     shutil.rmtree(day, ignore_errors=True)
+
+
+def _append(path: Path, data: bytes) -> None:
+    """By nothing but the system's own calls: there is a file a call, each written a few times."""
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(file, data)
+    finally:
+        os.close(file)
+
+
+def _record(place: _Place, row: Row, seen: Seen, local: SocketAddress) -> bytes:
+    """A packet for the capture, the first behind the file's header; nothing once that call's has its size."""
+    record = packet(row.at, seen.flow, local, seen.data, is_ours=row.way is Way.OUT)
+    is_first = not place.captured
+    place.captured += len(record)
+    if place.captured > _CAPTURE_BYTES:
+        return b""
+    return HEADER + record if is_first else record
 
 
 def read_ladder(folder: Path, name: str) -> list[Row] | None:
