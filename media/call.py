@@ -352,8 +352,9 @@ class Call:
             loss, jitter_ms = max(loss, min(1.0, far.packets_lost / sent)), max(jitter_ms, far.jitter_ms)
             round_trip_ms = far.round_trip_ms
         score = opinion(rating(loss, delay_ms(jitter_ms, round_trip_ms)))
-        heard = incoming.received > 0
-        return AudioQuality(score if heard else 1.0, loss, jitter_ms, round_trip_ms, heard)
+        received = incoming.received
+        mos = score if received else 1.0
+        return AudioQuality(mos, loss, jitter_ms, round_trip_ms, received > 0, received, incoming.lost)
 
     def far_quality(self, slot: Slot) -> FarQuality | None:
         """How our stream arrives at the far end, by its last RTCP report; None until one came."""

@@ -152,7 +152,7 @@ class Crew:
                 ours.close()
                 await (await starting).wait()
                 raise
-        pipe = Pipe(*await asyncio.open_unix_connection(sock=ours))
+        _, pipe = await asyncio.get_running_loop().create_unix_connection(Pipe, sock=ours)
         hand = self._hands[place] = _Hand(process, pipe, asyncio.create_task(pipe.run()))
         try:
             async with asyncio.timeout(_BEGINS_S):

@@ -7,10 +7,11 @@ its place in a list.
 from __future__ import annotations
 
 import asyncio
+import functools
 import struct
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgpack
 
@@ -30,10 +31,15 @@ from session.audio import (
     Slot,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 MOST_BYTES = 64 * 2**20
 """All announcements under both laws, with ten minutes of music, are a third of it."""
 
 _LENGTH = struct.Struct("!I")
+_USUAL_BYTES = 4_096
+"""Room that is made for a value: msgpack's own quarter of a megabyte costs more than the packing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,8 @@ _RECORDS: tuple[type, ...] = (
     PlaybackEnded, AudioLost, AudioGone,
 )  # fmt: skip
 _WORDS: tuple[type[Any], ...] = (Slot, Secrecy, Law, Path)
+_CLOSED = frozenset({Slot, Secrecy, Law})
+"""Words of which there are few."""
 _ERRORS: tuple[type[errors.MediaError], ...] = (
     errors.AudioRefused, errors.SdpInvalid, errors.NotNegotiated, errors.EngineFull, errors.EngineLost,
     errors.EngineFailed, errors.NoPortFree, errors.CannotRecord, errors.CannotAnnounce,
@@ -92,16 +100,34 @@ async def read(reader: asyncio.StreamReader) -> Message | None:
         (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
         if length > MOST_BYTES:
             return None
-        code, *content = _unpack(await reader.readexactly(length))
-        message: Message = _RECORDS[code](*content)
+        return _message(await reader.readexactly(length))
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
+
+
+def cut(unread: bytearray) -> Iterator[Message]:
+    """The messages that are whole in what has come; they are taken out of it. Raises `EngineLost` for one too long."""
+    while len(unread) >= _LENGTH.size:
+        (length,) = _LENGTH.unpack_from(unread)
+        if length > MOST_BYTES:
+            raise errors.EngineLost
+        end = _LENGTH.size + length
+        if len(unread) < end:
+            return
+        body = bytes(unread[_LENGTH.size : end])
+        del unread[:end]
+        yield _message(body)
+
+
+def _message(body: bytes) -> Message:
+    code, *content = _unpack(body)
+    message: Message = _RECORDS[code](*content)
     return message
 
 
 def _pack(value: object) -> bytes:
     # Strict, so that a word such as `Slot.AGENT` is not mistaken for the text that it also is.
-    data: bytes = msgpack.packb(value, default=_marked, strict_types=True)
+    data: bytes = msgpack.packb(value, default=_marked, strict_types=True, buf_size=_USUAL_BYTES)
     return data
 
 
@@ -116,14 +142,21 @@ def _unpack(data: bytes) -> Any:
 def _marked(value: object) -> object:
     if type(value) is tuple:
         return list(value)
+    if type(value) in _CLOSED:
+        return _word(value)
     kind = next(each for each in type(value).__mro__ if each in _CODES)
     if kind in _RECORDS:
         content: object = _content(value)
     elif kind in _ERRORS:
         content = list(vars(value).values())  # an error keeps what it was made of, in that order
     else:
-        content = value.value if isinstance(value, Slot | Secrecy | Law) else str(value)
+        content = str(value)
     return msgpack.ExtType(_CODES[kind], _pack(content))
+
+
+@functools.cache
+def _word(value: Slot | Secrecy | Law) -> msgpack.ExtType:
+    return msgpack.ExtType(_CODES[type(value)], _pack(value.value))
 
 
 def _known(code: int, data: bytes) -> Any:

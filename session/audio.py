@@ -96,6 +96,8 @@ class AudioQuality:
     jitter_ms: float
     round_trip_ms: float | None
     heard: bool
+    packets_received: int = 0
+    packets_lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)

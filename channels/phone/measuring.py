@@ -10,10 +10,10 @@ from session.ids import LegId
 
 async def measured(audio: AudioSession, slot: Slot, leg: LegId, ladder: Ladder) -> QualityMeasured | None:
     """To be asked before the slot is given to another; onto the ladder too. None where nothing was agreed on."""
-    stats, quality = await audio.stats(slot), await audio.quality(slot)
+    quality = await audio.quality(slot)
     if quality is None:
         return None
-    figures = f"{stats.packets_received} packets, {stats.packets_lost} lost, jitter {stats.jitter_ms:.1f} ms"
+    figures = f"{quality.packets_received} packets, {quality.packets_lost} lost, jitter {quality.jitter_ms:.1f} ms"
     ladder.note("sound heard", f"{figures}, MOS {quality.mos:.1f}", slot)
     return QualityMeasured(
         leg=leg,

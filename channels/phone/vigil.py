@@ -36,7 +36,7 @@ async def keep_vigil(
     `received` counts the packets of sound that have come. `first_s` is how much silence after sound is suspicious.
     """
     loop = asyncio.get_running_loop()
-    count, quiet_since = await received(), loop.time()
+    count, quiet_since = 0, loop.time()
     patience_s = vigilance.citizen_s
     while not call.is_over:
         await asyncio.sleep(vigilance.look_s)

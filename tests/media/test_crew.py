@@ -159,7 +159,7 @@ async def test_a_process_whose_gateway_has_died_ends(prompts: PromptLibrary, eve
         await crew.open("one")
         hand = crew._hands[0]
         assert hand is not None
-        hand.pipe._writer.close()
+        hand.pipe._transport.close()
         await eventually(lambda: crew.deaths == 1, deadline_s=15)
         assert hand.process.returncode is not None
 
