@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -349,9 +349,7 @@ class Call:
     def flow_to(self, dialog: Dialog) -> Flow:
         """As `target_flow`, for one of a fork's dialogs."""
         hop = dialog.next_hop
-        if self.flow.is_reliable or hop.host != self.flow.remote[0]:
-            return self.flow
-        return replace(self.flow, remote=(hop.host, hop.effective_port))
+        return self.flow.towards((hop.host, hop.effective_port)) if hop.host == self.flow.remote[0] else self.flow
 
     def tell(self, event: CallEvent) -> None:
         """Queue an event; a far end that sends faster than its user reads loses the call."""

@@ -13,7 +13,7 @@ import random
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from channels.phone.endpoint import Endpoint
@@ -263,7 +263,7 @@ class Carriers:
         settings = carrier.settings
         flow = carrier.ranked(endpoint.now)[0]
         domain = Uri("sip", settings.domain or settings.host)
-        us = NameAddress(replace(domain, user=settings.user))
+        us = NameAddress(domain._replace(user=settings.user))
         carrier.number += 1
         host, port = endpoint.local(flow)
         contact = Uri("sip", host, settings.user, port=port, params=(("transport", flow.protocol.value),))

@@ -12,7 +12,7 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol, Self
@@ -348,10 +348,7 @@ class Endpoint:
         if isinstance(message, Response):
             self._response_came(message)
         else:
-            top, *others = message.vias
-            stamped = ", ".join(str(via) for via in (top.as_received(flow.remote), *others))
-            kept = (pair for pair in message.headers if pair[0].lower() not in {"via", "v"})
-            message = replace(message, headers=Headers((("Via", stamped), *kept)))
+            message = message.stamped(flow.remote)
             flow = seen_through(flow, message.vias, self.guard.is_proxy)
             if not (flow.beyond and self.guard.is_banned(flow.beyond, self._loop.time())):
                 self._request_came(message, flow)
@@ -399,9 +396,7 @@ class Endpoint:
 
     def _serve(self, request: Request, flow: Flow, key: TransactionKey) -> Served | None:
         """Begin a server transaction; None when there are too many, which is told without remembering it."""
-        reply_flow = flow
-        if not flow.is_reliable:
-            reply_flow = replace(flow, remote=request.vias[0].reply_address(flow.remote))
+        reply_flow = flow.towards(request.vias[0].reply_address(flow.remote))
         host = flow.origin
         if len(self._served) >= _TRANSACTION_LIMIT or self._served_by_host[host] >= _TRANSACTION_LIMIT * _SHARE:
             busy = self._with_tag(respond(request, 503, headers=(("Retry-After", "5"),)))
@@ -500,12 +495,9 @@ class Endpoint:
             # Noise: an answer would mirror nothing, and could be matched to nothing.
             return
         response = self._with_tag(refuse(frame, fault.status, fault.headers))
-        if not flow.is_reliable:
-            try:
-                via = Via.parse_list(frame.headers.all("via")[0])[0]
-                flow = replace(flow, remote=via.reply_address(flow.remote))
-            except (IndexError, MalformedMessage):
-                pass
+        with suppress(IndexError, MalformedMessage):
+            via = Via.parse_list(frame.headers.all("via")[0])[0]
+            flow = flow.towards(via.reply_address(flow.remote))
         self._send(bytes(response), flow)
 
     # -- responses ---------------------------------------------------------------------------------------------
@@ -562,11 +554,11 @@ class Endpoint:
 
     def _with_tag(self, response: Response) -> Response:
         """Give To a tag where it has none; the same for the same request, so that a repetition changes nothing."""
-        name = "\0".join(response.headers.first(one) or "" for one in ("call-id", "from", "cseq"))
-        tag = hmac.new(self._tag_key, name.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:16]
         to = response.headers.first("to")
         if to is None or has_tag(to):
             return response
+        name = "\0".join(response.headers.first(one) or "" for one in ("call-id", "from", "cseq"))
+        tag = hmac.new(self._tag_key, name.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:16]
         items = [(name, f"{value};tag={tag}" if name == "To" else value) for name, value in response.headers]
         return replace(response, headers=Headers(items))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 SocketAddress = tuple[str, int]
@@ -54,6 +54,10 @@ class Flow:
     def can_be_made(self) -> bool:
         """Whether we may connect: nobody listens for connections inside a page."""
         return self.protocol not in _PAGES
+
+    def towards(self, address: SocketAddress) -> Flow:
+        """The way to another address by the same socket; a connection leads nowhere else."""
+        return self if self.is_reliable or address == self.remote else replace(self, remote=address)
 
     @property
     def source(self) -> str:

@@ -17,8 +17,9 @@ from typing import TypeVar
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_USER_AGENT = b"user-agent"
 _SCANNERS = re.compile(
-    rb"(?im)^user-agent[ \t]*:[^\r\n]*"
+    rb"(?m)^user-agent[ \t]*:[^\r\n]*"
     rb"(?:friendly-scanner|sipvicious|sipcli|vaxsipuseragent|sundayddr|iwar|sip-scan|smap|pplsip|voipscan)"
 )
 _TABLE_LIMIT = 65_536
@@ -155,7 +156,8 @@ class Guard:
 
 def is_scanner(data: bytes) -> bool:
     """Whether a message says that it comes from a scanner; it gets no reply, since any reply is what it looks for."""
-    return _SCANNERS.search(data, 0, 4_096) is not None
+    head = data[:4_096].lower()
+    return _USER_AGENT in head and _SCANNERS.search(head) is not None
 
 
 def _is_in(host: str, networks: Iterable[Network]) -> bool:

@@ -20,6 +20,7 @@ ROWS = 400
 """Of one call; what comes behind them is not kept."""
 _US = "yihao"
 _NOTE_LIMIT = 120
+_quoted = json.encoder.encode_basestring_ascii
 _COLUMN = 26
 
 
@@ -46,7 +47,10 @@ class Row(NamedTuple):
 
     def line(self) -> bytes:
         """As it is kept: one line of JSON."""
-        return json.dumps({key: value for key, value in self._asdict().items() if value != ""}).encode() + b"\n"
+        texts = "".join(
+            f', "{name}": {_quoted(text)}' for name, text in zip(self._fields[1:], self[1:], strict=True) if text
+        )
+        return f'{{"at": {self.at!r}{"".join(texts)}}}\n'.encode()
 
     @classmethod
     def parse(cls, line: bytes) -> Row | None:

@@ -115,18 +115,17 @@ class Ladders:
     # -- in the thread -----------------------------------------------------------------------------------------
 
     def _write(self, batch: Sequence[_Kept]) -> None:
-        files: dict[Path, list[bytes]] = defaultdict(list)
+        files: dict[tuple[str, str], list[bytes]] = defaultdict(list)
         today = self._folder / f"{datetime.now(UTC):%Y-%m-%d}"
         for kept in batch:
-            place = self._place(kept.name, today)
-            files[place.day / f"{kept.name}{_ROWS}"].append(kept.row.line())
+            files[kept.name, _ROWS].append(kept.row.line())
             if kept.seen is not None and kept.local is not None:
-                record = _record(place, kept.row, kept.seen, kept.local)
-                files[place.day / f"{kept.name}{_PACKETS}"].append(record)
+                record = _record(self._place(kept.name, today), kept.row, kept.seen, kept.local)
+                files[kept.name, _PACKETS].append(record)
         try:
             today.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for path, parts in files.items():
-                _append(path, b"".join(parts))
+            for (name, kind), parts in files.items():
+                _append(f"{self._place(name, today).day}/{name}{kind}", b"".join(parts))
         except OSError:
             log.exception("ladders of calls cannot be written")
 
@@ -148,7 +147,7 @@ class Ladders:
                     shutil.rmtree(day, ignore_errors=True)
 
 
-def _append(path: Path, data: bytes) -> None:
+def _append(path: str, data: bytes) -> None:
     """By nothing but the system's own calls: there is a file a call, each written a few times."""
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:

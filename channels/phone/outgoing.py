@@ -187,7 +187,7 @@ class OutgoingCall(Call):
         early = self._early.get(tag)
         dialog = Dialog.created(self.request, response)
         if early is not None:
-            dialog = replace(dialog, local_seq=early.dialog.local_seq)
+            dialog = dialog._replace(local_seq=early.dialog.local_seq)
         flow = self.flow_to(dialog)
         ack = dialog.request("ACK", via=self._endpoint.via(flow), sequence=self.request.cseq[0])
         self._acks[tag] = ack

@@ -36,7 +36,7 @@ class OpenEngine(Protocol):
 async def beyond_a_pipe(prompts: PromptLibrary, **wanted: Any) -> AsyncIterator[Pipe]:
     """An engine that is spoken to as one in another process, in this one."""
     ours, theirs = socket.socketpair()
-    pipe = Pipe(*await asyncio.open_unix_connection(sock=ours))
+    _, pipe = await asyncio.get_running_loop().create_unix_connection(Pipe, sock=ours)
     reader, writer = await asyncio.open_unix_connection(sock=theirs)
     async with Engine(prompts, **wanted) as engine:
         serving = asyncio.create_task(Worker(engine, reader, writer).serve())

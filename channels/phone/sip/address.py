@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from channels.phone.errors import MalformedMessage
 from channels.phone.sip.grammar import (
@@ -17,17 +17,21 @@ from channels.phone.sip.grammar import (
     unquote,
     write_params,
 )
-from channels.phone.sip.uri import Uri
+from channels.phone.sip.uri import Uri, parse_port
 
 _REMEMBERED_LENGTH = 256
 """So that what strangers send takes a quarter of a megabyte at most."""
+_USUAL = re.compile(
+    r"<(sips?):([A-Za-z0-9\-_.!~*'()+]+)@([A-Za-z0-9][A-Za-z0-9.\-]{0,252}[A-Za-z0-9])(?::([0-9]{1,5}))?>"
+    r"(?:;tag=([A-Za-z0-9\-.!%*_+`'~]+))?"
+)
+"""Neither a display name nor parameters but the tag."""
 _LEADING_QUOTED = re.compile(r'\s*"(?:[^"\\\r\n]|\\[^\r\n])*"')
 # Words of an unquoted display name; bytes above ASCII are let through, for trunks that send GBK unquoted.
 _WORDS = re.compile(r"(?:[A-Za-z0-9\-.!%*_+`'~\u0080-\U0010ffff]|[ \t])*")
 
 
-@dataclass(frozen=True, slots=True)
-class NameAddress:
+class NameAddress(NamedTuple):
     """A display name (decoded, may be empty), a URI and the header's own parameters."""
 
     uri: Uri
@@ -42,6 +46,10 @@ class NameAddress:
     @classmethod
     def read(cls, text: str, where: str) -> NameAddress:
         """As `parse`, without the memory of what was read before."""
+        if usual := _USUAL.fullmatch(text):
+            scheme, user, host, port, tag = usual.groups()
+            uri = Uri(scheme, host, user, port=parse_port(port, where))
+            return cls(uri, params=() if tag is None else (("tag", tag),))
         text = text.strip()
         quoted = _LEADING_QUOTED.match(text)
         if text.startswith('"') and quoted is None:
@@ -83,7 +91,7 @@ class NameAddress:
     def with_tag(self, tag: str) -> NameAddress:
         """The same address with this tag."""
         others = tuple(pair for pair in self.params if pair[0] != "tag")
-        return replace(self, params=(*others, ("tag", tag)))
+        return NameAddress(self.uri, self.display, (*others, ("tag", tag)))
 
     def __str__(self) -> str:
         name = f"{quote(self.display)} " if self.display else ""

@@ -56,11 +56,8 @@ class ClientTransaction:
         self.state = State.TRYING
         self._timing = timing
         self._interval_s = timing.t1_s
-
-    @property
-    def key(self) -> tuple[str, str]:
+        self.key = (request.vias[0].branch or "", request.method)
         """What a response must carry to be ours (section 17.1.3): branch and method."""
-        return (self.request.vias[0].branch or "", self.request.method)
 
     @property
     def is_over(self) -> bool:

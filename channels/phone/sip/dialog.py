@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from channels.phone.errors import MalformedMessage
 from channels.phone.sip.address import NameAddress
@@ -13,9 +13,8 @@ from channels.phone.sip.uri import Uri
 DialogId = tuple[str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Dialog:
-    """One end's view of a dialog. Values change by `replace`; sequence numbers are 0 while unknown."""
+class Dialog(NamedTuple):
+    """One end's view of a dialog. It changes by `_replace`; sequence numbers are 0 while unknown."""
 
     call_id: str
     local: NameAddress
@@ -56,18 +55,18 @@ class Dialog:
 
     def next_sequence(self) -> Dialog:
         """The dialog with its next own number; numbers of a dialog never wrap."""
-        return replace(self, local_seq=min(self.local_seq + 1, CSEQ_LIMIT))
+        return self._replace(local_seq=min(self.local_seq + 1, CSEQ_LIMIT))
 
     def received(self, request: Request) -> Dialog | None:
         """The dialog after a request of the other end, None when its number is out of order (section 12.2.2: 500)."""
         number = request.cseq[0]
         if self.remote_seq and number <= self.remote_seq:
             return None
-        return replace(self, remote_seq=number)
+        return self._replace(remote_seq=number)
 
     def refreshed(self, contacts: tuple[NameAddress, ...]) -> Dialog:
         """The dialog after a target refresh (sections 12.2.1.2 and 12.2.2)."""
-        return replace(self, remote_target=_target(contacts, self.remote_target))
+        return self._replace(remote_target=_target(contacts, self.remote_target))
 
     def request(
         self,
@@ -119,7 +118,7 @@ def _target(contacts: tuple[NameAddress, ...], otherwise: Uri) -> Uri:
     """
     for contact in contacts:
         if contact.uri.scheme in {"sip", "sips"}:
-            return replace(contact.uri, headers="")
+            return contact.uri._replace(headers="") if contact.uri.headers else contact.uri
     if otherwise.scheme not in {"sip", "sips", "tel"}:
         raise MalformedMessage("Contact", "no address to reach the other end at")
     return otherwise

@@ -8,7 +8,7 @@ section 18.3; RFC 4475, section 3.1.1.8). Over TCP a message may come split at a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from channels.phone.errors import MalformedMessage
 from channels.phone.sip.message import CSEQ_LIMIT, Headers
@@ -22,10 +22,10 @@ VIA_LIMIT = 70
 _END = b"\r\n\r\n"
 _FOLD = re.compile(rb"\r\n[ \t]+")
 _NAME = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+_FIELD = re.compile(rf"^({_NAME.pattern})[ \t]*:([^\r\n]*)\r\n", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One message as found: start line, header fields, body, and what is already known to be wrong with it.
 
     A frame with a defect is kept, since a request must be answered; `is_framed` is False when the end of the
@@ -145,7 +145,31 @@ def _too_large(where: str) -> MalformedMessage:
 
 
 def _read_head(head: bytes) -> tuple[str, Headers, MalformedMessage | None]:
-    """Start line and fields. The first fault is noted, and reading goes on, to find what an answer must mirror."""
+    """Start line and fields, and the first fault."""
+    start, items, defect = _read_plain(head) or _read_odd(head)
+    headers = Headers(items)
+    if sum(value.count(",") + 1 for value in headers.all("via")) > VIA_LIMIT:
+        defect = defect or _too_large("Via")
+    return start, headers, defect
+
+
+_Head = tuple[str, list[tuple[str, str]], MalformedMessage | None]
+
+
+def _read_plain(head: bytes) -> _Head | None:
+    """Almost every head, by one look over all its lines; None for one with a line that is folded, long or broken."""
+    if len(head) > LINE_LIMIT:
+        return None
+    start, _, fields = _decode(head + b"\r\n").partition("\r\n")
+    lines = fields.count("\r\n")
+    if lines > HEADER_LIMIT or fields.count("\r") != lines or fields.count("\n") != lines:
+        return None
+    found = _FIELD.findall(fields)
+    return (start, [(name, value.strip(" \t")) for name, value in found], None) if len(found) == lines else None
+
+
+def _read_odd(head: bytes) -> _Head:
+    """The first fault is noted, and reading goes on, to find what an answer must mirror."""
     defect: MalformedMessage | None = None
     if len(head) > HEAD_LIMIT:
         defect, head = _too_large("header"), head[:HEAD_LIMIT]
@@ -165,10 +189,7 @@ def _read_head(head: bytes) -> tuple[str, Headers, MalformedMessage | None]:
             defect = defect or MalformedMessage("header", "a line end of its own within a line")
             value = value.replace("\r", " ").replace("\n", " ")
         items.append((name, value.strip(" \t")))
-    headers = Headers(items)
-    if sum(value.count(",") + 1 for value in headers.all("via")) > VIA_LIMIT:
-        defect = defect or _too_large("Via")
-    return _decode(start), headers, defect
+    return _decode(start), items, defect
 
 
 def _content_length(headers: Headers) -> tuple[int | None, MalformedMessage | None]:

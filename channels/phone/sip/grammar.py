@@ -16,6 +16,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 _QUOTED = re.compile(r'"(?:[^"\\\r\n]|\\[^\r\n])*"')
 # A generic parameter's value: token, host (with IPv6 brackets or bare, RFC 5118 section 4.5) or quoted string.
 _PARAM_VALUE = re.compile(r"[^\s;,=\"<>\\]+")
+_PARAM = re.compile(rf";[ \t]*({_TOKEN.pattern})(?:=({_PARAM_VALUE.pattern}|{_QUOTED.pattern}))?[ \t]*")
 
 
 def is_token(text: str) -> bool:
@@ -43,7 +44,7 @@ def quote(text: str) -> str:
 
 def split_outside(text: str, separator: str, where: str) -> list[str]:
     """Split at a separator that stands outside quoted strings and angle brackets; parts are stripped."""
-    if '"' not in text and "<" not in text:
+    if '"' not in text and ("<" not in text or separator not in text):
         return [part.strip() for part in text.split(separator)]
     parts: list[str] = []
     start = position = 0
@@ -71,8 +72,16 @@ def split_outside(text: str, separator: str, where: str) -> list[str]:
 def parse_params(text: str, where: str) -> Params:
     """Header parameters: text that begins with `;`, or is empty. Names are lower-cased, values kept as they came."""
     text = text.strip()
-    if not text:
-        return ()
+    found: list[tuple[str, str | None]] = []
+    position = 0
+    while one := _PARAM.match(text, position):
+        found.append((one[1].lower(), one[2]))
+        position = one.end()
+    return tuple(found) if position == len(text) else _parse_odd_params(text, where)
+
+
+def _parse_odd_params(text: str, where: str) -> Params:
+    """Those with blanks in odd places are read, and what is wrong with others is said."""
     if not text.startswith(";"):
         raise MalformedMessage(where, "something stands between the value and its parameters")
     found: list[tuple[str, str | None]] = []

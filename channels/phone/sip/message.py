@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Self
 
 from channels.phone.errors import MalformedMessage
 from channels.phone.sip.address import NameAddress
@@ -79,25 +80,38 @@ class Headers:
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self.items = tuple(items)
-        self._index: dict[str, list[str]] = {}
-        for name, value in self.items:
-            self._index.setdefault(canonical(name), []).append(value)
+        self._index: dict[str, list[str]] | None = None
+        """Made at the first look: most that we write nobody looks into."""
 
     def first(self, name: str) -> str | None:
         """The first value of a header, None when it is absent. `name` is canonical: lower case, full form."""
-        values = self._index.get(name)
+        values = (self._index or self._indexed()).get(name)
         return values[0] if values else None
 
     def all(self, name: str) -> list[str]:
         """Every line of a header, in order."""
-        return self._index.get(name, [])
+        return (self._index or self._indexed()).get(name, [])
+
+    def replaced(self, name: str, value: str) -> Headers:
+        """With one line of that header, on top, in place of all."""
+        lowered = canonical(name)
+        others = [pair for pair in self.items if canonical(pair[0]) != lowered]
+        replaced = Headers(((name, value), *others))
+        replaced._index = {**(self._index or self._indexed()), lowered: [value]}
+        return replaced
+
+    def _indexed(self) -> dict[str, list[str]]:
+        index = self._index = {}
+        for name, value in self.items:
+            index.setdefault(canonical(name), []).append(value)
+        return index
 
     def listed(self, name: str) -> list[str]:
         """The comma-separated elements of every line of a header."""
         return [part for line in self.all(name) for part in split_outside(line, ",", name) if part]
 
     def __contains__(self, name: str) -> bool:
-        return name in self._index
+        return name in (self._index or self._indexed())
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self.items)
@@ -169,6 +183,11 @@ class _Message:
         value = self.headers.first("content-type")
         return None if value is None else value.partition(";")[0].strip().lower()
 
+    def knowing(self, **values: object) -> Self:
+        """With values of header fields that its maker knows, so that nobody need read them."""
+        vars(self).update(values)
+        return self
+
     def _single(self, name: str) -> str:
         values = self.headers.all(name)
         if len(values) != 1:
@@ -187,6 +206,14 @@ class Request(_Message):
 
     method: str = ""
     uri: Uri = field(default_factory=lambda: Uri("sip", "invalid"))
+
+    def stamped(self, source: tuple[str, int]) -> Request:
+        """With where it came from in its topmost Via (RFC 3261, section 18.2.1). What has been read of it is kept."""
+        top, *others = self.vias
+        vias = (top.as_received(source), *others)
+        headers = self.headers.replaced("Via", ", ".join(map(str, vias)))
+        stamped = Request(headers, self.body, self.method, self.uri)
+        return stamped.knowing(**{**vars(self), "headers": headers, "vias": vias})
 
     def __bytes__(self) -> bytes:
         return self._write(f"{self.method} {self.uri} SIP/2.0")
@@ -221,12 +248,13 @@ def respond(
     reason: str | None = None,
 ) -> Response:
     """A response to a request (section 8.2.6): Via, From, To, Call-ID and CSeq are given back as they came."""
-    return Response(
+    response = Response(
         headers=Headers((*mirrored(request.headers, to_tag), *headers)),
         body=body,
         status=status,
         reason=REASONS.get(status, "Unknown") if reason is None else reason,
     )
+    return response.knowing(call_id=request.call_id, cseq=request.cseq)
 
 
 def mirrored(headers: Headers, to_tag: str | None) -> list[tuple[str, str]]:

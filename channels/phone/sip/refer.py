@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from channels.phone.errors import MalformedMessage
@@ -35,7 +35,7 @@ class Reference:
         target = NameAddress.parse(lines[0], "Refer-To").uri
         by = request.headers.first("referred-by")
         return cls(
-            target=replace(target, headers=""),
+            target=target._replace(headers=""),
             replaces=_replaces(target),
             referred_by=str(NameAddress.parse(by, "Referred-By").uri.bare()) if by is not None else "",
             wants_news=(request.headers.first("refer-sub") or "true").strip().lower() != "false",

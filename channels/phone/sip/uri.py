@@ -6,7 +6,7 @@ An unknown scheme must parse, since it is answered 416 and not 400 (RFC 4475, se
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from channels.phone.errors import MalformedMessage
@@ -28,8 +28,7 @@ _PARAM = re.compile(
 _HEADERS = re.compile(rf"\?(?:[A-Za-z0-9\-_.!~*'()\[\]/?:+$&=]|{_ESCAPED})+")
 
 
-@dataclass(frozen=True, slots=True)
-class Uri:
+class Uri(NamedTuple):
     """A URI. `host` keeps the brackets of an IPv6 reference off; `user` and parameters keep their escapes.
 
     For schemes other than sip and sips, `opaque` holds everything behind the colon and `host` is empty.

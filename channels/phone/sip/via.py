@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from channels.phone.errors import MalformedMessage
 from channels.phone.sip.grammar import Params, param, parse_params, split_outside, write_params
@@ -17,8 +17,7 @@ _VIA = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(NamedTuple):
     """One hop. `transport` is in upper case; `host` has no IPv6 brackets."""
 
     transport: str
@@ -45,7 +44,8 @@ class Via:
     @classmethod
     def parse_list(cls, text: str) -> tuple[Via, ...]:
         """Read a comma-separated header value."""
-        return tuple(cls.parse(part) for part in split_outside(text, ",", "Via"))
+        parts = split_outside(text, ",", "Via") if "," in text else (text,)
+        return tuple(map(cls.parse, parts))
 
     @property
     def branch(self) -> str | None:
@@ -68,7 +68,7 @@ class Via:
         host, port = address
         kept = tuple(pair for pair in self.params if pair[0] not in {"received", "rport"})
         asked = (("rport", str(port)),) if param(self.params, "rport") is not None else ()
-        return replace(self, params=(*kept, ("received", host), *asked))
+        return Via(self.transport, self.host, self.port, (*kept, ("received", host), *asked))
 
     def reply_address(self, source: tuple[str, int]) -> tuple[str, int]:
         """Where a response goes over UDP (RFC 3261, section 18.2.2; RFC 3581, section 4).

@@ -1,11 +1,16 @@
 """Every torture message as bytes into the real framing and reading, whole and split at each byte."""
 
+from collections.abc import Callable
+
 import pytest
 
 from channels.phone.errors import MalformedMessage
+from channels.phone.sip import framing, grammar
+from channels.phone.sip.address import NameAddress
 from channels.phone.sip.framing import Frame, StreamFramer, frame_datagram
 from channels.phone.sip.message import Request, Response
 from channels.phone.sip.reading import read
+from tests.channels.phone.sip.anomalies import cases
 from tests.channels.phone.sip.corpus import Torture, corpus
 from tests.channels.phone.sip.messages import SAMPLES, SDP, Sample, request
 
@@ -138,3 +143,64 @@ def test_response_parts() -> None:
     message = read(frame)
     assert isinstance(message, Response)
     assert (message.status, message.reason, message.is_final) == (180, "", False)
+
+
+def test_what_is_read_at_one_look_is_read_as_line_by_line() -> None:
+    """Every torture message and anomaly: the quick way takes none that the careful way reads otherwise."""
+    wires = (
+        *(one.wire for one in CORPUS),
+        *(one.wire for one in cases()),
+        b"A b c\r\nX: y\nZ: z",
+        b"A b c\r\nX: y\rZ: z",
+    )
+    heads = [wire.partition(b"\r\n\r\n")[0] for wire in wires]
+    plain = [(head, found) for head in heads if (found := framing._read_plain(head)) is not None]
+    assert len(plain) > len(heads) / 2
+    for head, found in plain:
+        assert found == framing._read_odd(head)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ";a",
+        ";a=b",
+        " ;a=b;c",
+        ';A="x;y";b',
+        ";a=",
+        ";=b",
+        ";a b",
+        "; a =b",
+        ";a;;b",
+        "x;a",
+        ";a=b=c",
+        ";a=<b>",
+        ';a"b"',
+        ";",
+    ],
+)
+def test_parameters_are_read_as_those_with_blanks_in_odd_places(text: str) -> None:
+    assert _or_fault(grammar.parse_params, text) == _or_fault(grammar._parse_odd_params, text.strip())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<sip:a@b.c>",
+        "<sip:a@b.c:5060>;tag=x",
+        "<sips:+86@192.0.2.1:65535>",
+        "<sip:a@b.c>;tag=",
+        "<sip:a@b.c:0>",
+        "<sip:a@b.c:99999>",
+    ],
+)
+def test_a_usual_address_is_read_as_any(text: str) -> None:
+    """A blank before it is out of the usual, and means nothing."""
+    assert _or_fault(NameAddress.read, text) == _or_fault(NameAddress.read, f" {text}")
+
+
+def _or_fault(read: Callable[[str, str], object], text: str) -> object:
+    try:
+        return read(text, "X")
+    except MalformedMessage as fault:
+        return str(fault)
