@@ -81,6 +81,7 @@ class Administration:
                 "skills": book.routing.skills,
                 "replies": book.canned.replies,
                 "words": book.words.words,
+                "wrap": book.wrap,
             }
         )
 

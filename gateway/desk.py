@@ -22,6 +22,7 @@ from gateway.reach import Reach, moves
 from gateway.seats import Seats
 from gateway.staff import Staff
 from gateway.wording import Word, Wording
+from gateway.wrapping import event_of as wrapping
 from queueing.contract import AssigneeView, Presence, Store
 from queueing.errors import UnknownAssignee
 from realtime import desk as frames
@@ -30,6 +31,7 @@ from realtime.link import Link
 from realtime.messages import Close, Command, Durable, Ephemeral
 from realtime.ownership import ContactTransfer
 from realtime.peer import Refusal
+from rulebook.wrapup import WrapUp
 from session.errors import YihaoError
 from session.events import (
     AssigneeAway,
@@ -95,6 +97,8 @@ class Desks:
         """Set once: the other nodes' desks are told that this agent's is here (`opened`)."""
         self.revision: Callable[[], int] = int
         """Set once: which revision of the rules is in force here."""
+        self.wrap: Callable[[], WrapUp] = WrapUp
+        """Set once: what the rules in force say of write-ups."""
         self._rescind_after_s = rescind_after_s
         self._desks: dict[AssigneeId, DeskState] = {}
         self._links: dict[AssigneeId, set[Link]] = defaultdict(set)
@@ -142,6 +146,8 @@ class Desks:
                 return await self._call(agent, command)
             case frames.CallSupervise() | CallConsult() | CallPark() | CallFetch():
                 return await self._on_calls(agent, command)
+            case frames.WrapSave() | frames.WrapExtend():
+                return await self._wrap(agent, command)
         event = event_of(agent, command)
         session = SessionId(str(getattr(command, "session", "")))
         if event is None or not self._has(agent, session):
@@ -371,6 +377,14 @@ class Desks:
         if desk is not None:
             await self._catch_up(desk, session)
         return 0
+
+    async def _wrap(self, agent: AssigneeId, command: frames.WrapSave | frames.WrapExtend) -> int | Refusal:
+        session = SessionId(command.session)
+        if not self._has(agent, session):
+            return Refusal("not_yours")
+        contact, now = self._desks[agent].watched[session], await self._store.shared.now()
+        event = wrapping(agent, command, contact, self.wrap(), now)
+        return event if isinstance(event, Refusal) else await self._post(agent, session, event, command)
 
     async def _hand_on(self, agent: AssigneeId, command: ContactTransfer) -> int | Refusal:
         session = SessionId(command.session)

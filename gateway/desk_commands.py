@@ -17,7 +17,6 @@ from session.events import (
     PictureRequested,
     SessionParked,
     SessionResumed,
-    WrapFinished,
 )
 from session.ids import AssigneeId, MessageId
 from session.state import Conference, Party
@@ -40,8 +39,6 @@ def _act(agent: AssigneeId, command: Command) -> Event | None:
             return SessionParked(by=agent)
         case frames.ContactResume():
             return SessionResumed(by=agent)
-        case frames.WrapSave():
-            return WrapFinished(by=agent, kind=command.kind, note=command.note)
     return None
 
 

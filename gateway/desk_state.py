@@ -15,7 +15,7 @@ from queueing.contract import AssigneeView, QueueView
 from realtime import desk as frames
 from realtime.messages import Durable
 from session import machine
-from session.events import AssigneeAway, AssigneeBack, Event, OfferMade
+from session.events import AssigneeAway, AssigneeBack, Event, OfferMade, WrapExtended
 from session.ids import AssigneeId, SessionId
 from session.ports import Entry
 from session.rules import Rules
@@ -31,7 +31,8 @@ class Watched:
     session: Session
     entries: list[Entry]
     offered: OfferMade | None = None
-    wrap_since: float | None = None
+    wrap_until: float | None = None
+    """When wrap-up ends by itself."""
     away: bool = False
     """The agent's own absence from it was noted last."""
 
@@ -59,15 +60,13 @@ class Watched:
             self.offered = entry.event
         if isinstance(entry.event, AssigneeAway | AssigneeBack):
             self.away = isinstance(entry.event, AssigneeAway)
-        if self.session.phase is Phase.WRAPPING and before is not Phase.WRAPPING:
-            self.wrap_since = entry.event.at
+        if self.session.phase is not Phase.WRAPPING:
+            self.wrap_until = None
+        elif before is not Phase.WRAPPING:
+            self.wrap_until = entry.event.at + rules.wrap_s
+        elif isinstance(entry.event, WrapExtended) and entry.event.by == self.session.assignee:
+            self.wrap_until = entry.event.at + entry.event.for_s
         return True
-
-    def wrap_until(self, rules: Rules) -> float | None:
-        """When wrap-up ends by itself."""
-        if self.session.phase is not Phase.WRAPPING or self.wrap_since is None:
-            return None
-        return self.wrap_since + rules.wrap_s
 
 
 @dataclass(slots=True)
@@ -146,7 +145,7 @@ class DeskState:
             devices=frames.Devices(desk=device.desk, phone=device.phone),
             offers=tuple(frames.Offer(**asdict(offer)) for offer in offers),
             contacts=tuple(
-                desk_view.contact(one.session, one.entries, one.wrap_until(self.rules))
+                desk_view.contact(one.session, one.entries, one.wrap_until)
                 for one in self.watched.values()
                 if self.has(one.session)
             ),
@@ -161,14 +160,14 @@ class DeskState:
             drawn = desk_view.entry_of(entry.event)
             if drawn is not None:
                 yield frames.ContactTimeline(session=entry.session, version=entry.version, entry=drawn)
-            yield desk_view.contact_state(watched.session, watched.wrap_until(self.rules))
+            yield desk_view.contact_state(watched.session, watched.wrap_until)
         elif had:
             yield frames.ContactGone(session=entry.session)
         if not self.concerns(watched):
             del self.watched[entry.session]
 
     def _whole(self, watched: Watched) -> Iterator[Durable]:
-        yield desk_view.contact_state(watched.session, watched.wrap_until(self.rules))
+        yield desk_view.contact_state(watched.session, watched.wrap_until)
         for placed in desk_view.timeline(watched.entries):
             yield frames.ContactTimeline(session=watched.session.id, version=placed.version, entry=placed.entry)
 

@@ -275,6 +275,10 @@ def _act(event: ev.Event) -> drawn.TimelineEntry | None:
             return drawn.TransferEntry(at=event.at, who=_agent(event.by), to=event.to or "", queue=queue, why=event.why)
         case ev.ContactFinished():
             return drawn.EventEntry(at=event.at, who=_agent(event.by), what="finished")
+        case ev.WrapExtended():
+            return drawn.EventEntry(
+                at=event.at, who=_agent(event.by), what="wrap_extended", detail=str(round(event.for_s))
+            )
         case ev.WrapFinished():
             return drawn.WrapEntry(at=event.at, who=_agent(event.by), subject=event.kind, note=event.note)
         case ev.RatingGiven():

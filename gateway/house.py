@@ -360,6 +360,7 @@ class _Builder:
         desks.tell_typing = hearsay.everywhere("assignee.types", webchat.typing)
         desks.tell_opened = hearsay.everywhere("desk.opened", desks.opened)
         desks.revision = lambda: self._rulebook.revision
+        desks.wrap = lambda: self._rulebook.wrap
         return webchat, desks
 
     def _webchat_settings(self) -> WebChatSettings:

@@ -425,8 +425,17 @@ class CallSupervise(Command, frozen=True, tag="call.supervise"):
     what: SupervisionName
 
 
+class WrapExtend(Command, frozen=True, tag="wrap.extend"):
+    """More time to write it up, as the rules give it. Refused: not_wrapping, no_more_time."""
+
+    session: Name
+
+
 class WrapSave(Command, frozen=True, tag="wrap.save"):
-    """The contact is written up, which ends wrap-up. `kind` is one of 咨询 求助 投诉 举报 建议, or empty."""
+    """The contact is written up, which ends wrap-up. `kind` is one of 咨询 求助 投诉 举报 建议, or empty.
+
+    Refused, where the rules want more: kind_needed, note_needed.
+    """
 
     session: Name
     kind: Reason = ""
@@ -476,6 +485,7 @@ UP = by_tag(
     CallConfer,
     CallPark,
     CallFetch,
+    WrapExtend,
     WrapSave,
     Typing,
 )

@@ -263,6 +263,7 @@ class EventEntry(_Entry, frozen=True, tag="event"):
         "parked",
         "resumed",
         "finished",
+        "wrap_extended",
         "assignee_away",
         "assignee_back",
         "timer",

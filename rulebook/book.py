@@ -19,10 +19,11 @@ from rulebook.canned import Canned
 from rulebook.document import Document, read, written
 from rulebook.errors import DocumentMalformed, NoSuchVersion, UnknownKind
 from rulebook.hours import BusinessHours
-from rulebook.kinds import CANNED, HOURS, ROUTING, WAYS, WORDS, Elsewhere, Kind
+from rulebook.kinds import CANNED, HOURS, ROUTING, WAYS, WORDS, WRAP, Elsewhere, Kind
 from rulebook.routing import Routing
 from rulebook.ways import WaysOn
 from rulebook.words import Words
+from rulebook.wrapup import WrapUp
 from session.errors import YihaoError
 from storage.policies import Policies, Policy
 
@@ -84,6 +85,11 @@ class Rulebook:
     def ways(self) -> WaysOn:
         """What callers are offered whom nobody can take now."""
         return self._is(WAYS, WaysOn)
+
+    @property
+    def wrap(self) -> WrapUp:
+        """What must stand in a write-up, and how much more time there is for it."""
+        return self._is(WRAP, WrapUp)
 
     @property
     def revision(self) -> int:

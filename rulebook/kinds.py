@@ -14,8 +14,9 @@ from rulebook.hours import BusinessHours
 from rulebook.routing import Routing
 from rulebook.ways import WaysOn
 from rulebook.words import Words
+from rulebook.wrapup import WrapUp
 
-HOURS, ROUTING, CANNED, WORDS, WAYS = "hours", "routing", "canned", "words", "ways"
+HOURS, ROUTING, CANNED, WORDS, WAYS, WRAP = "hours", "routing", "canned", "words", "ways", "wrap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ def kinds(hours: Sequence[str]) -> Sequence[Kind]:
         *(Kind(name, form, _shipped(name, form)) for name, form in ((ROUTING, Routing), (CANNED, Canned))),
         Kind(WORDS, Words, Words()),
         Kind(WAYS, WaysOn, WaysOn()),
+        Kind(WRAP, WrapUp, WrapUp()),
     )
 
 

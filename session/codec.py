@@ -91,6 +91,7 @@ EVENTS: Mapping[str, type[ev.Event]] = {
     "session.resumed": ev.SessionResumed,
     "session.transferred": ev.SessionTransferred,
     "contact.finished": ev.ContactFinished,
+    "wrap.extended": ev.WrapExtended,
     "wrap.finished": ev.WrapFinished,
     "sessions.joined": bl.SessionsJoined,
     "joined.into": bl.JoinedInto,

@@ -17,7 +17,7 @@ from session.effects import (
     Withdraw,
     Wrap,
 )
-from session.events import Event
+from session.events import Event, WrapExtended
 from session.rules import Rules
 from session.state import AssigneeKind, CloseReason, DebtEnd, Leg, LegEnd, LegState, Phase, Session
 from session.step import Step
@@ -47,6 +47,12 @@ def wrap(session: Session, event: Event, rules: Rules) -> Step:
     timers = (ClearTimer(MEDIA), ClearTimer(ASSIGNEE), ClearTimer(IDLE), *no_call_awaited(session))
     going = (*_closing_legs(session), Wrap(session.assignee), LetCitizenGo())
     return wrapping, (*going, *timers, SetTimer(WRAP, rules.wrap_s))
+
+
+def wrap_longer(session: Session, event: Event, rules: Rules) -> Step:
+    """Whoever writes it up takes more time. How often, and for how long, is not the machine's affair."""
+    assert isinstance(event, WrapExtended)
+    return session, (SetTimer(WRAP, event.for_s),) if session.assignee == event.by else ()
 
 
 def letting_go(session: Session) -> tuple[Effect, ...]:

@@ -469,6 +469,14 @@ class ContactFinished(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WrapExtended(Event):
+    """The assignee takes more time to write the contact up: it ends by itself `for_s` from now on."""
+
+    by: AssigneeId
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WrapFinished(Event):
     """The assignee has written up the contact. `kind` is one of 咨询 求助 投诉 举报 建议, or empty."""
 

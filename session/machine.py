@@ -26,7 +26,7 @@ from session.effects import (
     SetTimer,
     Withdraw,
 )
-from session.ending import close
+from session.ending import close, wrap_longer
 from session.errors import YihaoError
 from session.ids import SessionId
 from session.joining import joined, joined_into, split, split_from
@@ -568,6 +568,7 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.WRAPPING, ev.FileReceived): Cell(_written_too_late, (Phase.QUEUED, Phase.WRAPPING)),
     (Phase.WRAPPING, ev.LocationReceived): Cell(_written_too_late, (Phase.QUEUED, Phase.WRAPPING)),
     (Phase.WRAPPING, ev.LegClosed): Cell(_leg_gone_quietly, (Phase.WRAPPING,)),
+    (Phase.WRAPPING, ev.WrapExtended): Cell(wrap_longer, (Phase.WRAPPING,)),
     (Phase.WRAPPING, ev.WrapFinished): Cell(_wrapped, (Phase.CLOSED, Phase.WRAPPING)),
     (Phase.WRAPPING, ev.TimerFired): Cell(_time, (Phase.WRAPPING, Phase.CLOSED)),
     # A call back is owed.

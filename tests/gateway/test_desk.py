@@ -114,7 +114,16 @@ async def test_from_offer_to_wrap_up(desk: Desk, citizen: Citizen, eventually: E
     assert wrapping["wrap_until"] is not None
     await eventually(lambda: visitor.phase == "ended")
     assert "老客户" not in str(visitor.frames)
-    await agent.command("wrap.save", session=session, note="已转路灯所")
+    with pytest.raises(Refused, match="kind_needed"):
+        await agent.command("wrap.save", session=session, note="已转路灯所")
+    until = [wrapping["wrap_until"]]
+    for _ in range(3):
+        await agent.command("wrap.extend", session=session)
+        later = await agent.until(lambda one: one.get("wrap_until", 0) > until[-1] + 50, what="more time")
+        until.append(later["wrap_until"])
+    with pytest.raises(Refused, match="no_more_time"):
+        await agent.command("wrap.extend", session=session)
+    await agent.command("wrap.save", session=session, kind="求助", note="已转路灯所")
     await agent.saw("contact.gone", session=session)
     await agent.saw("presence.self", routing="ready")
 
@@ -168,6 +177,7 @@ async def test_what_is_not_yours_is_refused(desk: Desk, citizen: Citizen) -> Non
         ("contact.park", {}),
         ("contact.resume", {}),
         ("wrap.save", {}),
+        ("wrap.extend", {}),
         ("file.send", {"file": "f", "name": "n"}),
     ]
     for kind, fields in commands:

@@ -95,6 +95,7 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         hangs_up(),
         ev.RecordingFinished(leg=CALL, recording=RECORDING, duration_s=61.5, size_bytes=1_968_044, sha256="ab" * 32),
         ev.QualityMeasured(leg=CALL, mos=4.25, loss=0.125, jitter_ms=2.5, round_trip_ms=None, heard=True),
+        ev.WrapExtended(by=WANG, for_s=90.5),
         ev.WrapFinished(by=WANG, kind="投诉", note="路灯"),
         ev.RatingGiven(score=5, comment="谢谢"),
         ev.NoteAdded(by=LI, text="已转办"),

@@ -328,6 +328,9 @@ def test_only_its_assignee_parks_finishes_or_wraps() -> None:
 def test_wrap_up_ends_by_hand_or_by_time_or_by_the_citizens_word() -> None:
     base = (OPENED_BY_CHAT, chat(), offer(1), accept(1), ev.ContactFinished(by=WANG))
     assert after(*base)[1][0] == CloseLeg(CHAT, LegEnd.CLOSED)
+    _, effects = after(*base, ev.WrapExtended(by=WANG, for_s=90.0))
+    assert effects == (SetTimer("wrap", 90.0),)
+    assert after(*base, ev.WrapExtended(by=LI, for_s=90.0))[1] == ()
     for end in (timer("wrap"), ev.WrapFinished(by=WANG)):
         session, effects = after(*base, end)
         assert (session.close_reason, effects[0]) == (CloseReason.COMPLETED, Release(WANG))

@@ -28,6 +28,7 @@ export const ACTS = [
   act("call", "call", "Alt+KeyC"),
   act("call", "ring"),
   act("contact", "finish", "F9"),
+  act("contact", "extend", "Alt+KeyL"),
   act("contact", "previous", "Alt+ArrowUp"),
   act("contact", "next", "Alt+ArrowDown"),
   act("contact", "reply", "Alt+KeyM"),

@@ -55,7 +55,16 @@ export interface DeskRules {
   readonly skills: readonly Named[];
   readonly replies: readonly CannedReply[];
   readonly words: readonly SensitiveWord[];
+  readonly wrap: WrapRules;
 }
+
+/** What must stand in a write-up, and how much more time there is for it. */
+export interface WrapRules {
+  readonly needed: readonly { readonly fields: readonly WrapField[]; readonly queue: string | null; readonly kind: string | null }[];
+  readonly extend_s: number;
+  readonly extensions: number;
+}
+export type WrapField = "kind" | "note";
 
 /** A queue or a skill: how the rules name it, and how people do. */
 export interface Named {

@@ -613,7 +613,7 @@ export namespace Desk {
     kind: "event";
     at: number;
     who: Who;
-    what: "opened" | "human_requested" | "digit" | "digits_sent" | "supervision_requested" | "supervision_changed" | "supervision_ended" | "taken_over" | "third_requested" | "confer_changed" | "third_ended" | "passed_on" | "call_parked" | "place" | "place_kept" | "voice_message" | "picture_requested" | "link_failed" | "link_opened" | "joined" | "joined_into" | "split" | "split_from" | "verification_asked" | "address_verified" | "address_parted" | "address_revealed" | "parked" | "resumed" | "finished" | "assignee_away" | "assignee_back" | "timer";
+    what: "opened" | "human_requested" | "digit" | "digits_sent" | "supervision_requested" | "supervision_changed" | "supervision_ended" | "taken_over" | "third_requested" | "confer_changed" | "third_ended" | "passed_on" | "call_parked" | "place" | "place_kept" | "voice_message" | "picture_requested" | "link_failed" | "link_opened" | "joined" | "joined_into" | "split" | "split_from" | "verification_asked" | "address_verified" | "address_parted" | "address_revealed" | "parked" | "resumed" | "finished" | "wrap_extended" | "assignee_away" | "assignee_back" | "timer";
     detail: string;
   }
 
@@ -1017,7 +1017,15 @@ export namespace Desk {
     place: string;
   }
 
-  /** The contact is written up, which ends wrap-up. `kind` is one of 咨询 求助 投诉 举报 建议, or empty. */
+  /** More time to write it up, as the rules give it. Refused: not_wrapping, no_more_time. */
+  export interface WrapExtend {
+    t: "wrap.extend";
+    id: string;
+    cseq: number;
+    session: string;
+  }
+
+  /** The contact is written up, which ends wrap-up. `kind` is one of 咨询 求助 投诉 举报 建议, or empty. Refused, where the rules want more: kind_needed, note_needed. */
   export interface WrapSave {
     t: "wrap.save";
     id: string;
@@ -1075,6 +1083,7 @@ export namespace Desk {
     | CallConfer
     | CallPark
     | CallFetch
+    | WrapExtend
     | WrapSave
     | Typing;
 
@@ -1103,6 +1112,7 @@ export namespace Desk {
     | CallConfer
     | CallPark
     | CallFetch
+    | WrapExtend
     | WrapSave;
 
   export type Durable =

@@ -1,10 +1,13 @@
 /** What administration says; loaded with its pages, by those who may see them. */
+import * as wrap from "./wrapup";
+
 export const zh = {
   title: "系统管理",
   sections: {
     hours: "服务时间",
     routing: "队列与路由",
     ways: "分流与留言",
+    wrap: "事后整理",
     agents: "坐席与角色",
     canned: "常用语",
     words: "敏感词",
@@ -121,6 +124,7 @@ export const zh = {
     short: ["一", "二", "三", "四", "五", "六", "日"],
     month: "{month} 月",
   },
+  wrap: wrap.zh,
   ways: {
     hint: "无法转人工时，来电人先听到原因，再按键选择：1 短信链接，2 回电，3 留言。按键固定；做不到的不会播报（例如没有外呼线路时不承诺回电）。",
     when: "情形",
@@ -295,6 +299,7 @@ export const en: typeof zh = {
     hours: "Hours",
     routing: "Queues and routing",
     ways: "Ways on",
+    wrap: "Wrap-up",
     agents: "Agents and roles",
     canned: "Canned replies",
     words: "Sensitive words",
@@ -411,6 +416,7 @@ export const en: typeof zh = {
     short: ["M", "T", "W", "T", "F", "S", "S"],
     month: "Month {month}",
   },
+  wrap: wrap.en,
   ways: {
     hint: "Callers who cannot be put through hear why, and choose by a key: 1 a link by text, 2 a call back, 3 a voice message. The keys are fixed; what cannot be done is not offered, as a call back where there is no trunk.",
     when: "When",

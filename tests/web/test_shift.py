@@ -1,0 +1,163 @@
+"""A shift at the desk, in a real Chromium: offers that ring, are declined, are missed; two talks; the write-up."""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.conftest import Eventually
+from tests.peers.browser import DESKTOP, Window
+from tests.peers.pages import OWN_PAGE, CitizenPage
+from tests.peers.yihao import Yihao
+from tests.scenarios.test_browser import make_ready
+from tests.web.test_pages import OpensWindow, breaches, log_in, no
+
+LISTENS = """
+    window.rung = 0;
+    window.titles = new Set();
+    const start = OscillatorNode.prototype.start;
+    OscillatorNode.prototype.start = function (...when) { window.rung++; return start.apply(this, when); };
+    setInterval(() => window.titles.add(document.title), 50);
+"""
+"""How often it has rung, and every title that its window has had."""
+NOTE_NEEDED = {"needed": [{"fields": ["kind"]}, {"fields": ["note"], "kind": "举报"}], "extend_s": 60, "extensions": 2}
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Yihao]:
+    """Whoever declines or misses an offer is asked again soon."""
+    sets = {"bots.guide": "false", "agents.offer_lease_s": "6", "agents.decline_pause_s": "0.5"}
+    with tempfile.TemporaryDirectory(prefix="yh-") as folder:
+        yihao = Yihao(Path(folder) / "data", sets)
+        asyncio.run(yihao.start())
+        yield yihao
+        asyncio.run(yihao.__aexit__())
+
+
+async def _needs_notes(gateway: Yihao) -> None:
+    """The administrator's rule: what is reported (举报) is written up with a note."""
+    admin = gateway.agent("8009")
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True), headers=OWN_PAGE) as http:
+        given = {"login": admin.login, "password": admin.password}
+        async with http.post(f"{gateway.http}/api/login", json=given) as answer:
+            assert answer.status == 200
+        change = {"document": NOTE_NEEDED, "expected": 0, "why": "举报须有摘要"}
+        async with http.post(f"{gateway.http}/api/admin/rules/wrap", json=change) as answer:
+            assert answer.status == 200, await answer.text()
+
+
+def _seconds(clock: str) -> int:
+    minutes, seconds = clock.split(":")
+    return 60 * int(minutes) + int(seconds)
+
+
+async def test_an_offer_rings_is_declined_is_missed_and_waits_for_the_agents_own_act(
+    gateway: Yihao, window: OpensWindow, eventually: Eventually
+) -> None:
+    desk = await window(f"{gateway.http}/desk", DESKTOP)
+    await desk.before_all(LISTENS)
+    await log_in(desk, gateway, "8001")
+    await desk.click(".presence")
+    await desk.click(".el-dropdown-menu__item:has-text('用餐')")
+    await desk.sees(".presence:has-text('用餐')")
+    await eventually(lambda: _timer_runs(desk))
+    await make_ready(desk)
+
+    async with CitizenPage(gateway.http) as citizen:
+        await citizen.write("路灯不亮")
+        offered = await desk.sees(".offer:has(.accept)")
+        assert all(words in offered for words in ("在线会话", "网页", "综合", "已等待", "现在只有您就绪")), offered
+        await eventually(lambda: _bar_shrinks(desk))
+        blinked = "[...titles].some((one) => one.startsWith('【来话】'))"
+        await eventually(lambda: desk.evaluate(f"window.rung >= 4 && {blinked}"))
+        await desk.press("Shift+F2")
+        await desk.sees_no(".offer")
+        await desk.sees(".offer .accept")  # nobody else is there
+
+        await desk.sees(".missed:has-text('您错过了一次派单')")
+        await desk.sees(".presence:has-text('未响应')")
+        assert no(await breaches(desk))
+        await desk.reload()
+        await desk.sees(".missed")
+        assert await desk.count(".offer") == 0, "a reload makes nobody ready"
+        await desk.click(".missed button")
+        await desk.sees(".offer .accept")
+        await desk.press("F2")
+        await desk.sees(".timeline .message:has-text('路灯不亮')")
+
+        await desk.click(".presence")
+        await desk.click(".el-dropdown-menu__item:has-text('会议')")
+        await desk.sees(".presence small:has-text('之后：')")
+        await desk.press("F9")
+        await desk.click(".finish-sure .el-button--primary")
+        await desk.click(".wrap .el-radio-button:nth-child(2)")
+        await desk.press("F9")
+        await desk.sees(".presence:has-text('会议')")
+    assert [one for one in desk.complaints if "401" not in one] == []
+
+
+async def test_two_talks_at_once_and_a_write_up_by_rule(
+    gateway: Yihao, window: OpensWindow, eventually: Eventually
+) -> None:
+    await _needs_notes(gateway)
+    desk = await window(f"{gateway.http}/desk", DESKTOP)
+    await log_in(desk, gateway, "8002")
+    await make_ready(desk)
+    async with CitizenPage(gateway.http) as lamp, CitizenPage(gateway.http) as water:
+        for citizen, words in ((lamp, "路灯不亮"), (water, "小区停水")):
+            await citizen.write(words)
+            await desk.sees(".offer .accept")
+            await desk.press("F2")
+            await desk.sees(f".timeline .message:has-text('{words}')")
+        assert await desk.count(".tab") == 2
+        timers = await desk.texts(".tab .times span")
+        assert len(timers) == 4, "since it came, and since the last word, of each"
+        said = await lamp.write("还在吗？")
+        await desk.sees(".tab:not(.here) .badge:text-is('1')")
+        await desk.press("Alt+ArrowUp")
+        await desk.sees(".tab.here .line:has-text('还在吗')")
+        await lamp.saw("msg.state", id=said, state="read")
+        await desk.sees_no(".tab .badge")
+
+        await desk.type(".talk .composer textarea", "正在为您查")
+        await desk.reload()
+        await desk.sees(".talk .composer textarea")
+        assert await desk.evaluate("document.querySelector('.talk .composer textarea').value") == "正在为您查"
+        assert [one.strip() for one in await desk.texts(".beside .place summary")] == ["知识库建议", "实时转写", "工单"]
+
+        await desk.press("F9")
+        await desk.click(".finish-sure .el-button--primary")
+        await desk.sees(".wrap .longer")
+        before = _seconds((await desk.sees(".wrap .left")).split()[-1])
+        await desk.press("Alt+l")
+        await eventually(lambda: _left_is_over(desk, before + 40))
+        await desk.click(".wrap .longer")
+        await desk.sees_no(".wrap .longer")  # twice, as the rule says
+        await desk.click(".wrap .el-radio-button:nth-child(4)")
+        await desk.press("F9")
+        await desk.sees(".wrap .bad:has-text('请填写处理摘要')")
+        assert no(await breaches(desk))
+        await desk.write(".wrap textarea", "河边倒垃圾，已转执法队")
+        await desk.press("F9")
+        await desk.sees_no("form.wrap")
+        await desk.sees(".timeline .message:has-text('小区停水')")
+        await desk.press("F9")
+        await desk.click(".finish-sure .el-button--primary")
+    assert [one for one in desk.complaints if "401" not in one] == []
+
+
+async def _timer_runs(desk: Window) -> bool:
+    return _seconds(await desk.sees(".presence time")) > 0
+
+
+async def _bar_shrinks(desk: Window) -> bool:
+    """The bar below an offer is as wide as the time that is left of it."""
+    share = "new DOMMatrix(getComputedStyle(document.querySelector('.offer .bar i')).transform).a"
+    return 0 < float(await desk.evaluate(share)) < 0.9
+
+
+async def _left_is_over(desk: Window, seconds: int) -> bool:
+    return _seconds((await desk.sees(".wrap .left")).split()[-1]) > seconds
