@@ -370,6 +370,9 @@ class _Builder:
             origins=tuple(self._settings.http.origins),
             rate_per_s=chat.messages_per_s,
             burst=chat.messages_burst,
+            # Where they may write more than the bound on all frames lets through, they are to be refused, not cut.
+            frames_per_s=max(CITIZEN.frames_per_s, 2 * chat.messages_per_s),
+            frames_burst=max(CITIZEN.frames_burst, 2 * chat.messages_burst),
             sockets_per_subject=chat.sockets_per_visitor,
             sockets_per_ip=chat.sockets_per_address,
             sockets=chat.sockets,

@@ -30,6 +30,11 @@ class Refused(Exception):
         super().__init__(code)
 
 
+def command_id() -> str:
+    """A name that no other command has."""
+    return "0" + "".join(secrets.choice(_CROCKFORD) for _ in range(25))
+
+
 class Page:
     """One page on any number of sockets, one after the other. `frames` holds the durable ones, each once, in order."""
 
@@ -110,11 +115,11 @@ class Page:
         Commands go one at a time, so that they stay in order. Raises `Refused`, or `TimeoutError` when nobody
         acknowledged it: then it was, or was not, done.
         """
-        command_id = "0" + "".join(secrets.choice(_CROCKFORD) for _ in range(25))
+        name = command_id()
         async with self._turn, asyncio.timeout(deadline_s):
             while True:
                 await self.welcomed.wait()
-                answer = await self._ask({"t": kind, "id": command_id, "cseq": self._cseq + 1, **fields})
+                answer = await self._ask({"t": kind, "id": name, "cseq": self._cseq + 1, **fields})
                 if answer is None:
                     continue
                 if answer["t"] == "ack":
@@ -270,6 +275,20 @@ class CitizenPage(Page):
     async def write(self, text: str, deadline_s: float = 15.0) -> str:
         """Send a message; gives its id once the gateway has it for certain."""
         return str((await self.command("msg.send", deadline_s, text=text))["id"])
+
+    async def write_all(self, texts: Sequence[str], deadline_s: float = 30.0) -> None:
+        """Send them all before the first is answered: on a socket that holds, to a gateway that refuses none."""
+        async with self._turn, asyncio.timeout(deadline_s):
+            sent = []
+            for text in texts:
+                self._cseq += 1
+                command = {"t": "msg.send", "id": command_id(), "cseq": self._cseq, "text": text}
+                sent.append(asyncio.create_task(self._ask(command)))
+            answers = await asyncio.gather(*sent)
+        for text, answer in zip(texts, answers, strict=True):
+            assert answer is not None, "the socket was cut"
+            assert answer["t"] == "ack", answer
+            self._own[answer["id"]] = {"text": text, **answer, "from": "citizen"}
 
     def texts(self) -> list[str]:
         """What the page shows, in order: the last snapshot and what came after it."""

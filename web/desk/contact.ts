@@ -10,10 +10,8 @@ export interface Sending {
 
 export type Entry = Desk.Placed["entry"];
 
-/** A contact as the desk keeps it; the rest of what is shown is read from its timeline. */
-export interface Contact extends Omit<Desk.Contact, "timeline"> {
-  readonly timeline: Desk.Placed[];
-}
+/** A contact as the desk keeps it; the rest of what is shown is read from its timeline, which is another once it has grown. */
+export type Contact = Desk.Contact;
 
 const STATES = ["sent", "accepted", "delivered", "read"] as const;
 export type MessageState = (typeof STATES)[number] | "undelivered";
@@ -25,18 +23,26 @@ export type MessageState = (typeof STATES)[number] | "undelivered";
 export function messageStates(timeline: readonly Desk.Placed[]): Map<string, MessageState> {
   const states = new Map<string, MessageState>();
   const order: { id: string; fromCitizen: boolean }[] = [];
+  const places = new Map<string, number>();
+  /** Before which place the others' messages are known to have come so far: they are not gone through again. */
+  const passed = new Map<string, number>();
   for (const { entry } of timeline) {
     if (isMessage(entry) || entry.kind === "notice") {
-      order.push({ id: entry.message, fromCitizen: entry.who.kind === "citizen" });
       if (!states.has(entry.message)) states.set(entry.message, "sent");
+      if (!places.has(entry.message)) places.set(entry.message, order.length);
+      order.push({ id: entry.message, fromCitizen: entry.who.kind === "citizen" });
     } else if (entry.kind === "accepted") {
       if (states.get(entry.message) === "sent") states.set(entry.message, "accepted");
     } else if (entry.kind === "failure") {
       if (["sent", "accepted"].includes(states.get(entry.message) ?? "")) states.set(entry.message, "undelivered");
     } else if (entry.kind === "progress") {
       const byCitizen = entry.who.kind === "citizen";
-      const upTo = order.findIndex(({ id }) => id === entry.message);
-      for (const { id, fromCitizen } of order.slice(0, upTo + 1)) {
+      const place = places.get(entry.message);
+      if (place === undefined) continue;
+      const asFar = `${byCitizen} ${entry.state}`;
+      const from = passed.get(asFar) ?? 0;
+      passed.set(asFar, Math.max(from, place + 1));
+      for (const { id, fromCitizen } of order.slice(Math.min(from, place), place + 1)) {
         const state = states.get(id) ?? "sent";
         if (fromCitizen === byCitizen || (state === "undelivered" && id !== entry.message)) continue;
         if (state === "undelivered" || STATES.indexOf(entry.state) > STATES.indexOf(state)) states.set(id, entry.state);
@@ -72,15 +78,30 @@ function isMessage(entry: Entry): entry is MessageEntry {
   return entry.kind === "text" || entry.kind === "file" || entry.kind === "location";
 }
 
+const SILENT: readonly Entry["kind"][] = ["progress", "accepted", "recall"];
+
+/** The entries that have a line of their own; the others say something of those. */
+export function linesOf<Placed extends Desk.Placed>(timeline: readonly Placed[]): Placed[] {
+  return timeline.filter(({ entry }) => !SILENT.includes(entry.kind));
+}
+
+/** Of each timeline that several parts ask about: it never changes, one that has grown is another. */
+const unreadIn = new WeakMap<readonly Desk.Placed[], readonly string[]>();
+
 /** The citizen's messages that no agent has read. */
-export function unreadOf(timeline: readonly Desk.Placed[]): string[] {
-  let unread: string[] = [];
+export function unreadOf(timeline: readonly Desk.Placed[]): readonly string[] {
+  const known = unreadIn.get(timeline);
+  if (known) return known;
+  const theirs = new Map<string, number>();
+  let read = 0;
   for (const { entry } of timeline) {
-    if (isMessage(entry) && entry.who.kind === "citizen") unread.push(entry.message);
+    if (isMessage(entry) && entry.who.kind === "citizen" && !theirs.has(entry.message)) theirs.set(entry.message, theirs.size + 1);
     if (entry.kind === "progress" && entry.state === "read" && entry.who.kind !== "citizen") {
-      unread = unread.slice(unread.indexOf(entry.message) + 1);
+      read = Math.max(read, theirs.get(entry.message) ?? 0);
     }
   }
+  const unread = [...theirs.keys()].slice(read);
+  unreadIn.set(timeline, unread);
   return unread;
 }
 
@@ -94,13 +115,15 @@ export function lastMessage(timeline: readonly Desk.Placed[]): { text: string; a
   return null;
 }
 
-/** Put entries in at their places; one that is there already changes nothing. */
-export function mergeTimeline(timeline: Desk.Placed[], entries: readonly Desk.Placed[]): void {
+/** The timeline with these entries at their places; one that is there already changes nothing. */
+export function grown(timeline: readonly Desk.Placed[], entries: readonly Desk.Placed[]): Desk.Placed[] {
+  const whole = [...timeline];
   for (const placed of entries) {
-    let place = timeline.length;
-    while (place > 0 && (timeline[place - 1]?.version ?? 0) > placed.version) place--;
-    if (timeline[place - 1]?.version !== placed.version) timeline.splice(place, 0, placed);
+    let place = whole.length;
+    while (place > 0 && (whole[place - 1]?.version ?? 0) > placed.version) place--;
+    if (whole[place - 1]?.version !== placed.version) whole.splice(place, 0, placed);
   }
+  return whole;
 }
 
 /** A leg as its opening told: the lines after it only name it. */

@@ -15,18 +15,31 @@ export function useActs(acts: Partial<Record<ActName, Doing | (() => void)>>): v
 /** Hear the keys, for the whole desk: once. */
 export function useKeys(): void {
   const keyboard = useKeyboard();
-  const hear = (event: KeyboardEvent) => {
+  const hear = (event: KeyboardEvent, chord: string) => {
     if (composes(event) || event.repeat || event.defaultPrevented) return;
-    const chord = chordOf(event);
     if (!chord || keyboard.isOff || isCovered() || (writes(chord) && isField(event.target))) return;
     const act = ACTS.find(({ name }) => keyboard.bound[name] === chord);
     const doing = act && keyboard.able(act.name);
     if (!doing) return;
     event.preventDefault();
+    event.stopPropagation();
     doing.act();
   };
-  addEventListener("keydown", hear);
-  onScopeDispose(() => removeEventListener("keydown", hear));
+  // What writes nothing is heard before what has the focus hears it: a menu's button would take Alt+↓ for ↓.
+  const early = (event: KeyboardEvent) => {
+    const chord = chordOf(event);
+    if (!writes(chord)) hear(event, chord);
+  };
+  const late = (event: KeyboardEvent) => {
+    const chord = chordOf(event);
+    if (writes(chord)) hear(event, chord);
+  };
+  addEventListener("keydown", early, true);
+  addEventListener("keydown", late);
+  onScopeDispose(() => {
+    removeEventListener("keydown", early, true);
+    removeEventListener("keydown", late);
+  });
 }
 
 /** A dialog is open: the keys are its own. One that fades away has let go of them. */

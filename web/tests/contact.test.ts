@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Desk } from "@shared/protocol";
-import { type Contact, callState, conferenceOf, isHeldByUs, isMuted, isRecording, lastMessage, mergeTimeline, messageStates, partsOf, recalledIn, unreadOf } from "../desk/contact";
+import { type Contact, callState, conferenceOf, grown, isHeldByUs, isMuted, isRecording, lastMessage, linesOf, messageStates, partsOf, recalledIn, unreadOf } from "../desk/contact";
 
 type Who = Desk.Who["kind"];
 
@@ -68,6 +68,18 @@ describe("how far a message has come", () => {
     expect(messageStates([...timeline, progress(4, "citizen", "a1", "delivered"), accepted(5, "a1", 3)]).get("a1")).toBe("delivered");
   });
 
+  test("however readings and deliveries mingle, each speaks for all before it", () => {
+    const STATES = ["sent", "delivered", "read"];
+    const from = (place: number): Who => (place % 3 ? "citizen" : "agent");
+    const timeline = Array.from({ length: 60 }, (_, place) => text(place, from(place), String(place)));
+    const told = Array.from({ length: 40 }, (_, place) => ({ by: from(place + 1), upTo: (place * 37) % 60, state: STATES[1 + (place % 2)] as "read" }));
+    timeline.push(...told.map(({ by, upTo, state }, place) => progress(60 + place, by, String(upTo), state)));
+    for (const [message, state] of messageStates(timeline)) {
+      const ofIt = told.filter(({ by, upTo }) => by !== from(Number(message)) && upTo >= Number(message));
+      expect(STATES.indexOf(state)).toBe(Math.max(0, ...ofIt.map((one) => STATES.indexOf(one.state))));
+    }
+  });
+
   test("a progress for a message that is not here says nothing", () => {
     const timeline = [text(1, "agent", "a1"), progress(2, "citizen", "elsewhere", "read")];
     expect(messageStates(timeline).get("a1")).toBe("sent");
@@ -108,9 +120,15 @@ describe("what no agent has read", () => {
 });
 
 test("entries find their places whatever order they come in, and none stands twice", () => {
-  const timeline = [text(2, "citizen", "two"), text(5, "agent", "five")];
-  mergeTimeline(timeline, [text(7, "agent", "seven"), text(3, "agent", "three"), text(5, "agent", "five"), text(1, "bot", "one")]);
-  expect(timeline.map(({ version }) => version)).toEqual([1, 2, 3, 5, 7]);
+  const timeline = [text(2, "agent", "two"), text(5, "agent", "five")];
+  const whole = grown(timeline, [text(7, "agent", "seven"), text(3, "agent", "three"), text(5, "agent", "five"), text(1, "bot", "one")]);
+  expect(whole.map(({ version }) => version)).toEqual([1, 2, 3, 5, 7]);
+  expect(timeline).toHaveLength(2);
+});
+
+test("what only tells of other entries has no line", () => {
+  const timeline = [text(1, "citizen", "c1"), progress(2, "agent", "c1", "read"), leg(3, "away")];
+  expect(linesOf(timeline).map(({ version }) => version)).toEqual([1, 3]);
 });
 
 test("the last message is told with whose it is", () => {

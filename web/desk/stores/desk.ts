@@ -2,10 +2,11 @@ import { Client, type Link } from "@shared/client";
 import { Outbox } from "@shared/outbox";
 import { type Desk, LONGEST_TEXT, type Unsent } from "@shared/protocol";
 import { defineStore } from "pinia";
-import { computed, reactive, ref, shallowRef } from "vue";
+import { computed, reactive, ref, shallowReactive, shallowRef } from "vue";
 import { Refused, ticket, upload } from "../api";
-import { type Contact, type Entry, type Sending, mergeTimeline, unreadOf } from "../contact";
+import { type Contact, type Entry, type Sending, grown, unreadOf } from "../contact";
 import { dropDrafts } from "../drafts";
+import { Gathering } from "../gathering";
 import { useClock } from "./clock";
 import { useMentions } from "./mentions";
 import { useRules } from "./rules";
@@ -33,7 +34,8 @@ export const useDesk = defineStore("desk", () => {
   const presence = ref<Desk.Presence | null>(null);
   const devices = ref<Desk.Devices>({ desk: false, phone: null });
   const offers = ref<Desk.Offer[]>([]);
-  const contacts = reactive(new Map<string, Contact>());
+  /** Each is another once something of it has changed: nothing within them is watched, however long they grow. */
+  const contacts = shallowReactive(new Map<string, Contact>());
   const queues = ref<readonly Desk.Line[]>([]);
   const reach = reactive(new Map<string, Desk.ContactReach>());
   const sending = reactive(new Map<string, Sending[]>());
@@ -45,6 +47,7 @@ export const useDesk = defineStore("desk", () => {
   const remark = shallowRef<Remark | null>(null);
   const limits = ref({ text: LONGEST_TEXT, file_bytes: 10 * 1024 * 1024 });
   const readUpTo = new Map<string, string>();
+  const arrivals = new Gathering<Desk.Down>(hearAll, () => document.visibilityState === "visible");
   let client: Client<Command> | null = null;
   let typedAt = 0;
   let isLookedAt = false;
@@ -60,7 +63,7 @@ export const useDesk = defineStore("desk", () => {
       ticket,
       open: () => new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/desk/socket`),
       outbox,
-      onFrame: (frame) => hear(frame as Desk.Down),
+      onFrame: (frame) => arrivals.add(frame as Desk.Down),
       onLink: (now) => (link.value = now),
       onWelcome: (welcome) => {
         limits.value = welcome.limits;
@@ -81,6 +84,7 @@ export const useDesk = defineStore("desk", () => {
   function close(): void {
     client?.stop();
     client = null;
+    arrivals.drop();
     known.value = false;
     offers.value = [];
     contacts.clear();
@@ -95,10 +99,22 @@ export const useDesk = defineStore("desk", () => {
   const onLeave = () => sessionStorage.setItem(LEFT, String(Date.now()));
   const onVisible = () => {
     hurry();
+    arrivals.flush();
     markRead();
   };
 
-  function hear(frame: Desk.Down): void {
+  /** Entries have their places by themselves, whatever comes between them: those of a contact are put in at once. */
+  function hearAll(frames: readonly Desk.Down[]): void {
+    const entries = new Map<string, Desk.ContactTimeline[]>();
+    for (const frame of frames) {
+      if (frame.t !== "contact.timeline") hear(frame);
+      else if (!entries.get(frame.session)?.push(frame)) entries.set(frame.session, [frame]);
+    }
+    for (const [session, theirs] of entries) takeEntries(session, theirs);
+    markRead();
+  }
+
+  function hear(frame: Exclude<Desk.Down, Desk.ContactTimeline>): void {
     switch (frame.t) {
       case "snapshot":
         return takeSnapshot(frame);
@@ -109,8 +125,6 @@ export const useDesk = defineStore("desk", () => {
         return dropOffer(frame);
       case "contact.state":
         return takeContact(frame);
-      case "contact.timeline":
-        return takeEntry(frame);
       case "contact.gone":
         return dropContact(frame.session);
       case "presence.self":
@@ -149,12 +163,11 @@ export const useDesk = defineStore("desk", () => {
     queues.value = frame.queues;
     contacts.clear();
     for (const contact of frame.contacts) {
-      contacts.set(contact.session, { ...contact, timeline: [...contact.timeline] });
+      contacts.set(contact.session, contact);
       settleSending(contact.session, contact.timeline);
     }
     if (!current.value || !contacts.has(current.value)) current.value = list.value[0]?.session ?? null;
     known.value = true;
-    markRead();
   }
 
   function takeContact(frame: Desk.ContactState): void {
@@ -167,14 +180,13 @@ export const useDesk = defineStore("desk", () => {
     answering.value = null;
   }
 
-  function takeEntry(frame: Desk.ContactTimeline): void {
-    const contact = contacts.get(frame.session);
+  function takeEntries(session: string, entries: readonly Desk.ContactTimeline[]): void {
+    const contact = contacts.get(session);
     if (!contact) return;
-    mergeTimeline(contact.timeline, [frame]);
-    settleSending(frame.session, [frame]);
-    const { entry } = frame;
-    if ((entry.kind === "text" || entry.kind === "file") && entry.who.kind === "citizen") typingUntil.delete(frame.session);
-    markRead();
+    contacts.set(session, { ...contact, timeline: grown(contact.timeline, entries) });
+    settleSending(session, entries);
+    const hasWritten = entries.some(({ entry }) => (entry.kind === "text" || entry.kind === "file") && entry.who.kind === "citizen");
+    if (hasWritten) typingUntil.delete(session);
   }
 
   function dropContact(session: string): void {
@@ -196,9 +208,10 @@ export const useDesk = defineStore("desk", () => {
   }
 
   function settleSending(session: string, entries: readonly Desk.Placed[]): void {
+    const waiting = sending.get(session);
+    if (!waiting?.length) return;
     const there = new Set(entries.map(({ entry }) => ("message" in entry ? entry.message : "")));
-    const left = (sending.get(session) ?? []).filter(({ id }) => !there.has(id));
-    sending.set(session, left);
+    sending.set(session, waiting.filter(({ id }) => !there.has(id)));
   }
 
   function noteSending(id: string, command: Command): void {
@@ -240,7 +253,8 @@ export const useDesk = defineStore("desk", () => {
   function markRead(): void {
     const contact = shown.value;
     if (!isLookedAt || !contact || contact.phase !== "active" || document.visibilityState !== "visible") return;
-    const newest = unreadOf(contact.timeline).pop();
+    const unread = unreadOf(contact.timeline);
+    const newest = unread[unread.length - 1];
     if (!newest || readUpTo.get(contact.session) === newest) return;
     readUpTo.set(contact.session, newest);
     client?.send({ t: "msg.read", session: contact.session, message: newest });

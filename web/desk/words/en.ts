@@ -209,7 +209,10 @@ export const en: Words = {
     me: "Me",
     system: "System",
     bot: "Robot",
-    to_end: "New messages",
+    has_new: "New messages",
+    to_end: "To the newest",
+    earlier: "{count} earlier",
+    later: "{count} later",
   },
   transfer: {
     open: "Hand on",

@@ -200,7 +200,10 @@ export const zh = {
     me: "我",
     system: "系统",
     bot: "机器人",
-    to_end: "有新消息",
+    has_new: "有新消息",
+    to_end: "最新消息",
+    earlier: "前面还有 {count} 条",
+    later: "后面还有 {count} 条",
   },
   transfer: {
     open: "转接",
