@@ -88,7 +88,7 @@ class Telephones(asyncio.DatagramProtocol):
         await asyncio.gather(*self._running, return_exceptions=True)
         if self._silence is not None:
             await self._silence.__aexit__()
-        self._transport.close()
+        self._transport.abort()  # what the other side does not take does not keep it open
 
     @property
     def port(self) -> int:

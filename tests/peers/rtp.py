@@ -41,7 +41,7 @@ class RtpEnd(asyncio.DatagramProtocol):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._transport.close()
+        self._transport.abort()  # what the other side does not take does not keep it open
 
     @property
     def port(self) -> int:
