@@ -65,6 +65,45 @@ class Owner(Protocol):
 class End:
     """See the module. Nothing is sent or believed before `agree`."""
 
+    __slots__ = (  # an instance's dict of more than thirty names is one of its own, slow and large
+        "_digit_start",
+        "_digits",
+        "_digits_waiting",
+        "_expansion",
+        "_far_law",
+        "_far_type",
+        "_inbox",
+        "_interpreter",
+        "_law",
+        "_laws",
+        "_owner",
+        "_pair",
+        "_payload_type",
+        "_played",
+        "_protection",
+        "_reader",
+        "_receive",
+        "_receive_from",
+        "_relayed",
+        "_send_there",
+        "_send_to",
+        "_shield",
+        "_signalled",
+        "_source",
+        "_target",
+        "_ticker",
+        "_tied",
+        "incoming",
+        "listener",
+        "note",
+        "outgoing",
+        "port",
+        "reports",
+        "since_s",
+        "slot",
+        "terms",
+    )
+
     def __init__(
         self, slot: Slot, pair: Pair, owner: Owner, inbox: Inbox, ticker: Ticker, protection: Protection
     ) -> None:
