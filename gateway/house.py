@@ -65,7 +65,7 @@ from gateway.oversight import Oversight
 from gateway.parking import Parking
 from gateway.performer import Performer
 from gateway.persons import Persons
-from gateway.prompts import PromptBook, PromptShelf
+from gateway.prompts import PromptShelf
 from gateway.pulse import Pulse
 from gateway.reach import Reach
 from gateway.rules import open_rulebook
@@ -173,8 +173,8 @@ class _Builder:
         database = await enter(open_database(settings))
         self._roster = Roster(database, self._stack.enter_context(Passwords()), realm=settings.sip.realm)
         self._audit = Audit(database, self._store.shared.now)
-        self._shelf = PromptShelf(PromptBook(database, self._decoder), self._library, self._audit)
         self._rulebook = await open_rulebook(database, self._roster, settings.bots.hours)
+        self._shelf = PromptShelf(database, self._decoder, self._library, self._audit, lambda: self._rulebook.prompts)
         self._veil = Veil(lambda: self._rulebook.words)
         credentials = await self._seed()
         self._staff = Staff(self._roster, PresenceLog(database), self._store)

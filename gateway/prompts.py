@@ -1,110 +1,69 @@
-"""The operator's own announcements and music (提示音): `yihao prompts`, the same over HTTP, and how nodes learn of it.
+"""What callers hear (语音播报): how a node comes to play what the rulebook says, the sounds over HTTP, `yihao prompts`.
 
-What is uploaded is made into the telephone's form once, when it comes, and kept in the database. Every node reads what
-is new every few seconds; callers who hear the old one hear it to its end.
+Every node looks each second what is heard now, since a notice begins and ends by itself; callers who hear the sound of
+before hear it to its end.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
 from aiohttp import web
+from msgspec import structs
 
 from accounts.agent import Agent
 from accounts.audit import Audit, Deed
 from accounts.role import Role
 from config.settings import Settings
 from gateway.access import Access, refused
-from gateway.database import open_database
+from gateway.announcements import LARGEST_BYTES, PromptRefused, SoundBook
+from gateway.rules import AUTHOR, opened
 from media.announcement import PIECES
 from media.decoder import Decoder
-from media.errors import PromptUnreadable, Undecodable
-from media.g711 import SAMPLE_RATE, Law
 from media.prompts import PromptLibrary, Sound, read_sound
+from rulebook.book import Rulebook
+from rulebook.document import Document
+from rulebook.kinds import PROMPTS
+from rulebook.prompts import Own, Prompts
 from session.errors import YihaoError
 from storage.database import Database
-from storage.prompts import Prompt, Prompts
+from storage.sounds import Sounds, Uploaded
 
 log = logging.getLogger(__name__)
 
-LARGEST_BYTES = 10 * 1024 * 1024
-LONGEST_MUSIC_S = 600.0
-LONGEST_S = 60.0
-SHORTEST_S = 0.1
-MUSIC = "music"
-LOOK_S = 2.0
-_LONGEST_FILE_NAME = 255
-
-
-class PromptRefused(YihaoError):
-    """A sound that is not put in place. `code` is for the page's dictionary."""
-
-    def __init__(self, code: str, why: str) -> None:
-        self.code = code
-        super().__init__(why)
-
-
-class PromptBook:
-    """All pieces, and whose is heard."""
-
-    def __init__(self, database: Database, decoder: Decoder) -> None:
-        self._prompts = Prompts(database)
-        self._decoder = decoder
-
-    async def add(self, name: str, data: bytes, *, file: str, author: str) -> Prompt:
-        """Put a sound in place of a piece. Raises `PromptRefused`, `StorageError`."""
-        _demand_known(name)
-        if len(data) > LARGEST_BYTES:
-            raise PromptRefused("too_large", f"at most {LARGEST_BYTES // 2**20} MiB")
-        longest_s = LONGEST_MUSIC_S if name == MUSIC else LONGEST_S
-        try:
-            sound = await self._decoder.wave(data, rate_hz=SAMPLE_RATE, longest_s=longest_s)
-            law = (await asyncio.to_thread(read_sound, sound))[Law.PCMA]
-        except (Undecodable, PromptUnreadable) as error:
-            raise PromptRefused("no_sound", f"{error} (at most {longest_s:.0f} s)") from error
-        duration_s = len(law) / SAMPLE_RATE
-        if duration_s < SHORTEST_S:
-            raise PromptRefused("too_short", f"at least {SHORTEST_S} s")
-        return await self._prompts.put(
-            Prompt(name, 0, duration_s, file[:_LONGEST_FILE_NAME], author, time.time(), sound)
-        )
-
-    async def remove(self, name: str, *, author: str) -> Prompt:
-        """Let the product's own be heard again. Raises `PromptRefused`, `StorageError`."""
-        _demand_known(name)
-        return await self._prompts.put(Prompt(name, 0, 0.0, "", author, time.time()))
-
-    async def own(self) -> dict[str, Prompt]:
-        """The operator's, by the piece's name."""
-        return {one.name: one for one in await self._prompts.listed()}
-
-    async def since(self, version: int) -> list[Prompt]:
-        """What came after a version."""
-        return await self._prompts.since(version)
+LOOK_S = 1.0
 
 
 class PromptShelf:
-    """What this node's callers hear, kept as the database has it."""
+    """What this node's callers hear, kept as the rulebook has it."""
 
-    def __init__(self, book: PromptBook, library: PromptLibrary, audit: Audit) -> None:
-        self._book, self._library, self._audit = book, library, audit
-        self._version = 0
+    def __init__(
+        self,
+        database: Database,
+        decoder: Decoder,
+        library: PromptLibrary,
+        audit: Audit,
+        prompts: Callable[[], Prompts],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._sounds, self._uploads = Sounds(database), SoundBook(database, decoder)
+        self._library, self._audit, self._prompts, self._clock = library, audit, prompts, clock
+        self._heard: dict[str, tuple[str | None, ...]] = dict.fromkeys(PIECES, (None,))
 
     async def look(self) -> None:
-        """Take up what is new. Raises `StorageError`, `PromptUnreadable`."""
-        for prompt in await self._book.since(self._version):
-            sound: Sound | None = None
-            if prompt.sound is not None:
-                sound = await asyncio.to_thread(read_sound, prompt.sound)
-            if prompt.name in PIECES:  # another release may have other pieces
-                self._library.put(prompt.name, sound)
-            self._version = prompt.version
+        """Take up what is heard from now on. Raises `StorageError`, `PromptUnreadable`."""
+        document, now = self._prompts(), self._clock()
+        for piece in sorted(PIECES):
+            wanted = document.heard(piece, now)
+            if wanted == self._heard[piece]:
+                continue
+            self._library.put(piece, await self._joined(piece, wanted))
+            self._heard[piece] = wanted
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -115,24 +74,35 @@ class PromptShelf:
                 log.warning("prompts not read", extra={"why": type(error).__name__})
             await asyncio.sleep(LOOK_S)
 
+    async def _joined(self, piece: str, wanted: tuple[str | None, ...]) -> Sound | None:
+        """One after the other without a gap; None where it is the product's own alone."""
+        if wanted == (None,):
+            return None
+        parts = [await self._one(piece, sound) for sound in wanted]
+        return {law: b"".join(part[law] for part in parts) for law in parts[0]}
+
+    async def _one(self, piece: str, sound: str | None) -> Sound:
+        data = None if sound is None else await self._sounds.read(sound)
+        return self._library.shipped[piece] if data is None else await asyncio.to_thread(read_sound, data)
+
     # --- over HTTP ----------------------------------------
 
     def routes(self, access: Access) -> list[web.RouteDef]:
         """For administrators alone: who changes these speaks to the whole city."""
         return [
             web.get("/api/prompts", access.for_role(Role.ADMINISTRATOR, self._list)),
-            web.post("/api/prompts/{name}", access.for_role(Role.ADMINISTRATOR, self._add)),
-            web.delete("/api/prompts/{name}", access.for_role(Role.ADMINISTRATOR, self._remove)),
+            web.post("/api/prompts/sounds", access.for_role(Role.ADMINISTRATOR, self._add)),
+            web.get("/api/prompts/sounds/{sound}", access.for_role(Role.ADMINISTRATOR, self._uploaded)),
             web.get("/api/prompts/{name}/sound", access.for_role(Role.ADMINISTRATOR, self._sound)),
         ]
 
     async def _list(self, _: web.Request, __: Agent) -> web.StreamResponse:
-        """Every piece: how long it lasts, and whose it is."""
-        own = await self._book.own()
-        return web.json_response({"prompts": [self._shown(name, own.get(name)) for name in sorted(PIECES)]})
+        """Every piece, and how long lasts what is heard of it now."""
+        shown = [{"name": name, "seconds": round(self._library.seconds(name), 1)} for name in sorted(PIECES)]
+        return web.json_response({"now": self._clock(), "prompts": shown})
 
     async def _add(self, request: web.Request, agent: Agent) -> web.StreamResponse:
-        """A sound in any usual form: the raw body, its name in `X-Filename`."""
+        """A sound in any usual form: the raw body, its name in `X-Filename`. It is heard once a document says so."""
         data = bytearray()
         async for chunk in request.content.iter_chunked(64 * 1024):
             data += chunk
@@ -140,22 +110,18 @@ class PromptShelf:
                 return refused(413, "too_large")
         file = unquote(request.headers.get("X-Filename", ""))
         try:
-            put = await self._book.add(request.match_info["name"], bytes(data), file=file, author=agent.login)
+            kept = await self._uploads.add(bytes(data), file=file, author=agent.login)
         except PromptRefused as error:
-            return refused(404 if error.code == "unknown_prompt" else 415, error.code)
-        await self._audit.note(agent.login, Deed.PROMPT, put.name, put.file)
-        await self.look()
-        return web.json_response(self._shown(put.name, put))
+            return refused(415, error.code)
+        await self._audit.note(agent.login, Deed.PROMPT, kept.id, kept.file)
+        return web.json_response(_shown(kept))
 
-    async def _remove(self, request: web.Request, agent: Agent) -> web.StreamResponse:
-        """The product's own again."""
-        try:
-            await self._book.remove(request.match_info["name"], author=agent.login)
-        except PromptRefused as error:
-            return refused(404, error.code)
-        await self._audit.note(agent.login, Deed.PROMPT, request.match_info["name"])
-        await self.look()
-        return web.json_response(self._shown(request.match_info["name"], None))
+    async def _uploaded(self, request: web.Request, _: Agent) -> web.StreamResponse:
+        """What was uploaded, as a WAVE file, whether it is heard or not."""
+        sound = await self._sounds.read(request.match_info["sound"][:32])
+        if sound is None:
+            return refused(404, "unknown_sound")
+        return web.Response(body=sound, content_type="audio/wav", headers={"Cache-Control": "private, max-age=3600"})
 
     async def _sound(self, request: web.Request, _: Agent) -> web.StreamResponse:
         """What callers hear, as a WAVE file."""
@@ -165,17 +131,9 @@ class PromptShelf:
         sound = await asyncio.to_thread(self._library.wave, name)
         return web.Response(body=sound, content_type="audio/wav", headers={"Cache-Control": "no-store"})
 
-    def _shown(self, name: str, own: Prompt | None) -> dict[str, object]:
-        if own is None:
-            return {"name": name, "own": False, "duration_s": round(self._library.seconds(name), 1)}
-        return {
-            "name": name,
-            "own": True,
-            "duration_s": round(own.duration_s, 1),
-            "file": own.file,
-            "author": own.author,
-            "at": own.at,
-        }
+
+def _shown(kept: Uploaded) -> dict[str, object]:
+    return {"sound": kept.id, "file": kept.file, "seconds": round(kept.duration_s, 1)}
 
 
 # --- the command ----------------------------------------
@@ -183,44 +141,50 @@ class PromptShelf:
 
 async def added(settings: Settings, name: str, path: Path) -> str:
     """`yihao prompts add`, beside a running gateway too."""
-    _demand_known(name)
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_BYTES + 1)
     except OSError as error:
         raise PromptRefused("unreadable", f"{path}: {error.strerror}") from error
-    async with _book(settings) as book:
-        put = await book.add(name, data, file=path.name, author="yihao")
-    return f"{name}: {put.duration_s:.1f} s; callers hear it within {LOOK_S:.0f} s"
+    async with opened(settings) as (book, database):
+        kept = await SoundBook(database, Decoder()).add(data, file=path.name, author=AUTHOR)
+        own = Own(name=name, sound=kept.id, file=kept.file, seconds=round(kept.duration_s, 1))
+        await _put(book, name, own)
+    return f"{name}: {kept.duration_s:.1f} s; callers hear it within two seconds"
 
 
 async def removed(settings: Settings, name: str) -> str:
     """`yihao prompts remove`."""
-    async with _book(settings) as book:
-        await book.remove(name, author="yihao")
+    async with opened(settings) as (book, _):
+        await _put(book, name, None)
     return f"{name}: the product's own is heard again"
 
 
 async def listed(settings: Settings) -> str:
-    """`yihao prompts list`: a line a piece."""
-    async with _book(settings) as book:
-        own = await book.own()
+    """`yihao prompts list`: a line a piece, and one a notice."""
+    async with opened(settings) as (book, _):
+        document = book.prompts
+    own = {one.name: one for one in document.pieces}
     rows = [("NAME", "WHOSE", "SECONDS", "FILE")]
     for name in sorted(PIECES):
         one = own.get(name)
-        rows.append((name, "ours", f"{one.duration_s:.1f}", one.file) if one else (name, "product's", "", ""))
+        rows.append((name, "ours", f"{one.seconds:.1f}", one.file) if one else (name, "product's", "", ""))
+    for notice in document.notices:
+        span = f"{notice.starts:%Y-%m-%d %H:%M} – {notice.ends:%Y-%m-%d %H:%M}"
+        told = f"{notice.name}, {notice.file}, {span}"
+        rows.append((notice.piece, notice.how.value, f"{notice.seconds:.1f}", told))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "\n".join(
         "  ".join([*(row[column].ljust(widths[column]) for column in range(3)), row[3]]).rstrip() for row in rows
     )
 
 
-@contextlib.asynccontextmanager
-async def _book(settings: Settings) -> AsyncIterator[PromptBook]:
-    async with open_database(settings) as database:
-        yield PromptBook(database, Decoder())
-
-
-def _demand_known(name: str) -> None:
+async def _put(book: Rulebook, name: str, own: Own | None) -> None:
     if name not in PIECES:
         raise PromptRefused("unknown_prompt", f"there is no prompt {name!r}; `yihao prompts list` names all")
+    version = (await book.now(PROMPTS)).version
+    others = [one for one in book.prompts.pieces if one.name != name]
+    wanted: Document = structs.replace(book.prompts, pieces=(*others, *([own] if own else [])))
+    document = await book.read(PROMPTS, wanted)
+    why = f"{name} ← {own.file}" if own else f"{name}: the product's own"
+    await book.put(PROMPTS, document, expected=version, author=AUTHOR, at=time.time(), why=why[:200])

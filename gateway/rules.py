@@ -16,6 +16,7 @@ from accounts.passwords import Passwords
 from accounts.roster import Roster
 from config.settings import Settings
 from gateway import workforce
+from gateway.announcements import proof, read_sounds, write_sounds
 from gateway.database import open_database
 from rulebook.book import Rulebook
 from rulebook.difference import Change, difference
@@ -26,6 +27,8 @@ from session.errors import YihaoError
 from storage.database import Database
 from storage.policies import Policies
 
+SOUNDS = "sounds"
+"""The folder of the sounds that documents name, beside them."""
 AUTHOR = "yihao"
 """Who changes something by the command."""
 
@@ -40,7 +43,7 @@ class RuleFileUnreadable(YihaoError):
 
 async def open_rulebook(database: Database, roster: Roster, hours: Sequence[str]) -> Rulebook:
     """All kinds, with what is in force. `hours` are the settings', until others are written."""
-    book = Rulebook(Policies(database), kinds(hours))
+    book = Rulebook(Policies(database), kinds(hours, proof(database)))
     book.add(workforce.kind(roster, lambda: book.routing))
     await book.look()
     return book
@@ -48,8 +51,9 @@ async def open_rulebook(database: Database, roster: Roster, hours: Sequence[str]
 
 async def exported(settings: Settings, folder: Path) -> str:
     """`yihao rules export FOLDER`: what is in force, a file a kind."""
-    async with _opened(settings) as book:
+    async with opened(settings) as (book, database):
         found = {kind: await book.now(kind) for kind in book.kinds}
+        await write_sounds(database, book.prompts, folder / SOUNDS)
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     for kind, now in found.items():
         await asyncio.to_thread(_file(folder, kind).write_text, written(now.document), encoding="utf-8")
@@ -62,12 +66,13 @@ async def imported(settings: Settings, folder: Path, *, why: str, really: bool) 
     All files are read before the first is put in force. Raises `DocumentMalformed`, `RuleFileUnreadable`.
     """
     lines = []
-    async with _opened(settings) as book:
+    async with opened(settings) as (book, database):
         found = {kind: _file(folder, kind) for kind in book.kinds if _file(folder, kind).is_file()}
         if not found:
             raise RuleFileUnreadable(
                 folder, f"holds none of {', '.join(_file(folder, one).name for one in book.kinds)}"
             )
+        await read_sounds(database, folder / SOUNDS, AUTHOR)  # which nobody hears until a document says so
         wanted = {kind: await book.read(kind, _content(path)) for kind, path in found.items()}
         for kind, document in wanted.items():
             lines += await _put(book, kind, document, why, really=really)
@@ -78,7 +83,7 @@ async def imported(settings: Settings, folder: Path, *, why: str, really: bool) 
 
 async def history(settings: Settings, kind: str) -> str:
     """`yihao rules history KIND`: a line a version, the newest first."""
-    async with _opened(settings) as book:
+    async with opened(settings) as (book, _):
         versions = await book.versions(kind)
     lines = [f"{one.version:>4}  {_clock(one.at)}  {one.author:12}  {one.why}" for one in versions]
     return "\n".join([*lines, "   0  the default"])
@@ -86,7 +91,7 @@ async def history(settings: Settings, kind: str) -> str:
 
 async def rolled_back(settings: Settings, kind: str, version: int, *, why: str) -> str:
     """`yihao rules rollback KIND VERSION`: that version's content in force again, as a new version."""
-    async with _opened(settings) as book:
+    async with opened(settings) as (book, _):
         earlier = msgspec.to_builtins(await book.version(kind, version))
         return "\n".join(await _put(book, kind, await book.read(kind, earlier), why, really=True))
 
@@ -127,8 +132,9 @@ def _clock(at: float) -> str:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Rulebook]:
+async def opened(settings: Settings) -> AsyncIterator[tuple[Rulebook, Database]]:
+    """For a command: beside a running gateway too."""
     with Passwords() as passwords:
         async with open_database(settings) as database:
             roster = Roster(database, passwords, realm=settings.sip.realm)
-            yield await open_rulebook(database, roster, settings.bots.hours)
+            yield await open_rulebook(database, roster, settings.bots.hours), database

@@ -19,7 +19,8 @@ from rulebook.canned import Canned
 from rulebook.document import Document, read, written
 from rulebook.errors import DocumentMalformed, NoSuchVersion, UnknownKind
 from rulebook.hours import BusinessHours
-from rulebook.kinds import CANNED, HOURS, ROUTING, WAYS, WORDS, WRAP, Elsewhere, Kind
+from rulebook.kinds import CANNED, HOURS, PROMPTS, ROUTING, WAYS, WORDS, WRAP, Elsewhere, Kind
+from rulebook.prompts import Prompts
 from rulebook.routing import Routing
 from rulebook.ways import WaysOn
 from rulebook.words import Words
@@ -70,6 +71,11 @@ class Rulebook:
     def routing(self) -> Routing:
         """Queues, skills, and which contact asks for which."""
         return self._is(ROUTING, Routing)
+
+    @property
+    def prompts(self) -> Prompts:
+        """What callers hear in place of the product's own, and besides."""
+        return self._is(PROMPTS, Prompts)
 
     @property
     def canned(self) -> Canned:
@@ -126,10 +132,10 @@ class Rulebook:
         """What a version with this content, as JSON has it, would say. Raises `UnknownKind`, `DocumentMalformed`."""
         one = self._kind(kind)
         document = read(kind, one.form, msgspec.json.encode(content))
-        if one.elsewhere is None:
-            return document
         try:
-            return await one.elsewhere.becoming(document)
+            if one.proof is not None:
+                await one.proof(document)
+            return document if one.elsewhere is None else await one.elsewhere.becoming(document)
         except ValueError as error:
             raise DocumentMalformed(kind, "$", str(error)) from error
 

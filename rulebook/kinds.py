@@ -11,12 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from rulebook.canned import Canned
 from rulebook.document import Document, read
 from rulebook.hours import BusinessHours
+from rulebook.prompts import Prompts
 from rulebook.routing import Routing
 from rulebook.ways import WaysOn
 from rulebook.words import Words
 from rulebook.wrapup import WrapUp
 
-HOURS, ROUTING, CANNED, WORDS, WAYS, WRAP = "hours", "routing", "canned", "words", "ways", "wrap"
+HOURS, ROUTING, CANNED, WORDS, WAYS, WRAP, PROMPTS = "hours", "routing", "canned", "words", "ways", "wrap", "prompts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class Elsewhere:
     """In the transaction that writes the version."""
 
 
+Proof = Callable[[Document], Awaitable[None]]
+"""Raises `ValueError` for a document that what stands elsewhere does not allow."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One of them. `default` is version 0."""
@@ -39,16 +44,22 @@ class Kind:
     form: type[Document]
     default: Document
     elsewhere: Elsewhere | None = None
+    proof: Proof | None = None
+    """What must hold besides, beyond what the document itself can know."""
 
 
-def kinds(hours: Sequence[str]) -> Sequence[Kind]:
-    """Those that the rulebook itself keeps. `hours` are the operator's, of the settings. Raises `BadHours`."""
+def kinds(hours: Sequence[str], heard: Proof | None = None) -> Sequence[Kind]:
+    """Those that the rulebook itself keeps. `hours` are the operator's, of the settings; `heard` knows the sounds.
+
+    Raises `BadHours`.
+    """
     return (
         Kind(HOURS, BusinessHours, BusinessHours.parse(hours)),
         *(Kind(name, form, _shipped(name, form)) for name, form in ((ROUTING, Routing), (CANNED, Canned))),
         Kind(WORDS, Words, Words()),
         Kind(WAYS, WaysOn, WaysOn()),
         Kind(WRAP, WrapUp, WrapUp()),
+        Kind(PROMPTS, Prompts, Prompts(), proof=heard),
     )
 
 

@@ -13,12 +13,12 @@ import accounts.tables
 import identity.tables
 import storage.history
 import storage.policies
-import storage.prompts
+import storage.sounds
 from storage.database import Database, sqlite_url
 from storage.errors import StorageUnavailable, UnsupportedDatabase
 from storage.metadata import METADATA, Instant
 
-ROOMS = (accounts.tables, identity.tables, storage.history, storage.policies, storage.prompts)
+ROOMS = (accounts.tables, identity.tables, storage.history, storage.policies, storage.sounds)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -10,6 +10,7 @@ import pytest
 
 from tests.peers.browser import DESKTOP, Window
 from tests.peers.pages import CitizenPage
+from tests.peers.sound import speech, write_wave
 from tests.peers.yihao import HOUSE, Yihao
 from tests.web.test_pages import breaches, log_in, no, sideways_px
 
@@ -152,6 +153,40 @@ async def _taken_back_and_called_in(desk: Window, admin: Window, album: Path) ->
     assert no(await breaches(admin))
     await admin.click(".bell section button")
     await admin.sees(".history .piece.note:has-text('@陈静 请看')")
+
+
+async def test_a_notice_is_uploaded_heard_and_scheduled(
+    gateway: Yihao, window: OpensWindow, album: Path, tmp_path: Path
+) -> None:
+    admin = await window(f"{gateway.http}/desk", DESKTOP)
+    await log_in(admin, gateway, "8009")
+    await admin.click(".rail .item:has-text('管理')")
+    await admin.click(".admin nav a:has-text('语音播报')")
+    await admin.sees(".notices .none")
+    for name, seed in (("台风红色预警.wav", 1), ("停水通知.wav", 2)):
+        await admin.click(".notices .announce")
+        await admin.choose_file("input.sound", write_wave(tmp_path / name, speech(2, seed=seed)))
+        await admin.sees(f".notices tbody tr:has-text('{name}') .tag:has-text('在播')")
+    await admin.write(".notices tbody tr:nth-child(2) input >> nth=1", "2099-01-01T08:00")
+    await admin.write(".notices tbody tr:nth-child(2) input >> nth=2", "2099-01-02T08:00")
+    await admin.sees(".notices tbody tr:nth-child(2) .tag:has-text('待播')")
+    await admin.click("[data-piece=goodbye] .el-button:has-text('上传')")
+    await admin.choose_file("input.sound", write_wave(tmp_path / "再见.wav", speech(1, seed=3)))
+    await admin.sees("[data-piece=goodbye] td:has-text('再见.wav')")
+    await admin.click(".notices tbody tr:nth-child(1) .el-button:has-text('试听')")
+    await admin.sees(".notices audio")
+    assert await admin.evaluate(
+        "new Promise(done => { const one = document.querySelector('.notices audio');"
+        "one.readyState ? done(one.duration) : one.onloadedmetadata = () => done(one.duration); })"
+    ) == pytest.approx(2, abs=0.1)
+    assert no(await breaches(admin))
+    await admin.picture(album / "administration-notices.png")
+    await admin.click(".review")
+    await admin.sees(".changes ins:has-text('2099-01-01T08:00:00')")
+    await admin.write(".el-dialog .why input", "台风")
+    await admin.click(".el-dialog .put")
+    await admin.sees(".tag:has-text('第 1 版')")
+    assert [one for one in admin.complaints if "401" not in one] == []
 
 
 async def test_every_page_is_open_to_all_who_may_see_it(
