@@ -62,15 +62,15 @@ class ReliableServer:
 
     def advance(self, now: float) -> list[Action]:
         """Repeat with doubling pauses; after 64·T1 the INVITE is to be refused with 5xx."""
-        for timer in self.timers.due(now):
-            if timer is Timer.PRACK_LOST:
-                self.finish()
-                return [TimedOut()]
-            self._interval_s *= 2
-            self.timers.set(Timer.PRACK, now + self._interval_s)
-            if self._unacknowledged is not None:
-                return [Transmit(self._unacknowledged)]
-        return []
+        due = self.timers.due(now)
+        if Timer.PRACK_LOST in due:  # also where the loop was late, and a repetition is due as well
+            self.finish()
+            return [TimedOut()]
+        if not due or self._unacknowledged is None:
+            return []
+        self._interval_s *= 2
+        self.timers.set(Timer.PRACK, now + self._interval_s)
+        return [Transmit(self._unacknowledged)]
 
     def _send_next(self, now: float) -> list[Action]:
         if self._unacknowledged is not None or not self._waiting:

@@ -180,11 +180,12 @@ class Acceptance:
 
     def advance(self, now: float) -> list[Action]:
         """Repeat, or give up: then the call is ended by BYE."""
-        for timer in self.timers.due(now):
-            if timer is Timer.H:
-                self.acknowledge()
-                return [TimedOut()]
-            self._interval_s = min(2 * self._interval_s, self._timing.t2_s)
-            self.timers.set(Timer.G, now + self._interval_s)
-            return [Transmit(self.response)]
-        return []
+        due = self.timers.due(now)
+        if Timer.H in due:  # also where the loop was late, and a repetition is due as well
+            self.acknowledge()
+            return [TimedOut()]
+        if not due:
+            return []
+        self._interval_s = min(2 * self._interval_s, self._timing.t2_s)
+        self.timers.set(Timer.G, now + self._interval_s)
+        return [Transmit(self.response)]

@@ -64,6 +64,13 @@ def test_never_acknowledged() -> None:
     assert len(said) == 7
 
 
+def test_a_loop_that_is_late_gives_up_all_the_same() -> None:
+    """The repetition and the end are due at once."""
+    one = machine()
+    one.send(progress(), 0.0)
+    assert one.advance(32.0) == [TimedOut()]
+
+
 def test_the_second_waits_for_the_first() -> None:
     one = machine()
     one.send(progress(180), 0.0)
