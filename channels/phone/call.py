@@ -30,7 +30,7 @@ from channels.phone.sip.uri import Uri
 
 if TYPE_CHECKING:
     from channels.phone.endpoint import Endpoint
-    from channels.phone.exchange import Served
+    from channels.phone.exchange import Served, Watched
     from channels.phone.flow import Flow
 
 _BACKLOG = 64
@@ -135,6 +135,7 @@ class Call:
         self._referral: tuple[Served, Reference] | None = None
         self._allowed: frozenset[str] = frozenset()
         self._session: SessionTimer | None = None
+        self._watched: Watched | None = None
         self._stranded_on: Flow | None = None
 
     async def __aiter__(self) -> AsyncIterator[CallEvent]:
@@ -402,11 +403,11 @@ class Call:
         return (("Session-Expires", str(agreed)), *((("Require", "timer"),) if demands else ()))
 
     def _begin_session(self, session: SessionTimer | None) -> None:
-        if self._session is not None:
+        if self._session is not None and self._watched is not None:
             self._session.stop()
+            self._endpoint.unwatch(self._watched)
         self._session = session
-        if session is not None:
-            self._endpoint.watch(session, self._session_due)
+        self._watched = None if session is None else self._endpoint.watch(session, self._session_due)
 
     def _session_due(self, now: float) -> None:
         due = self._session.advance(now) if self._session is not None else None

@@ -221,17 +221,19 @@ class Endpoint:
         extra: tuple[tuple[str, str], ...] = (),
     ) -> Request:
         """A request outside any dialog (section 8.1.1). `contact` stands in place of our usual one."""
+        call_id = call_id or secrets.token_hex(16)
         headers = (
             ("Via", self.via(flow)),
             ("Max-Forwards", "70"),
             ("From", str(caller)),
             ("To", str(callee)),
-            ("Call-ID", call_id or secrets.token_hex(16)),
+            ("Call-ID", call_id),
             ("CSeq", f"{number} {method}"),
             ("Contact", contact) if contact else self.contact(flow),
             *extra,
         )
-        return Request(headers=Headers(headers), body=body, method=method, uri=target)
+        request = Request(headers=Headers(headers), body=body, method=method, uri=target)
+        return request.knowing(call_id=call_id, cseq=(number, method))
 
     # -- for calls ---------------------------------------------------------------------------------------------
 
@@ -240,9 +242,15 @@ class Endpoint:
         """The clock of all timers."""
         return self._loop.time()
 
-    def watch(self, machine: HasTimers, turn: Callable[[float], None]) -> None:
-        """Call `turn` when the machine's next deadline has come."""
-        self._wheel.watch(Watched(machine, turn))
+    def watch(self, machine: HasTimers, turn: Callable[[float], None]) -> Watched:
+        """Call `turn` when the machine's next deadline has come, until it is forgotten."""
+        watched = Watched(machine, turn)
+        self._wheel.watch(watched)
+        return watched
+
+    def unwatch(self, watched: Watched) -> None:
+        """A machine has come to its end before its time: what hangs on it need not be kept until then."""
+        self._wheel.forget(watched)
 
     def via(self, flow: Flow) -> str:
         """A Via for a new request of ours, with a branch that names one transaction."""

@@ -90,6 +90,7 @@ class IncomingCall(Call):
         """As every call; nothing more is repeated."""
         self._reliables.finish()
         super().end(ended)
+        self.served.call = None  # the transaction outlasts it by half a minute
 
     def _bye_came(self, served: Served) -> None:
         """A caller may end a call that is not answered by BYE too (section 15)."""
