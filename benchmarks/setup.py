@@ -45,8 +45,8 @@ LEVELS = [round(25 * 1.12**step) for step in range(45)]
 RINGS_MS = 50
 TALK_MS = 400
 LATE_MS = 50.0
-LAGS_S = 1.5
-"""Behind the rate: who needs longer than that for the last calls does not carry it."""
+LAGS = 0.25
+"""Behind the rate, of the trial's time: who needs longer than that for the last calls does not carry it."""
 STARTS_S = 60.0
 
 _SDP = """v=0
@@ -255,7 +255,7 @@ def trial(running: Running, rate: int, seconds: float, core: int) -> Trial:
             _sipp(core, folder, "telephone", *common, "-p", str(running.telephone)),
             _sipp(core, folder, "caller", *common, *_caller(running, rate)),
         ]
-        ends_at, spent_s = time.monotonic() + seconds + TALK_MS / 1000 + LAGS_S, running.spent_s()
+        ends_at, spent_s = time.monotonic() + (1 + LAGS) * seconds + TALK_MS / 1000, running.spent_s()
         went_well = [_ended_well(each, ends_at) for each in ends]  # neither is left running
         carried = all(went_well)
         return Trial(carried, (running.spent_s() - spent_s) * 1000 / calls, _late(folder))

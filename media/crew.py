@@ -121,11 +121,12 @@ class Crew:
         return await (await self._freest()).pipe.open(key)
 
     async def _freest(self) -> _Hand:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_ROOM_S):
-                while not any(self._ready()):
-                    self._came.clear()
-                    await self._came.wait()
+        if not self._ready():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ROOM_S):
+                    while not self._ready():
+                        self._came.clear()
+                        await self._came.wait()
         freest = min(self._ready(), key=lambda hand: len(hand.pipe.calls), default=None)
         if freest is None:
             raise EngineLost

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import struct
-from dataclasses import dataclass, fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgpack
 
@@ -42,8 +42,7 @@ _USUAL_BYTES = 4_096
 """Room that is made for a value: msgpack's own quarter of a megabyte costs more than the packing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """Something to be done: a method of the port by its name, of the engine itself where `call` is 0."""
 
     number: int
@@ -53,8 +52,7 @@ class Command:
     named: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What came of a command: its result, or the error that it raised."""
 
     number: int
@@ -62,8 +60,7 @@ class Reply:
     error: errors.MediaError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(NamedTuple):
     """One of a call's events."""
 
     call: int
@@ -85,12 +82,14 @@ _ERRORS: tuple[type[errors.MediaError], ...] = (
 )  # fmt: skip
 _KINDS: tuple[type[Any], ...] = (*_RECORDS, *_WORDS, *_ERRORS)
 _CODES = {kind: code for code, kind in enumerate(_KINDS)}
-_NAMES = {kind: tuple(one.name for one in fields(kind)) for kind in _RECORDS}
+_NAMES: dict[type, tuple[str, ...]] = {
+    kind: tuple(one.name for one in fields(kind)) for kind in _RECORDS if is_dataclass(kind)
+}
 
 
 def packed(message: Message) -> bytes:
     """A message as it goes onto the pipe."""
-    body = _pack([_CODES[type(message)], *_content(message)])
+    body = _pack([_CODES[type(message)], *message])
     return _LENGTH.pack(len(body)) + body
 
 

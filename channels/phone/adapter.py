@@ -295,7 +295,8 @@ class PhoneChannel(Running):
         self._registrar.lost(flow)
 
     def _superseded(self, flow: Flow) -> None:
-        self._endpoint.cut(flow)
+        """Cut behind the answer to the REGISTER: a page that is called back then knows that it is registered."""
+        asyncio.get_running_loop().call_soon(self._endpoint.cut, flow)
 
     async def invited(self, call: IncomingCall) -> None:
         """A call: refused, or carried to its end."""
@@ -335,8 +336,8 @@ class PhoneChannel(Running):
 
     async def _bury(self, contact: Contact) -> None:
         """Let go of who dials again, wherever their call was."""
-        elsewhere = () if self._elsewhere is None else (self._elsewhere.bury(contact),)
-        await asyncio.gather(bury_dead(tuple(self._bridges.values()), contact), *elsewhere)
+        here = bury_dead(self._bridges.values(), contact)
+        await (here if self._elsewhere is None else asyncio.gather(here, self._elsewhere.bury(contact)))
 
     async def _bury_as(self, leg: LegId) -> None:
         """The number of that call of ours calls again, at another node."""

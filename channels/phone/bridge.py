@@ -33,7 +33,7 @@ from channels.phone.summons import Summons
 from channels.phone.supervision import Supervisor
 from channels.phone.taping import Taping
 from channels.phone.third import Third
-from channels.phone.vigil import keep_vigil
+from channels.phone.vigil import vigil
 from session.address import Address
 from session.audio import (
     CITIZEN_DROPPED,
@@ -184,7 +184,11 @@ class Bridge:
         for guest in self._introduced:  # also one who has come to be the agent
             guest.call.hang_up()
         agent = self._agent
-        await asyncio.gather(*self._ring_tasks, self._supervisor.close(), self._third.close(), return_exceptions=True)
+        self._supervisor.let_go()
+        self._third.let_go()
+        await asyncio.gather(*self._ring_tasks, return_exceptions=True)
+        await self._supervisor.close()
+        await self._third.close()
         if agent is not None:
             await self._agent_gone(agent, LegEnd.CLOSED)
         await self._taping.finish()
@@ -455,14 +459,8 @@ class Bridge:
         """As `_hear`, with an eye on whether that telephone is still there."""
         vigilance = self._ports.vigilance
         first_s = vigilance.citizen_s if call is self.call else vigilance.agent_s
-        vigil = asyncio.create_task(
-            keep_vigil(call, lambda: received(self._audio, self._slot_of(leg)), vigilance, first_s=first_s)
-        )
-        try:
+        async with vigil(call, lambda: received(self._audio, self._slot_of(leg)), vigilance, first_s=first_s):
             return await self._hear(call, leg)
-        finally:
-            vigil.cancel()
-            await asyncio.gather(vigil, return_exceptions=True)
 
     async def _hear(self, call: Call, leg: LegId) -> Ended:
         """Serve one end's signalling until its call is over, or the page that it is of is gone."""

@@ -110,8 +110,7 @@ class IncomingBridge(ComingBridge):
             try:
                 kept = await self._be_admitted(room)
             finally:
-                await asyncio.wait({describing})
-            body = describing.result()
+                body = await describing
             if body is not None and not self.is_over:
                 self._incoming.answer(body)
             if kept is not None:

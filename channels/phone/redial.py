@@ -29,7 +29,8 @@ async def bury_dead(running: Iterable[Bridge], contact: Contact) -> None:
     """End the calls from the number of a call that comes in which nobody holds any more; returns once all know."""
     if contact.asserted:
         theirs = [one for one in running if one.contact.address == contact.address and one.contact.asserted]
-        await asyncio.gather(*(_bury(one) for one in theirs))
+        if theirs:
+            await asyncio.gather(*map(_bury, theirs))
 
 
 async def _bury(bridge: Bridge) -> None:

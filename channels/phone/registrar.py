@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import json
 from collections import deque
@@ -279,7 +280,9 @@ def _is_anothers(change: _Change, old: Binding | None) -> bool:
     return bool(change.instance and not change.expires_s and old and old.contact != str(change.contact.uri))
 
 
+@functools.lru_cache(maxsize=1024)
 def _read(value: bytes) -> Binding:
+    """A telephone rings many times before it registers again."""
     fields = json.loads(value)
     return Binding(**{**fields, "path": tuple(fields.get("path", ()))})
 

@@ -92,7 +92,8 @@ class Third:
     async def close(self) -> None:
         """The call is over: come back when all about the third has been told."""
         self.let_go()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _see_through(
         self, by: AssigneeId, agents: tuple[AssigneeId, ...], number: Address | None, turn: int

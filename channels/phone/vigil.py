@@ -7,7 +7,8 @@ sound at all; but one that is there answers an OPTIONS within its dialog (RFC 32
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from channels.phone.call import Call
@@ -28,21 +29,42 @@ class Vigilance:
     """For a telephone in a page that is gone to be there again, while the other hears music."""
 
 
-async def keep_vigil(
+@asynccontextmanager
+async def vigil(
     call: Call, received: Callable[[], Awaitable[int]], vigilance: Vigilance, *, first_s: float
-) -> None:
-    """Until the call is over; one that does not answer is ended as lost.
+) -> AsyncIterator[None]:
+    """Kept while the block lasts: a call that does not answer is ended as lost.
 
     `received` counts the packets of sound that have come. `first_s` is how much silence after sound is suspicious.
+    What looks is made when it is first time to look: a call's beginning is the busiest time of all.
     """
     loop = asyncio.get_running_loop()
-    count, quiet_since = 0, loop.time()
-    patience_s = vigilance.citizen_s
+    began = loop.time()
+    watching: list[asyncio.Task[None]] = []
+
+    def begin() -> None:
+        watching.append(asyncio.create_task(_watch(call, received, vigilance, first_s, began)))
+
+    beginning = loop.call_later(vigilance.look_s, begin)
+    try:
+        yield
+    finally:
+        beginning.cancel()
+        for task in watching:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _watch(
+    call: Call, received: Callable[[], Awaitable[int]], vigilance: Vigilance, first_s: float, quiet_since: float
+) -> None:
+    loop = asyncio.get_running_loop()
+    count, patience_s = 0, vigilance.citizen_s
     while not call.is_over:
-        await asyncio.sleep(vigilance.look_s)
         if (now_count := await received()) != count:
             count, quiet_since, patience_s = now_count, loop.time(), first_s
         elif loop.time() - quiet_since >= patience_s:
             if not await call.answers(vigilance.answer_s) and await received() == count:
                 call.give_up()
             quiet_since, patience_s = loop.time(), vigilance.citizen_s
+        await asyncio.sleep(vigilance.look_s)

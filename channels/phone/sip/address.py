@@ -17,10 +17,8 @@ from channels.phone.sip.grammar import (
     unquote,
     write_params,
 )
-from channels.phone.sip.uri import Uri, parse_port
+from channels.phone.sip.uri import REMEMBERED_LENGTH, Uri, parse_port
 
-_REMEMBERED_LENGTH = 256
-"""So that what strangers send takes a quarter of a megabyte at most."""
 _USUAL = re.compile(
     r"<(sips?):([A-Za-z0-9\-_.!~*'()+]+)@([A-Za-z0-9][A-Za-z0-9.\-]{0,252}[A-Za-z0-9])(?::([0-9]{1,5}))?>"
     r"(?:;tag=([A-Za-z0-9\-.!%*_+`'~]+))?"
@@ -41,7 +39,7 @@ class NameAddress(NamedTuple):
     @classmethod
     def parse(cls, text: str, where: str) -> NameAddress:
         """Read one value; raises `MalformedMessage`."""
-        return _remembered(text, where) if len(text) <= _REMEMBERED_LENGTH else cls.read(text, where)
+        return _remembered(text, where) if len(text) <= REMEMBERED_LENGTH else cls.read(text, where)
 
     @classmethod
     def read(cls, text: str, where: str) -> NameAddress:
@@ -64,7 +62,7 @@ class NameAddress(NamedTuple):
         if close < 0:
             raise MalformedMessage(where, "the URI's bracket is not closed")
         return cls(
-            uri=Uri.parse(text[bracket + 1 : close], where),
+            uri=Uri.read(text[bracket + 1 : close], where),
             display=read_text(unquote(display)),
             params=parse_params(text[close + 1 :], where),
         )
@@ -76,7 +74,7 @@ class NameAddress(NamedTuple):
         uri, semicolon, rest = text.partition(";")
         if "," in uri or "?" in uri:
             raise MalformedMessage(where, "the URI needs brackets")
-        return cls(uri=Uri.parse(uri.strip(), where), params=parse_params(semicolon + rest, where))
+        return cls(uri=Uri.read(uri.strip(), where), params=parse_params(semicolon + rest, where))
 
     @classmethod
     def parse_list(cls, text: str, where: str) -> tuple[NameAddress, ...]:

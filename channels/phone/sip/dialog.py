@@ -93,7 +93,8 @@ class Dialog(NamedTuple):
             ("CSeq", f"{number} {method}"),
             *extra,
         ]
-        return Request(headers=Headers(headers), body=body, method=method, uri=uri)
+        request = Request(headers=Headers(headers), body=body, method=method, uri=uri)
+        return request.knowing(call_id=self.call_id, cseq=(number, method))
 
     @property
     def next_hop(self) -> Uri:

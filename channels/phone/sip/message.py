@@ -80,30 +80,37 @@ class Headers:
 
     def __init__(self, items: Iterable[tuple[str, str]] = ()) -> None:
         self.items = tuple(items)
-        self._index: dict[str, list[str]] | None = None
-        """Made at the first look: most that we write nobody looks into."""
+        self._index: dict[str, tuple[str, ...]] | None = None
+        """Made at the first look. Of tuples, which the collector passes by: a message may be kept for half a minute."""
 
     def first(self, name: str) -> str | None:
         """The first value of a header, None when it is absent. `name` is canonical: lower case, full form."""
         values = (self._index or self._indexed()).get(name)
         return values[0] if values else None
 
-    def all(self, name: str) -> list[str]:
+    def all(self, name: str) -> tuple[str, ...]:
         """Every line of a header, in order."""
-        return (self._index or self._indexed()).get(name, [])
+        return (self._index or self._indexed()).get(name, ())
+
+    @property
+    def repeated(self) -> list[str]:
+        """The headers that have more than one line."""
+        return [name for name, values in (self._index or self._indexed()).items() if len(values) > 1]
 
     def replaced(self, name: str, value: str) -> Headers:
         """With one line of that header, on top, in place of all."""
         lowered = canonical(name)
         others = [pair for pair in self.items if canonical(pair[0]) != lowered]
         replaced = Headers(((name, value), *others))
-        replaced._index = {**(self._index or self._indexed()), lowered: [value]}
+        replaced._index = {**(self._index or self._indexed()), lowered: (value,)}
         return replaced
 
-    def _indexed(self) -> dict[str, list[str]]:
-        index = self._index = {}
+    def _indexed(self) -> dict[str, tuple[str, ...]]:
+        index: dict[str, tuple[str, ...]] = {}
         for name, value in self.items:
-            index.setdefault(canonical(name), []).append(value)
+            lowered = canonical(name)
+            index[lowered] = (*index[lowered], value) if lowered in index else (value,)
+        self._index = index
         return index
 
     def listed(self, name: str) -> list[str]:

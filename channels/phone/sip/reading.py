@@ -29,7 +29,7 @@ _BODY_TYPES = {
     "MESSAGE": frozenset[str](),
 }
 _SINGLE = ("from", "to", "call-id", "cseq")
-_AT_MOST_ONE = ("max-forwards", "content-length", "content-type", "expires", "min-expires")
+_AT_MOST_ONE = frozenset({"max-forwards", "content-length", "content-type", "expires", "min-expires"})
 _IN_CALLS = frozenset({"100rel", "timer", "norefersub"})
 _OPTION_TAGS = {"REGISTER": frozenset({"path", "outbound"})}
 SUPPORTED = ("Supported", "100rel, norefersub, outbound, path, timer")
@@ -114,8 +114,8 @@ def _check_fields(message: Message) -> None:
     for name in _SINGLE:
         if len(headers.all(name)) != 1:
             raise MalformedMessage(name, "must stand exactly once")
-    for name in _AT_MOST_ONE:
-        if len(headers.all(name)) > 1:
+    for name in headers.repeated:
+        if name in _AT_MOST_ONE:
             raise MalformedMessage(name, "must not stand twice")
     if not message.vias or not message.call_id or " " in message.call_id:
         raise MalformedMessage("Call-ID", "empty or not one word")

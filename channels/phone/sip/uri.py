@@ -6,6 +6,7 @@ An unknown scheme must parse, since it is answered 416 and not 400 (RFC 4475, se
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -13,6 +14,8 @@ from channels.phone.errors import MalformedMessage
 from channels.phone.sip.grammar import Params, param, write_params
 
 DEFAULT_PORT = 5060
+REMEMBERED_LENGTH = 256
+"""So that what strangers send takes a quarter of a megabyte at most."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _OPAQUE = re.compile(r"[^\s<>\"\x00-\x20\x7f]+")
@@ -46,6 +49,11 @@ class Uri(NamedTuple):
     @classmethod
     def parse(cls, text: str, where: str = "URI") -> Uri:
         """Read one URI that is the whole text; raises `MalformedMessage`."""
+        return _remembered(text, where) if len(text) <= REMEMBERED_LENGTH else cls.read(text, where)
+
+    @classmethod
+    def read(cls, text: str, where: str) -> Uri:
+        """As `parse`, without the memory of what was read before."""
         scheme_match = _SCHEME.match(text)
         if scheme_match is None:
             raise MalformedMessage(where, "no scheme")
@@ -126,6 +134,12 @@ class Uri(NamedTuple):
         user = "" if self.user is None else f"{self.user}{secret}@"
         headers = f"?{self.headers}" if self.headers else ""
         return f"{self.scheme}:{user}{write_host(self.host, self.port)}{write_params(self.params)}{headers}"
+
+
+@lru_cache(maxsize=1024)
+def _remembered(text: str, where: str) -> Uri:
+    """A hotline is called at few addresses, and its telephones are at few."""
+    return Uri.read(text, where)
 
 
 def parse_port(text: str | None, where: str) -> int | None:

@@ -28,7 +28,7 @@ def test_uas_dialog() -> None:
     assert [str(route.uri) for route in dialog.route_set] == ["sip:p1;lr", "sip:p2;lr"]
     bye = dialog.next_sequence().request("BYE", via=VIA)
     assert str(bye.uri) == "sip:caller@probe.example"
-    assert bye.headers.all("route") == ["<sip:p1;lr>", "<sip:p2;lr>"]
+    assert bye.headers.all("route") == ("<sip:p1;lr>", "<sip:p2;lr>")
     assert bye.cseq == (1, "BYE")
     assert (bye.from_address.tag, bye.to_address.tag) == ("ours", "own1")
     assert dialog_id(bye, is_uas=True) == (asked.call_id, "own1", "ours")
@@ -44,7 +44,7 @@ def test_uac_dialog_reads_its_routes_backwards() -> None:
 def test_strict_router() -> None:
     bye = outgoing("<sip:strict>").request("BYE", via=VIA)
     assert str(bye.uri) == "sip:strict"
-    assert bye.headers.all("route") == ["<sip:dev@192.0.2.5:5070;transport=UDP>"]
+    assert bye.headers.all("route") == ("<sip:dev@192.0.2.5:5070;transport=UDP>",)
 
 
 def test_old_or_repeated_sequence_numbers_are_refused() -> None:
