@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
 from gateway import desk_view
+from gateway.beginning import Beginning
 from gateway.bulletin import Bulletin
 from gateway.chronicle import chronicle
 from gateway.conferring import Conferring
@@ -20,13 +21,14 @@ from gateway.oversight import Oversight
 from gateway.parking import Parking
 from gateway.reach import Reach, moves
 from gateway.seats import Seats
+from gateway.sight import comes_to
 from gateway.staff import Staff
 from gateway.wording import Word, Wording
 from gateway.wrapping import event_of as wrapping
 from queueing.contract import AssigneeView, Presence, Store
 from queueing.errors import UnknownAssignee
 from realtime import desk as frames
-from realtime.conference import CallConfer, CallConsult, CallFetch, CallPark
+from realtime.conference import CallBegin, CallConfer, CallConsult, CallFetch, CallPark
 from realtime.link import Link
 from realtime.messages import Close, Command, Durable, Ephemeral
 from realtime.ownership import ContactTransfer
@@ -36,13 +38,10 @@ from session.errors import YihaoError
 from session.events import (
     AssigneeAway,
     AssigneeBack,
-    CallPassedOn,
     Event,
     MessageDelivered,
-    OfferMade,
     SessionParked,
     SessionResumed,
-    SessionTakenOver,
 )
 from session.handling import call_of
 from session.ids import AssigneeId, MessageId, NodeId, SessionId
@@ -82,8 +81,9 @@ class Desks:
         reach: Reach,
         outgoing: Outgoing,
         seats: Seats,
+        beginning: Beginning,
     ) -> None:
-        self._seats = seats
+        self._seats, self._beginning = seats, beginning
         self._store, self._node, self._inbox = store, node, inbox
         self._staff, self._rules, self._reachable, self._outgoing = staff, rules, reach, outgoing
         self._destinations = Destinations(store.queue)
@@ -144,7 +144,7 @@ class Desks:
                 return await self._send_again(agent, command)
             case frames.CallStart():
                 return await self._call(agent, command)
-            case frames.CallSupervise() | CallConsult() | CallPark() | CallFetch():
+            case frames.CallSupervise() | CallConsult() | CallPark() | CallFetch() | CallBegin():
                 return await self._on_calls(agent, command)
             case frames.WrapSave() | frames.WrapExtend():
                 return await self._wrap(agent, command)
@@ -207,7 +207,7 @@ class Desks:
 
     async def follow(self, entry: Entry) -> None:
         """One more event of any session."""
-        asked = self._desks.get(_comes_to(entry.event) or AssigneeId(""))
+        asked = self._desks.get(comes_to(entry.event) or AssigneeId(""))
         if asked is not None and entry.session not in asked.watched:
             await self._watch(asked, entry.session)
         for desk in list(self._desks.values()):
@@ -398,10 +398,13 @@ class Desks:
         return event if isinstance(event, Refusal) else await self._post(agent, session, event, command)
 
     async def _on_calls(
-        self, agent: AssigneeId, command: frames.CallSupervise | CallConsult | CallPark | CallFetch
+        self, agent: AssigneeId, command: frames.CallSupervise | CallConsult | CallPark | CallFetch | CallBegin
     ) -> int | Refusal:
         once = _once(agent, command)
         match command:
+            case CallBegin():
+                begun = await self._beginning.begin(agent, command.number, is_up=False, dedupe=once)
+                return Refusal(begun) if isinstance(begun, str) else 0  # the feed brings the contact
             case CallConsult():
                 return await self._consult(agent, command)
             case CallPark():
@@ -583,15 +586,3 @@ class Desks:
 def _once(agent: AssigneeId, command: Command) -> str:
     """What makes a repeated command one event."""
     return f"desk:{agent}:{command.id}"
-
-
-def _comes_to(event: Event) -> AssigneeId | None:
-    """Whom an event lets a session come to, who did not have it."""
-    match event:
-        case OfferMade():
-            return event.assignee
-        case SessionTakenOver():
-            return event.by
-        case CallPassedOn():
-            return event.to
-    return None

@@ -235,6 +235,8 @@ def _who_it_is(event: ev.Event) -> drawn.TimelineEntry | None:
 
 def _dial(event: ev.Event) -> drawn.TimelineEntry | None:
     match event:
+        case ev.CallBegun():
+            return drawn.DialEntry(at=event.at, who=_agent(event.by), what="begun")
         case ev.CallRequested():
             by = CITIZEN if event.by is None else _agent(event.by)
             return drawn.DialEntry(at=event.at, who=by, what="requested")
@@ -263,7 +265,8 @@ def _hand(event: ev.Event) -> drawn.TimelineEntry | None:
 def _act(event: ev.Event) -> drawn.TimelineEntry | None:
     match event:
         case ev.SessionOpened():
-            return drawn.EventEntry(at=event.at, who=CITIZEN, what="opened", detail=event.number)
+            by = CITIZEN if event.by is None else _agent(event.by)
+            return drawn.EventEntry(at=event.at, who=by, what="opened", detail=event.number)
         case ev.HumanRequested():
             return drawn.EventEntry(at=event.at, who=CITIZEN, what="human_requested")
         case ev.SessionParked():

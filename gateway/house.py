@@ -33,6 +33,7 @@ from config.settings import Settings
 from gateway import api, arrivals, pages
 from gateway.access import Access
 from gateway.administration import Administration, Parts
+from gateway.beginning import Beginning
 from gateway.bulletin import Bulletin
 from gateway.calls import Calls
 from gateway.certificate import Certificate
@@ -282,6 +283,7 @@ class _Builder:
         inbox.judge = self._detours.judge
         self._links = self._make_links(inbox)
         self._outgoing = self._make_outgoing()
+        self._beginning = Beginning(self._outgoing, inbox, self._settings.sip.number[0])
         performer = Performer(
             self._store, self._node, self._channels, inbox, self._metrics, self._links, self._outgoing
         )
@@ -341,6 +343,7 @@ class _Builder:
             Reach(self._channels, self._notices, self._veil.text, self._persons.person, self._outgoing.may_ring),
             self._outgoing,
             self._seats,
+            self._beginning,
         )
         hearsay = self._hearsay
         webchat = WebChatChannel(
@@ -451,6 +454,7 @@ class _Builder:
             telephones=self._telephones(),
             reachability=reach,
             choices=reach,
+            beginnings=self._beginning,
             handover=TelephoneHandover(self._store, self._roster, inbox, parking, settings.agents.park_code),
             recording_path=self._recording_path if settings.recordings.enabled else None,
             mail=self._store.mail,

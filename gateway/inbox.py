@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 
 from gateway.ulid import new_ulid
-from queueing.contract import Store
+from queueing.contract import NoRoom, Store
 from rulebook.routing import Route
-from session.events import Event, LegOpened, SessionOpened
+from session.events import CallBegun, Event, LegOpened, SessionOpened
 from session.ids import AssigneeId, NodeId, SessionId
 from session.ports import Admission, Contact, Note, Thread, Verdict
-from session.state import Leg, Party
+from session.state import HELD_NOWHERE, Leg, Party
 from session.ways import Detour, Patience
 
 Judge = Callable[[Contact, Route, float], tuple[Detour | None, Patience | None]]
@@ -71,6 +71,25 @@ class StoreInbox:
         )
         self._wake(session)
         return Admission(session, contact.leg, fresh)
+
+    async def begin(self, contact: Contact, by: AssigneeId, *, is_up: bool, dedupe: str) -> SessionId | NoRoom:
+        """Begin a session with a call that an agent makes of their own accord. `is_up`: their telephone is here."""
+        route = self._route(contact, time.time())
+        opened = SessionOpened(
+            citizen=contact.address, number=contact.number, demand=route.demand, language=contact.language, by=by
+        )
+        begun = CallBegun(
+            by=by,
+            leg=contact.leg,
+            channel=contact.channel,
+            address=contact.address,
+            token=1,
+            node=self._node if is_up else HELD_NOWHERE,
+        )
+        session = await self._store.log.begin(SessionId(new_ulid()), self._node, opened, begun, dedupe=dedupe)
+        if not isinstance(session, NoRoom):
+            self._wake(session)
+        return session
 
     async def post(
         self,

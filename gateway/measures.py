@@ -57,6 +57,7 @@ class Measures:
             self._metrics.calls_unheard.inc(0 if event.heard else 1)
         if isinstance(event, SessionOpened):
             self._metrics.sessions.inc()
+        if isinstance(event, SessionOpened) and event.by is None:
             self._unanswered[entry.session] = event.at
             if len(self._unanswered) > MOST_UNANSWERED:
                 self._unanswered.popitem(last=False)

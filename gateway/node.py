@@ -12,11 +12,12 @@ from gateway.chronicle import chronicle
 from gateway.mailboxes import Mailboxes
 from gateway.metrics import Metrics
 from gateway.performer import Performer
+from gateway.sight import came_to
 from queueing.contract import Store
 from queueing.errors import QueueingError
 from session.effects import LegEffect
 from session.errors import YihaoError
-from session.events import AssigneeAway, AssigneeBack, DialFailed, Event, LegAway, LegClosed, OfferAccepted
+from session.events import AssigneeAway, AssigneeBack, DialFailed, Event, LegAway, LegClosed
 from session.ids import AssigneeId, NodeId, SessionId
 from session.ports import Entry, SessionGone, StoreUnavailable
 from session.state import DialFailure, Leg, LegEnd, LegState, Medium, Session
@@ -146,9 +147,10 @@ class Node:
         """Once an absence: said again, it would begin the time anew for which the session waits for them."""
         last: Entry | None = None
         for entry in await chronicle(self._store.log, session):
-            match entry.event:
-                case OfferAccepted() | AssigneeAway() | AssigneeBack() if entry.event.assignee == assignee:
-                    last = entry
+            event = entry.event
+            is_theirs = isinstance(event, AssigneeAway | AssigneeBack) and event.assignee == assignee
+            if is_theirs or came_to(event) == assignee:
+                last = entry
         if last is not None and not isinstance(last.event, AssigneeAway):
             await self._post(session, AssigneeAway(assignee=assignee), f"away:{session}:{last.version}")
 

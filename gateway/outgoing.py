@@ -23,7 +23,7 @@ from session.events import CallRequested
 from session.identity import Person
 from session.ids import AssigneeId, LegId, SessionId
 from session.number import COUNTRY, SCHEME, e164, is_persons
-from session.ports import Inbox, SessionGone, SharedState
+from session.ports import Contact, Inbox, SessionGone, SharedState
 from session.state import Leg, LegState, Medium, Party, Session
 
 log = logging.getLogger(__name__)
@@ -173,12 +173,22 @@ class Outgoing:
         if self._dialling(SCHEME) is None:
             raise CallRefused(Why.NO_WAY)
         number = e164(typed, self._rule.area)
-        place = next((one for one in self._rule.places if e164(one.number, self._rule.area) == number), None)
+        place = self._place(number)
         if number is None or not (place is not None or self._allows(Address(SCHEME, number))):
             raise CallRefused(Why.NOT_ALLOWED)
         if place is None or not place.emergency:
             await self._count(agent)
         return Address(SCHEME, number), place.name if place is not None else ""
+
+    async def own(self, typed: str, agent: AssigneeId, *, number: str) -> Contact:
+        """Somebody whom an agent calls of their own accord, by `number` of ours. Raises `CallRefused`.
+
+        What they typed must lie within the rule, as for a third; it is counted here, once, since the call that is
+        begun with it is made at most once.
+        """
+        address, _ = await self.outside(typed, agent)
+        channel = self._dialling(SCHEME) or ""
+        return Contact(LegId(f"dial-{new_ulid()}"), channel, Medium.VOICE, address, number, asserted=True)
 
     async def permit(self, session: Session, leg: Leg, agent: AssigneeId) -> None:
         """Before a number is dialled. Raises `CallRefused`, `StoreUnavailable`."""
@@ -196,12 +206,21 @@ class Outgoing:
         if number is not None and number.scheme != SCHEME:
             await self._charged(session, agent)
             return
+        if leg.id == session.begun and number is not None and self._place(number.identifier) is not None:
+            await self._charged(session, agent)
+            return
         if number is None or not self._allows(number):
             raise CallRefused(Why.NOT_ALLOWED)
+        if leg.id == session.begun:
+            await self._charged(session, agent)
+            return
         if number not in await self._numbers(session):
             raise CallRefused(Why.UNPROVEN)
         await self._charged(session, agent)
         await self._count(agent)
+
+    def _place(self, number: str | None) -> Place | None:
+        return next((one for one in self._rule.places if e164(one.number, self._rule.area) == number), None)
 
     async def _charged(self, session: Session, agent: AssigneeId) -> None:
         """The agent has room for this call, and for no other."""

@@ -7,8 +7,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from accounts.agent import Agent
 from accounts.role import Role, allows
 from session import machine
-from session.events import NoteAdded, OfferAccepted
-from session.ids import SessionId
+from session.events import (
+    CallBegun,
+    CallPassedOn,
+    Event,
+    NoteAdded,
+    OfferAccepted,
+    OfferMade,
+    SessionTakenOver,
+)
+from session.ids import AssigneeId, SessionId
 from session.ports import Entry
 from session.state import Session
 
@@ -27,7 +35,7 @@ class Sight:
             return True
         if entries is None:
             entries = await self._timeline(session)
-        return any(isinstance(one.event, OfferAccepted) and one.event.assignee == agent.login for one in entries)
+        return any(came_to(one.event) == agent.login for one in entries)
 
     async def may_read(self, agent: Agent, session: SessionId, entries: Sequence[Entry]) -> bool:
         """What is written of a session is also for those whom a note of whoever had it names; its sound is not."""
@@ -44,3 +52,27 @@ class Sight:
         if not entries or not await self.may_see(agent, session, entries):
             return None
         return machine.replay(session, (entry.event for entry in entries)), entries
+
+
+def came_to(event: Event) -> AssigneeId | None:
+    """Whose a session is from that event on: they took it, began it, or it was left to them."""
+    match event:
+        case OfferAccepted():
+            return event.assignee
+        case CallBegun():
+            return event.by
+        case CallPassedOn():
+            return event.to
+    return None
+
+
+def comes_to(event: Event) -> AssigneeId | None:
+    """Whom an event lets a session come to, who did not have it."""
+    match event:
+        case OfferMade():
+            return event.assignee
+        case SessionTakenOver() | CallBegun():
+            return event.by
+        case CallPassedOn():
+            return event.to
+    return None

@@ -57,6 +57,8 @@ def tally_of(record: SessionRecord) -> Tally:
 
 def _contact(record: SessionRecord) -> Tally:
     session = record.session
+    if session.begun is not None:
+        return NONE  # nobody came: an agent called
     rated, pleased = int(record.rating is not None), int((record.rating or 0) >= PLEASED)
     if record.answered_at is not None:
         waited_s = max(0.0, record.answered_at - session.opened_at)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from session.address import Address
 from session.effects import LegEffect, QueueChange
-from session.events import Event, LegOpened, SessionOpened
+from session.events import CallBegun, Event, LegOpened, SessionOpened
 from session.ids import AssigneeId, NodeId, SessionId
 from session.ports import Entry, NodeMail, Note, Place, SharedState, Thread, Verdict
 from session.state import AssigneeKind, Medium, Session, Skill
@@ -143,6 +143,16 @@ class Swept:
     matched: int = 0
 
 
+class NoRoom(StrEnum):
+    """Why an agent cannot begin a call now."""
+
+    UNKNOWN = "unknown_agent"
+    NO_PHONE = "no_phone"
+    """Nothing would bring them a voice."""
+    NO_SLOT = "no_slot"
+    """They have a call, are offered one, or write one up (law 4)."""
+
+
 class Log(Protocol):
     """The sessions' logs: the truth. Versions begin at 1 and have no gap (law 9)."""
 
@@ -168,6 +178,14 @@ class Log(Protocol):
         the true time of arrival of a call that was kept while the store was away. A first word that is known already
         begins nothing: it gives the session that it stands in, closed or not, and leaves the thread as it is. Raises
         `ThreadMoved`.
+        """
+        ...
+
+    async def begin(
+        self, session: SessionId, node: NodeId, opened: SessionOpened, begun: CallBegun, *, dedupe: str
+    ) -> SessionId | NoRoom:
+        """Begin a session that `begun.by` has without an offer: written, theirs and charged as a call at once, or not
+        at all. The same `dedupe` gives the same session.
         """
         ...
 

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from queueing.contract import NoRoom
 from queueing.errors import TooLarge
 from queueing.library import MOST
 from queueing.policy import milliseconds
 from queueing.server import Argument, Server
 from queueing.wire import Blinding
 from session import codec
-from session.events import Event, LegClosed, LegOpened, SessionOpened
+from session.events import CallBegun, Event, LegClosed, LegOpened, SessionOpened
 from session.ids import NodeId, SessionId
 from session.machine import begin
 from session.ports import Entry, Note, SessionGone, Thread, ThreadMoved
@@ -68,6 +69,14 @@ class RedisLog:
                 known, _, fresh = _written(outcome)
                 return known, fresh
             await asyncio.sleep(SETTLE_STEP_S)
+
+    async def begin(
+        self, session: SessionId, node: NodeId, opened: SessionOpened, begun: CallBegun, *, dedupe: str
+    ) -> SessionId | NoRoom:
+        contact = self._blinding.citizen(opened.citizen), self._blinding.contact(dedupe)
+        written = _bounded(opened), _bounded(begun)
+        outcome, *known = await self._server.call("begin", session, node, *contact, *written, begun.by, begun.token)
+        return _written(*known)[0] if outcome == b"begun" else NoRoom(outcome.decode())
 
     async def append(
         self,

@@ -1,4 +1,4 @@
-"""What an agent does at the desk with a call and others: consult, take in, leave to; set aside, and fetch."""
+"""What an agent does at the desk with a call and others: begin, consult, take in, leave to; set aside, and fetch."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from realtime.messages import Command, Name, Reason
 ConferenceName = Literal["consult", "citizen", "together", "complete", "cancel"]
 Dialled = Annotated[str, Meta(max_length=20, pattern=r"\A[0-9+*#]*\Z")]
 Place = Annotated[str, Meta(min_length=1, max_length=2, pattern=r"\A[0-9]+\Z")]
+
+
+class CallBegin(Command, frozen=True, tag="call.begin"):
+    """Call a number of one's own accord: the agent's telephone rings first, and the contact is theirs at once.
+
+    Refused: no_phone, no_slot, no_way_to_call, number_not_allowed, agent_bound, day_bound.
+    """
+
+    number: Annotated[Dialled, Meta(min_length=1)]
 
 
 class CallConsult(Command, frozen=True, tag="call.consult"):

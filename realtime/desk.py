@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from realtime.conference import CallConfer, CallConsult, CallFetch, CallPark
+from realtime.conference import CallBegin, CallConfer, CallConsult, CallFetch, CallPark
 from realtime.messages import (
     COMMON_DOWN,
     COMMON_UP,
@@ -476,6 +476,7 @@ UP = by_tag(
     ContactResume,
     ContactTransfer,
     CallStart,
+    CallBegin,
     CallHold,
     CallMute,
     CallDigits,

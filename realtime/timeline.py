@@ -223,7 +223,7 @@ class DialEntry(_Entry, frozen=True, tag="dial"):
 
     at: float
     who: Who
-    what: Literal["requested", "waiting", "started", "failed", "reached", "machine"]
+    what: Literal["begun", "requested", "waiting", "started", "failed", "reached", "machine"]
     reason: DialFailureName | None = None
 
 

@@ -7,8 +7,28 @@ from typing import ClassVar
 
 from session.address import Address
 from session.event import Event
-from session.ids import AssigneeId, LegId, RecordingId
-from session.state import Conference, Mark, Supervision
+from session.ids import AssigneeId, LegId, NodeId, RecordingId
+from session.later import later
+from session.state import HELD_NOWHERE, Conference, Handing, Mark, Supervision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallBegun(Event):
+    """An agent calls somebody of their own accord, and has the session without an offer (主动外呼).
+
+    The gateway has made sure that `address` may be called; the queue writes this as it charges the agent.
+    """
+
+    by: AssigneeId
+    leg: LegId
+    """Of the call that is to be made."""
+    channel: str
+    """Which makes it."""
+    address: Address
+    token: int
+    """By which their telephone may be rung for it, as if an offer had been accepted."""
+    node: NodeId = HELD_NOWHERE
+    """The node at which their telephone is on the line already; none where it is to be rung first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +158,7 @@ class CallPassedOn(Event):
     leg: LegId
     to: AssigneeId | None = None
     """The colleague who has the session now; None where nobody of ours is on the call any more."""
+    why: Handing = later(Handing.DESK)  # noqa: RUF009 - a frozen value
     vital: ClassVar[bool] = True
 
 

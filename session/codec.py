@@ -57,6 +57,7 @@ EVENTS: Mapping[str, type[ev.Event]] = {
     "hold.requested": ev.HoldRequested,
     "mute.requested": ev.MuteRequested,
     "digits.requested": ev.DigitsRequested,
+    "call.begun": ev.CallBegun,
     "call.requested": ev.CallRequested,
     "dial.started": ev.DialStarted,
     "dial.failed": ev.DialFailed,

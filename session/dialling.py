@@ -11,14 +11,45 @@ from dataclasses import replace
 
 from session import events as ev
 from session.effects import ClearTimer, CloseLeg, Dial, Effect, Join, Play, Raise, Ring, SetTimer
-from session.ending import ended
+from session.ending import close, ended, wrap
 from session.ids import RecordingId
 from session.owing import owe, planned, promised, settled
 from session.rules import Rules
-from session.state import DebtEnd, Leg, LegEnd, LegState, Medium, Party, Session
+from session.state import (
+    AssigneeKind,
+    CloseReason,
+    DebtEnd,
+    DialFailure,
+    Leg,
+    LegEnd,
+    LegState,
+    Medium,
+    Party,
+    Phase,
+    Session,
+)
 from session.step import Step
 from session.timers import CONTACT, DIAL, IDLE, MEDIA, SLOT
 from session.waiting import back_in_line, keep_place, no_call_awaited
+
+
+def begun(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """An agent calls somebody of their own accord: it is theirs from the first moment, and stands in no line."""
+    assert isinstance(event, ev.CallBegun)
+    leg = Leg(event.leg, event.channel, Medium.VOICE, Party.CITIZEN, event.node, event.address)
+    theirs = replace(
+        planned(session, leg),
+        phase=Phase.ACTIVE,
+        assignee=event.by,
+        assignee_kind=AssigneeKind.AGENT,
+        prefer=event.by,
+        granted=event.token,
+        begun=leg.id,
+    )
+    if event.node:
+        return theirs, (SetTimer(MEDIA, rules.media_up_s),)
+    ring = Ring(leg.id, event.by, event.token, event.at + rules.reconnect_s)
+    return theirs, (ring, SetTimer(MEDIA, rules.reconnect_s + rules.media_up_s))
 
 
 def asked_for(session: Session, event: ev.CallRequested) -> Session:
@@ -128,15 +159,26 @@ def answered(session: Session, event: ev.LegOpened, rules: Rules) -> Step:
 
 
 def failed(session: Session, event: ev.Event, rules: Rules) -> Step:
-    """The call came to nothing: the chat beside it goes on; without one it is owed still."""
+    """The call came to nothing: the chat beside it goes on; without one it is owed still.
+
+    One that an agent began is owed to nobody: they write up that it was in vain, if anybody was called at all.
+    """
     dial = session.dial
     if dial is None or (isinstance(event, ev.DialFailed) and event.leg != dial.id):
         return session, ()
     without = session.with_leg(replace(dial, state=LegState.ENDED))
     if not without.live_legs(Party.CITIZEN):
-        return owe(session, event, rules, tried=True)
+        if dial.id != session.begun:
+            return owe(session, event, rules, tried=True)
+        was_tried = dial.state is LegState.CALLING and not _was_refused(event)
+        left = without if isinstance(event, ev.LegClosed) else session
+        return wrap(left, event, rules) if was_tried else close(left, event, CloseReason.UNREACHED)
     writing, effects = written_on(without, session, rules)
     return writing, (CloseLeg(dial.id, LegEnd.CLOSED), *effects, ClearTimer(DIAL))
+
+
+def _was_refused(event: ev.Event) -> bool:
+    return isinstance(event, ev.DialFailed) and event.reason is DialFailure.REFUSED
 
 
 def out_of_time(session: Session, event: ev.Event, rules: Rules) -> Step:

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from session.address import Address
 from session.calling import (
+    CallBegun,
     CallParked,
     CallPassedOn,
     ConferChanged,
@@ -52,6 +53,8 @@ class SessionOpened(Event):
     demand: Demand
     bot_queue: str = ""
     language: str = "zh"
+    by: AssigneeId | None = later(None)  # noqa: RUF009 - a frozen value
+    """The agent who began it of their own accord; None where the citizen came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -335,7 +335,9 @@ def _place_due(session: Session, event: ev.Event, rules: Rules) -> Step:
 def _media_never_came(session: Session, event: ev.Event, rules: Rules) -> Step:
     if session.live_legs(Party.ASSIGNEE):
         return session, ()
-    if session.dial is not None and any(leg is not session.dial for leg in session.live_legs(Party.CITIZEN)):
+    dial = session.dial
+    others = any(leg is not dial for leg in session.live_legs(Party.CITIZEN))
+    if dial is not None and (others or dial.id == session.begun):
         return dialling.failed(session, event, rules)
     return back_in_line(session, event, rules)
 
@@ -439,6 +441,7 @@ def _leg_gone_quietly(session: Session, event: ev.Event, rules: Rules) -> Step:
 TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.NEW, ev.SessionOpened): Cell(_opened, (Phase.NEW,)),
     (Phase.NEW, ev.LegOpened): Cell(_first_leg, (Phase.QUEUED, Phase.CHOOSING)),
+    (Phase.NEW, ev.CallBegun): Cell(dialling.begun, (Phase.ACTIVE,)),
     # Nobody can take the call: its caller chooses how to go on.
     (Phase.CHOOSING, ev.LegOpened): Cell(detouring.came_again, (Phase.CHOOSING, Phase.QUEUED)),
     (Phase.CHOOSING, ev.LegClosed): Cell(
@@ -516,7 +519,9 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.ACTIVE, ev.CallRequested): Cell(dialling.asked_of_agent, (Phase.ACTIVE, Phase.QUEUED)),
     (Phase.ACTIVE, ev.SlotGranted): Cell(dialling.slot_granted, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.SlotRefused): Cell(dialling.slot_refused, (Phase.ACTIVE,)),
-    (Phase.ACTIVE, ev.DialFailed): Cell(dialling.failed, (Phase.ACTIVE, Phase.CALLBACK_PENDING, Phase.CLOSED)),
+    (Phase.ACTIVE, ev.DialFailed): Cell(
+        dialling.failed, (Phase.ACTIVE, Phase.WRAPPING, Phase.CALLBACK_PENDING, Phase.CLOSED)
+    ),
     (Phase.ACTIVE, ev.ContactJudged): Cell(owing.judged, (Phase.ACTIVE, Phase.CALLBACK_PENDING, Phase.CLOSED)),
     (Phase.ACTIVE, ev.TextReceived): Cell(_heard, (Phase.ACTIVE,)),
     (Phase.ACTIVE, ev.FileReceived): Cell(_heard, (Phase.ACTIVE,)),

@@ -388,6 +388,25 @@ class Choices(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A session that an agent has begun by calling somebody, and the call that is to be made."""
+
+    session: SessionId
+    contact: Contact
+
+
+class Beginnings(Protocol):
+    """How an agent calls somebody of their own accord (主动外呼)."""
+
+    async def begin(self, by: AssigneeId, typed: str, *, is_up: bool, dedupe: str) -> Begun | str:
+        """The session that begins so, or the code of why they may not. `is_up`: they are on the line here already.
+
+        Raises `StoreUnavailable`.
+        """
+        ...
+
+
 class Handover(Protocol):
     """How an agent hands a contact on by their telephone (转接)."""
 

@@ -16,7 +16,8 @@ class Rules:
     kept_place_s: float = 1800.0
     """A place that the citizen asked to keep waits so long for them without a leg; then a call back is owed."""
     reconnect_s: float = 20.0
-    """The agent of a call that dropped is rung so long when it is dialled again; then another is asked."""
+    """The agent of a call that dropped is rung so long when it is dialled again; then another is asked. So is an agent
+    for a call that they begin themselves."""
     link_s: float = 1800.0
     """A link to go on elsewhere can be opened for so long."""
     assignee_grace_s: float = 60.0

@@ -139,6 +139,17 @@ class Conference(StrEnum):
     """Agent and citizen; the third is let go (取消)."""
 
 
+class Handing(StrEnum):
+    """By what a call was left to somebody else."""
+
+    DESK = "desk"
+    """At the desk, or by hanging up with a third on the line."""
+    REFERRED = "referred"
+    """Their telephone has called somebody itself, and asked for both to be joined (REFER with Replaces)."""
+    REPLACED = "replaced"
+    """Another telephone of ours came in its place (INVITE with Replaces)."""
+
+
 class Failure(StrEnum):
     """Why a message did not reach the citizen; each is mended in its own way."""
 
@@ -200,7 +211,7 @@ class CloseReason(StrEnum):
     """The citizen left before anybody answered."""
     RESOLVED_BY_BOT = "resolved_by_bot"
     UNREACHED = "unreached"
-    """Owed a call back, and not reached before the debt's deadline."""
+    """Owed a call back, and not reached before the debt's deadline; or an agent's own call that was never made."""
     JOINED = "joined"
     """It went on in another session of its citizen."""
     EXPIRED = "expired"
@@ -335,6 +346,8 @@ class Session:
     """What is done when it stands in line too long; None once it is done, or somebody has the session."""
     message: RecordingId | None = later(None)  # noqa: RUF009 - a frozen value
     """The voice message that they left."""
+    begun: LegId | None = later(None)  # noqa: RUF009 - a frozen value
+    """The call by which an agent began it of their own accord; None where the citizen came."""
 
     def leg(self, leg_id: LegId) -> Leg | None:
         """The leg of that id, ended or not."""

@@ -19,7 +19,7 @@ from channels.calls import Callee, Caller, ExchangeFull
 from channels.contract import Capabilities, ChannelError, Content, LegUnknown
 from channels.phone.access import Access
 from channels.phone.calling_page import PageCallingBridge
-from channels.phone.carriers import Carriers
+from channels.phone.carriers import Carrier, Carriers
 from channels.phone.debts import Debts
 from channels.phone.echo import Echoes
 from channels.phone.elsewhere import Elsewhere
@@ -34,6 +34,7 @@ from channels.phone.load import CallLimits, Seat
 from channels.phone.number import SCHEMES, called, caller_of, dialled
 from channels.phone.outgoing_bridge import OutgoingBridge
 from channels.phone.overload import LOOK_S, Overload
+from channels.phone.own_calls import OwnCalls
 from channels.phone.ports import BridgePorts
 from channels.phone.redial import bury_dead
 from channels.phone.referral import refusal_of
@@ -55,6 +56,7 @@ from session.audio import Audio, Slot
 from session.errors import YihaoError
 from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
 from session.ports import (
+    Beginnings,
     Choices,
     Contact,
     Credential,
@@ -103,12 +105,13 @@ class PhoneChannel(Running):
         reachability: Reachability,
         recording_path: Callable[[RecordingId], Path] | None,
         choices: Choices | None = None,
+        beginnings: Beginnings | None = None,
         handover: Handover | None = None,
         mail: NodeMail | None = None,
         nonce_secret: bytes | None = None,
         timing: Timing | None = None,
     ) -> None:
-        """`choices` hears what agents dial, `handover` whom they hand on to.
+        """`choices` hears agents dial codes, `beginnings` numbers, and `handover` whom they hand on to.
 
         `nonce_secret` is shared by the nodes of one hotline, and `mail` joins them; None where there is but one.
 
@@ -192,6 +195,7 @@ class PhoneChannel(Running):
             trunk=self._trunk,
             carriers=self._carriers,
         )
+        self._own_calls = OwnCalls(self._ports, audio, beginnings)
         self._is_draining = False
         self._overload = Overload(settings.overload_s)
         self._limits = CallLimits(settings.max_calls, settings.max_calls_per_s)
@@ -308,17 +312,22 @@ class PhoneChannel(Running):
         if contact is None:
             return
         carrier = self._carriers.of(call.flow.origin)
-        seat = None
-        if not self._is_draining and not self._overload.is_on and not (carrier is not None and carrier.is_full):
-            seat = self._limits.take(call.flow.origin, asyncio.get_running_loop().time())
-        if seat is None:
-            call.refuse(503, (("Retry-After", str(Overload.retry_after_s(_chance()))),))
+        if (seat := self._seat(call, carrier)) is None:
             return
         try:
             with nullcontext() if carrier is None else carrier.carrying():
                 await self._carry(call, contact, seat)
         finally:
             seat.leave()
+
+    def _seat(self, call: IncomingCall, carrier: Carrier | None = None) -> Seat | None:
+        """Room for one more call; None once it has been refused for want of it."""
+        seat = None
+        if not self._is_draining and not self._overload.is_on and not (carrier is not None and carrier.is_full):
+            seat = self._limits.take(call.flow.origin, asyncio.get_running_loop().time())
+        if seat is None:
+            call.refuse(503, (("Retry-After", str(Overload.retry_after_s(_chance()))),))
+        return seat
 
     async def _carry(self, call: IncomingCall, contact: Contact, seat: Seat) -> None:
         try:
@@ -398,18 +407,23 @@ class PhoneChannel(Running):
         # A page is a telephone, also where it comes by a proxy that stands on a trunk's network.
         is_known = call.flow.can_be_made and (carrier is not None or self._guard.is_trunk(call.flow.origin))
         is_trunk = is_known or not settings.authenticate
-        registered: str | None = None
+        number = dialled(request, is_trunk=is_trunk)
+        identity_there = carrier.settings.user if carrier is not None else ""
+        ours = called(number, settings.numbers, area=settings.area, identity=identity_there)
+        if ours is None and settings.authenticate and is_trunk:
+            # So is one that stands there itself: who calls none of our numbers, and is registered by this very flow.
+            is_trunk = not await self._registrar.has(request.from_address.uri.user or "", call.flow)
+        identity: Credential | None = None
         if not is_trunk:
             identity = await self._identify(call)
             if identity is None or await self._is_code(call, identity.login):
                 return None
-            registered = identity.extension
         if (replacing := request.headers.all("replaces")) and settings.authenticate:
             call.refuse(refusal_of(replacing))
             return None
-        number = dialled(request, is_trunk=is_trunk)
-        identity_there = carrier.settings.user if carrier is not None else ""
-        ours = called(number, settings.numbers, area=settings.area, identity=identity_there)
+        if ours is None and identity is not None:
+            await self._place(call, identity.login, number)
+            return None
         if ours is None and settings.authenticate:
             call.refuse(404)
             return None
@@ -417,6 +431,7 @@ class PhoneChannel(Running):
             call.refuse(488, (("Warning", '305 yihao "Incompatible media format"'),))
             return None
         leg = LegId(f"call-{secrets.token_hex(12)}")
+        registered = identity.extension if identity is not None else None
         caller = caller_of(request, is_trunk=is_trunk, registered=registered, unique=leg, area=settings.area)
         self._trunk.remember(caller.address, call)
         return Contact(
@@ -428,6 +443,19 @@ class PhoneChannel(Running):
             asserted=caller.asserted,
             notes=self._noted(caller.address, leg) if caller.asserted else (),
         )
+
+    async def _place(self, call: IncomingCall, by: AssigneeId, number: str) -> None:
+        """An agent's telephone dials somebody who is none of our numbers."""
+        if (seat := self._seat(call)) is None:
+            return
+        try:
+            bridge = await self._own_calls.begin(call, by, number, seat)
+            if bridge is not None:
+                self._bridges[bridge.contact.leg] = bridge
+                self._idle.clear()
+                await self._see_through(bridge)
+        finally:
+            seat.leave()
 
     def _is_spoken(self, offer: bytes | None) -> bool:
         """Looked at before the core hears of a call, beside whose session its sound is prepared."""

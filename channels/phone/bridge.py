@@ -11,13 +11,16 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
+from channels.phone.agreeing import Agreeing
 from channels.phone.call import Call, Confirmed, EndCause, Ended, Referred, RefreshDue, Reoffered, Stranded
 from channels.phone.comeback import Comeback
 from channels.phone.guest import Guest
 from channels.phone.handling import Handling
 from channels.phone.hearing import hearing, talking, waiting
 from channels.phone.invitations import Invitations
+from channels.phone.ladder import Ladder
 from channels.phone.measuring import measured, received
 from channels.phone.outbox import Outbox
 from channels.phone.parting import leg_end, who_ended
@@ -72,16 +75,25 @@ _KEEP_PLACE_KEY = "1"
 class Bridge:
     """One citizen's call, whoever has made it (`channels.phone.incoming`, `channels.phone.outgoing`)."""
 
-    def __init__(self, ports: BridgePorts, contact: Contact, audio: AudioSession, call: Call | None = None) -> None:
+    def __init__(
+        self,
+        ports: BridgePorts,
+        contact: Contact,
+        audio: AudioSession,
+        call: Call | None = None,
+        ladder: Ladder | None = None,
+    ) -> None:
+        """`ladder` is where a call that we are to make is drawn, where that has begun already."""
         self.contact = contact
         self.call = call  # the citizen's; None while they are yet to be called
-        self.ladder = call.ladder if call is not None else ports.endpoint.tracer.begin()
+        self.ladder = ladder or (call.ladder if call is not None else ports.endpoint.tracer.begin())
         self.ladder.named(contact.leg)
         self.session: SessionId | None = None
         self.is_joined = False
         self._ports = ports
         self._audio = audio
         self._audio_turn = asyncio.Lock()
+        self._agreeing = Agreeing(audio, self._audio_turn)
         self._outbox = Outbox(ports.inbox)
         self._taping = Taping(audio, self._audio_turn, self._outbox, contact.leg, ports.recording_path)
         self._handling = Handling(audio, self._audio_turn, self._taping, self.tell)
@@ -312,11 +324,15 @@ class Bridge:
                 await self._agent_gone(agent, LegEnd.LOST)
                 return
             self._outbox.put(session, LegOpened(leg=leg), f"leg:{agent.leg}")
-            ended = await self._follow(agent)
-            self.ladder.note("agent over", who_ended(ended, "the agent", LegEnd.CLOSED))
-            await self._agent_gone(agent, leg_end(ended.cause))
+            await self._see_agent_through(agent)
         finally:
             agent.call.hang_up(ELSEWHERE)
+
+    async def _see_agent_through(self, agent: Guest) -> None:
+        """Follow the agent's telephone to the end of its call."""
+        ended = await self._follow(agent)
+        self.ladder.note("agent over", who_ended(ended, "the agent", LegEnd.CLOSED))
+        await self._agent_gone(agent, leg_end(ended.cause))
 
     async def _agent_gone(self, agent: Guest, reason: LegEnd) -> None:
         if self._agent is not agent or (reason is LegEnd.HANGUP and await self._third.complete()):
@@ -471,13 +487,13 @@ class Bridge:
                 case Reoffered(offer=offer):
                     await self._reoffered(call, leg, offer)
                 case RefreshDue():
-                    await self._refresh(call, leg)
+                    await self._agreeing.refresh(call, partial(self._slot_of, leg))
                 case Referred(reference=reference):
                     call.decide_reference(await self._refer(self._slot_of(leg), reference))
                 case Confirmed(body=body):
                     self._acknowledged(call)
                     if body:
-                        await self._confirmed(call, leg, body)
+                        await self._agreeing.take(call, self._slot_of(leg), body)
                 case InfoDigit(digit=digit):
                     if self._slot_of(leg) in _PARTIES:
                         self._pressed(leg, digit, "info")
@@ -486,16 +502,9 @@ class Bridge:
         return Ended(EndCause.LOST)
 
     async def _reoffered(self, call: Call, leg: LegId, offer: bytes | None) -> None:
-        """Answer a re-INVITE or UPDATE; what cannot be agreed leaves the session as it was."""
         slot = self._slot_of(leg)
-        try:
-            async with self._audio_turn:
-                body = await (self._audio.answer(slot, offer) if offer else self._audio.offer(slot))
-            call.accept_reoffer(body)
-        except YihaoError:
-            call.refuse_reoffer(488)
-            return
-        self._handling.holds(slot, leg, "signalled", held=bool(offer) and asks_hold(offer or b""))
+        if await self._agreeing.answer(call, slot, offer):
+            self._handling.holds(slot, leg, "signalled", held=bool(offer) and asks_hold(offer or b""))
 
     async def _refer(self, slot: Slot, reference: Reference) -> int:
         """The answer to a REFER: only the agent whose contact it is hands it on."""
@@ -505,26 +514,6 @@ class Bridge:
         status, why = await answer_to(reference, self._ports.handover, session, agent.assignee)
         self.ladder.note("transfer", why, slot)
         return status
-
-    async def _refresh(self, call: Call, leg: LegId) -> None:
-        """Offer anew what there is. What is refused leaves the session its time, which its timer watches."""
-
-        async def offer() -> bytes:
-            async with self._audio_turn:
-                return await self._audio.offer(self._slot_of(leg))
-
-        with suppress(YihaoError):
-            answer = await call.reinvite(offer)
-            async with self._audio_turn:
-                await self._audio.accept(self._slot_of(leg), answer)
-
-    async def _confirmed(self, call: Call, leg: LegId, answer: bytes) -> None:
-        """The ACK brought the answer to an offer of ours; without one that fits there is no call."""
-        try:
-            async with self._audio_turn:
-                await self._audio.accept(self._slot_of(leg), answer)
-        except YihaoError:
-            call.hang_up()
 
     async def _hear_audio(self) -> None:
         async for event in self._audio.events():

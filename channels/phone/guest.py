@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from channels.phone.outgoing import OutgoingCall
+from channels.phone.call import Call
 from session.audio import Slot
 from session.events import Event
 from session.ids import AssigneeId, LegId
@@ -20,7 +20,7 @@ class Guest:
     assignee: AssigneeId | None
     """None for who is none of ours: a number outside."""
     leg: LegId
-    call: OutgoingCall
+    call: Call
     slot: Slot
 
 

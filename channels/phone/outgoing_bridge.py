@@ -16,6 +16,7 @@ from channels.phone.bridge import RINGBACK, Bridge
 from channels.phone.call import EndCause, Ended
 from channels.phone.guest import Guest
 from channels.phone.hunt import Hunt
+from channels.phone.ladder import Ladder
 from channels.phone.outgoing import OutgoingCall
 from channels.phone.parting import who_ended
 from channels.phone.ports import BridgePorts
@@ -49,9 +50,10 @@ class OutgoingBridge(Bridge):
         audio: AudioSession,
         *,
         is_taken: bool,
+        ladder: Ladder | None = None,
     ) -> None:
         """`is_taken`: an agent has the session already, and no offer runs out when they do not pick up."""
-        super().__init__(ports, contact, audio)
+        super().__init__(ports, contact, audio, ladder=ladder)
         self._hunt = Hunt(ports, audio, self._audio_turn, Slot.CITIZEN, contact, self.ladder)
         self._is_taken = is_taken
         self._is_up = False

@@ -115,6 +115,10 @@ class Registrar:
         live = (binding for binding in found if binding.expires_at > now)
         return tuple(sorted(live, key=lambda binding: (-binding.q, binding.contact)))
 
+    async def has(self, extension: str, flow: Flow) -> bool:
+        """Whether an extension is registered by that very flow."""
+        return any(one.flow == str(flow) for one in await self.bindings(extension))
+
     def lost(self, flow: Flow) -> None:
         """A connection is gone: what is registered by it cannot be reached (RFC 5626, section 4.2.1)."""
         extension = self._connected.pop(flow, None)

@@ -28,7 +28,10 @@ from session.state import DialFailure, Leg, Medium, Party, Session
 _MOST_MESSAGES = 200
 _SHOWN_CHARACTERS = 100_000
 _NOTED = frozenset(
-    {ev.OfferAccepted, ev.RatingGiven, ev.SessionTransferred, ev.CallRequested, ev.DialStarted, ev.DialFailed}
+    {
+        *(ev.OfferAccepted, ev.CallBegun, ev.RatingGiven, ev.SessionTransferred),
+        *(ev.CallRequested, ev.DialStarted, ev.DialFailed),
+    }
 )
 """What the page is shown of besides what the session itself knows."""
 
@@ -146,7 +149,7 @@ class Transcript:
 
     def _note(self, event: ev.Event) -> None:
         match event:
-            case ev.OfferAccepted():
+            case ev.OfferAccepted() | ev.CallBegun():
                 self._answered, self._handed_on = True, False
             case ev.RatingGiven():
                 self._rated = True

@@ -58,6 +58,14 @@ function matter.index(id)
   redis.call('ZADD', P .. 'citizen:' .. held.citizen, held.began, id)
 end
 
+-- A session that was not there; who has it from the start holds its first token.
+local function begin(id, name, citizen, at, token)
+  redis.call('HSET', journal.session_key(id), 'open', 1, 'log', 0, 'snap', 0, 'vital', 0, 'fence', 1, 'token', token,
+    'node', name, 'citizen', citizen, 'began', at)
+  node.take(name, id)
+  matter.index(id)
+end
+
 function matter.unindex(id)
   local citizen = redis.call('HGET', journal.session_key(id), 'citizen')
   redis.call('ZREM', P .. 'citizen:' .. citizen, id)
@@ -90,10 +98,7 @@ entry('open', function(args)
     return { 'moved', moved }
   end
   if fresh then
-    redis.call('HSET', journal.session_key(id), 'open', 1, 'log', 0, 'snap', 0, 'vital', 0, 'fence', 1, 'token', 0,
-      'node', name, 'citizen', citizen, 'began', at)
-    node.take(name, id)
-    matter.index(id)
+    begin(id, name, citizen, at, 0)
   else
     id = found
   end
@@ -121,6 +126,31 @@ entry('open', function(args)
   end
   shared.note(args, 17)
   return { outcome }
+end)
+
+-- id, node, citizen, contact's word, opened, begun, who has it, their token
+-- -> { 'begun', "id#version#fresh" } | { why they cannot }
+entry('begin', function(args)
+  local id, name, citizen, contact, opened, begun, who, token = unpack(args)
+  local known = journal.known(citizen, contact)
+  if known then
+    return { 'begun', known }
+  end
+  local a = fields(assignee.key(who), 'profile', 'kind', 'reach', 'cap:voice', 'has:voice')
+  if not a.profile then
+    return { 'unknown_agent' }
+  elseif not assignee.reaches(a, 'voice') then
+    return { 'no_phone' }
+  elseif not assignee.has_room(a, 'voice') then
+    return { 'no_slot' }
+  end
+  begin(id, name, citizen, NOW, token)
+  redis.call('HSET', journal.session_key(id), 'holder', who)
+  journal.write(id, opened, NOW)
+  local outcome = matter.written(id, journal.write(id, begun, NOW), 1)
+  charge.put(who, id, 'voice', 'engaged')
+  journal.remember(citizen, contact, outcome)
+  return { 'begun', outcome }
 end)
 
 -- id, word, event, vital kind ('came', 'gone' or ''), may it be late ('1'), the thread that it is for ('' for none),

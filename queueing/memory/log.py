@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from queueing.contract import NoRoom
 from queueing.errors import TooLarge
 from queueing.log import SETTLE_STEP_S, vital_kind
 from queueing.memory.shared import MemoryShared
 from queueing.memory.world import Kept, World
+from queueing.policy import has_room, reaches
 from session import codec
-from session.events import Event, LegOpened, SessionOpened
+from session.events import CallBegun, Event, LegOpened, SessionOpened
 from session.ids import NodeId, SessionId
 from session.machine import begin
 from session.ports import Entry, Note, SessionGone, Thread, ThreadMoved
@@ -69,6 +71,29 @@ class MemoryLog:
             self._shared.note([moved])
         self._shared.note(notes)
         return kept.id, fresh
+
+    async def begin(
+        self, session: SessionId, node: NodeId, opened: SessionOpened, begun: CallBegun, *, dedupe: str
+    ) -> SessionId | NoRoom:
+        world, citizen, contact = self._world, str(opened.citizen), f"contact:{dedupe}"
+        for event in (opened, begun):
+            _check_size(event)
+        if known := world.known(citizen, contact):
+            return known[0]
+        worker = world.workers.get(begun.by)
+        if worker is None or not worker.enlisted:
+            return NoRoom.UNKNOWN
+        if not reaches(worker.standing, Medium.VOICE):
+            return NoRoom.NO_PHONE
+        if not has_room(worker.standing, Medium.VOICE):
+            return NoRoom.NO_SLOT
+        kept = world.sessions[session] = Kept(session, node, citizen, world.now, token=begun.token, holder=begun.by)
+        self._hold(node)
+        world.write(kept, replace(opened, at=world.now / 1000))
+        version = world.write(kept, replace(begun, at=world.now / 1000))
+        world.charge(begun.by, session, Medium.VOICE, "engaged")
+        world.remember(citizen, contact, session, version, fresh=True)
+        return session
 
     def _stands(self, thread: Thread | None) -> None:
         if thread is not None and (held := self._shared.held(thread.key) or b"") != thread.held:

@@ -4,22 +4,26 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 
+from gateway.beginning import Beginning
 from gateway.measures import Measures
 from gateway.metrics import Metrics
-from gateway.outgoing import CallRefused, Outgoing, OutgoingRule, Why
+from gateway.outgoing import CallRefused, Outgoing, OutgoingRule, Place, Why
 from queueing.memory import MemoryStore
 from session.address import Address
 from session.events import CallRequested, DialFailed, LegClosed, LegOpened, SlotGranted
 from session.identity import AddressesLinked, Person, Proof
 from session.ids import AssigneeId, LegId, LinkId, PersonId, SessionId
+from session.ports import Begun
 from session.state import DialFailure, Leg, LegEnd, LegState, Medium, Party, Phase, Session
 from tests.conftest import Eventually
 from tests.gateway.town import CALLS, PATIENT, Post, Telephone, a_call, a_chat, agents_leg, hire, open_post, outgoing_on
 
 MOBILE = Address("tel", "+8613800138000")
+POLICE = Place("公安", "110", emergency=True)
 VISITOR = Address("web", "visitor-1")
 ANY_HOUR = replace(PATIENT, callback_from_s=0.0, callback_until_s=86400.0)
 """Else no second attempt would be made where these tests run after nine in the evening, by Chinese time."""
@@ -368,3 +372,69 @@ async def test_an_attempt_of_a_dead_node_is_unknown_and_never_made_again(
         assert [one.state for one in state.legs if one.id == first] == [LegState.ENDED]
         assert state.debt is not None
         assert state.debt.attempts == 1
+
+
+# --- an agent calls somebody of their own accord
+
+
+def beginning_of(town: Town, memory: MemoryStore, rule: OutgoingRule | None = None) -> tuple[Outgoing, Beginning]:
+    outgoing = Outgoing(
+        rule or OutgoingRule(places=(POLICE,)),
+        {CALLS: town.post.telephone},
+        queue=memory.queue,
+        shared=memory.shared,
+        metrics=town.post.metrics,
+    )
+    return outgoing, Beginning(outgoing, town.post.inbox, "12345")
+
+
+async def test_an_agent_who_types_a_number_is_rung_first_and_has_the_contact(
+    town: Town, memory: MemoryStore, eventually: Eventually
+) -> None:
+    post = town.post
+    _, beginning = beginning_of(town, memory)
+    begun = await beginning.begin(town.agent, "13800138000", is_up=False, dedupe="desk:1")
+    assert isinstance(begun, Begun)
+    session, dialled = begun.session, begun.contact.leg
+    await eventually(lambda: post.telephone.of("ring"))
+    assert post.telephone.of("reserve") == [("reserve", dialled, MOBILE, True)]
+    assert post.telephone.of("ring") == [("ring", dialled, town.agent, 1)]
+    assert (await post.inbox.accept(session, town.agent, 1)).value == "already_yours", "picking up is what it was"
+    charges = (await post.store.queue.view(town.agent)).charges
+    assert [(one.session, one.medium, one.state) for one in charges] == [(session, Medium.VOICE, "engaged")]
+    assert await beginning.begin(town.agent, "13800138001", is_up=False, dedupe="desk:2") == "no_slot"
+    await post.inbox.post(session, agents_leg(post.id))
+    await eventually(lambda: post.telephone.of("dial"))
+    await post.inbox.post(session, DialFailed(leg=dialled, reason=DialFailure.NO_ANSWER))
+    await eventually(lambda: _is(post, session, Phase.WRAPPING))
+    assert (await post.store.queue.promises()).owed == 0, "who never came is owed nothing"
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [("16812345", "number_not_allowed"), ("+12025550123", "number_not_allowed"), ("8001", "number_not_allowed")],
+)
+async def test_an_agent_calls_nobody_whom_the_rule_does_not_let_them(
+    town: Town, memory: MemoryStore, typed: str, why: str
+) -> None:
+    _, beginning = beginning_of(town, memory)
+    assert await beginning.begin(town.agent, typed, is_up=True, dedupe="desk:1") == why
+    assert (await memory.queue.view(town.agent)).charges == ()
+
+
+async def test_calls_of_an_agents_own_are_counted_but_for_those_of_emergencies(
+    town: Town, memory: MemoryStore, eventually: Eventually
+) -> None:
+    rule = OutgoingRule(per_agent_a_day=1, places=(POLICE,))
+    outgoing, beginning = beginning_of(town, memory, rule)
+    for number, typed in enumerate(("13800138000", "110")):
+        begun = await beginning.begin(town.agent, typed, is_up=True, dedupe=f"desk:{number}")
+        assert isinstance(begun, Begun)
+        await eventually(partial(town.post.absorbed, begun.session))
+        state = await town.session(begun.session)
+        await outgoing.permit(state, state.legs[0], town.agent)  # counted when it was begun, and not again
+        with pytest.raises(CallRefused):
+            await outgoing.permit(replace(state, begun=None), state.legs[0], town.agent)
+        await town.post.inbox.post(begun.session, DialFailed(leg=begun.contact.leg, reason=DialFailure.REFUSED))
+        await eventually(partial(_is, town.post, begun.session, Phase.CLOSED))
+    assert await beginning.begin(town.agent, "13800138001", is_up=True, dedupe="desk:9") == "agent_bound"

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from queueing.contract import AssigneeView, Commit, Mailbox, Presence, Profile, Promises, QueueView, Store
+from queueing.contract import AssigneeView, Commit, Mailbox, NoRoom, Presence, Profile, Promises, QueueView, Store
 from queueing.errors import QueueingError
 from queueing.library import Library, source
 from queueing.memory import MemoryStore
@@ -162,6 +162,17 @@ class House:
         if found not in self.sessions:
             self.sessions.append(found)
         return found, fresh
+
+    async def begin(self, session: str, who: str, *, citizen: str = "", node: NodeId = NODE) -> str | NoRoom:
+        """An agent calls somebody of their own accord."""
+        address = Address("tel", citizen or f"+86{session}")
+        by, leg = AssigneeId(who), LegId(f"{session}-own")
+        opened = ev.SessionOpened(citizen=address, number="12345", demand=Demand("q"), by=by)
+        begun = ev.CallBegun(by=by, leg=leg, channel="phone", address=address, token=1, node=node)
+        found = await self.store.log.begin(SessionId(session), node, opened, begun, dedupe=f"own-{session}")
+        if not isinstance(found, NoRoom) and found not in self.sessions:
+            self.sessions.append(found)
+        return found
 
     async def relate(self, since: int, upto: int, *persons: tuple[str, ...]) -> bool:
         """What the log of identity says, in numbers as `open` takes them."""

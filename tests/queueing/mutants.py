@@ -87,6 +87,16 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        "a call of one's own is not charged",
+        "  charge.put(who, id, 'voice', 'engaged')\n",
+        "",
+    ),
+    Mutant(
+        "a call of one's own is begun beside another",
+        "  elseif not assignee.has_room(a, 'voice') then\n    return { 'no_slot' }\n",
+        "",
+    ),
+    Mutant(
         "a decline is forgotten",
         "  declined[#declined + 1] = who\n",
         "",

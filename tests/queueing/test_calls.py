@@ -1,8 +1,10 @@
 """What the queue decides about calls that the gateway makes: who has room for one, and who is owed one."""
 
+from queueing.contract import NoRoom, Routing
 from session import events as ev
-from session.ids import AssigneeId, LegId, SessionId
-from session.state import LegEnd, Medium
+from session.ids import AssigneeId, LegId, NodeId, SessionId
+from session.ports import Verdict
+from session.state import LegEnd, Medium, Phase
 from tests.queueing.house import CHAT, NODE, VOICE, House, agent
 
 A1 = AssigneeId("a1")
@@ -111,3 +113,56 @@ async def test_two_calls_at_once_of_one_number_become_one_debt(house: House) -> 
     assert merged.into == "S001"
     await house.absorb("S002")
     assert (await house.store.queue.promises()).owed == 1
+
+
+async def test_an_agent_begins_a_call_and_is_charged_for_it_at_once(house: House) -> None:
+    """Without an offer, and in one step: there is no moment at which it is written and not theirs."""
+    await house.staff(agent("a1"))
+    assert await house.begin("S001", "a1") == "S001"
+    assert await charged(house) == {"S001": VOICE}
+    assert (await house.store.queue.view(A1)).routing is Routing.ENGAGED
+    assert await house.events("S001") == ["SessionOpened", "CallBegun"]
+    await house.absorb("S001")
+    assert (await house.store.queue.accept(SessionId("S001"), A1, 1)) is Verdict.ALREADY_YOURS, "it may be rung for"
+    assert not (await house.store.queue.accept(SessionId("S001"), AssigneeId("a2"), 1)).granted
+    assert await house.begin("S001", "a1") == "S001", "the same once more"
+    assert await house.begin("S002", "a1") is NoRoom.NO_SLOT
+    assert await house.events("S002") == [], "nothing of it is written"
+    await house.waiting("S003", VOICE, citizen="+8613800000003")
+    assert await house.store.queue.match() == 0, "nobody is offered to who calls"
+    await house.post("S001", ev.ContactFinished(by=A1))
+    await house.post("S001", ev.WrapFinished(by=A1))
+    await house.absorb("S001")
+    assert await house.store.queue.match() == 1
+
+
+async def test_who_has_no_telephone_and_who_is_unknown_begins_none(house: House) -> None:
+    await house.staff(agent("a1"))
+    await house.store.queue.reach(A1, "desk", frozenset({CHAT}), ttl_s=60)
+    assert await house.begin("S001", "a1") is NoRoom.NO_PHONE
+    assert await house.begin("S001", "nobody") is NoRoom.UNKNOWN
+
+
+async def test_of_an_offer_and_a_call_of_ones_own_there_is_one(house: House) -> None:
+    """Law 4, whichever came first."""
+    await house.staff(agent("a1"))
+    await house.waiting("S001", VOICE)
+    assert await house.store.queue.match() == 1
+    assert await house.begin("S002", "a1") is NoRoom.NO_SLOT
+    assert await charged(house) == {"S001": VOICE}
+
+
+async def test_a_call_of_ones_own_outlives_its_node(house: House) -> None:
+    """Written and charged before anybody has answered for it: another node takes it on."""
+    await house.store.mailboxes.beat(NODE, ttl_s=5)
+    await house.staff(agent("a1"))
+    await house.begin("S001", "a1")
+    heir = NodeId("n2")
+    for _ in range(2):
+        await house.clock.pass_s(3)
+        await house.store.mailboxes.beat(heir, ttl_s=5)
+    assert ("S001", NODE) in await house.store.mailboxes.orphans()
+    await house.absorb("S001", heir)
+    session = await house.store.log.open_session_of(SessionId("S001"))
+    assert session is not None
+    assert (session.phase, session.assignee) == (Phase.ACTIVE, "a1")

@@ -5,7 +5,7 @@ Killed at any instruction comes to the same: between two commands nothing that o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from unittest.mock import patch
 
@@ -15,8 +15,8 @@ from queueing.library import source
 from queueing.settings import QueueSettings
 from queueing.store import RedisStore
 from session import events as ev
-from session.ids import LegId, NodeId, SessionId
-from session.state import LegEnd, Phase
+from session.ids import AssigneeId, LegId, NodeId, SessionId
+from session.state import DialFailure, Leg, LegEnd, Medium, Party, Phase
 from tests.queueing import laws, naive
 from tests.queueing.house import NODE, Clock, House, agent, redis_store
 
@@ -62,7 +62,22 @@ async def a_life(house: House) -> None:
     await house.absorb("S1")
 
 
-async def dies_at(store: RedisStore, clock: Clock, lives: int, *, reply: bool) -> bool:
+async def a_call_of_ones_own(house: House) -> None:
+    """From an agent's dialling to the write-up."""
+    await house.begin("S1", "a1")
+    await house.absorb("S1")
+    telephone = Leg(LegId("agent"), "phone", Medium.VOICE, Party.ASSIGNEE, NODE)
+    await house.post("S1", ev.LegOpened(leg=telephone), "up")
+    await house.absorb("S1")
+    await house.post("S1", ev.DialFailed(leg=LegId("S1-own"), reason=DialFailure.BUSY), "dialled")
+    await house.absorb("S1")
+    await house.post("S1", ev.WrapFinished(by=AssigneeId("a1")), "wrap")
+    await house.absorb("S1")
+
+
+async def dies_at(
+    store: RedisStore, clock: Clock, lives: int, life: Callable[[House], Awaitable[None]], *, reply: bool
+) -> bool:
     """Whether the node died at that command; what it left is picked up, and must keep the laws."""
     await store.server.send("FLUSHDB")
     await clock.pass_s(0)
@@ -74,7 +89,7 @@ async def dies_at(store: RedisStore, clock: Clock, lives: int, *, reply: bool) -
     died = False
     with patch.object(store.server, "call", mortal):
         try:
-            await a_life(house)
+            await life(house)
         except Died:
             died = True
     if await store.log.read(SessionId("S1")):
@@ -113,13 +128,16 @@ def _asked(log: list[tuple[int, ev.Event]]) -> list[tuple[str, ev.Event]]:
 
 
 @pytest.mark.parametrize("reply", [False, True])
-async def test_whenever_a_node_dies_nothing_is_lost(valkey_url: str, reply: bool) -> None:
+@pytest.mark.parametrize(("life", "commands"), [(a_life, 12), (a_call_of_ones_own, 10)])
+async def test_whenever_a_node_dies_nothing_is_lost(
+    valkey_url: str, life: Callable[[House], Awaitable[None]], commands: int, reply: bool
+) -> None:
     clock = Clock()
     async with redis_store(valkey_url, clock, SETTINGS) as store:
         lives = 1
-        while await dies_at(store, clock, lives, reply=reply):
+        while await dies_at(store, clock, lives, life, reply=reply):
             lives += 1
-    assert lives > 12, "each command of a session's life was the last one once"
+    assert lives > commands, "each command of a session's life was the last one once"
 
 
 async def dies_in_match(store: RedisStore, clock: Clock, lives: int) -> bool:

@@ -107,6 +107,15 @@ class Twins:
         if pick(2):
             await self.both(lambda house: house.absorb(found[0], more["node"]))
 
+    async def begin(self, pick: Pick) -> None:
+        """An agent calls somebody; now and then it is asked twice."""
+        self._opened += 1
+        name, who, citizen = f"S{self._opened:03}", self._anyone(pick), f"+86{pick(6)}"
+        for _ in range(1 + (pick(4) == 0)):
+            await self.both(lambda house: house.begin(name, who, citizen=citizen))
+        if pick(2) and name in self.subject.sessions:
+            await self._absorb(SessionId(name), NODES[0])
+
     async def relate(self, pick: Pick) -> None:
         """People turn out to be one, or two after all; now and then by a hand that was overtaken."""
         known = await self.subject.store.kin.known()
@@ -364,7 +373,7 @@ class Twins:
 
 
 ACTS: tuple[Callable[[Twins, Pick], Awaitable[None]], ...] = (
-    Twins.open, Twins.open, Twins.open, Twins.relate, Twins.join, Twins.join,
+    Twins.open, Twins.open, Twins.open, Twins.begin, Twins.begin, Twins.relate, Twins.join, Twins.join,
     Twins.write, Twins.happen, Twins.happen, Twins.happen,
     Twins.absorb, Twins.absorb, Twins.absorb_late, Twins.staff, Twins.staff, Twins.reach, Twins.reach, Twins.present,
     Twins.discharge,

@@ -114,6 +114,11 @@ async def changed(desk: DeskPage, what: str, detail: str | None = None) -> None:
     )
 
 
+async def talking(desk: DeskPage) -> None:
+    """Agent and citizen hear each other, and the desk has been told."""
+    await desk.until(lambda one: one.get("entry", {}).get("what") == "joined", what="talk")
+
+
 @pytest.mark.timeout(120)
 async def test_110_is_consulted_taken_in_and_left_to_the_citizen(
     gateway: Yihao,
@@ -129,6 +134,7 @@ async def test_110_is_consulted_taken_in_and_left_to_the_citizen(
     call = await calling()
     await picked_up(call, phone)
     session = (await page.saw("contact.state", phase="active"))["session"]
+    await talking(page)
     ears = Ears(eventually, citizen=call.sound, agent=phone, third=police.sound)
 
     with pytest.raises(Refused, match="number_not_allowed"):
@@ -175,6 +181,7 @@ async def test_a_colleague_is_consulted_and_has_the_call_then_parks_it_and_it_is
     call = await calling()
     await picked_up(call, phone)
     session = (await page.saw("contact.state", phase="active"))["session"]
+    await talking(page)
     colleague = await softphone(gateway, "8002", says=COLLEAGUE)
     ears = Ears(eventually, citizen=call.sound, agent=phone, colleague=colleague)
 
@@ -209,3 +216,48 @@ async def test_a_colleague_is_consulted_and_has_the_call_then_parks_it_and_it_is
     await finished_recording(page)
     recordings = {one["entry"]["recording"] for one in page.frames if one.get("entry", {}).get("kind") == "recording"}
     assert len(recordings) == 1, "one recording of a citizen's call throughout"
+    await page.command("wrap.save", session=session, kind="咨询")
+
+
+@pytest.mark.timeout(120)
+async def test_an_agent_calls_a_number_from_the_desk_and_at_their_softphone(
+    gateway: Yihao, softphone: MakesSoftphone, desk: OpensDesk, trunk: int, eventually: Eventually, tmp_path: Path
+) -> None:
+    """Nobody offers it to them: it is their contact at once, recorded and written up as any other."""
+    page = await desk(gateway, "8001")
+    phone = await softphone(gateway, "8001", says=AGENT)
+    async with Department(trunk, CITIZEN) as outside:
+        with pytest.raises(Refused, match="number_not_allowed"):
+            await page.command("call.begin", number="16812345")
+        await page.command("call.begin", number="13900139000")
+        await phone.saw("CALL_INCOMING")
+        assert not outside.invited, "the agent's telephone first"
+        session = (await page.saw("contact.state", phase="active", assignee="8001"))["session"]
+        await page.saw("presence.self", routing="engaged")
+        await phone.answer()
+        await talking(page)
+        assert outside.invited[0].startswith("sip:+8613900139000@")
+        ears = Ears(eventually, citizen=outside.sound, agent=phone)
+        await ears.hear(citizen={"agent"}, agent={"citizen"})
+        outside.hang_up()
+        await page.saw("contact.state", session=session, phase="wrapping")
+        entry = await finished_recording(page)
+        file = tmp_path / "own.wav"
+        file.write_bytes(await page.get(f"/api/recordings/{entry['recording']}"))
+        left, right = read_wave(file)
+        assert likeness(CITIZEN, left[-2 * RATE :]).correlation >= HEARD
+        assert likeness(AGENT, right[-2 * RATE :]).correlation >= HEARD
+        await page.command("wrap.save", session=session, kind="求助", note="回访")
+        await page.saw("presence.self", routing="ready")
+
+        page.frames.clear()
+        await phone.command("dial", f"sip:16812345@{gateway.sip_text}")
+        await phone.saw("CALL_CLOSED", times=2)
+        await phone.command("dial", f"sip:13900139001@{gateway.sip_text}")
+        again = (await page.saw("contact.state", phase="active", assignee="8001"))["session"]
+        await talking(page)
+        await ears.hear(citizen={"agent"}, agent={"citizen"})
+        await phone.hang_up()
+        await page.saw("contact.state", session=again, phase="wrapping")
+        await eventually(lambda: outside.over == 2)
+        await page.command("wrap.save", session=again, kind="咨询")

@@ -22,6 +22,7 @@ from session.state import (
     Supervision,
 )
 from session.switch import Purpose
+from tests.session.begun import BEGUN
 from tests.session.pages_ring import PAGES_RING
 from tests.session.script import (
     AGENT_CALL,
@@ -557,7 +558,9 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         hangs_up(),
     ),
     **WAYS_ON,
+    **BEGUN,
     **PAGES_RING,
+    **BEGUN,
 }
 
 

@@ -27,6 +27,7 @@ export const ACTS = [
   act("call", "picture"),
   act("call", "call", "Alt+KeyC"),
   act("call", "ring"),
+  act("call", "dial", "Alt+KeyO"),
   act("contact", "finish", "F9"),
   act("contact", "extend", "Alt+KeyL"),
   act("contact", "previous", "Alt+ArrowUp"),

@@ -13,6 +13,11 @@ export type Entry = Desk.Placed["entry"];
 /** A contact as the desk keeps it; the rest of what is shown is read from its timeline, which is another once it has grown. */
 export type Contact = Desk.Contact;
 
+/** An agent has the contact from then on: they took an offer, or began it themselves. */
+export function isTaken(entry: Entry): boolean {
+  return (entry.kind === "offer" && entry.what === "accepted" && entry.who.kind === "agent") || (entry.kind === "dial" && entry.what === "begun");
+}
+
 const STATES = ["sent", "accepted", "delivered", "read"] as const;
 export type MessageState = (typeof STATES)[number] | "undelivered";
 

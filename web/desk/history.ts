@@ -1,6 +1,7 @@
 import type { Desk } from "@shared/protocol";
 import { ref, shallowRef } from "vue";
 import { pastContacts, Refused } from "./api";
+import { isTaken } from "./contact";
 
 /** A line of the history. Times are seconds since 1970; `kind` is one of the five, as the contact was written up. */
 export interface Past {
@@ -70,7 +71,7 @@ export interface Spans {
 export function spansOf(timeline: readonly Desk.Placed[]): Spans {
   const entries = timeline.map(({ entry }) => entry);
   const opened = entries[0]?.at ?? null;
-  const place = entries.findIndex((one) => one.kind === "offer" && one.what === "accepted" && one.who.kind === "agent");
+  const place = entries.findIndex(isTaken);
   const answered = entries[place]?.at ?? null;
   const after = place < 0 ? [] : entries.slice(place);
   const callers = new Set(

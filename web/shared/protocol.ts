@@ -604,7 +604,7 @@ export namespace Desk {
     kind: "dial";
     at: number;
     who: Who;
-    what: "requested" | "waiting" | "started" | "failed" | "reached" | "machine";
+    what: "begun" | "requested" | "waiting" | "started" | "failed" | "reached" | "machine";
     reason: "busy" | "no_answer" | "declined" | "unreachable" | "refused" | "no_agent" | "unknown" | "no_microphone" | null;
   }
 
@@ -936,6 +936,14 @@ export namespace Desk {
     at?: "number" | "page";
   }
 
+  /** Call a number of one's own accord: the agent's telephone rings first, and the contact is theirs at once. Refused: no_phone, no_slot, no_way_to_call, number_not_allowed, agent_bound, day_bound. */
+  export interface CallBegin {
+    t: "call.begin";
+    id: string;
+    cseq: number;
+    number: string;
+  }
+
   /** Let the citizen of a call wait with music, or talk on. */
   export interface CallHold {
     t: "call.hold";
@@ -1074,6 +1082,7 @@ export namespace Desk {
     | ContactResume
     | ContactTransfer
     | CallStart
+    | CallBegin
     | CallHold
     | CallMute
     | CallDigits
@@ -1103,6 +1112,7 @@ export namespace Desk {
     | ContactResume
     | ContactTransfer
     | CallStart
+    | CallBegin
     | CallHold
     | CallMute
     | CallDigits

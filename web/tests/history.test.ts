@@ -67,6 +67,12 @@ describe("how long a timeline says that it took", () => {
     expect(spansOf(call)).toEqual({ waited: 9, talked: 61, written: 20 });
   });
 
+  test("a call of an agent's own is theirs from its beginning", () => {
+    const begun: Desk.Placed["entry"] = { kind: "dial", at: 0, who: who("agent"), what: "begun", reason: null };
+    const call = placed(opened(0), begun, leg(9, "c", "opened", "citizen"), leg(60, "c", "closed", "system"), wrap(70));
+    expect(spansOf(call)).toEqual({ waited: 0, talked: 60, written: 10 });
+  });
+
   test("a robot's part counts as waiting for a person", () => {
     expect(spansOf(placed(opened(0), accepted(1, "bot"), accepted(31, "agent")))).toEqual({ waited: 31, talked: null, written: null });
   });

@@ -55,6 +55,7 @@ def open_phone(core: Core, prompts: PromptLibrary, tmp_path: Path) -> OpenPhone:
                 telephones=core,
                 reachability=core,
                 choices=core,
+                beginnings=core,
                 handover=core,
                 recording_path=recording_path,
                 mail=mail,

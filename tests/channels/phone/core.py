@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from channels.phone.sip.digest import ha1
+from session.address import Address
 from session.events import Event, LegClosed
-from session.ids import AssigneeId, SessionId
-from session.ports import Admission, Contact, Credential, StoreUnavailable, Verdict
+from session.ids import AssigneeId, LegId, SessionId
+from session.ports import Admission, Begun, Contact, Credential, StoreUnavailable, Verdict
+from session.state import Medium
 
 REALM = "yihao"
 PASSWORD = "correct horse"
@@ -27,6 +29,7 @@ class Core:
     declined: list[tuple[AssigneeId, int, str]] = field(default_factory=list)
     presence: list[tuple[str, bool]] = field(default_factory=list)
     handed_on: list[tuple[str, str]] = field(default_factory=list)
+    begun: list[tuple[str, str]] = field(default_factory=list)
     chosen: list[tuple[str, str]] = field(default_factory=list)
     maps: dict[str, dict[str, bytes]] = field(default_factory=dict)
     values: dict[str, bytes] = field(default_factory=dict)
@@ -163,6 +166,19 @@ class Core:
         self._reach("choose")
         self.chosen.append((assignee, what))
         return what != "nothing"
+
+    # Beginnings: mobile numbers may be called
+
+    async def begin(self, by: AssigneeId, typed: str, *, is_up: bool, dedupe: str) -> Begun | str:
+        self._reach("begin")
+        await self.opens.wait()
+        if not typed.startswith("13"):
+            return {"busy": "no_slot"}.get(typed, "number_not_allowed")
+        assert is_up
+        self.begun.append((by, typed))
+        leg = LegId(f"dial-{len(self.begun)}")
+        contact = Contact(leg, "phone", Medium.VOICE, Address("tel", f"+86{typed}"), "12345", asserted=True)
+        return Begun(SessionId(f"session-{leg}"), contact)
 
     # Handover
 

@@ -44,6 +44,8 @@ export const useDesk = defineStore("desk", () => {
   const quoting = reactive(new Map<string, Entry>());
   const current = ref<string | null>(null);
   const answering = ref<string | null>(null);
+  /** A call was just begun: the contact that comes of it is wanted in front. */
+  let isBeginning = false;
   const remark = shallowRef<Remark | null>(null);
   const limits = ref({ text: LONGEST_TEXT, file_bytes: 10 * 1024 * 1024 });
   const readUpTo = new Map<string, string>();
@@ -176,8 +178,10 @@ export const useDesk = defineStore("desk", () => {
     contacts.set(frame.session, { ...state, timeline: before?.timeline ?? [] });
     if (before) return;
     // The one that was just accepted comes to the front; another does not push away what is being written.
-    if (answering.value === frame.session || !shown.value || shown.value.phase === "wrapping") show(frame.session);
+    const isWanted = answering.value === frame.session || (isBeginning && frame.assignee !== null);
+    if (isWanted || !shown.value || shown.value.phase === "wrapping") show(frame.session);
     answering.value = null;
+    isBeginning = false;
   }
 
   function takeEntries(session: string, entries: readonly Desk.ContactTimeline[]): void {
@@ -230,6 +234,7 @@ export const useDesk = defineStore("desk", () => {
       offers.value = offers.value.filter(({ session, token }) => session !== command.session || token !== command.token);
       answering.value = null;
     }
+    if (command.t === "call.begin") isBeginning = false;
     if (command.t !== "msg.read") remark.value = { key: `refused.${code}`, values: { code }, level: "error" };
   }
 
@@ -264,6 +269,12 @@ export const useDesk = defineStore("desk", () => {
     if (Date.now() - typedAt < TYPING_EVERY_MS) return;
     typedAt = Date.now();
     client?.mention({ t: "typing", session });
+  }
+
+  /** Call a number of one's own accord. */
+  function begin(number: string): void {
+    isBeginning = true;
+    send({ t: "call.begin", number });
   }
 
   function accept(offer: Desk.Offer): void {
@@ -301,7 +312,7 @@ export const useDesk = defineStore("desk", () => {
 
   return {
     ...{ link, known, presence, devices, offers, contacts, queues, reach, sending, quoting, typingUntil, current, answering, remark },
-    ...{ limits, list, shown, isMissed, open, close, show, look, send, accept, decline, attach, sendAgain, mentionTyping },
+    ...{ limits, list, shown, isMissed, open, close, show, look, send, begin, accept, decline, attach, sendAgain, mentionTyping },
     takeOver: () => client?.takeOver(),
   };
 });

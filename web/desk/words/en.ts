@@ -248,6 +248,7 @@ export const en: Words = {
     machine: "Voicemail",
     pressed: "Digits pressed",
   },
+  begin: { number: "Number to call", pad: "Keypad", call: "Call" },
   conference: {
     open: "Consult / three-way",
     park: "Park",
@@ -351,6 +352,7 @@ export const en: Words = {
   },
   entry: {
     dial: {
+      begun: "{name} calls of their own accord",
       requested: "{name} asked for a call",
       waiting: "{name} is on another call; it follows",
       started: "Calling the citizen",

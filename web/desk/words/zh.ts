@@ -239,6 +239,7 @@ export const zh = {
     machine: "语音信箱",
     pressed: "已按的号码",
   },
+  begin: { number: "拨打号码", pad: "键盘", call: "外呼" },
   conference: {
     open: "咨询 / 三方",
     park: "驻留",
@@ -342,6 +343,7 @@ export const zh = {
   },
   entry: {
     dial: {
+      begun: "{name} 主动外呼",
       requested: "{name} 请求电话沟通",
       waiting: "{name} 正在另一通电话中，稍后接通",
       started: "正在拨打市民电话",
