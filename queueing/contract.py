@@ -224,7 +224,9 @@ class Log(Protocol):
         ...
 
     async def trim(self, cursor: str) -> None:
-        """Events up to the cursor are safe elsewhere; sessions that closed long ago (`forget_s`) are forgotten."""
+        """Events up to the cursor are safe elsewhere: they may leave the feed when they have been there long enough for
+        everybody to read (`feed_s`); sessions that closed long ago (`forget_s`) are forgotten.
+        """
         ...
 
     async def open_session_of(self, session: SessionId) -> Session | None:

@@ -70,6 +70,7 @@ def _table(settings: QueueSettings) -> str:
         "load": policy.milliseconds(settings.load_s),
         "dedupe": policy.milliseconds(settings.dedupe_s),
         "forget": policy.milliseconds(settings.forget_s),
+        "feed": policy.milliseconds(settings.feed_s),
         "declined_kept": settings.declined_kept,
         "devices": settings.devices,
         "best_shown": policy.BEST_SHOWN,

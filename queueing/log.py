@@ -20,6 +20,8 @@ from session.ports import Entry, Note, SessionGone, Thread, ThreadMoved
 from session.state import Medium, Session
 
 FEED_BATCH = 1000
+TRIMMED = 100
+"""Of the feed at once: others wait meanwhile."""
 SETTLE_STEP_S = 0.02
 
 
@@ -142,8 +144,8 @@ class RedisLog:
     async def trim(self, cursor: str) -> None:
         if cursor in ("0", "$"):
             return
-        milliseconds, _, sequence = cursor.partition("-")
-        await self._server.send("XTRIM", f"{self._prefix}feed", "MINID", f"{milliseconds}-{int(sequence) + 1}")
+        while await self._server.call("trim", cursor, TRIMMED) == TRIMMED:
+            pass
         while await self._server.call("forget", cursor, MOST) == MOST:
             pass
 

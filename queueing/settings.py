@@ -21,6 +21,8 @@ class QueueSettings:
     """The same word from a provider within this time is one event (law 8)."""
     forget_s: float = 3600.0
     """A closed session stays readable in the store for at least this long."""
+    feed_s: float = 60.0
+    """What is safe elsewhere stays in the feed for so long: a node that is busy may not have read it yet."""
     settle_s: float = 1.0
     """How long an accept, or a caller who dials again, waits for the citizen's last act to be absorbed."""
     connections: int = 32

@@ -223,6 +223,29 @@ entry('split', function(args)
   return 1
 end)
 
+-- cursor, limit -> how many events the feed has no more. What is safe elsewhere stays a while all the same: whoever reads
+-- the feed and is behind would never hear of it.
+entry('trim', function(args)
+  local found = redis.call('XRANGE', P .. 'feed', '-', args[1], 'COUNT', bounded(args[2]))
+  local old = 0
+  for i, one in ipairs(found) do
+    local values = one[2]
+    for v = 1, #values, 2 do
+      if values[v] == 'at' and tonumber(values[v + 1]) <= NOW - SETTINGS.feed then
+        old = i
+      end
+    end
+    if old < i then
+      break
+    end
+  end
+  if old > 0 then
+    local ms, seq = string.match(found[old][1], '^(%d+)-(%d+)$')
+    redis.call('XTRIM', P .. 'feed', 'MINID', ms .. '-' .. string.format('%d', tonumber(seq) + 1))
+  end
+  return old
+end)
+
 -- cursor (ms-seq), limit -> how many sessions were forgotten: closed for long, and safe elsewhere up to the cursor.
 entry('forget', function(args)
   local upto_ms, upto_seq = string.match(args[1], '^(%d+)-(%d+)$')

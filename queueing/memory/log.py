@@ -189,9 +189,10 @@ class MemoryLog:
     async def trim(self, cursor: str) -> None:
         world = self._world
         upto = int(cursor)
-        if upto > world.trimmed:
-            del world.feed[: upto - world.trimmed]
-            world.trimmed = upto
+        young = world.now - round(world.settings.feed_s * 1000)
+        while world.trimmed < upto and world.fed_at[0] <= young:
+            del world.feed[0], world.fed_at[0]
+            world.trimmed += 1
         old = world.now - round(world.settings.forget_s * 1000)
         for kept in list(world.sessions.values()):
             if kept.closed_at is not None and kept.closed_at <= old and kept.cursor <= upto:

@@ -118,6 +118,8 @@ class World:
         self.sessions: dict[SessionId, Kept] = {}
         self.workers: dict[AssigneeId, Worker] = {}
         self.feed: list[Entry] = []
+        self.fed_at: list[int] = []
+        """When each of them was written."""
         self.trimmed = 0
         self.words: dict[tuple[str, str], tuple[SessionId, int, bool, int]] = {}
         self.kin: dict[str, tuple[str, ...]] = {}
@@ -154,6 +156,7 @@ class World:
         kept.log.append(event)
         version = len(kept.log)
         self.feed.append(Entry(kept.id, version, event))
+        self.fed_at.append(self.now)
         kept.cursor = self.trimmed + len(self.feed)
         self.wake()
         self.grow()
