@@ -27,6 +27,7 @@ from channels.phone.sip.server import Acceptance
 from channels.phone.sip.session_timer import SessionTimer, least_of
 from channels.phone.sip.timing import Timer
 from channels.phone.sip.uri import Uri
+from channels.phone.tidings import Tidings
 
 if TYPE_CHECKING:
     from channels.phone.endpoint import Endpoint
@@ -124,7 +125,7 @@ class Call:
         self.is_over = False
         self.is_answered = False
         self._endpoint = endpoint
-        self._events: asyncio.Queue[CallEvent] = asyncio.Queue()
+        self._events: Tidings[CallEvent] = Tidings()
         self._acceptances: dict[int, Acceptance] = {}
         self._all_acknowledged = asyncio.Event()
         self._all_acknowledged.set()
@@ -356,10 +357,10 @@ class Call:
         """Queue an event; a far end that sends faster than its user reads loses the call."""
         if self.is_over:
             return
-        if self._events.qsize() >= _BACKLOG:
+        if len(self._events) >= _BACKLOG:
             self.hang_up()
             return
-        self._events.put_nowait(event)
+        self._events.put(event)
 
     def end(self, ended: Ended) -> None:
         """The call is over: tell its user once, and let the endpoint forget it."""
@@ -372,7 +373,7 @@ class Call:
         self.decide_reference(481)
         if self._reinviting is not None and not self._reinviting.done():
             self._reinviting.set_exception(CallOver("be re-offered", "over"))
-        self._events.put_nowait(ended)
+        self._events.put(ended)
         if self._farewell is None:
             self._endpoint.forget(self)
 

@@ -14,6 +14,7 @@ from channels.phone.ladder import Ladder
 from channels.phone.outgoing import OutgoingCall
 from channels.phone.sip.address import NameAddress
 from channels.phone.sip.uri import Uri
+from channels.phone.tidings import Tidings
 from session.ids import AssigneeId, NodeId
 from session.ports import Binding
 
@@ -65,7 +66,7 @@ class Ringing:
         self._peer = peer or f"agent {token}"
         self._headers = (_BY_ITSELF,) if answers_itself else ()
         self._calls: list[OutgoingCall] = []
-        self._heard: asyncio.Queue[tuple[OutgoingCall, Answered | Ended] | None] = asyncio.Queue()
+        self._heard: Tidings[tuple[OutgoingCall, Answered | Ended] | None] = Tidings()
 
     async def run(self, bindings: Sequence[Binding], caller: NameAddress, offer: bytes) -> PickedUp | NoAnswer | None:
         """Ring all. None when it was stopped. Other devices than the one picked up are silent afterwards."""
@@ -97,7 +98,7 @@ class Ringing:
     def stop(self) -> None:
         """The offer is over without this assignee; idempotent."""
         if not self.is_deciding:
-            self._heard.put_nowait(None)
+            self._heard.put(None)
 
     async def _decide(self) -> PickedUp | NoAnswer | None:
         statuses: list[int] = []
@@ -114,7 +115,7 @@ class Ringing:
     async def _follow(self, call: OutgoingCall) -> None:
         async for event in call:
             if isinstance(event, Answered | Ended):
-                self._heard.put_nowait((call, event))
+                self._heard.put((call, event))
                 return
 
 
