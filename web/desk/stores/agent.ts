@@ -1,13 +1,12 @@
 import { defineStore } from "pinia";
 import { computed, ref } from "vue";
-import { type Agent, type Permission, login, logout, me } from "../api";
+import { type Agent, login, logout, me } from "../api";
 
 /** Who is logged in here. */
 export const useAgent = defineStore("agent", () => {
   const agent = ref<Agent | null>(null);
-  /** The gateway holds to it in any case; here it is what is shown at all. */
-  const may = (what: Permission): boolean => agent.value?.permissions.includes(what) ?? false;
-  const administers = computed(() => may("rules") || may("accounts") || may("audit"));
+  const supervises = computed(() => agent.value !== null && agent.value.role !== "agent");
+  const administers = computed(() => agent.value?.role === "administrator");
   let asked: Promise<void> | null = null;
 
   /** Ask the gateway once, at the first page. */
@@ -33,5 +32,5 @@ export const useAgent = defineStore("agent", () => {
     agent.value = null;
   }
 
-  return { agent, may, administers, know, enter, leave };
+  return { agent, supervises, administers, know, enter, leave };
 });
