@@ -39,6 +39,8 @@ TEXT = "路灯坏了，" * 8 + "Changjiang Road 12, the third lamp."
 RCV_EVERY_S = 5.0
 """What a page takes for frames that nobody waits to see delivered: the others do not come here."""
 ORIGIN = "http://127.0.0.1"
+PONG = b"\x8a\x80\0\0\0\0"
+"""Masked, empty: what answers a server that asks whether its page is there."""
 
 
 async def serve_echo() -> None:
@@ -71,6 +73,10 @@ def frame(payload: bytes) -> bytes:
 class Page(asyncio.Protocol):
     """One socket: sends the next message when the last one is answered."""
 
+    path = "/api/webchat/socket"
+    address = "127.0.0.1"
+    """Where it says that it is, to a server that trusts it."""
+
     def __init__(self, port: int, hello: bytes, answer: bytes, tally: Tally) -> None:
         self.port, self.hello, self.answer, self.tally = port, hello, answer, tally
         self.ready = asyncio.get_running_loop().create_future()
@@ -83,9 +89,9 @@ class Page(asyncio.Protocol):
         self.transport = cast(asyncio.WriteTransport, transport)
         key = base64.b64encode(os.urandom(16)).decode()
         self.transport.write(
-            f"GET /api/webchat/socket HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nUpgrade: websocket\r\n"
+            f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
-            f"Origin: {ORIGIN}:{self.port}\r\n\r\n".encode()
+            f"Origin: {ORIGIN}:{self.port}\r\nX-Forwarded-For: {self.address}\r\n\r\n".encode()
         )
 
     def data_received(self, data: bytes) -> None:
@@ -106,9 +112,12 @@ class Page(asyncio.Protocol):
                 size, start = int.from_bytes(rest[start : start + 2], "big"), start + 2
             if len(rest) < start + size:
                 break
-            if rest[at] != 0x81:
+            if rest[at] == 0x81:
+                self.take(rest[start : start + size])
+            elif rest[at] == 0x89:
+                self.transport.write(PONG)
+            else:
                 raise SystemExit(f"closed: {rest[start : start + size]!r}")
-            self.take(rest[start : start + size])
             at = start + size
         self.rest = rest[at:]
 

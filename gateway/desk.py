@@ -19,7 +19,7 @@ from gateway.destinations import Destinations
 from gateway.outgoing import CallRefused, Outgoing
 from gateway.oversight import Oversight
 from gateway.parking import Parking
-from gateway.reach import Reach, moves
+from gateway.reach import Reach
 from gateway.seats import Seats
 from gateway.sight import comes_to
 from gateway.staff import Staff
@@ -304,7 +304,8 @@ class Desks:
             await self._watch(desk, entry.session)
             return
         self.show(desk.agent, shown)
-        if moves(entry.event):
+        watched = desk.watched.get(entry.session)
+        if watched is not None and self._reachable.moves(watched.session, entry.event):
             self._look_at_reach(desk.agent, entry.session)
         if isinstance(entry.event, SessionResumed):
             self._start(self._forget_parked(desk.agent, entry.session))

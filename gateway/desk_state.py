@@ -35,6 +35,8 @@ class Watched:
     """When wrap-up ends by itself."""
     away: bool = False
     """The agent's own absence from it was noted last."""
+    told: frames.ContactState | None = None
+    """Where it stands, as the desk was told last."""
 
     @classmethod
     def load(cls, entries: Sequence[Entry], rules: Rules) -> Watched | None:
@@ -160,14 +162,18 @@ class DeskState:
             drawn = desk_view.entry_of(entry.event)
             if drawn is not None:
                 yield frames.ContactTimeline(session=entry.session, version=entry.version, entry=drawn)
-            yield desk_view.contact_state(watched.session, watched.wrap_until)
+            before = watched.told
+            watched.told = desk_view.contact_state(watched.session, watched.wrap_until)
+            if watched.told != before:
+                yield watched.told
         elif had:
             yield frames.ContactGone(session=entry.session)
         if not self.concerns(watched):
             del self.watched[entry.session]
 
     def _whole(self, watched: Watched) -> Iterator[Durable]:
-        yield desk_view.contact_state(watched.session, watched.wrap_until)
+        watched.told = desk_view.contact_state(watched.session, watched.wrap_until)
+        yield watched.told
         for placed in desk_view.timeline(watched.entries):
             yield frames.ContactTimeline(session=watched.session.id, version=placed.version, entry=placed.entry)
 

@@ -37,14 +37,10 @@ from storage.errors import StorageUnavailable
 REPLY = "reply"
 """The notice in which an agent's own words go."""
 _MOVING = (
-    LegOpened, LegAway, LegBack, LegClosed, TextReceived, FileReceived, HumanRequested, NoteAdded,
-    OfferAccepted, MessageAccepted, MessageFailed, AddressVerified, AddressParted,
+    LegOpened, LegAway, LegBack, LegClosed, HumanRequested, NoteAdded, OfferAccepted, MessageFailed, AddressVerified,
+    AddressParted,
 )  # fmt: skip
-
-
-def moves(event: Event) -> bool:
-    """Whether an event may change what can be sent: channels note a citizen's clicks and scans as notes."""
-    return isinstance(event, _MOVING)
+_SPENDING = (TextReceived, FileReceived, MessageAccepted)
 
 
 def _nowhere(session: Session) -> bool:
@@ -86,6 +82,15 @@ class Reach:
             page=self._rings(session),
             recalls=self.can_recall(session),
         )
+
+    def moves(self, session: Session, event: Event) -> bool:
+        """Whether an event may change what can be sent: channels note a citizen's clicks and scans as notes.
+
+        A word does where it is counted, and nowhere else: to ask who the citizen is takes longer than all the rest.
+        """
+        if isinstance(event, _SPENDING):
+            return any(self._rationed(session))
+        return isinstance(event, _MOVING)
 
     def can_recall(self, session: Session) -> bool:
         """Whether a message can be taken back: wherever the citizen read, also by a leg that is no more."""

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,8 @@ async def test_from_offer_to_wrap_up(desk: Desk, citizen: Citizen, eventually: E
     await agent.until(lambda frame: _progress(frame, sent, "delivered"), what="delivery")
     await visitor.command("msg.read", message=sent)
     await agent.until(lambda frame: _progress(frame, sent, "read"), what="reading")
+    stands = [{**frame, "seq": 0} for frame in agent.frames if frame["t"] == "contact.state"]
+    assert all(one != other for one, other in pairwise(stands)), "words change nothing of where it stands"
 
     await agent.command("note.add", session=session, text="老客户")
     await agent.command("contact.finish", session=session)
