@@ -10,7 +10,7 @@ PYTEST := .venv/bin/python -m pytest
 # One computes, two begin with what waits for most of its time (tests/shares.py): a test waits for two seconds of three.
 # Four are no quicker on two cores, and time some tests out. docs/decisions/0118-waits-cut.md has the figures.
 WORKERS := 3
-TEST_PACKAGES := baresip-core libopus0 sip-tester chromium fonts-wqy-microhei postgresql tshark kamailio kamailio-tls-modules rtpengine-daemon systemd
+TEST_PACKAGES := baresip-core linphone-cli libopus0 sip-tester chromium fonts-wqy-microhei postgresql tshark kamailio kamailio-tls-modules rtpengine-daemon systemd
 # What the targets for longer runs give pytest: one at a time, with time to spare.
 LONG := --long --timeout 7200 -p no:xdist
 

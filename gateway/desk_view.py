@@ -17,7 +17,7 @@ from session import events as ev
 from session.address import Address
 from session.ids import AssigneeId, MessageId, SessionId
 from session.ports import Entry
-from session.state import AssigneeKind, Leg, Medium, Party, Session
+from session.state import AssigneeKind, Handing, Leg, Medium, Party, Session
 from storage.record import SessionRecord
 
 CITIZEN = drawn.Who(kind="citizen")
@@ -324,7 +324,9 @@ def _conference(event: ev.Event) -> drawn.TimelineEntry | None:
         case ev.ThirdEnded():
             return drawn.EventEntry(at=event.at, who=SYSTEM, what="third_ended", detail=event.reason)
         case ev.CallPassedOn():
-            return drawn.EventEntry(at=event.at, who=_agent(event.by), what="passed_on", detail=event.to or "")
+            is_desks = event.why is Handing.DESK
+            passed: Literal["passed_on", "passed_by_phone"] = "passed_on" if is_desks else "passed_by_phone"
+            return drawn.EventEntry(at=event.at, who=_agent(event.by), what=passed, detail=event.to or "")
         case ev.CallParked():
             return drawn.EventEntry(at=event.at, who=_agent(event.by), what="call_parked", detail=event.place)
     return None

@@ -283,7 +283,9 @@ class _Builder:
         inbox.judge = self._detours.judge
         self._links = self._make_links(inbox)
         self._outgoing = self._make_outgoing()
-        self._beginning = Beginning(self._outgoing, inbox, self._settings.sip.number[0])
+        self._beginning = Beginning(
+            self._outgoing, self._store.queue, self._roster, inbox, self._settings.sip.number[0]
+        )
         performer = Performer(
             self._store, self._node, self._channels, inbox, self._metrics, self._links, self._outgoing
         )

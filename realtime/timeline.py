@@ -245,6 +245,7 @@ class EventEntry(_Entry, frozen=True, tag="event"):
         "confer_changed",
         "third_ended",
         "passed_on",
+        "passed_by_phone",
         "call_parked",
         "place",
         "place_kept",

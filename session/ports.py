@@ -396,13 +396,25 @@ class Begun:
     contact: Contact
 
 
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Whom an agent's telephone calls beside any session: colleagues, one after the other, or a number outside."""
+
+    agents: tuple[AssigneeId, ...] = ()
+    number: Address | None = None
+
+
 class Beginnings(Protocol):
-    """How an agent calls somebody of their own accord (主动外呼)."""
+    """How an agent calls somebody of their own accord (主动外呼). Both raise `StoreUnavailable`."""
 
     async def begin(self, by: AssigneeId, typed: str, *, is_up: bool, dedupe: str) -> Begun | str:
-        """The session that begins so, or the code of why they may not. `is_up`: they are on the line here already.
+        """The session that begins so, or the code of why they may not. `is_up`: they are on the line here already."""
+        ...
 
-        Raises `StoreUnavailable`.
+    async def aside(self, by: AssigneeId, typed: str) -> Aside | str | None:
+        """A colleague's extension, the name of a line, or a number to consult about the call that they have.
+
+        Or the code of why they may not; None for a number that a session begins with.
         """
         ...
 

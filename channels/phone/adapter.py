@@ -18,6 +18,7 @@ from aiohttp import web
 from channels.calls import Callee, Caller, ExchangeFull
 from channels.contract import Capabilities, ChannelError, Content, LegUnknown
 from channels.phone.access import Access
+from channels.phone.asides import Asides
 from channels.phone.calling_page import PageCallingBridge
 from channels.phone.carriers import Carrier, Carriers
 from channels.phone.debts import Debts
@@ -37,9 +38,9 @@ from channels.phone.overload import LOOK_S, Overload
 from channels.phone.own_calls import OwnCalls
 from channels.phone.ports import BridgePorts
 from channels.phone.redial import bury_dead
-from channels.phone.referral import refusal_of
 from channels.phone.registrar import Registrar, RegistrarSettings
 from channels.phone.relay import Relay
+from channels.phone.replacing import replace
 from channels.phone.running import Running
 from channels.phone.secrecy import Secrecies
 from channels.phone.settings import PhoneSettings
@@ -194,6 +195,8 @@ class PhoneChannel(Running):
             handover=handover,
             trunk=self._trunk,
             carriers=self._carriers,
+            asides=Asides(self._endpoint.calls, self._bridge_of_agent),
+            number=settings.numbers[0] if settings.numbers else "",
         )
         self._own_calls = OwnCalls(self._ports, audio, beginnings)
         self._is_draining = False
@@ -419,10 +422,10 @@ class PhoneChannel(Running):
             if identity is None or await self._is_code(call, identity.login):
                 return None
         if (replacing := request.headers.all("replaces")) and settings.authenticate:
-            call.refuse(refusal_of(replacing))
+            await replace(call, replacing, identity, self._ports.asides, self._ports.telephones)
             return None
         if ours is None and identity is not None:
-            await self._place(call, identity.login, number)
+            await self._place(call, identity, number)
             return None
         if ours is None and settings.authenticate:
             call.refuse(404)
@@ -444,12 +447,12 @@ class PhoneChannel(Running):
             notes=self._noted(caller.address, leg) if caller.asserted else (),
         )
 
-    async def _place(self, call: IncomingCall, by: AssigneeId, number: str) -> None:
+    async def _place(self, call: IncomingCall, by: Credential, number: str) -> None:
         """An agent's telephone dials somebody who is none of our numbers."""
         if (seat := self._seat(call)) is None:
             return
         try:
-            bridge = await self._own_calls.begin(call, by, number, seat)
+            bridge = await self._own_calls.place(call, by, number, seat)
             if bridge is not None:
                 self._bridges[bridge.contact.leg] = bridge
                 self._idle.clear()

@@ -32,6 +32,7 @@ from channels.phone.silence import Silence
 from channels.phone.sip.digits import InfoDigit
 from channels.phone.sip.refer import Reference
 from channels.phone.sip.sdp import asks_hold
+from channels.phone.succession import Succession
 from channels.phone.summons import Summons
 from channels.phone.supervision import Supervisor
 from channels.phone.taping import Taping
@@ -107,6 +108,13 @@ class Bridge:
             summons=self._summons,
             handling=self._handling,
             ladder=self.ladder,
+        )
+        self.succession = Succession(
+            *(ports, audio, self._audio_turn),
+            third=self._third,
+            handling=self._handling,
+            ladder=self.ladder,
+            talks=lambda: self._agent if self.is_joined else None,
         )
         self._introduced: list[Guest] = []
         self._waits: Slot | None = None
@@ -397,7 +405,7 @@ class Bridge:
         """Let go of a guest who is not the agent."""
         await self._measure(guest.leg, guest.slot)
         self.tell(LegClosed(leg=guest.leg, reason=reason), f"closed:{guest.leg}")
-        self._guests.left(guest)
+        guest.carried.close()
         if not self.is_over:
             async with self._audio_turn:
                 await self._audio.drop(guest.slot)
@@ -489,7 +497,10 @@ class Bridge:
                 case RefreshDue():
                     await self._agreeing.refresh(call, partial(self._slot_of, leg))
                 case Referred(reference=reference):
-                    call.decide_reference(await self._refer(self._slot_of(leg), reference))
+                    if reference.replaces is not None and self.succession.is_of(call):
+                        await self.succession.referred(call, reference)
+                    else:
+                        call.decide_reference(await self._refer(self._slot_of(leg), reference))
                 case Confirmed(body=body):
                     self._acknowledged(call)
                     if body:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from channels.phone.call import Call
@@ -22,6 +23,8 @@ class Guest:
     leg: LegId
     call: Call
     slot: Slot
+    carried: ExitStack = field(default_factory=ExitStack)
+    """The room that they take in a trunk, where they are from outside."""
 
 
 class Host(Protocol):

@@ -32,8 +32,6 @@ class Invitations:
     ) -> None:
         self._ports, self._audio, self._turn, self._contact, self._ladder = ports, audio, turn, contact, ladder
         self._summons = Summons(ports, audio, turn, contact.address)
-        self._carried = ExitStack()
-        """The room that a guest from outside takes in a trunk."""
 
     async def call_in(self, assignee: AssigneeId, slot: Slot, party: Party) -> Guest | NoAnswer | None:
         """Call somebody's telephones; None when nobody picked up in time."""
@@ -59,14 +57,17 @@ class Invitations:
         """Call a number outside; None when nobody picked up in time."""
         hunt = Hunt(self._ports, self._audio, self._turn, slot, self._contact, self._ladder)
         guest: Guest | None = None
+        carried = ExitStack()
         try:
             async with asyncio.timeout(_RINGS_S):
-                end = await hunt.reach(number, self._carried, progressed)
+                end = await hunt.reach(number, carried, progressed)
             if isinstance(end, Ended):
                 return no_answer([end.status])
             call, answered = end
             await hunt.agree(answered.body)
             guest = await self._come_in(None, call, slot, party, b"")
+            if guest is not None:
+                guest.carried = carried
             return guest or NoAnswer.REJECTED
         except TimeoutError:
             return None
@@ -74,15 +75,10 @@ class Invitations:
             return NoAnswer.UNREACHABLE
         finally:
             if guest is None:
-                self._carried.close()
+                carried.close()
                 if hunt.call is not None:
                     hunt.call.hang_up()
                 await self._vacate(slot)
-
-    def left(self, guest: Guest) -> None:
-        """A guest has gone."""
-        if guest.assignee is None:
-            self._carried.close()
 
     async def _come_in(
         self, assignee: AssigneeId | None, call: OutgoingCall, slot: Slot, party: Party, answer: bytes

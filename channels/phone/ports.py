@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from channels.phone.asides import Asides
 from channels.phone.carriers import Carriers
 from channels.phone.endpoint import Endpoint
 from channels.phone.registrar import Registrar
@@ -32,4 +33,7 @@ class BridgePorts:
     trunk: Trunk
     carriers: Carriers
     secrecies: Secrecies
+    asides: Asides
+    number: str
+    """Ours that is shown to who is called beside any session."""
     handover: Handover | None = None

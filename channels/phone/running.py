@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Sequence
 
 from channels.contract import LegUnknown
 from channels.phone.bridge import Bridge
+from channels.phone.call import Call
 from channels.phone.calling_page import PageCallingBridge
 from channels.phone.entrusted import EntrustedBridge
 from channels.phone.incoming_bridge import ComingBridge
@@ -156,6 +157,10 @@ class Running:
             del self._bridges[bridge.contact.leg]
         if not self._bridges:
             self._idle.set()
+
+    def _bridge_of_agent(self, call: Call) -> Bridge | None:
+        """The citizen's call whose agent is on by that one."""
+        return next((bridge for bridge in self._bridges.values() if bridge.succession.is_of(call)), None)
 
     def _bridge(self, leg: LegId) -> Bridge:
         bridge = self._bridges.get(leg)

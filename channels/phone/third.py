@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 
 from channels.phone.guest import Guest, Host
 from channels.phone.invitations import Invitations
@@ -11,7 +12,7 @@ from session.address import Address
 from session.audio import Slot
 from session.events import CallPassedOn, ConferChanged, ThirdEnded
 from session.ids import AssigneeId, LegId
-from session.state import Conference, LegEnd, Mark, Party
+from session.state import Conference, Handing, LegEnd, Mark, Party
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +46,20 @@ class Third:
             return
         self._turn, self._by, self._was_cancelled = turn, by, False
         self.what = Conference.CONSULT
-        self._task = asyncio.create_task(self._see_through(by, agents, number, turn))
-        self._tasks.add(self._task)
-        self._task.add_done_callback(self._tasks.discard)
+        self._task = self._begin(self._see_through(by, agents, number, f"third:{self._host.contact.leg}:{turn}"))
+
+    async def take_in(self, by: AssigneeId, guest: Guest, why: Handing) -> None:
+        """Somebody has come whom the agent leaves the citizen to, at once. To be asked while no third is there."""
+        self.what, self._by, self._guest, self._was_cancelled = Conference.CONSULT, by, guest, False
+        self._host.introduce(guest, Party.THIRD)
+        self._task = self._begin(self._see_brought(by, guest))
+        await self.complete(why)
+
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def ask(self, what: Conference, turn: int) -> None:
         """Let others talk than do; before the third has picked up they can only be called no more."""
@@ -62,7 +74,7 @@ class Third:
         elif what is not self.what and self._guest is not None:
             await self._talk(self._guest, what)
 
-    async def complete(self) -> bool:
+    async def complete(self, why: Handing = Handing.DESK) -> bool:
         """The agent leaves the other two to it. False where there is nobody to leave the citizen with."""
         guest, by = self._guest, self._by
         if guest is None or by is None or self.what not in _TALKS:
@@ -74,7 +86,7 @@ class Third:
             self.what = Conference.COMPLETE
             await self._host.let_agent_go()
         self._host.mark(Mark.AGENT_LEFT)
-        self._host.tell(CallPassedOn(by=by, leg=guest.leg, to=guest.assignee), f"passed:{guest.leg}")
+        self._host.tell(CallPassedOn(by=by, leg=guest.leg, to=guest.assignee, why=why), f"passed:{guest.leg}")
         return True
 
     @property
@@ -96,7 +108,7 @@ class Third:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _see_through(
-        self, by: AssigneeId, agents: tuple[AssigneeId, ...], number: Address | None, turn: int
+        self, by: AssigneeId, agents: tuple[AssigneeId, ...], number: Address | None, key: str
     ) -> None:
         """From the first ring to the end, also where they have come to be the agent meanwhile."""
         reason = "cancelled"
@@ -113,20 +125,40 @@ class Third:
             try:
                 await self._host.sound()
                 self._host.tell(ConferChanged(by=by, what=Conference.CONSULT))
-                ended = await self._host.attend(guest)
+                reason = await self._stay(guest)
             finally:
                 guest.call.hang_up()
-            reason = "cancelled" if self._was_cancelled else "left"
-            await self._part(guest, ended)
         except Exception:  # the task's top: the agent and the citizen talk on
             log.exception("a third could not be called")
             reason = "unreachable"
         finally:
-            if self._by == by:
-                self.what = self._guest = self._by = None
-                self._host.mark(Mark.THIRD_LEFT)
-                self._host.tell(ThirdEnded(reason=reason), f"third:{self._host.contact.leg}:{turn}")
-                await self._host.sound()
+            await self._over(by, reason, key)
+
+    async def _see_brought(self, by: AssigneeId, guest: Guest) -> None:
+        """Likewise, of who has come already."""
+        reason = "left"
+        try:
+            reason = await self._stay(guest)
+        except Exception:  # the task's top: the others talk on
+            log.exception("who was brought to a call could not be followed")
+        finally:
+            guest.call.hang_up()
+            await self._over(by, reason, f"third:{guest.leg}")
+
+    async def _stay(self, guest: Guest) -> str:
+        """Until their call is over; why."""
+        ended = await self._host.attend(guest)
+        reason = "cancelled" if self._was_cancelled else "left"
+        await self._part(guest, ended)
+        return reason
+
+    async def _over(self, by: AssigneeId, reason: str, key: str) -> None:
+        """Tell of it, unless they have come to be the agent."""
+        if self._by == by:
+            self.what = self._guest = self._by = None
+            self._host.mark(Mark.THIRD_LEFT)
+            self._host.tell(ThirdEnded(reason=reason), key)
+            await self._host.sound()
 
     async def _reach(self, agents: tuple[AssigneeId, ...], number: Address | None) -> Guest | str:
         """Whoever picks up first, or why nobody did."""

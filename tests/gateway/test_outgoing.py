@@ -17,7 +17,7 @@ from session.address import Address
 from session.events import CallRequested, DialFailed, LegClosed, LegOpened, SlotGranted
 from session.identity import AddressesLinked, Person, Proof
 from session.ids import AssigneeId, LegId, LinkId, PersonId, SessionId
-from session.ports import Begun
+from session.ports import Aside, Begun, Credential
 from session.state import DialFailure, Leg, LegEnd, LegState, Medium, Party, Phase, Session
 from tests.conftest import Eventually
 from tests.gateway.town import CALLS, PATIENT, Post, Telephone, a_call, a_chat, agents_leg, hire, open_post, outgoing_on
@@ -377,6 +377,16 @@ async def test_an_attempt_of_a_dead_node_is_unknown_and_never_made_again(
 # --- an agent calls somebody of their own accord
 
 
+class Extensions:
+    """Everybody's is their login."""
+
+    async def credential(self, extension: str) -> Credential | None:
+        return Credential(AssigneeId(extension), extension, "yihao") if len(extension) == 4 else None
+
+    async def extension_of(self, assignee: AssigneeId) -> str | None:
+        return assignee
+
+
 def beginning_of(town: Town, memory: MemoryStore, rule: OutgoingRule | None = None) -> tuple[Outgoing, Beginning]:
     outgoing = Outgoing(
         rule or OutgoingRule(places=(POLICE,)),
@@ -385,7 +395,7 @@ def beginning_of(town: Town, memory: MemoryStore, rule: OutgoingRule | None = No
         shared=memory.shared,
         metrics=town.post.metrics,
     )
-    return outgoing, Beginning(outgoing, town.post.inbox, "12345")
+    return outgoing, Beginning(outgoing, memory.queue, Extensions(), town.post.inbox, "12345")
 
 
 async def test_an_agent_who_types_a_number_is_rung_first_and_has_the_contact(
@@ -438,3 +448,16 @@ async def test_calls_of_an_agents_own_are_counted_but_for_those_of_emergencies(
         await town.post.inbox.post(begun.session, DialFailed(leg=begun.contact.leg, reason=DialFailure.REFUSED))
         await eventually(partial(_is, town.post, begun.session, Phase.CLOSED))
     assert await beginning.begin(town.agent, "13800138001", is_up=True, dedupe="desk:9") == "agent_bound"
+
+
+async def test_what_is_dialled_beside_a_call_is_a_colleague_a_line_or_who_is_consulted(
+    town: Town, memory: MemoryStore, eventually: Eventually
+) -> None:
+    _, beginning = beginning_of(town, memory)
+    assert await beginning.aside(town.agent, "8002") == Aside(agents=(AssigneeId("8002"),))
+    assert await beginning.aside(town.agent, "8001") == "unknown_agent", "one does not call oneself"
+    assert await beginning.aside(town.agent, "nowhere") == "unknown_queue"
+    assert await beginning.aside(town.agent, "13800138000") is None, "without a call a session begins"
+    await _talking(town, eventually)
+    assert await beginning.aside(town.agent, "13800138000") == Aside(number=MOBILE)
+    assert await beginning.aside(town.agent, "16812345") == "number_not_allowed"

@@ -11,6 +11,7 @@ from tests.conftest import Eventually
 from tests.peers.baresip import Baresip
 from tests.peers.caller import Call, Telephones
 from tests.peers.department import Department
+from tests.peers.linphone import Linphone
 from tests.peers.pages import DeskPage, Refused
 from tests.peers.ports import free_pair
 from tests.peers.rtp import RtpEnd
@@ -69,7 +70,7 @@ async def calling(telephones: Telephones) -> AsyncIterator[Calls]:
 class Ears:
     """What each hears from now on, one likeness for each voice."""
 
-    def __init__(self, eventually: Eventually, **ears: Baresip | RtpEnd) -> None:
+    def __init__(self, eventually: Eventually, **ears: Baresip | Linphone | RtpEnd) -> None:
         self.eventually, self.ears = eventually, ears
 
     def _so_far(self, ear: str) -> Sound:

@@ -613,7 +613,7 @@ export namespace Desk {
     kind: "event";
     at: number;
     who: Who;
-    what: "opened" | "human_requested" | "digit" | "digits_sent" | "supervision_requested" | "supervision_changed" | "supervision_ended" | "taken_over" | "third_requested" | "confer_changed" | "third_ended" | "passed_on" | "call_parked" | "place" | "place_kept" | "voice_message" | "picture_requested" | "link_failed" | "link_opened" | "joined" | "joined_into" | "split" | "split_from" | "verification_asked" | "address_verified" | "address_parted" | "address_revealed" | "parked" | "resumed" | "finished" | "wrap_extended" | "assignee_away" | "assignee_back" | "timer";
+    what: "opened" | "human_requested" | "digit" | "digits_sent" | "supervision_requested" | "supervision_changed" | "supervision_ended" | "taken_over" | "third_requested" | "confer_changed" | "third_ended" | "passed_on" | "passed_by_phone" | "call_parked" | "place" | "place_kept" | "voice_message" | "picture_requested" | "link_failed" | "link_opened" | "joined" | "joined_into" | "split" | "split_from" | "verification_asked" | "address_verified" | "address_parted" | "address_revealed" | "parked" | "resumed" | "finished" | "wrap_extended" | "assignee_away" | "assignee_back" | "timer";
     detail: string;
   }
 

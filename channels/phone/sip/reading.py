@@ -30,9 +30,9 @@ _BODY_TYPES = {
 }
 _SINGLE = ("from", "to", "call-id", "cseq")
 _AT_MOST_ONE = frozenset({"max-forwards", "content-length", "content-type", "expires", "min-expires"})
-_IN_CALLS = frozenset({"100rel", "timer", "norefersub"})
+_IN_CALLS = frozenset({"100rel", "timer", "norefersub", "replaces"})
 _OPTION_TAGS = {"REGISTER": frozenset({"path", "outbound"})}
-SUPPORTED = ("Supported", "100rel, norefersub, outbound, path, timer")
+SUPPORTED = ("Supported", "100rel, norefersub, outbound, path, replaces, timer")
 
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([0-9]{3})(?: (.*))?", re.DOTALL)
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)

@@ -10,7 +10,7 @@ from channels.phone.sip.digest import ha1
 from session.address import Address
 from session.events import Event, LegClosed
 from session.ids import AssigneeId, LegId, SessionId
-from session.ports import Admission, Begun, Contact, Credential, StoreUnavailable, Verdict
+from session.ports import Admission, Aside, Begun, Contact, Credential, StoreUnavailable, Verdict
 from session.state import Medium
 
 REALM = "yihao"
@@ -167,7 +167,13 @@ class Core:
         self.chosen.append((assignee, what))
         return what != "nothing"
 
-    # Beginnings: mobile numbers may be called
+    # Beginnings: mobile numbers may be called, and so may extensions beside any session
+
+    async def aside(self, by: AssigneeId, typed: str) -> Aside | str | None:
+        self._reach("aside")
+        if typed in {"8001", "8002", "8003", "8004"}:
+            return Aside(agents=(AssigneeId(f"a{typed}"),))
+        return None if typed != "nowhere" else "unknown_queue"
 
     async def begin(self, by: AssigneeId, typed: str, *, is_up: bool, dedupe: str) -> Begun | str:
         self._reach("begin")

@@ -15,12 +15,16 @@ from tests.conftest import Eventually
 SOMEBODY = "13900139000"
 
 
-async def dials(phone: PhoneChannel, agent: Telephone, number: str, call: str = "own") -> None:
-    """Through the challenge, up to the INVITE that has the proof."""
+async def dials(
+    phone: PhoneChannel, agent: Telephone, number: str, call: str = "own", *extra: str, before: int = 0
+) -> None:
+    """Through the challenge, up to the INVITE that has the proof; it has had so many answers to others `before`."""
     uri = f"sip:{number}@{phone.bound[0]}:{phone.bound[1]}"
-    agent.send(agent.compose("INVITE", uri, call=call, body=agent.offer()))
-    proof = authorization(await agent.response(), "INVITE", uri, agent.user, PASSWORD, "SHA-256")
-    agent.send(agent.compose("INVITE", uri, call=call, cseq=2, extra=(proof,), body=agent.offer()))
+    agent.send(agent.compose("INVITE", uri, call=call, extra=extra, body=agent.offer()))
+    challenge = await agent.response(count=before + 1)
+    proof = authorization(challenge, "INVITE", uri, agent.user, PASSWORD, "SHA-256")
+    ours = f"z9hG4bK{call}"
+    agent.send(agent.compose("INVITE", uri, call=call, cseq=2, branch=ours, extra=(*extra, proof), body=agent.offer()))
 
 
 async def answered(phone: PhoneChannel, agent: Telephone, number: str) -> Response:

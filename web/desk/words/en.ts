@@ -434,6 +434,7 @@ export const en: Words = {
       confer_changed: "{name}: {detail}",
       third_ended: "third party: {detail}",
       passed_on: "{name} completed the transfer {detail}",
+      passed_by_phone: "{name} completed the transfer by telephone {detail}",
       call_parked: "{name} parked the call at {detail}",
       place: "told place in line {detail}",
       place_kept: "The citizen keeps the place and goes on elsewhere",

@@ -425,6 +425,7 @@ export const zh = {
       confer_changed: "{name}：{detail}",
       third_ended: "第三方：{detail}",
       passed_on: "{name} 完成转接 {detail}",
+      passed_by_phone: "{name} 用话机完成转接 {detail}",
       call_parked: "{name} 把电话驻留在 {detail} 号位",
       place: "播报排队位置 {detail}",
       place_kept: "市民要求保留排队位置，改用其他方式继续",
