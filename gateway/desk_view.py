@@ -285,7 +285,9 @@ def _act(event: ev.Event) -> drawn.TimelineEntry | None:
         case ev.WrapFinished():
             return drawn.WrapEntry(at=event.at, who=_agent(event.by), subject=event.kind, note=event.note)
         case ev.RatingGiven():
-            return drawn.RatingEntry(at=event.at, who=CITIZEN, score=event.score, comment=event.comment)
+            return drawn.RatingEntry(
+                at=event.at, who=CITIZEN, score=event.score, comment=event.comment, solved=event.solved
+            )
         case ev.AssigneeAway():
             return drawn.EventEntry(at=event.at, who=_agent(event.assignee), what="assignee_away")
         case ev.AssigneeBack():

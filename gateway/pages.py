@@ -17,10 +17,10 @@ POLICY = (
 OF_PAGES = f"{POLICY}; require-trusted-types-for 'script'; trusted-types vue"
 """No text becomes markup on a page but what Vue's own policy lets through: its compiled templates."""
 
-PARTS = ("proof", "call", "asked", "identity", "voice", "refused")
+PARTS = ("proof", "call", "asked", "identity", "voice", "more", "refused")
 """What the citizen's page fetches when it is wanted: `web/build/pages.mjs`."""
 WHERE_IT_IS = "geolocation=(self), camera=(), payment=()"
-"""For the page that a link opens: the citizen may say where the matter is."""
+"""For the citizen's page: they may say where the matter is."""
 
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -46,9 +46,10 @@ async def guard(request: web.Request, response: web.StreamResponse) -> None:
 
 def routes(parents: Sequence[str] = ()) -> list[web.AbstractRouteDef]:
     """Pages and their parts. `parents` are the origins of the sites that embed the citizen's page by `/widget.js`."""
+    located = {"Permissions-Policy": WHERE_IT_IS}
     found: list[web.AbstractRouteDef] = [
-        web.get("/", _page(STATIC / "index.html", {"Content-Security-Policy": _framed_by(parents)})),
-        web.get("/go", _page(STATIC / "index.html", {"Permissions-Policy": WHERE_IT_IS})),
+        web.get("/", _page(STATIC / "index.html", {"Content-Security-Policy": _framed_by(parents), **located})),
+        web.get("/go", _page(STATIC / "index.html", located)),
         web.get("/desk", _page(STATIC / "desk" / "index.html")),
         web.get("/desk/{view:[A-Za-z0-9/-]*}", _page(STATIC / "desk" / "index.html")),
         web.get("/widget.js", _page(STATIC / "widget.js")),

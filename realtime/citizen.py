@@ -241,10 +241,12 @@ class SessionEnd(Command, frozen=True, tag="session.end"):
 
 
 class RatingGive(Command, frozen=True, tag="rating.give"):
-    """The citizen rates the contact, 1 (bad) to 5 (good) (评价)."""
+    """The citizen rates who answered, 1 (bad) to 5 (good), and says whether the matter is solved (评价)."""
 
     score: Annotated[int, Meta(ge=1, le=5)]
     comment: Remark = ""
+    solved: bool | None = None
+    """None where they do not say."""
 
 
 DOWN = by_tag(

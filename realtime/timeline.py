@@ -188,12 +188,13 @@ class NoteEntry(_Entry, frozen=True, tag="note"):
 
 
 class RatingEntry(_Entry, frozen=True, tag="rating"):
-    """The citizen's rating, 1 to 5."""
+    """The citizen's rating of who answered, 1 to 5, and whether they say that the matter is solved."""
 
     at: float
     who: Who
     score: int
     comment: str
+    solved: bool | None = None
 
 
 class WrapEntry(_Entry, frozen=True, tag="wrap"):

@@ -509,10 +509,12 @@ class NoteAdded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatingGiven(Event):
-    """The citizen rated the contact, 1 (bad) to 5 (good) (评价)."""
+    """The citizen rated who answered, 1 (bad) to 5 (good), and said whether the matter is solved (评价)."""
 
     score: int
     comment: str = ""
+    solved: bool | None = later(None)
+    """None where they did not say."""
     late: ClassVar[bool] = True
 
 

@@ -393,7 +393,7 @@ class Conversation:
         transcript = self.transcript
         if transcript is None or transcript.standing.phase != "ended" or not transcript.was_answered:
             return Refusal("not_now")
-        event = ev.RatingGiven(score=command.score, comment=command.comment)
+        event = ev.RatingGiven(score=command.score, comment=command.comment, solved=command.solved)
         return await self._ports.inbox.post(transcript.session_id, event, dedupe=f"rating:{transcript.session_id}")
 
     async def _end(self, _: Link, command: citizen.SessionEnd) -> int:

@@ -73,7 +73,8 @@ async def test_every_answer_is_guarded(site: Site, http: aiohttp.ClientSession) 
         async with http.get(f"{url}{path}") as answer:
             assert answer.status == status
             policy = pages.OF_PAGES if status == 200 else pages.POLICY
-            expected = {**pages.HEADERS, "Content-Security-Policy": policy}
+            located = {"Permissions-Policy": pages.WHERE_IT_IS} if path == "/" else {}
+            expected = {**pages.HEADERS, "Content-Security-Policy": policy, **located}
             assert {name: answer.headers.get(name) for name in pages.HEADERS} == expected, path
     async with http.get(f"{url}/streamed") as answer:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -117,6 +117,11 @@ class Window:
     async def reload(self) -> None:
         await self._do(self._page.reload(wait_until="domcontentloaded"))
 
+    async def resize(self, size: tuple[int, int]) -> None:
+        """As when a telephone's keyboard comes up below the page."""
+        width, height = size
+        await self._do(self._page.set_viewport_size({"width": width, "height": height}))
+
     async def write(self, into: str, text: str) -> None:
         """Fill the field that this selector finds."""
         await self._do(self._page.fill(into, text))

@@ -295,13 +295,14 @@ export namespace Citizen {
     cseq: number;
   }
 
-  /** The citizen rates the contact, 1 (bad) to 5 (good) (评价). */
+  /** The citizen rates who answered, 1 (bad) to 5 (good), and says whether the matter is solved (评价). */
   export interface RatingGive {
     t: "rating.give";
     id: string;
     cseq: number;
     score: number;
     comment?: string;
+    solved?: boolean | null;
   }
 
   /** The citizen writes. At most every 3 s. */
@@ -571,13 +572,14 @@ export namespace Desk {
     text: string;
   }
 
-  /** The citizen's rating, 1 to 5. */
+  /** The citizen's rating of who answered, 1 to 5, and whether they say that the matter is solved. */
   export interface RatingEntry {
     kind: "rating";
     at: number;
     who: Who;
     score: number;
     comment: string;
+    solved: boolean | null;
   }
 
   /** The contact was written up. `subject` is one of 咨询 求助 投诉 举报 建议, or empty. */

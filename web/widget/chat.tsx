@@ -79,7 +79,7 @@ export function Chat({ conversation, say, language, asks }: Props) {
             </li>
           )}
         </ul>
-        {isOver && <Rating view={view} say={say} onRate={(score, comment) => conversation.rate(score, comment)} />}
+        {isOver && <Rating view={view} say={say} onRate={(...rating) => conversation.rate(...rating)} />}
       </div>
       {hasNew && (
         <button type="button" class="to-end" onClick={toEnd}>

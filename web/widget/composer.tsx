@@ -23,6 +23,7 @@ interface Props {
 export function Composer({ conversation, view, say, box, draft, onDraft, onSent }: Props) {
   const chooser = useRef<HTMLInputElement>(null);
   const note = useRef<HTMLDivElement>(null);
+  const more = useRef<HTMLDivElement>(null);
   const isElsewhere = view.link === "elsewhere" || view.link === "refused";
   const isTooLong = draft.length > view.limits.text;
   const hint = say(view.state.phase === "ended" ? "write_new" : "write");
@@ -53,6 +54,13 @@ export function Composer({ conversation, view, say, box, draft, onDraft, onSent 
     if (note.current) part.showVoice(note.current, conversation);
   };
 
+  const showMore = async () => {
+    const part = await fetched<typeof import("./more")>("/more.js");
+    // What is written by then, not what was when the panel was opened.
+    const put = (text: string) => onDraft((box.current?.value ?? "") + text);
+    if (more.current) part.showMore(more.current, conversation, put);
+  };
+
   return (
     <form
       class="composer"
@@ -71,6 +79,7 @@ export function Composer({ conversation, view, say, box, draft, onDraft, onSent 
           {say("too_long", { max: view.limits.text })}
         </p>
       )}
+      <div ref={more} />
       <div ref={note} />
       <div class="composer-row">
         <button
@@ -92,6 +101,9 @@ export function Composer({ conversation, view, say, box, draft, onDraft, onSent 
           onClick={() => void record()}
         >
           <Icon name="microphone" />
+        </button>
+        <button type="button" class="round more-door" aria-label={say("more")} onClick={() => void showMore()}>
+          <Icon name="more" />
         </button>
         <input
           ref={chooser}

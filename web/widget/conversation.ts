@@ -177,8 +177,8 @@ export class Conversation {
     this.client.send({ t: "session.end" });
   }
 
-  rate(score: number, comment: string): void {
-    this.client.send({ t: "rating.give", score, comment });
+  rate(score: number, solved: boolean | null, comment: string): void {
+    this.client.send({ t: "rating.give", score, solved, comment });
     this.change({ rated: true });
   }
 

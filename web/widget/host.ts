@@ -6,17 +6,17 @@ export function tellHost(what: "close" | "unread", count = 0): void {
   if (embedded) window.parent.postMessage({ yihao: what, count }, "*");
 }
 
-/** Somebody looks at the page. A frame that its host has hidden still counts as visible, but has no width. */
+/** Somebody looks at the page. A frame that its host has hidden still counts as visible, and as wide, but is not laid out. */
 export function isLookedAt(): boolean {
-  return document.visibilityState === "visible" && innerWidth > 0;
+  return document.visibilityState === "visible" && document.body.getClientRects().length > 0;
 }
 
-/** Call at each moment at which `isLookedAt` may have changed. Gives the function that ends it. */
+/** Call at each moment at which `isLookedAt` may have changed: a host that shows the frame again gives it the keyboard. */
 export function watchLooks(watcher: () => void): () => void {
   document.addEventListener("visibilitychange", watcher);
-  addEventListener("resize", watcher);
+  addEventListener("focus", watcher);
   return () => {
     document.removeEventListener("visibilitychange", watcher);
-    removeEventListener("resize", watcher);
+    removeEventListener("focus", watcher);
   };
 }

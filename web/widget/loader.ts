@@ -59,7 +59,7 @@ function open(): HTMLIFrameElement {
   const made = document.createElement("iframe");
   made.src = `${origin}/?lang=${language}`;
   made.title = label;
-  made.allow = "microphone";
+  made.allow = "microphone; geolocation; clipboard-write";
   made.onload = () => {
     loaded = true;
     tell();

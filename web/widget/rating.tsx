@@ -6,9 +6,10 @@ import type { Say } from "./words";
 const SCORES = [1, 2, 3, 4, 5] as const;
 type Score = (typeof SCORES)[number];
 
-/** 评价: one to five stars, and a word if one likes. */
-export function Rating({ view, say, onRate }: { view: View; say: Say; onRate: (score: number, comment: string) => void }) {
+/** 评价: one to five stars for who answered; whether it is solved, and a word, if one likes. */
+export function Rating({ view, say, onRate }: { view: View; say: Say; onRate: (score: number, solved: boolean | null, comment: string) => void }) {
   const [score, setScore] = useState<Score | null>(null);
+  const [solved, setSolved] = useState<boolean | null>(null);
   const [comment, setComment] = useState("");
   const form = useRef<HTMLFormElement>(null);
   // It grows with the first star: what has come must be seen.
@@ -27,7 +28,7 @@ export function Rating({ view, say, onRate }: { view: View; say: Say; onRate: (s
       class="rating"
       onSubmit={(event) => {
         event.preventDefault();
-        if (score) onRate(score, comment.trim());
+        if (score) onRate(score, solved, comment.trim());
       }}
     >
       <fieldset>
@@ -53,6 +54,15 @@ export function Rating({ view, say, onRate }: { view: View; say: Say; onRate: (s
       </fieldset>
       {score !== null && (
         <>
+          <fieldset>
+            <legend>{say("rate_result")}</legend>
+            {[true, false].map((is) => (
+              <label key={is} class="act">
+                <input type="radio" name="solved" checked={solved === is} onChange={() => setSolved(is)} />
+                {say(`rate_solved_${is}`)}
+              </label>
+            ))}
+          </fieldset>
           <textarea
             rows={2}
             maxLength={500}

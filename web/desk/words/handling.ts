@@ -23,6 +23,7 @@ export const zh = {
     kind_needed: "请选择诉求类型",
     note_needed: "请填写处理摘要",
   },
+  rated: { solved: "市民认为已解决", unsolved: "市民认为未解决" },
   places: {
     knowledge: "知识库建议",
     transcript: "实时转写",
@@ -55,6 +56,7 @@ export const en: typeof zh = {
     kind_needed: "Choose the kind of matter",
     note_needed: "Write a summary",
   },
+  rated: { solved: "solved, says the citizen", unsolved: "not solved, says the citizen" },
   places: {
     knowledge: "Knowledge",
     transcript: "Live transcript",
