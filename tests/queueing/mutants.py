@@ -28,6 +28,7 @@ MUTANTS = (
         "a call that dropped is offered",
         "if not s.offer and not s.paused and",
         "if not s.offer and",
+        found_by="test_a_call_that_dropped_in_line_is_offered_to_nobody_and_keeps_its_place",
     ),
     Mutant(
         "accept ignores the token",
