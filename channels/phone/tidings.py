@@ -30,9 +30,10 @@ class Tidings(Generic[T]):
     async def get(self) -> T:
         """The next, once there is one. Whoever is cancelled while they wait leaves it to who listens next."""
         while not self._untold:
-            self._listener = asyncio.get_running_loop().create_future()
+            listener = self._listener = asyncio.get_running_loop().create_future()
             try:
-                await self._listener
+                await listener
             finally:
-                self._listener = None
+                if self._listener is listener:  # else another listens already, and one who leaves late lets them
+                    self._listener = None
         return self._untold.popleft()
