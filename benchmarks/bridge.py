@@ -12,6 +12,7 @@ rounds that take the subjects in turn; medians are compared.
   Missing where the package is not installed.
 - rtpengine-straight: the product behind rtpengine, recorded. Its calls are of both on the one core, its time for a
   packet is ours alone.
+- rtp-io: Sippy Software's RTPProxy within a process of Python, relaying. Missing where it could not be installed.
 - pyvoip: pyVoIP's RTPClient with a thread that writes what it reads, µ-law, a call having one far end only. It is let
   lose one frame in a hundred, since its clock is never quite even.
 
@@ -23,10 +24,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import json
 import os
-import re
 import resource
 import select
 import shutil
@@ -36,13 +35,26 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pylibsrtp import Policy, Session
+
+from benchmarks.relays import (
+    FAR_KEY,
+    Address,
+    PyVoip,
+    RtpEngine,
+    RtpEngineBrowser,
+    RtpEngineRecorded,
+    RtpIo,
+    described,
+    free_port,
+    missing,
+    port_of,
+)
 
 if TYPE_CHECKING:
     from media.engine import Engine, Limits
@@ -54,10 +66,7 @@ PATIENCE_S = 0.06
 SLOTS = 20
 MANY = [round(60 * 1.12**step) for step in range(31)]
 FEW = [8, 16, 24, 36, 48, 60, 75, 90, 105, 120, 140, 165, 195, 230]
-NAMES = ["limit", "ours", "recorded", "rtpengine", "rtpengine-recorded", "rtpengine-straight", "pyvoip"]
-FAR_KEY = bytes(range(30))
-"""An agent's, for SRTP: AES-128 and its salt."""
-Address = tuple[str, int]
+NAMES = ["limit", "ours", "recorded", "rtpengine", "rtpengine-recorded", "rtpengine-straight", "rtp-io", "pyvoip"]
 
 
 # The subjects: each is told a number of calls, opens them, says the ports, and closes them again.
@@ -105,7 +114,7 @@ class Ours:
             for slot, (host, port) in ((Slot.CITIZEN, citizen), (Slot.AGENT, agent)):
                 is_secret = self.secret and slot is Slot.AGENT
                 answer = await call.answer(slot, described(host, port, secret=is_secret), Secrecy.OFFER)
-                pair.append(_port(answer))
+                pair.append(port_of(answer))
             await call.join()
             if self.records:
                 await call.record(self.store.path(SessionId(f"session-{index}"), RecordingId("1")))
@@ -135,20 +144,6 @@ class Browser(Ours):
     """The product with an agent whose sound is under SRTP: a browser's, once its handshake is done."""
 
     secret = True
-
-
-def _port(sdp: bytes) -> int:
-    return int(sdp.split(b"m=audio ")[1].split()[0])
-
-
-def described(host: str, port: int, *, secret: bool, tag: int = 1) -> bytes:
-    """An SDP with A-law, in the clear or under a key of the far end's."""
-    lines = ["v=0", f"o=- 1 1 IN IP4 {host}", "s=-", f"c=IN IP4 {host}", "t=0 0"]
-    lines.append(f"m=audio {port} RTP/{'SAVP' if secret else 'AVP'} 8")
-    if secret:
-        key = base64.b64encode(FAR_KEY).decode()
-        lines.append(f"a=crypto:{tag} AES_CM_128_HMAC_SHA1_80 inline:{key}")
-    return "".join(f"{line}\r\n" for line in lines).encode()
 
 
 class Bare(asyncio.DatagramProtocol):
@@ -191,77 +186,6 @@ class Limit:
         await asyncio.sleep(0)
 
 
-class RtpEngine:
-    """Debian's, asked by its ng protocol."""
-
-    records = False
-    secret = False
-
-    async def open(self, calls: int, citizen: Address, agent: Address) -> list[tuple[int, int]]:
-        self.folder = Path(tempfile.mkdtemp(prefix="yihao-bridge-"))
-        port = free_port()
-        recording = [f"--recording-dir={self.folder}", "--recording-method=pcap"] if self.records else []
-        self.process = subprocess.Popen(
-            [
-                *("rtpengine", "-f", "-E", "--config-file=none", "--table=-1", "--interface=127.0.0.1"),
-                *(f"--listen-ng=127.0.0.1:{port}", "--num-threads=1", "--timeout=3600", "--port-min=20000"),
-                *("--port-max=59998", "--log-level=1", *recording),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        self.control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.control.connect(("127.0.0.1", port))
-        self.control.settimeout(0.5)
-        protocol = "RTP/SAVP" if self.secret else "RTP/AVP"
-        more = {"record call": "yes"} if self.records else {}
-        ports = []
-        for index in range(calls):
-            common = {"call-id": f"c{index}", "from-tag": "citizen", "ICE": "remove", **more}
-            offered = described(*citizen, secret=False)
-            to_agent = self._ask(command="offer", sdp=offered, **{"transport-protocol": protocol}, **common)
-            tag = re.search(rb"a=crypto:(\d+) AES_CM_128_HMAC_SHA1_80 ", to_agent)
-            answered = described(*agent, secret=self.secret, tag=int(tag[1]) if tag else 1)
-            to_citizen = self._ask(command="answer", sdp=answered, **{"to-tag": "agent"}, **common)
-            ports.append((_port(to_citizen), _port(to_agent)))
-        return ports
-
-    def _ask(self, **said: str | bytes) -> bytes:
-        """Its answer. It is asked again while it starts."""
-        question = b"%d " % time.monotonic_ns() + _bencoded(said)
-        for _ in range(60):
-            try:
-                self.control.send(question)
-                answer = self.control.recv(65_536)
-            except (TimeoutError, ConnectionRefusedError):
-                time.sleep(0.1)
-                continue
-            return answer
-        raise TimeoutError
-
-    def spent_s(self) -> float:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    async def close(self) -> None:
-        self.control.close()
-        self.process.kill()
-        self.process.wait()
-        shutil.rmtree(self.folder)
-
-
-class RtpEngineRecorded(RtpEngine):
-    """Recording."""
-
-    records = True
-
-
-class RtpEngineBrowser(RtpEngine):
-    """With an agent under SRTP."""
-
-    secret = True
-
-
 class Straight(Recorded):
     """The product behind rtpengine, recording: what the two say goes straight, and we listen. Both on the one core."""
 
@@ -286,45 +210,6 @@ class Straight(Recorded):
         self.process.wait()
 
 
-def _bencoded(said: dict[str, str | bytes]) -> bytes:
-    texts = [text.encode() if isinstance(text, str) else text for pair in said.items() for text in pair]
-    return b"d" + b"".join(b"%d:%s" % (len(text), text) for text in texts) + b"e"
-
-
-class PyVoip:
-    """pyVoIP's own echo."""
-
-    def spent_s(self) -> float:
-        return time.process_time()
-
-    async def open(self, calls: int, citizen: Address, agent: Address) -> list[tuple[int, int]]:
-        from pyVoIP.RTP import PayloadType, RTPClient, TransmitType
-
-        del agent
-        self.clients = []
-        ports = []
-        for _ in range(calls):
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-                free.bind(("127.0.0.1", 0))
-                port = free.getsockname()[1]
-            client = RTPClient({0: PayloadType.PCMU}, "127.0.0.1", port, *citizen, TransmitType.SENDRECV)
-            client.start()
-            threading.Thread(target=self.echo, args=(client,), daemon=True).start()
-            self.clients.append(client)
-            ports.append((port, 0))
-        return ports
-
-    @staticmethod
-    def echo(client: Any) -> None:
-        while client.NSD:
-            client.write(client.read(160))
-
-    async def close(self) -> None:
-        for client in self.clients:
-            client.stop()
-        await asyncio.sleep(0.3)
-
-
 SUBJECTS: dict[str, type[Subject]] = {
     "ours": Ours,
     "recorded": Recorded,
@@ -334,6 +219,7 @@ SUBJECTS: dict[str, type[Subject]] = {
     "rtpengine-recorded": RtpEngineRecorded,
     "rtpengine-browser": RtpEngineBrowser,
     "rtpengine-straight": Straight,
+    "rtp-io": RtpIo,
     "pyvoip": PyVoip,
 }
 
@@ -518,11 +404,6 @@ def largest_clean(subject: Driven, levels: list[int], seconds: float, chances: i
     return (levels[low] if low >= 0 else 0), cost
 
 
-def missing(name: str) -> bool:
-    """A peer that is not on this machine."""
-    return name.startswith("rtpengine") and shutil.which("rtpengine") is None
-
-
 def in_turn(names: list[str], *, short: bool) -> dict[str, Found]:
     """All that are there, in rounds that take them in turn; `short` is one over every fourth level."""
     rounds, seconds, chances, step = (1, 0.8, 2, 4) if short else (3, 3.0, 4, 1)
@@ -554,12 +435,6 @@ class Found(NamedTuple):
 
     calls: float
     us_a_packet: float
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def serve_if_asked() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 
 from gateway import desk_view
@@ -19,6 +19,7 @@ from gateway.destinations import Destinations
 from gateway.outgoing import CallRefused, Outgoing
 from gateway.oversight import Oversight
 from gateway.parking import Parking
+from gateway.passing import Passing
 from gateway.reach import Reach
 from gateway.seats import Seats
 from gateway.sight import comes_to
@@ -106,6 +107,7 @@ class Desks:
         self._undelivered: dict[Link, deque[tuple[int, SessionId, MessageId]]] = defaultdict(deque)
         """Citizens' messages that were sent to a page, by the number of the frame that it has not confirmed."""
         self._bulletin = Bulletin(store.shared)
+        self.passing = Passing(self._links_having)
         self._revisions: dict[Link, int] = {}
         """What each page was told last that is in force."""
         self._told: dict[AssigneeId, str] = {}
@@ -214,12 +216,11 @@ class Desks:
             if entry.session in desk.watched:
                 await self._take(desk, entry)
 
-    def typing(self, session: SessionId) -> None:
-        """The citizen of a session writes."""
+    def _links_having(self, session: SessionId) -> Iterator[Link]:
+        """The pages of whoever has that session."""
         for agent, desk in self._desks.items():
             if session in desk.watched and desk.has(desk.watched[session].session):
-                for link in self._links.get(agent, ()):
-                    link.mention(frames.Typing(session=session))
+                yield from self._links.get(agent, ())
 
     def opened(self, agent: AssigneeId, sid: str) -> None:
         """An agent's desk was opened as that link, perhaps at another node. It is a hint: the claim says who has it."""

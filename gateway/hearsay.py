@@ -31,8 +31,8 @@ class Hearsay:
         self._telling: set[asyncio.Task[None]] = set()
 
     def everywhere(self, what: str, heard: Callable[P, None]) -> Callable[P, None]:
-        """The same, done here at once and at every other node as soon as it hears of it. What it is given are texts;
-        `what` is a promise between nodes.
+        """The same, done here at once and at every other node as soon as it hears of it. What it is given are texts and
+        numbers; `what` is a promise between nodes.
         """
         self._heard[what] = heard
 

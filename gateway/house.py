@@ -194,7 +194,7 @@ class _Builder:
         bots = self._bots(inbox)
         await self._enlist(bots)
         audio = await enter(self._audio())
-        phone = self._phone(inbox, audio)
+        phone = self._phone(inbox, audio, desks)
         own, is_open = browser_settings(settings), self._rulebook.is_open
         browser = BrowserChannel(own, exchange=phone, shared=self._store.shared, is_open=is_open)
         webchat.let_call(browser)
@@ -359,7 +359,7 @@ class _Builder:
             key=self._keys.resume_key.reveal().encode(),
             badge=self._staff.badge,
             call=Wishes(self._outgoing, self._store.log, inbox).ask,
-            on_typing=hearsay.everywhere("citizen.types", desks.typing),
+            on_typing=hearsay.everywhere("citizen.types", desks.passing.typing),
             proves=self._verification,
         )
         desks.tell_typing = hearsay.everywhere("assignee.types", webchat.typing)
@@ -437,7 +437,7 @@ class _Builder:
 
         return open_audio(self._settings, self._library, self._recordings.writer, mourn)
 
-    def _phone(self, inbox: StoreInbox, audio: Audio) -> PhoneChannel:
+    def _phone(self, inbox: StoreInbox, audio: Audio, desks: Desks) -> PhoneChannel:
         settings = self._settings
         parking = Parking(self._store.shared, self._store.log, self._store.queue, inbox, self._rules)
         reach = TelephonesReach(
@@ -461,6 +461,7 @@ class _Builder:
             recording_path=self._recording_path if settings.recordings.enabled else None,
             mail=self._store.mail,
             nonce_secret=self._keys.cookie_key.reveal().encode(),
+            sounded=self._hearsay.everywhere("call.sounds", desks.passing.sounded),
         )
 
     def _telephones(self) -> DeskTelephones:

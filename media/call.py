@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from media import negotiation, sdp
-from media.end import End
+from media.end import Counted, End
 from media.errors import AudioRefused, CannotRecord, NotNegotiated
 from media.mixer import Mix
 from media.prompts import Playlist
@@ -339,18 +339,19 @@ class Call:
         incoming = end.incoming
         return AudioStats(incoming.received, incoming.lost, end.outgoing.packets, incoming.jitter / 8)
 
-    async def quality(self, slot: Slot) -> AudioQuality | None:
+    async def quality(self, slot: Slot, *, lately: bool = False) -> AudioQuality | None:
         """How the slot's call sounds, both ways; None before it is negotiated."""
         end = self._places[slot].end
         if end is None or end.terms is None:
             return None
         incoming, far = end.incoming, end.reports.quality
-        loss, jitter_ms = incoming.lost / max(1, incoming.expected), incoming.jitter / 8
-        round_trip_ms = None
+        jitter_ms, far_lost, round_trip_ms = incoming.jitter / 8, 0, None
         if far is not None:
-            sent = max(1, end.outgoing.packets)
-            loss, jitter_ms = max(loss, min(1.0, far.packets_lost / sent)), max(jitter_ms, far.jitter_ms)
-            round_trip_ms = far.round_trip_ms
+            jitter_ms, far_lost, round_trip_ms = max(jitter_ms, far.jitter_ms), far.packets_lost, far.round_trip_ms
+        counted = Counted(incoming.expected, incoming.lost, end.outgoing.packets, far_lost)
+        loss = counted.loss_since(end.looked_at if lately else Counted())
+        if lately:
+            end.looked_at = counted
         score = opinion(rating(loss, delay_ms(jitter_ms, round_trip_ms)))
         received = incoming.received
         mos = score if received else 1.0

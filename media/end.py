@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
+from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -62,6 +63,21 @@ class Owner(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Packets that were to come and did not, and ours that were sent and have not arrived."""
+
+    expected: int = 0
+    lost: int = 0
+    sent: int = 0
+    far_lost: int = 0
+
+    def loss_since(self, before: Counted) -> float:
+        """The share that was lost, the worse of both ways."""
+        ours = _share(self.lost - before.lost, self.expected - before.expected)
+        return max(ours, _share(self.far_lost - before.far_lost, self.sent - before.sent))
+
+
 class End:
     """See the module. Nothing is sent or believed before `agree`."""
 
@@ -95,6 +111,7 @@ class End:
         "_tied",
         "incoming",
         "listener",
+        "looked_at",
         "note",
         "outgoing",
         "port",
@@ -113,6 +130,8 @@ class End:
         self.incoming = Incoming()
         self.outgoing = Outgoing(secrets.randbits(32), secrets.randbits(15), secrets.randbits(32))
         self.reports = Reports(self.incoming, self.outgoing)
+        self.looked_at = Counted()
+        """As it stood when somebody last asked how it sounds."""
         self.listener: End | None = None
         """Who hears this far end, and `note`, what records it."""
         self.note: Ear | None = None
@@ -422,3 +441,8 @@ class End:
             self._ticker.add(self)
         else:
             self._ticker.remove(self)
+
+
+def _share(lost: int, of: int) -> float:
+    """From 0 to 1: what came late or twice may make a loss undone."""
+    return min(1.0, max(0, lost) / max(1, of))

@@ -116,9 +116,9 @@ class RemoteCall:
         stats: AudioStats | None = await self._do("stats", slot)
         return stats or _NOTHING
 
-    async def quality(self, slot: Slot) -> AudioQuality | None:
+    async def quality(self, slot: Slot, *, lately: bool = False) -> AudioQuality | None:
         """See the port."""
-        quality: AudioQuality | None = await self._do("quality", slot)
+        quality: AudioQuality | None = await self._do("quality", slot, lately=lately)
         return quality
 
     async def events(self) -> AsyncIterator[AudioEvent]:

@@ -270,6 +270,24 @@ class ContactReach(Ephemeral, frozen=True, tag="contact.reach"):
         return f"reach {self.session}"
 
 
+class ContactSound(Ephemeral, frozen=True, tag="contact.sound"):
+    """How one end of a contact's call has sounded in the last seconds, the worse of both ways, every five seconds.
+
+    `mos` is a mean opinion from 1 to 4.5 by the E-model, `loss` a share from 0 to 1.
+    """
+
+    session: Name
+    party: Literal["citizen", "assignee"]
+    mos: float
+    loss: float
+    jitter_ms: float
+
+    @property
+    def key(self) -> str:
+        """One an end."""
+        return f"sound {self.session} {self.party}"
+
+
 class Typing(Ephemeral, frozen=True, tag="typing"):
     """Down: the citizen of a session writes; shown for 5 s. Up: the agent does; at most every 3 s."""
 
@@ -457,6 +475,7 @@ DOWN = by_tag(
     QueueStats,
     RulesChanged,
     ContactReach,
+    ContactSound,
     Typing,
 )
 UP = by_tag(

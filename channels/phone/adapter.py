@@ -36,7 +36,7 @@ from channels.phone.number import SCHEMES, called, caller_of, dialled
 from channels.phone.outgoing_bridge import OutgoingBridge
 from channels.phone.overload import LOOK_S, Overload
 from channels.phone.own_calls import OwnCalls
-from channels.phone.ports import BridgePorts
+from channels.phone.ports import BridgePorts, Sounded
 from channels.phone.redial import bury_dead
 from channels.phone.registrar import Registrar, RegistrarSettings
 from channels.phone.relay import Relay
@@ -111,8 +111,11 @@ class PhoneChannel(Running):
         mail: NodeMail | None = None,
         nonce_secret: bytes | None = None,
         timing: Timing | None = None,
+        sounded: Sounded = lambda *_: None,
     ) -> None:
         """`choices` hears agents dial codes, `beginnings` numbers, and `handover` whom they hand on to.
+
+        `sounded` hears how calls that run sound.
 
         `nonce_secret` is shared by the nodes of one hotline, and `mail` joins them; None where there is but one.
 
@@ -197,6 +200,7 @@ class PhoneChannel(Running):
             carriers=self._carriers,
             asides=Asides(self._endpoint.calls, self._bridge_of_agent),
             number=settings.numbers[0] if settings.numbers else "",
+            sounded=sounded,
         )
         self._own_calls = OwnCalls(self._ports, audio, beginnings)
         self._is_draining = False

@@ -21,7 +21,7 @@ from channels.phone.handling import Handling
 from channels.phone.hearing import hearing, talking, waiting
 from channels.phone.invitations import Invitations
 from channels.phone.ladder import Ladder
-from channels.phone.measuring import measured, received
+from channels.phone.measuring import keep_listening, measured, received
 from channels.phone.outbox import Outbox
 from channels.phone.parting import leg_end, who_ended
 from channels.phone.ports import BridgePorts
@@ -135,7 +135,8 @@ class Bridge:
     @asynccontextmanager
     async def _living(self) -> AsyncIterator[list[asyncio.Task[None]]]:
         """Tell the core and hear the sound while the block lasts, and until all has been told. Gives those tasks."""
-        background = [asyncio.create_task(self._outbox.run()), asyncio.create_task(self._hear_audio())]
+        listening = keep_listening(self, self._audio, self._ports.sounded)
+        background = [asyncio.create_task(one) for one in (self._outbox.run(), self._hear_audio(), listening)]
         try:
             yield background
         finally:

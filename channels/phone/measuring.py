@@ -1,11 +1,17 @@
-"""How a leg sounded, as the core and the ladder are told."""
+"""How a leg sounds while it is joined, and how it sounded, as the desk, the core and the ladder are told."""
 
 from __future__ import annotations
 
+import asyncio
+from enum import StrEnum
+from typing import Protocol
+
 from channels.phone.ladder import Ladder
+from channels.phone.ports import Sounded
 from session.audio import AudioSession, Slot
 from session.events import QualityMeasured
-from session.ids import LegId
+from session.ids import LegId, SessionId
+from session.state import Party
 
 
 async def measured(audio: AudioSession, slot: Slot, leg: LegId, ladder: Ladder) -> QualityMeasured | None:
@@ -23,6 +29,60 @@ async def measured(audio: AudioSession, slot: Slot, leg: LegId, ladder: Ladder) 
         round_trip_ms=None if quality.round_trip_ms is None else round(quality.round_trip_ms, 1),
         heard=quality.heard,
     )
+
+
+_LOOK_S = 5.0
+_ENDS = {Slot.CITIZEN: Party.CITIZEN, Slot.AGENT: Party.ASSIGNEE}
+
+
+class Joined(Protocol):
+    """A call in which two may hear each other."""
+
+    is_joined: bool
+    session: SessionId | None
+    ladder: Ladder
+
+
+class Grade(StrEnum):
+    """As people would say it: they are content with `good`, and complain of `bad` (ITU-T G.107, annex B)."""
+
+    GOOD = "good"
+    POOR = "poor"
+    BAD = "bad"
+
+    @classmethod
+    def of(cls, mos: float) -> Grade:
+        """Of a mean opinion."""
+        return cls.GOOD if mos >= 4.0 else cls.POOR if mos >= 3.1 else cls.BAD
+
+
+async def keep_listening(call: Joined, audio: AudioSession, sounded: Sounded) -> None:
+    """Until cancelled: tell how each end of a joined call sounds, every few seconds.
+
+    The ladder gets a rung when the grade changes, and else at pauses that double: an hour is a dozen rungs.
+    """
+    rungs: dict[Slot, tuple[Grade, int]] = {}
+    looks = 0
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        if not call.is_joined or call.session is None:
+            rungs.clear()
+            looks = 0
+            continue
+        looks += 1
+        for slot, party in _ENDS.items():
+            quality = await audio.quality(slot, lately=True)
+            if quality is None:
+                continue
+            sounded(
+                call.session, party.value, round(quality.mos, 2), round(quality.loss, 4), round(quality.jitter_ms, 1)
+            )
+            grade = Grade.of(quality.mos)
+            before, due = rungs.get(slot, (None, 0))
+            if grade is not before or looks >= due:
+                rungs[slot] = grade, 2 * looks
+                figures = f"MOS {quality.mos:.1f}, {quality.loss:.1%} lost, jitter {quality.jitter_ms:.0f} ms"
+                call.ladder.note(f"sounds {grade}", figures, slot)
 
 
 async def received(audio: AudioSession, slot: Slot) -> int:

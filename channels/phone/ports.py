@@ -13,8 +13,11 @@ from channels.phone.registrar import Registrar
 from channels.phone.secrecy import Secrecies
 from channels.phone.trunk import Trunk
 from channels.phone.vigil import Vigilance
-from session.ids import NodeId, RecordingId
+from session.ids import NodeId, RecordingId, SessionId
 from session.ports import Handover, Inbox, SharedState, Telephones
+
+Sounded = Callable[[SessionId, str, float, float, float], None]
+"""How a call that runs has sounded lately: whose end (`Party`), mean opinion, loss from 0 to 1, jitter in ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +40,4 @@ class BridgePorts:
     number: str
     """Ours that is shown to who is called beside any session."""
     handover: Handover | None = None
+    sounded: Sounded = lambda *_: None

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from media import rtcp
+from media.end import Counted
 from media.quality import delay_ms, opinion, rating
 from media.reports import Reports
 from media.rtp import Incoming, Outgoing
@@ -26,6 +27,16 @@ from media.rtp import Incoming, Outgoing
 )
 def test_known_points(loss: float, delay: float, least: float, most: float) -> None:
     assert least <= opinion(rating(loss, delay)) <= most
+
+
+def test_what_was_lost_lately_is_what_was_lost_since() -> None:
+    """The worse of both ways; who sends nothing loses nothing, and what came late makes no gain of it."""
+    before = Counted(expected=1000, lost=500, sent=1000, far_lost=0)
+    assert Counted(1100, 500, 1100, 0).loss_since(before) == 0.0
+    assert Counted(1100, 510, 1100, 50).loss_since(before) == 0.5
+    assert Counted(1000, 500, 1100, 0).loss_since(before) == 0.0
+    assert Counted(1100, 400, 1100, 0).loss_since(before) == 0.0
+    assert Counted(1100, 600, 1100, 500).loss_since(Counted()) == pytest.approx(600 / 1100)
 
 
 def test_more_loss_or_delay_is_never_better() -> None:

@@ -17,6 +17,7 @@ from tests.peers.browser import MOBILE
 from tests.peers.caller import Call, Telephones
 from tests.peers.cmpp import ACCOUNT as SP_ID
 from tests.peers.cmpp import SECRET, Gateway, listening
+from tests.peers.pages import DeskPage
 from tests.peers.sound import likeness, speech
 from tests.peers.yihao import Yihao
 from tests.scenarios.conftest import prompt
@@ -170,6 +171,8 @@ async def test_pictures_and_the_place_come_into_a_running_call(
         await call.sound.say(CITIZEN)
         await hears(call.sound, AGENT, after=before)
         await eventually(lambda: likeness(CITIZEN, phone.heard()[said_before:]).correlation >= ALIKE, deadline_s=15)
+        await screen.sees(".quality:has-text('市民音质 4.')", 15)
+        await screen.sees(".quality:has-text('坐席音质 4.')", 15)
         await page.picture(album / "picture-page.png")
         await screen.picture(album / "picture-desk.png")
 
@@ -177,12 +180,20 @@ async def test_pictures_and_the_place_come_into_a_running_call(
         supervisor = await desk(hotline, "8004")
         house = json.loads(await supervisor.get("/api/wallboard"))["agents"]
         assert [one["sessions"] for one in house if one["login"] == "8001"] == [[session]], "one charge"
+        await eventually(lambda: _sound_on_the_ladder(supervisor, session), deadline_s=15)
         placed = await screen.evaluate(f"fetch('/api/sessions/{session}/timeline').then((one) => one.json())")
         placed = list(placed["entries"] if isinstance(placed, dict) else placed)
         assert legs(placed) == ["phone", "webchat"]
         assert len(entries(placed, "file")) == 2
         await draws("pictures-in-a-call.png", "通话中发照片和位置 · pictures in a call", placed)
         await call.hang_up()
+
+
+async def _sound_on_the_ladder(supervisor: DeskPage, session: str) -> bool:
+    """How each end of the only call sounds stands there while it runs."""
+    (kept,) = json.loads(await supervisor.get(f"/api/calls?session={session}"))["calls"]
+    ladder = (await supervisor.get(f"/api/calls/{kept['call']}/ladder.txt")).decode()
+    return all(f"sounds good [{end}]: MOS 4." in ladder for end in ("citizen", "agent"))
 
 
 async def test_a_call_that_drops_is_back_with_its_agent(

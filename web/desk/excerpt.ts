@@ -69,7 +69,10 @@ export function useExcerpt<Row>(at: Ref<HTMLElement | null>, rows: () => readonl
     scrolled = scrollTop;
     const isAtEnd = later.value === 0 && below < AT_END_PX;
     if (isAtEnd) hasNew.value = false;
-    stop.value = isAtEnd ? null : end.value;
+    // A picture that has come, or a call's bar that has grown, moves the end away and nobody has scrolled: it is followed.
+    if (isAtEnd) stop.value = null;
+    else if (goesUp || stop.value !== null) stop.value = end.value;
+    else follow();
     if (goesUp && scrollTop < NEAR_PX && start.value > 0) void move(-STEP);
     else if (!goesUp && below < NEAR_PX && later.value > 0) void move(STEP);
   }

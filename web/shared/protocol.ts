@@ -794,6 +794,16 @@ export namespace Desk {
     recalls: boolean;
   }
 
+  /** How one end of a contact's call has sounded in the last seconds, the worse of both ways, every five seconds. `mos` is a mean opinion from 1 to 4.5 by the E-model, `loss` a share from 0 to 1. */
+  export interface ContactSound {
+    t: "contact.sound";
+    session: string;
+    party: "citizen" | "assignee";
+    mos: number;
+    loss: number;
+    jitter_ms: number;
+  }
+
   /** Down: the citizen of a session writes; shown for 5 s. Up: the agent does; at most every 3 s. */
   export interface Typing {
     t: "typing";
@@ -1063,6 +1073,7 @@ export namespace Desk {
     | QueueStats
     | RulesChanged
     | ContactReach
+    | ContactSound
     | Typing;
 
   export type Up =

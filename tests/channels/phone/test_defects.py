@@ -4,6 +4,7 @@ Each row is sent to a running telephone; behind each, a caller must still be ans
 """
 
 import asyncio
+import random
 import struct
 import time
 from collections.abc import Awaitable, Callable
@@ -142,6 +143,40 @@ async def every_method(scene: Scene) -> None:
     for number, method in enumerate(("OPTIONS", "INFO", "UPDATE", "REFER", "SUBSCRIBE", "MESSAGE", "PUBLISH"), 2):
         scene.caller.send(call.within(method, number))
         await scene.caller.response(method)
+
+
+@row("sipmessage", "lengths and numbers that cannot be are taken as they come")
+async def impossible_numbers(scene: Scene) -> None:
+    length = "Content-Length: "
+    for said in (f"{length}0\r\n{length}5", f"{length}-1", f"{length}9999"):
+        scene.send(f"{length}0", said)
+    scene.send("CSeq: 1 ", "CSeq: 36893488147419103232 ")
+    await scene.caller.refused(4)
+
+
+@row("sipmessage", "a URI of a scheme that nobody knows cannot be read, where 416 is due")
+async def unknown_scheme(scene: Scene) -> None:
+    scene.send("OPTIONS sip:", "OPTIONS unheardof:")
+    assert (await scene.caller.response("OPTIONS")).status == 416
+
+
+@row("sipmessage", "odd folding, and a semicolon in a user part, are refused")
+async def odd_but_right(scene: Scene) -> None:
+    scene.send("Max-Forwards: 70", "Max-Forwards :\r\n  70")
+    scene.send("OPTIONS sip:12345@", "OPTIONS sip:12345;isub=1@")
+    answers = [await scene.caller.response("OPTIONS", count=number) for number in (1, 2)]
+    assert [one.status for one in answers] == [200, 200]
+
+
+@row("aiosipua", "three hundred mutated datagrams silence it")
+async def mutated(scene: Scene) -> None:
+    chance = random.Random(300)
+    wire = scene.caller.compose("OPTIONS")
+    for _ in range(300):
+        octets = bytearray(wire)
+        for _ in range(8):
+            octets[chance.randrange(len(octets))] = chance.randrange(256)
+        scene.caller.send(bytes(octets))
 
 
 @row("all", "an offer of G.729 alone leaves the caller without an answer")
@@ -358,5 +393,5 @@ async def test_defect(
 def test_the_table_is_whole() -> None:
     """Each library that was measured has its rows."""
     named = {library for libraries, _, _ in ROWS for library in libraries.split(", ")}
-    assert named >= {"pyVoIP", "rfcvoip", "sipua", "aiosipua", "sippy"}
-    assert len({defect for _, defect, _ in ROWS}) == len(ROWS) >= 25
+    assert named >= {"pyVoIP", "rfcvoip", "sipmessage", "sipua", "aiosipua", "sippy"}
+    assert len({defect for _, defect, _ in ROWS}) == len(ROWS) >= 29

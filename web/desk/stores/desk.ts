@@ -38,6 +38,8 @@ export const useDesk = defineStore("desk", () => {
   const contacts = shallowReactive(new Map<string, Contact>());
   const queues = ref<readonly Desk.Line[]>([]);
   const reach = reactive(new Map<string, Desk.ContactReach>());
+  /** How each end of a contact's call sounds, as the gateway measures it. */
+  const sounds = reactive(new Map<string, Partial<Record<Desk.ContactSound["party"], Desk.ContactSound>>>());
   const sending = reactive(new Map<string, Sending[]>());
   const typingUntil = reactive(new Map<string, number>());
   /** What the next answer of a contact quotes. */
@@ -91,6 +93,7 @@ export const useDesk = defineStore("desk", () => {
     offers.value = [];
     contacts.clear();
     reach.clear();
+    sounds.clear();
     sending.clear();
     removeEventListener("online", hurry);
     document.removeEventListener("visibilitychange", onVisible);
@@ -140,6 +143,9 @@ export const useDesk = defineStore("desk", () => {
         return;
       case "contact.reach":
         reach.set(frame.session, frame);
+        return;
+      case "contact.sound":
+        sounds.set(frame.session, { ...sounds.get(frame.session), [frame.party]: frame });
         return;
       case "typing":
         typingUntil.set(frame.session, clock.now_s + TYPING_SHOWN_S);
@@ -197,6 +203,7 @@ export const useDesk = defineStore("desk", () => {
     contacts.delete(session);
     sending.delete(session);
     reach.delete(session);
+    sounds.delete(session);
     quoting.delete(session);
     dropDrafts(session);
     if (current.value === session) current.value = list.value[0]?.session ?? null;
@@ -311,7 +318,7 @@ export const useDesk = defineStore("desk", () => {
   }
 
   return {
-    ...{ link, known, presence, devices, offers, contacts, queues, reach, sending, quoting, typingUntil, current, answering, remark },
+    ...{ link, known, presence, devices, offers, contacts, queues, reach, sounds, sending, quoting, typingUntil, current, answering, remark },
     ...{ limits, list, shown, isMissed, open, close, show, look, send, begin, accept, decline, attach, sendAgain, mentionTyping },
     takeOver: () => client?.takeOver(),
   };

@@ -228,6 +228,8 @@ export const en: Words = {
     act: "Hand on",
   },
   call: {
+    sound: { citizen: "Citizen MOS {mos}", assignee: "Agent MOS {mos}" },
+    sound_hint: "Measured by the gateway in the last seconds (1 to 4.5), the worse of both ways: {loss}% lost, jitter {jitter} ms",
     waiting: "About to call the citizen…",
     ringing: "Calling the citizen…",
     live: "In call",

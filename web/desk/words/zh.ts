@@ -219,6 +219,8 @@ export const zh = {
     act: "转接",
   },
   call: {
+    sound: { citizen: "市民音质 {mos} 分", assignee: "坐席音质 {mos} 分" },
+    sound_hint: "网关统计的近几秒音质（MOS，1 至 4.5 分），双向取较差者：丢包 {loss}%，抖动 {jitter} 毫秒",
     waiting: "准备呼叫市民…",
     ringing: "正在呼叫市民…",
     live: "通话中",
