@@ -13,6 +13,7 @@ from session.state import Medium, Skill
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}\Z")
 _EXTENSION = re.compile(r"[0-9]{2,8}\Z")
+_ROLE = re.compile(r"[a-z0-9][a-z0-9._-]{0,15}\Z")
 _WORD = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 _LONGEST_NAME = 64
 _MOST_WORDS = 64
@@ -25,7 +26,8 @@ class Agent:
 
     login: AssigneeId
     name: str
-    role: Role = Role.AGENT
+    role: str = Role.AGENT
+    """What they may do goes by it."""
     extension: str | None = None
     """Of their telephone; None for one who works without."""
     queues: tuple[str, ...] = ()
@@ -37,6 +39,7 @@ class Agent:
     def __post_init__(self) -> None:
         _hold(bool(_LOGIN.match(self.login)), "login", "1 to 32 of a-z, 0-9, dot, underscore and hyphen")
         _hold(0 < len(self.name) <= _LONGEST_NAME and self.name.isprintable(), "name", "1 to 64 printable characters")
+        _hold(bool(_ROLE.match(self.role)), "role", "1 to 16 of a-z, 0-9, dot, underscore and hyphen")
         _hold(self.extension is None or bool(_EXTENSION.match(self.extension)), "extension", "2 to 8 digits")
         words = [*self.queues, *(skill.name for skill in self.skills)]
         _hold(all(map(_WORD.match, words)) and len(words) <= _MOST_WORDS, "queues and skills", "short names in a-z")

@@ -1,4 +1,4 @@
-"""What a person may do, by rank."""
+"""The roles that are always there; what each may, and which others there are, the rulebook says."""
 
 from __future__ import annotations
 
@@ -14,11 +14,3 @@ class Role(StrEnum):
     """班长"""
     ADMINISTRATOR = "administrator"
     """管理员"""
-
-
-_RANK = {role: rank for rank, role in enumerate(Role)}
-
-
-def allows(role: Role, needed: Role) -> bool:
-    """Whether who has `role` may do what needs `needed`."""
-    return _RANK[role] >= _RANK[needed]

@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from accounts.agent import Agent
 from accounts.errors import AgentTaken, AgentUnknown
 from accounts.passwords import Passwords
-from accounts.role import Role
 from accounts.tables import AGENTS, PASSWORDS, SIP_SECRETS
 from session.ids import AssigneeId
 from session.ports import Credential
@@ -183,7 +182,7 @@ def _row(agent: Agent) -> dict[str, Any]:
     return {
         "login": agent.login,
         "name": agent.name,
-        "role": agent.role.value,
+        "role": str(agent.role),
         "extension": agent.extension,
         "queues": list(agent.queues),
         "skills": [[skill.name, skill.level] for skill in agent.skills],
@@ -196,7 +195,7 @@ def _agent(row: Row[Any]) -> Agent:
     return Agent(
         login=AssigneeId(row.login),
         name=row.name,
-        role=Role(row.role),
+        role=row.role,
         extension=row.extension,
         queues=tuple(row.queues),
         skills=tuple(Skill(name, level) for name, level in row.skills),

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from accounts.agent import Agent
 from accounts.passwords import Passwords, generate_password
-from accounts.role import Role
 from accounts.roster import Roster
 from config.settings import Settings
 from gateway.database import open_database
 from gateway.rules import open_rulebook
+from rulebook.roles import BUILT_IN, Roles
 from rulebook.routing import Named
 from session.errors import YihaoError
 from session.ids import AssigneeId
@@ -29,7 +29,7 @@ class SkillMalformed(YihaoError):
 
 
 class UnknownName(YihaoError):
-    """A queue or a skill that no routing rule knows: who serves only that would wait for ever."""
+    """A queue or a skill that no routing rule knows, for whoever serves only that would wait for ever; or a role."""
 
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         self.what, self.name = what, name
@@ -54,7 +54,7 @@ async def add(settings: Settings, wanted: Wanted) -> str:
     agent = Agent(
         login=AssigneeId(wanted.login),
         name=wanted.name,
-        role=Role(wanted.role),
+        role=wanted.role,
         extension=wanted.extension,
         queues=wanted.queues,
         skills=tuple(_skill(text) for text in wanted.skills),
@@ -62,6 +62,7 @@ async def add(settings: Settings, wanted: Wanted) -> str:
     password, sip_password = generate_password(), generate_password()
     async with _roster(settings) as (roster, database):
         book = await open_rulebook(database, roster, settings.bots.hours)
+        _demand_role(agent.role, book.roles)
         _demand_known("queue", agent.queues, book.routing.queues)
         _demand_known("skill", (skill.name for skill in agent.skills), book.routing.skills)
         await roster.add(agent, password, sip_password)
@@ -76,7 +77,7 @@ async def listed(settings: Settings) -> str:
     async with _roster(settings) as (roster, _):
         agents = await roster.agents()
     rows = [("LOGIN", "EXTENSION", "ROLE", "QUEUES", "NAME")]
-    rows += [(one.login, one.extension or "-", one.role.value, ",".join(one.queues), one.name) for one in agents]
+    rows += [(one.login, one.extension or "-", one.role, ",".join(one.queues), one.name) for one in agents]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
         "  ".join([*(row[column].ljust(widths[column]) for column in range(4)), row[4]]).rstrip() for row in rows
@@ -95,6 +96,11 @@ async def _roster(settings: Settings) -> AsyncIterator[tuple[Roster, Database]]:
     with Passwords() as passwords:
         async with open_database(settings) as database:
             yield Roster(database, passwords, realm=settings.sip.realm), database
+
+
+def _demand_role(role: str, roles: Roles) -> None:
+    if not roles.has(role):
+        raise UnknownName("role", role, [*BUILT_IN, *(one.name for one in roles.roles)])
 
 
 def _demand_known(what: str, wanted: Iterable[str], listed: Iterable[Named]) -> None:

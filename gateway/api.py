@@ -14,7 +14,6 @@ from accounts.agent import Agent
 from accounts.audit import Audit, Deed
 from accounts.errors import NotLoggedIn, TooManyAttempts, WrongPassword
 from accounts.logins import Logins
-from accounts.role import Role, allows
 from gateway import desk_view
 from gateway.access import COOKIE, Access, Handler, refused, token_of
 from gateway.body import is_text, small_json
@@ -30,6 +29,7 @@ from realtime.wire import encode
 from recordings import byterange
 from recordings.errors import RangeUnsatisfiable, RecordingError
 from recordings.store import RecordingStore
+from rulebook.roles import Permission
 from session.errors import YihaoError
 from session.ids import AssigneeId, FileId, RecordingId, SessionId
 from session.ports import Entry, Files
@@ -74,20 +74,20 @@ def routes(doors: Doors) -> list[web.RouteDef]:
         web.get("/metrics", api.metrics),
         web.post("/api/login", api.log_in),
         web.post("/api/logout", api.log_out),
-        web.get("/api/me", doors.access.for_role(Role.AGENT, api.me)),
-        web.post("/api/desk/ticket", doors.access.for_role(Role.AGENT, api.ticket)),
-        web.post("/api/desk/telephone", doors.access.for_role(Role.AGENT, api.telephone)),
+        web.get("/api/me", doors.access.for_agents(api.me)),
+        web.post("/api/desk/ticket", doors.access.for_agents(api.ticket)),
+        web.post("/api/desk/telephone", doors.access.for_agents(api.telephone)),
         web.get("/api/desk/socket", doors.desk.handle),
-        web.get("/api/desk/destinations", doors.access.for_role(Role.AGENT, api.destinations)),
-        web.post("/api/desk/files", doors.access.for_role(Role.AGENT, api.take_file)),
-        web.get("/api/desk/files/{file}", doors.access.for_role(Role.AGENT, api.give_file)),
-        web.get("/api/desk/files/{file}/sound", doors.access.for_role(Role.AGENT, api.give_sound)),
-        web.get("/api/sessions", doors.access.for_role(Role.AGENT, api.sessions)),
-        web.get("/api/sessions/{session}/timeline", doors.access.for_role(Role.AGENT, api.timeline)),
-        web.get("/api/supervision", doors.access.for_role(Role.SUPERVISOR, api.calls)),
-        web.post("/api/supervision/{session}", doors.access.for_role(Role.SUPERVISOR, api.supervise)),
-        web.get("/api/recordings/{recording}", doors.access.for_role(Role.AGENT, api.recording)),
-        web.get("/api/recordings/{recording}/peaks", doors.access.for_role(Role.AGENT, api.peaks)),
+        web.get("/api/desk/destinations", doors.access.for_agents(api.destinations)),
+        web.post("/api/desk/files", doors.access.for_agents(api.take_file)),
+        web.get("/api/desk/files/{file}", doors.access.for_agents(api.give_file)),
+        web.get("/api/desk/files/{file}/sound", doors.access.for_agents(api.give_sound)),
+        web.get("/api/sessions", doors.access.for_agents(api.sessions)),
+        web.get("/api/sessions/{session}/timeline", doors.access.for_agents(api.timeline)),
+        web.get("/api/supervision", doors.access.permitted(Permission.SUPERVISE, api.calls)),
+        web.post("/api/supervision/{session}", doors.access.permitted(Permission.SUPERVISE, api.supervise)),
+        web.get("/api/recordings/{recording}", doors.access.for_agents(api.recording)),
+        web.get("/api/recordings/{recording}/peaks", doors.access.for_agents(api.peaks)),
     ]
 
 
@@ -152,7 +152,7 @@ class _Api:
             answer.headers["Retry-After"] = f"{max(1.0, error.retry_after_s or 1.0):.0f}"
             return answer
         await self._doors.audit.note(agent.login, Deed.LOG_IN)
-        response = web.json_response({"agent": _shown(agent)})
+        response = web.json_response({"agent": self._shown(agent)})
         response.set_cookie(COOKIE, token, httponly=True, samesite="Strict", secure=request.secure, path="/api")
         return response
 
@@ -174,7 +174,7 @@ class _Api:
 
     async def me(self, _: web.Request, agent: Agent) -> web.StreamResponse:
         """Who is logged in."""
-        return web.json_response({"agent": _shown(agent)})
+        return web.json_response({"agent": self._shown(agent)})
 
     async def ticket(self, request: web.Request, _: Agent) -> web.StreamResponse:
         """A one-time pass for the desk's socket."""
@@ -196,7 +196,7 @@ class _Api:
     async def sessions(self, request: web.Request, agent: Agent) -> web.StreamResponse:
         """Past contacts, the newest first: an agent's own, a supervisor's everybody's. `?before=` is the next page."""
         before = SessionId(request.query.get("before", "")[:64]) or None
-        whose = None if allows(agent.role, Role.SUPERVISOR) else agent.login
+        whose = None if self._doors.access.may(agent, Permission.SEE_ALL) else agent.login
         found = await self._doors.history.recent(limit=PAGE, before=before, assignee=whose)
         return web.json_response({"sessions": [desk_view.past(one) for one in found], "more": len(found) == PAGE})
 
@@ -303,6 +303,16 @@ class _Api:
             return refused(404, "not_playable" if isinstance(error, NotPlayable) else "no_such_file")
         return web.Response(body=sound, content_type="audio/wav", headers={"Cache-Control": "private, max-age=3600"})
 
+    def _shown(self, agent: Agent) -> dict[str, object]:
+        may = sorted(self._doors.access.permissions(agent))
+        return {
+            "login": agent.login,
+            "name": agent.name,
+            "extension": agent.extension,
+            "role": agent.role,
+            "permissions": may,
+        }
+
 
 async def _pour(request: web.Request, response: web.StreamResponse, chunks: AsyncIterator[bytes]) -> web.StreamResponse:
     await response.prepare(request)
@@ -310,10 +320,6 @@ async def _pour(request: web.Request, response: web.StreamResponse, chunks: Asyn
         await response.write(chunk)
     await response.write_eof()
     return response
-
-
-def _shown(agent: Agent) -> dict[str, object]:
-    return {"login": agent.login, "name": agent.name, "extension": agent.extension, "role": agent.role.value}
 
 
 def session_of(recording: RecordingId) -> SessionId:

@@ -14,11 +14,11 @@ from aiohttp import web
 
 from accounts.agent import Agent
 from accounts.audit import Audit, Deed
-from accounts.role import Role
 from channels.phone.ladder import Row, Way, draw
 from channels.phone.ladders import find_capture, find_session, read_ladder, recent
 from config.settings import Settings
 from gateway.access import Access, refused
+from rulebook.roles import Permission
 from session.errors import YihaoError
 
 FOLDER = "calls"
@@ -85,10 +85,10 @@ class Calls:
     def routes(self, access: Access) -> list[web.RouteDef]:
         """Ladders for supervisors; captures, which hold numbers and names, for administrators."""
         return [
-            web.get("/api/calls", access.for_role(Role.SUPERVISOR, self.last)),
-            web.get("/api/calls/{call}", access.for_role(Role.SUPERVISOR, self.show)),
-            web.get("/api/calls/{call}/ladder.txt", access.for_role(Role.SUPERVISOR, self.draw)),
-            web.get("/api/calls/{call}/capture.pcap", access.for_role(Role.ADMINISTRATOR, self.capture)),
+            web.get("/api/calls", access.permitted(Permission.TRACES, self.last)),
+            web.get("/api/calls/{call}", access.permitted(Permission.TRACES, self.show)),
+            web.get("/api/calls/{call}/ladder.txt", access.permitted(Permission.TRACES, self.draw)),
+            web.get("/api/calls/{call}/capture.pcap", access.permitted(Permission.CAPTURES, self.capture)),
         ]
 
     async def last(self, request: web.Request, __: Agent) -> web.StreamResponse:

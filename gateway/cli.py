@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     adding.add_argument("login")
     adding.add_argument("--name", default="")
     adding.add_argument("--extension", help="of their telephone; default: the login, where it is a number")
-    adding.add_argument("--role", choices=["agent", "supervisor", "administrator"], default="agent")
+    adding.add_argument("--role", default="agent", help="agent, supervisor, administrator, or one of your own")
     adding.add_argument("--queue", action="append", default=[], help="may be repeated; default: general")
     adding.add_argument("--skill", action="append", default=[], metavar="NAME=LEVEL", help="may be repeated")
     acts.add_parser("list", parents=[_common("inner_sets")], help="list the agents")

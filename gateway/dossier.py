@@ -12,7 +12,6 @@ from aiohttp import web
 
 from accounts.agent import Agent
 from accounts.audit import Audit, Deed
-from accounts.role import Role
 from gateway import desk_view
 from gateway.access import Access, refused
 from gateway.body import is_text, small_json
@@ -65,12 +64,12 @@ class Dossiers:
         base = "/api/sessions/{session}/person"
 
         def post(act: ForSession) -> web.RouteDef:
-            handler = access.for_role(Role.AGENT, self._by_its_agent(act))
+            handler = access.for_agents(self._by_its_agent(act))
             return web.post(f"{base}/{act.__name__}", handler)
 
         return [
-            web.get(base, access.for_role(Role.AGENT, self.show)),
-            web.get(f"{base}/timeline", access.for_role(Role.AGENT, self.timeline)),
+            web.get(base, access.for_agents(self.show)),
+            web.get(f"{base}/timeline", access.for_agents(self.timeline)),
             *(post(act) for act in (self.verify, self.prove, self.link, self.unlink, self.reveal)),
             *(post(act) for act in (self.join, self.split)),
         ]

@@ -178,7 +178,7 @@ class _Builder:
         self._shelf = PromptShelf(database, self._decoder, self._library, self._audit, lambda: self._rulebook.prompts)
         self._veil = Veil(lambda: self._rulebook.words)
         credentials = await self._seed()
-        self._staff = Staff(self._roster, PresenceLog(database), self._store)
+        self._staff = Staff(self._roster, PresenceLog(database), self._store, lambda: self._rulebook.roles)
         self._history = History(database, self._rules)
         self._files = FileStore(settings.data / "files")
         self._recordings = await enter(RecordingStore(settings.recordings_folder))
@@ -515,8 +515,8 @@ class _Builder:
     async def _serve(
         self, node: Node, inbox: StoreInbox, desk: Sockets, measures: Measures
     ) -> tuple[Address, Address | None]:
-        access = Access(self._logins, self._settings.http.origins)
-        sight = Sight(self._timeline)
+        access = Access(self._logins, self._settings.http.origins, lambda: self._rulebook.roles)
+        sight = Sight(self._timeline, access.may)
         joining = Joining(self._store.log, self._persons, self._store.shared.now)
         area = self._settings.sip.area
         dossiers = Dossiers(

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from aiohttp import web
 
 from accounts.agent import Agent
-from accounts.role import Role
 from gateway.access import Access, refused
 from gateway.body import is_text, small_json
 from gateway.staff import Staff
@@ -41,9 +40,9 @@ class Callings:
     def routes(self, access: Access) -> list[web.RouteDef]:
         """For every agent, of their own."""
         return [
-            web.get("/api/desk/colleagues", access.for_role(Role.AGENT, self.colleagues)),
-            web.get("/api/desk/mentions", access.for_role(Role.AGENT, self.unseen)),
-            web.post("/api/desk/mentions", access.for_role(Role.AGENT, self.look)),
+            web.get("/api/desk/colleagues", access.for_agents(self.colleagues)),
+            web.get("/api/desk/mentions", access.for_agents(self.unseen)),
+            web.post("/api/desk/mentions", access.for_agents(self.look)),
         ]
 
     async def colleagues(self, _: web.Request, agent: Agent) -> web.StreamResponse:

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from accounts.role import Role, allows
 from gateway import desk_view
 from gateway.chronicle import chronicle
 from gateway.staff import Staff
 from queueing.contract import Store
 from queueing.errors import UnknownAssignee
 from realtime.peer import Refusal
+from rulebook.roles import Permission
 from session.events import Event, SessionTakenOver, SupervisionChanged, SupervisionEnded, SupervisionRequested
 from session.ids import AssigneeId, SessionId
 from session.ports import Inbox
@@ -56,7 +56,7 @@ class Oversight:
         self, by: AssigneeId, session_id: SessionId, what: Supervision, *, dedupe: str | None = None
     ) -> int | Refusal:
         """Note that a supervisor wants this of a call; gives the event's version. The call itself then answers."""
-        if not allows(await self._staff.role(by), Role.SUPERVISOR):
+        if not await self._staff.may(by, Permission.SUPERVISE):
             return Refusal("forbidden")
         session = await self._store.log.open_session_of(session_id)
         if session is None or not _talks(session) or session.assignee == by:

@@ -18,7 +18,6 @@ from msgspec import structs
 
 from accounts.agent import Agent
 from accounts.audit import Audit, Deed
-from accounts.role import Role
 from config.settings import Settings
 from gateway.access import Access, refused
 from gateway.announcements import LARGEST_BYTES, PromptRefused, SoundBook
@@ -30,6 +29,7 @@ from rulebook.book import Rulebook
 from rulebook.document import Document
 from rulebook.kinds import PROMPTS
 from rulebook.prompts import Own, Prompts
+from rulebook.roles import Permission
 from session.errors import YihaoError
 from storage.database import Database
 from storage.sounds import Sounds, Uploaded
@@ -90,10 +90,10 @@ class PromptShelf:
     def routes(self, access: Access) -> list[web.RouteDef]:
         """For administrators alone: who changes these speaks to the whole city."""
         return [
-            web.get("/api/prompts", access.for_role(Role.ADMINISTRATOR, self._list)),
-            web.post("/api/prompts/sounds", access.for_role(Role.ADMINISTRATOR, self._add)),
-            web.get("/api/prompts/sounds/{sound}", access.for_role(Role.ADMINISTRATOR, self._uploaded)),
-            web.get("/api/prompts/{name}/sound", access.for_role(Role.ADMINISTRATOR, self._sound)),
+            web.get("/api/prompts", access.permitted(Permission.RULES, self._list)),
+            web.post("/api/prompts/sounds", access.permitted(Permission.RULES, self._add)),
+            web.get("/api/prompts/sounds/{sound}", access.permitted(Permission.RULES, self._uploaded)),
+            web.get("/api/prompts/{name}/sound", access.permitted(Permission.RULES, self._sound)),
         ]
 
     async def _list(self, _: web.Request, __: Agent) -> web.StreamResponse:

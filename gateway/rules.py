@@ -44,7 +44,8 @@ class RuleFileUnreadable(YihaoError):
 async def open_rulebook(database: Database, roster: Roster, hours: Sequence[str]) -> Rulebook:
     """All kinds, with what is in force. `hours` are the settings', until others are written."""
     book = Rulebook(Policies(database), kinds(hours, proof(database)))
-    book.add(workforce.kind(roster, lambda: book.routing))
+    book.add(workforce.roles_kind(roster))
+    book.add(workforce.kind(roster, lambda: book.routing, lambda: book.roles))
     await book.look()
     return book
 
@@ -73,7 +74,10 @@ async def imported(settings: Settings, folder: Path, *, why: str, really: bool) 
                 folder, f"holds none of {', '.join(_file(folder, one).name for one in book.kinds)}"
             )
         await read_sounds(database, folder / SOUNDS, AUTHOR)  # which nobody hears until a document says so
-        wanted = {kind: await book.read(kind, _content(path)) for kind, path in found.items()}
+        wanted: dict[str, Document] = {}
+        for kind, path in found.items():
+            with book.supposing(wanted):
+                wanted[kind] = await book.read(kind, await asyncio.to_thread(_content, path))
         for kind, document in wanted.items():
             lines += await _put(book, kind, document, why, really=really)
     if not really:

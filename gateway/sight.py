@@ -1,11 +1,11 @@
-"""Which agents may see a session (最小必要): who had it, and supervisors; for others it is not there."""
+"""Which agents may see a session (最小必要): who had it, and whose role sees all; for others it is not there."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
 from accounts.agent import Agent
-from accounts.role import Role, allows
+from rulebook.roles import Permission
 from session import machine
 from session.events import (
     CallBegun,
@@ -21,17 +21,18 @@ from session.ports import Entry
 from session.state import Session
 
 Timeline = Callable[[SessionId], Awaitable[list[Entry]]]
+May = Callable[[Agent, Permission], bool]
 
 
 class Sight:
     """Asked of every route that shows something of a session."""
 
-    def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
+    def __init__(self, timeline: Timeline, may: May) -> None:
+        self._timeline, self._may = timeline, may
 
     async def may_see(self, agent: Agent, session: SessionId, entries: Sequence[Entry] | None = None) -> bool:
         """Whether they have, or had, the session, or may see all."""
-        if allows(agent.role, Role.SUPERVISOR):
+        if self._may(agent, Permission.SEE_ALL):
             return True
         if entries is None:
             entries = await self._timeline(session)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from accounts.agent import Agent
 from accounts.presence import PresenceLog, PresenceNote
-from accounts.role import Role
 from accounts.roster import Roster
 from queueing.contract import AssigneeView, Presence, Profile, Store
+from rulebook.roles import Permission, Roles
 from session.errors import YihaoError
 from session.ids import AssigneeId
 from session.state import AssigneeKind
@@ -22,8 +23,11 @@ LOOK_S = 2.0
 class Staff:
     """The agents that this node has enlisted."""
 
-    def __init__(self, roster: Roster, presences: PresenceLog, store: Store) -> None:
-        self._roster, self._presences = roster, presences
+    def __init__(
+        self, roster: Roster, presences: PresenceLog, store: Store, roles: Callable[[], Roles] = Roles
+    ) -> None:
+        """`roles` are those besides the built-in ones."""
+        self._roster, self._presences, self._roles = roster, presences, roles
         self._queue, self._clock = store.queue, store.shared.now
         self._enlisted: dict[AssigneeId, Profile] | None = None
         """None until the first look: then also those whom an earlier process, or another, has enlisted."""
@@ -65,10 +69,10 @@ class Staff:
             return None
         return profile_of(agent), agent.extension or ""
 
-    async def role(self, login: AssigneeId) -> Role:
-        """What an account may do; the least for one that is no more."""
+    async def may(self, login: AssigneeId, needed: Permission) -> bool:
+        """Whether an account may do this; nothing for one that is no more."""
         agent = await self._roster.agent(login)
-        return Role.AGENT if agent is None or agent.disabled else agent.role
+        return agent is not None and not agent.disabled and needed in self._roles().permissions(agent.role)
 
     async def present(self, login: AssigneeId, presence: Presence, reason: str = "") -> AssigneeView:
         """An agent's own choice, and a note of it (考勤). One that cannot be noted is chosen all the same.

@@ -14,7 +14,6 @@ from aiohttp import web
 
 from accounts.agent import Agent
 from accounts.audit import Audit, Deed
-from accounts.role import Role
 from gateway import desk_view
 from gateway.access import Access, refused
 from gateway.body import is_text, small_json
@@ -26,6 +25,7 @@ from insight.tally import Tally
 from insight.window import STEP_S, Window
 from queueing.contract import AssigneeView, Presence, QueueView, Store
 from queueing.errors import UnknownAssignee
+from rulebook.roles import Permission
 from session.ids import AssigneeId
 from session.state import AssigneeKind
 from storage.record import SessionRecord
@@ -57,9 +57,9 @@ class Wallboard:
     def routes(self, access: Access) -> list[web.RouteDef]:
         """All for supervisors."""
         return [
-            web.get("/api/wallboard", access.for_role(Role.SUPERVISOR, self.show)),
-            web.post("/api/agents/{login}/presence", access.for_role(Role.SUPERVISOR, self.force)),
-            web.post("/api/notices", access.for_role(Role.SUPERVISOR, self.tell_all)),
+            web.get("/api/wallboard", access.permitted(Permission.WALLBOARD, self.show)),
+            web.post("/api/agents/{login}/presence", access.permitted(Permission.FORCE, self.force)),
+            web.post("/api/notices", access.permitted(Permission.BROADCAST, self.tell_all)),
         ]
 
     async def show(self, _: web.Request, __: Agent) -> web.StreamResponse:

@@ -14,12 +14,14 @@ from accounts.errors import AgentMalformed
 from accounts.role import Role
 from accounts.roster import Roster
 from rulebook.document import Document, Line, Name, once
-from rulebook.kinds import Elsewhere, Kind
+from rulebook.kinds import ROLES, Elsewhere, Kind
+from rulebook.roles import Permission, RoleName, Roles
 from rulebook.routing import Level, Routing
 from session.ids import AssigneeId
 from session.state import Medium, Skill
 
 AGENTS = "agents"
+NOBODY = "no administrator would be left"
 
 
 class AgentEntry(Document, frozen=True):
@@ -27,7 +29,7 @@ class AgentEntry(Document, frozen=True):
 
     login: Line
     name: Line
-    role: Role = Role.AGENT
+    role: RoleName = Role.AGENT
     extension: Line | None = None
     queues: tuple[Name, ...] = ()
     skills: dict[Name, Level] = field(default_factory=dict)
@@ -50,8 +52,8 @@ class Workforce(Document, frozen=True):
                 raise ValueError(f"{one.login}: {error}") from error
 
 
-def kind(roster: Roster, routing: Callable[[], Routing]) -> Kind:
-    """How the rulebook keeps the accounts of this roster; they may serve the queues, and have the skills, in force."""
+def kind(roster: Roster, routing: Callable[[], Routing], roles: Callable[[], Roles]) -> Kind:
+    """How the rulebook keeps the accounts of this roster: of the queues, skills and roles that are in force."""
 
     async def now() -> Workforce:
         return Workforce(agents=tuple(map(entry, await roster.agents())))
@@ -60,11 +62,14 @@ def kind(roster: Roster, routing: Callable[[], Routing]) -> Kind:
         if isinstance(document, Workforce):
             await roster.become(connection, [account(one) for one in document.agents])
 
-    return Kind(AGENTS, Workforce, Workforce(), Elsewhere(now, partial(_becoming, now, routing), put))
+    return Kind(AGENTS, Workforce, Workforce(), Elsewhere(now, partial(_becoming, now, routing, roles), put))
 
 
 async def _becoming(
-    now: Callable[[], Awaitable[Workforce]], routing: Callable[[], Routing], document: Document
+    now: Callable[[], Awaitable[Workforce]],
+    routing: Callable[[], Routing],
+    roles: Callable[[], Roles],
+    document: Document,
 ) -> Document:
     """Who is left out is disabled: nobody whose work stands in the history is forgotten."""
     if not isinstance(document, Workforce):
@@ -73,11 +78,13 @@ async def _becoming(
     wanted = {one.login for one in document.agents}
     left = [structs.replace(one, disabled=True) for one in before.values() if one.login not in wanted]
     agents = sorted((*document.agents, *left), key=lambda one: one.login)
-    if _rules(before.values()) and not _rules(agents):
-        raise ValueError("no administrator would be left")
+    if _rules(before.values(), roles()) and not _rules(agents, roles()):
+        raise ValueError(NOBODY)
     queues, skills = ({one.name for one in named} for named in (routing().queues, routing().skills))
     for one in agents:
         was = before.get(one.login)
+        if not one.disabled and not roles().has(one.role):
+            raise ValueError(f"{one.login} is to be {one.role!r}, which is no role")
         for queue in set(one.queues) - queues - set(was.queues if was else ()):
             raise ValueError(f"{one.login} is to serve the queue {queue!r}, which is not in the list")
         for skill in one.skills.keys() - skills - (was.skills.keys() if was else set()):
@@ -85,8 +92,25 @@ async def _becoming(
     return Workforce(agents=tuple(entry(account(one)) for one in agents))
 
 
-def _rules(agents: Iterable[AgentEntry]) -> bool:
-    return any(one.role is Role.ADMINISTRATOR and not one.disabled for one in agents)
+def roles_kind(roster: Roster) -> Kind:
+    """The roles besides the built-in ones: none is taken from whoever has it, nor the last word over accounts."""
+
+    async def holds(document: Document) -> None:
+        if not isinstance(document, Roles):
+            return
+        working = [entry(one) for one in await roster.agents() if not one.disabled]
+        for one in working:
+            if not document.has(one.role):
+                raise ValueError(f"{one.login} has the role {one.role!r}: give them another first")
+        if working and not _rules(working, document):
+            raise ValueError(NOBODY)
+
+    return Kind(ROLES, Roles, Roles(), proof=holds)
+
+
+def _rules(agents: Iterable[AgentEntry], roles: Roles) -> bool:
+    """Whether somebody may still administer accounts, who can give everything else."""
+    return any(Permission.ACCOUNTS in roles.permissions(one.role) and not one.disabled for one in agents)
 
 
 def account(one: AgentEntry) -> Agent:

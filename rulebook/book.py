@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,8 +20,9 @@ from rulebook.canned import Canned
 from rulebook.document import Document, read, written
 from rulebook.errors import DocumentMalformed, NoSuchVersion, UnknownKind
 from rulebook.hours import BusinessHours
-from rulebook.kinds import CANNED, HOURS, PROMPTS, ROUTING, WAYS, WORDS, WRAP, Elsewhere, Kind
+from rulebook.kinds import CANNED, HOURS, PROMPTS, ROLES, ROUTING, WAYS, WORDS, WRAP, Elsewhere, Kind
 from rulebook.prompts import Prompts
+from rulebook.roles import Roles
 from rulebook.routing import Routing
 from rulebook.ways import WaysOn
 from rulebook.words import Words
@@ -50,6 +52,7 @@ class Rulebook:
         self.kinds: dict[str, Kind] = {}
         self._force: dict[str, InForce] = {}
         self._unreadable: set[tuple[str, int]] = set()
+        self._supposed: Mapping[str, Document] = {}
         for kind in kinds:
             self.add(kind)
 
@@ -71,6 +74,11 @@ class Rulebook:
     def routing(self) -> Routing:
         """Queues, skills, and which contact asks for which."""
         return self._is(ROUTING, Routing)
+
+    @property
+    def roles(self) -> Roles:
+        """What each role may."""
+        return self._is(ROLES, Roles)
 
     @property
     def prompts(self) -> Prompts:
@@ -192,13 +200,22 @@ class Rulebook:
             self._force[kind.name] = InForce(policy.version, document)
             log.info("policy in force", extra={"kind": kind.name, "version": policy.version})
 
+    @contextmanager
+    def supposing(self, documents: Mapping[str, Document]) -> Iterator[None]:
+        """Read others meanwhile as if these were in force already: they are to come into force together."""
+        self._supposed = documents
+        try:
+            yield
+        finally:
+            self._supposed = {}
+
     def _kind(self, name: str) -> Kind:
         if name not in self.kinds:
             raise UnknownKind(name)
         return self.kinds[name]
 
     def _is(self, name: str, form: type[_D]) -> _D:
-        document = self._force[name].document
+        document = self._supposed.get(name) or self._force[name].document
         if not isinstance(document, form):
             raise TypeError(f"{name} is no {form.__name__}")
         return document

@@ -18,6 +18,7 @@ from rulebook.words import Words
 from rulebook.wrapup import WrapUp
 
 HOURS, ROUTING, CANNED, WORDS, WAYS, WRAP, PROMPTS = "hours", "routing", "canned", "words", "ways", "wrap", "prompts"
+ROLES = "roles"
 
 
 @dataclass(frozen=True, slots=True)

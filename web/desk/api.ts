@@ -3,11 +3,26 @@ import type { Desk } from "@shared/protocol";
 import type { Page, Past } from "./history";
 import type { Board } from "./wallboard";
 
+/** What not everybody may who is logged in: `rulebook/roles.py`. */
+export const PERMISSIONS = [
+  "see_all", "supervise", "wallboard", "force", "broadcast", "traces", "captures", "rules", "accounts", "audit",
+] as const;
+export type Permission = (typeof PERMISSIONS)[number];
+
+/** A role besides the built-in ones. */
+export interface Role {
+  readonly name: string;
+  readonly title: string;
+  readonly english: string;
+  readonly permissions: readonly Permission[];
+}
+
 export interface Agent {
   readonly login: string;
   readonly name: string;
   readonly extension: string;
-  readonly role: "agent" | "supervisor" | "administrator";
+  readonly role: string;
+  readonly permissions: readonly Permission[];
 }
 
 export interface Uploaded {
@@ -52,6 +67,7 @@ export async function login(login: string, password: string): Promise<Agent> {
 export interface DeskRules {
   readonly revision: number;
   readonly queues: readonly Named[];
+  readonly roles: readonly Role[];
   readonly skills: readonly Named[];
   readonly replies: readonly CannedReply[];
   readonly words: readonly SensitiveWord[];

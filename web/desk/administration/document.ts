@@ -16,7 +16,7 @@ export interface Version {
   readonly why: string;
 }
 
-export type Kind = "hours" | "routing" | "ways" | "wrap" | "canned" | "words" | "prompts" | "agents";
+export type Kind = "hours" | "routing" | "ways" | "wrap" | "canned" | "words" | "prompts" | "roles" | "agents";
 
 /** Why a document was not put in force: a place and a fault, or that another was sooner. */
 export type Fault = { readonly at: string; readonly fault: string } | "moved" | "failed";

@@ -1,4 +1,5 @@
 import { en as promptsEn, zh as promptsZh } from "./prompt_words";
+import { en as rolesEn, zh as rolesZh } from "./role_words";
 
 /** What administration says; loaded with its pages, by those who may see them. */
 import * as wrap from "./wrapup";
@@ -10,7 +11,8 @@ export const zh = {
     routing: "队列与路由",
     ways: "分流与留言",
     wrap: "事后整理",
-    agents: "坐席与角色",
+    roles: "角色与权限",
+    agents: "坐席",
     canned: "常用语",
     words: "敏感词",
     prompts: "语音播报",
@@ -102,6 +104,8 @@ export const zh = {
     act: "处理",
     of: "范围",
     why: "说明",
+    roles: "角色",
+    permissions: "权限",
     agents: "坐席",
     login: "工号",
     role: "角色",
@@ -215,6 +219,7 @@ export const zh = {
     save_first: "新坐席生效后才能生成密码",
   },
   prompts: promptsZh,
+  roles: rolesZh,
   channels: {
     hint: "本节点启动以来，最近一小时。每 3 秒更新。",
     channel: "渠道",
@@ -262,7 +267,8 @@ export const en: typeof zh = {
     routing: "Queues and routing",
     ways: "Ways on",
     wrap: "Wrap-up",
-    agents: "Agents and roles",
+    roles: "Roles",
+    agents: "Agents",
     canned: "Canned replies",
     words: "Sensitive words",
     prompts: "Announcements",
@@ -354,6 +360,8 @@ export const en: typeof zh = {
     act: "act",
     of: "whose",
     why: "note",
+    roles: "roles",
+    permissions: "permissions",
     agents: "agents",
     login: "number",
     role: "role",
@@ -467,6 +475,7 @@ export const en: typeof zh = {
     save_first: "Put the new agent in force first",
   },
   prompts: promptsEn,
+  roles: rolesEn,
   channels: {
     hint: "Of the last hour, since this node began. Looked at every 3 seconds.",
     channel: "Channel",

@@ -1,12 +1,13 @@
 import { defineStore } from "pinia";
 import { computed, ref } from "vue";
-import { type Agent, login, logout, me } from "../api";
+import { type Agent, type Permission, login, logout, me } from "../api";
 
 /** Who is logged in here. */
 export const useAgent = defineStore("agent", () => {
   const agent = ref<Agent | null>(null);
-  const supervises = computed(() => agent.value !== null && agent.value.role !== "agent");
-  const administers = computed(() => agent.value?.role === "administrator");
+  /** The gateway holds to it in any case; here it is what is shown at all. */
+  const may = (what: Permission): boolean => agent.value?.permissions.includes(what) ?? false;
+  const administers = computed(() => may("rules") || may("accounts") || may("audit"));
   let asked: Promise<void> | null = null;
 
   /** Ask the gateway once, at the first page. */
@@ -32,5 +33,5 @@ export const useAgent = defineStore("agent", () => {
     agent.value = null;
   }
 
-  return { agent, supervises, administers, know, enter, leave };
+  return { agent, may, administers, know, enter, leave };
 });

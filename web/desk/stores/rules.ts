@@ -3,7 +3,7 @@ import { computed, ref } from "vue";
 import { type DeskRules, deskRules } from "../api";
 import { veilOf } from "../veil";
 
-const NONE: DeskRules = { revision: -1, queues: [], skills: [], replies: [], words: [], wrap: { needed: [], extend_s: 60, extensions: 0 } };
+const NONE: DeskRules = { revision: -1, queues: [], skills: [], roles: [], replies: [], words: [], wrap: { needed: [], extend_s: 60, extensions: 0 } };
 
 /** What administrators have set that a desk shows: asked for once, and again whenever the gateway tells of a newer one. */
 export const useRules = defineStore("rules", () => {
