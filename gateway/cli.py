@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     counting = commands.add_parser(
         "figures", parents=[_common()], help="the wallboard's figures, recounted from the log"
     )
+    counting.add_argument("--day", default="", help="of that day of the city, as 2026-11-28, not of the sliding one")
     counting.set_defaults(run=_figures)
     showing = commands.add_parser("menu", parents=[_common()], help="show citizens the hotline's menu in its accounts")
     showing.add_argument("page", help="the address of the page that it opens, https://…")
@@ -247,9 +248,13 @@ def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
 def _figures(settings: Settings, arguments: argparse.Namespace) -> int:
     """1 where the board and the log disagree."""
     from gateway import figures
+    from gateway.past import midnight_of
 
-    del arguments
-    lines, agree = asyncio.run(figures.told(settings))
+    day = midnight_of(arguments.day)
+    if arguments.day and day is None:
+        print(f"yihao: {arguments.day!r} is no day; write it as 2026-11-28", file=sys.stderr)
+        return 2
+    lines, agree = asyncio.run(figures.told(settings, day))
     print(lines)
     if not agree:
         print("yihao: the sessions' rows and the events disagree", file=sys.stderr)

@@ -64,6 +64,7 @@ from gateway.notices import Notices
 from gateway.outgoing import Outgoing, Wishes
 from gateway.oversight import Oversight
 from gateway.parking import Parking
+from gateway.past import PastFigures
 from gateway.performer import Performer
 from gateway.persons import Persons
 from gateway.prompts import PromptShelf
@@ -85,6 +86,7 @@ from gateway.wallboard import Alarms, Wallboard
 from identity.ledger import Ledger
 from identity.verification import Codes, Scans
 from insight.board import Board
+from insight.past import Past
 from media.decoder import Decoder
 from media.playable import Playable
 from media.prompts import PromptLibrary
@@ -555,6 +557,8 @@ class _Builder:
                 *pages.routes(self._settings.http.origins),
             ]
         )
+        past = PastFigures(Past(self._history, self._store.shared.now))
+        app.add_routes(past.routes(access))
         app.add_routes([*Calls(self._settings, self._audit).routes(access), *self._shelf.routes(access)])
         for channel in self._channels.values():
             app.add_routes(channel.routes())

@@ -187,6 +187,11 @@ class History:
             rows = list(await connection.execute(wanted))
         return Place(rows[-1].turn, rows[-1].id) if rows else place, [_record(row) for row in rows]
 
+    async def came(self, since: float, until: float, *, after: str = "", limit: int = 200) -> list[SessionRecord]:
+        """The sessions that were opened in that time, in the order of their ids; the next page is `after` the last."""
+        wanted = select(SESSIONS).where(SESSIONS.c.opened_at >= since, SESSIONS.c.opened_at < until)
+        return await self._records(wanted.where(SESSIONS.c.id > after).order_by(SESSIONS.c.id).limit(limit))
+
     async def events(
         self, since: float, until: float, *, after: tuple[str, int] = ("", 0), limit: int = 1000
     ) -> list[Entry]:

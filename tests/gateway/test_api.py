@@ -122,6 +122,7 @@ ROUTES = {
     "GET /api/prompts/{name}/sound": Route(Open.ADMINISTRATOR, "/api/prompts/none/sound", 403),
     "GET /api/supervision": Route(Open.SUPERVISOR, "/api/supervision", 200),
     "POST /api/supervision/{session}": Route(Open.SUPERVISOR_ON_OWN_PAGE, f"/api/supervision/{SESSION}", 400),
+    "GET /api/wallboard/past": Route(Open.SUPERVISOR, "/api/wallboard/past?from=2026-11-01&days=1", 200),
     "GET /api/wallboard": Route(Open.SUPERVISOR, "/api/wallboard", 200),
     "POST /api/agents/{login}/presence": Route(Open.SUPERVISOR_ON_OWN_PAGE, "/api/agents/8001/presence", 400),
     "POST /api/notices": Route(Open.SUPERVISOR_ON_OWN_PAGE, "/api/notices", 400),

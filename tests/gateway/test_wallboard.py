@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from gateway.cli import main
 from gateway.wallboard import Alarms, alarms
 from insight.tally import Tally
 from queueing.contract import AssigneeView, Presence, Profile, QueueView, Routing
+from rulebook.hours import CITY
 from session.ids import AssigneeId
 from session.state import AssigneeKind
 from tests.conftest import Eventually
@@ -33,6 +35,13 @@ async def _board(supervisor: DeskPage) -> dict[str, Any]:
         answer.raise_for_status()
         shown: dict[str, Any] = await answer.json()
     return shown
+
+
+async def _past(supervisor: DeskPage, query: str) -> dict[str, Any] | None:
+    """None where it is refused."""
+    async with supervisor.http.get(f"{supervisor.servers[0]}/api/wallboard/past?{query}") as answer:
+        shown: dict[str, Any] = await answer.json()
+        return shown if answer.status == 200 else None
 
 
 async def _ask(supervisor: DeskPage, path: str, **given: object) -> int:
@@ -74,6 +83,23 @@ async def test_it_shows_what_happened_and_a_recount_agrees(
         await eventually(whole, 10)
         board = await whole()
         assert board is not None
+        today = datetime.fromtimestamp(board["now"], CITY).strftime("%Y-%m-%d")
+        past = await _past(supervisor, f"from={today}&days=1&step=hour")
+        wrong = [
+            await _past(supervisor, f"from={first}&days={days}&step={step}")
+            for first, days, step in (
+                *(("", "1", "day"), ("2026-13-01", "1", "day"), (today, "0", "day"), (today, "32", "day")),
+                *((today, "8", "hour"), (today, "1", "year"), (today, "-1", "day")),
+            )
+        ]
+    assert wrong == [None] * len(wrong)
+    assert past is not None
+    assert (len(past["steps"]), sum(step["total"]["came"] for step in past["steps"]), past["queues"]) == (
+        24,
+        3,
+        ["general"],
+    )
+    assert {one["key"]: one["formula"] for one in past["figures"]}["connect_rate"] == "answered / (answered + lost)"
     figures = {one["key"]: one for one in board["figures"]}
     assert figures["connect_rate"]["value"] == 0.5
     assert figures["connect_rate"]["formula"] == "answered / (answered + lost)"
@@ -90,6 +116,11 @@ async def test_it_shows_what_happened_and_a_recount_agrees(
     said = capsys.readouterr().out
     assert code == 0
     assert "connect_rate     50.0%        50.0%         接通率  answered / (answered + lost)" in said
+    code = await asyncio.to_thread(main, ["figures", "--day", today, "--data", str(town.data)])
+    said = capsys.readouterr().out
+    assert code == 0
+    assert "connect_rate     50.0%        50.0%         接通率  answered / (answered + lost)" in said
+    assert await asyncio.to_thread(main, ["figures", "--day", "2026-02-30", "--data", str(town.data)]) == 2
 
 
 async def test_a_supervisor_puts_an_agent_into_another_state_and_says_why(town: Living, eventually: Eventually) -> None:

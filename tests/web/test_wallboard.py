@@ -79,6 +79,24 @@ async def test_a_supervisor_sees_the_house_and_acts(
         assert no(await breaches(wall))
         await wall.picture((HOUSE / "docs" / "screens" if long_run else tmp_path) / "desk-wallboard.png")
 
+        assert not [one for one in wall.asked if "PastCharts" in one], "fetched by who wants it"
+        await wall.click(".past-door")
+        await wall.sees(".past-figures tbody tr:last-child td:text-is('6')")
+        head = await wall.texts(".past-figures thead th")
+        shown = dict(zip(head, await wall.texts(".past-figures tbody tr:last-child > *"), strict=True))
+        told = ("来话来访量", "人工接通量", "未接通量", "接通率", "放弃率", "满意率")
+        assert [shown[one] for one in told] == ["6", "2", "2", "50.0%", "50.0%", "100.0%"], "as the tiles say"
+        await wall.sees(".past-figures .chart canvas")
+        await wall.choose(".past-figures label:has-text('指标') select", "connect_rate")
+        await wall.sees(".past-figures small:has-text('answered / (answered + lost)')")
+        await wall.choose(".past-figures label:has-text('按') select", "hour")
+        await wall.sees(".past-figures tbody tr:nth-child(168)")
+        assert no(await breaches(wall))
+        await wall.choose(".past-figures label:has-text('按') select", "day")
+        await wall.choose(".past-figures label:has-text('指标') select", "came")
+        await wall.picture((HOUSE / "docs" / "screens" if long_run else tmp_path) / "desk-past.png")
+        await wall.click(".past-door")
+
         await wall.click(".agents button:has-text('王芳')")
         await wall.click(".el-dropdown-menu__item:visible:has-text('离线')")
         await wall.click(".el-message-box .el-button--primary")

@@ -2,10 +2,11 @@ import { createI18n } from "vue-i18n";
 import * as acts from "./acts";
 import { en } from "./en";
 import * as handling from "./handling";
+import * as past from "./past";
 import { zh } from "./zh";
 
-const chinese = { ...zh, ...acts.zh, ...handling.zh };
-const english: typeof chinese = { ...en, ...acts.en, ...handling.en };
+const chinese = { ...zh, ...acts.zh, ...handling.zh, ...past.zh };
+const english: typeof chinese = { ...en, ...acts.en, ...handling.en, ...past.en };
 
 export type Language = "zh" | "en";
 const LANGUAGE = "yihao.desk.language";
