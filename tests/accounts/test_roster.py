@@ -9,7 +9,7 @@ from accounts.agent import Agent
 from accounts.errors import AgentMalformed, AgentTaken, AgentUnknown, PasswordRefused
 from accounts.passwords import Passwords
 from accounts.presence import PresenceLog, PresenceNote
-from accounts.role import Role, allows
+from accounts.role import Role
 from accounts.roster import Roster, ha1
 from session.ids import AssigneeId
 from session.state import Medium, Skill
@@ -139,18 +139,13 @@ async def test_a_telephones_secret_is_void_without_its_owner(
         {"queues": ("General Affairs",)},
         {"skills": (Skill("zh", 11),)},
         {"capacity": {Medium.VOICE: -1}},
+        {"role": "Chief"},
+        {"role": "x" * 17},
     ],
 )
 def test_what_cannot_be_is_no_agent(changed: dict[str, object]) -> None:
     with pytest.raises(AgentMalformed):
         replace(WANG, **changed)  # type: ignore[arg-type]  # any field
-
-
-def test_roles_are_ranks() -> None:
-    ranks = [Role.AGENT, Role.SUPERVISOR, Role.ADMINISTRATOR]
-    for held, role in enumerate(ranks):
-        for needed, other in enumerate(ranks):
-            assert allows(role, other) == (held >= needed)
 
 
 async def test_presence_is_read_back_with_what_was_in_force_before(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -150,6 +151,65 @@ async def test_agents_are_a_document_too(town: Living, eventually: Eventually) -
         )
 
 
+async def test_roles_are_made_given_and_taken_back(town: Living) -> None:
+    """Each route asks what the role may now, of who is logged in too; somebody who may administer is always left."""
+    duty = {"name": "duty", "title": "值班长", "english": "Duty", "permissions": ["wallboard", "rules"]}
+    keeper = {"name": "keeper", "title": "人事", "permissions": ["accounts"]}
+    async with clerk(town) as admin:
+        status, refusal = await admin.put("roles", {"roles": [{**duty, "name": "administrator"}]}, 0)
+        assert (status, refusal["fault"][:40]) == (400, "the role 'administrator' is built in, an")
+        assert (await admin.put("roles", {"roles": [{**duty, "permissions": ["fly"]}]}, 0))[0] == 400
+        assert await admin.put("roles", {"roles": [duty, keeper]}, 0) == (200, {"version": 1})
+        version, before = await admin.document("agents")
+
+        async def give(roles: dict[str, str], expected: int) -> tuple[int, Any]:
+            given = [{**one, "role": roles.get(one["login"], one["role"])} for one in before["agents"]]
+            return await admin.put("agents", {"agents": given}, expected)
+
+        assert (await give({"8001": "nobody"}, version))[0] == 400
+        assert await give({"8001": "duty", "8002": "keeper"}, version) == (200, {"version": 2})
+        async with (
+            clerk(town, "8001") as officer,
+            clerk(town, "8002") as personnel,
+            clerk(town, "8003") as agent,
+        ):
+            _, me = await officer.ask("/api/me")
+            assert (me["agent"]["role"], me["agent"]["permissions"]) == ("duty", ["rules", "wallboard"])
+            may = {
+                ("/api/wallboard", None): (200, 403, 403),
+                ("/api/admin/rules/hours", None): (200, 403, 403),
+                ("/api/admin/rules/agents", None): (403, 200, 403),
+                ("/api/admin/rules/roles", None): (403, 200, 403),
+                ("/api/notices", "said"): (403, 403, 403),
+                ("/api/supervision", None): (403, 403, 403),
+                ("/api/calls", None): (403, 403, 403),
+                ("/api/admin/audit", None): (403, 403, 403),
+                ("/api/prompts", None): (200, 403, 403),
+            }
+            for (path, given), wanted in may.items():
+                answers = [(await one.ask(path, given))[0] for one in (officer, personnel, agent)]
+                assert tuple(answers) == wanted, path
+            higher = {"document": {"roles": []}, "expected": 1, "why": "x"}
+            assert (await officer.ask("/api/admin/rules/roles", higher))[0] == 403, "nobody makes themselves more"
+
+            status, refusal = await admin.put("roles", {"roles": [keeper]}, 1)
+            assert (status, refusal["fault"]) == (400, "8001 has the role 'duty': give them another first")
+            less = {"roles": [{**duty, "permissions": ["wallboard"]}, keeper]}
+            assert await admin.put("roles", less, 1) == (200, {"version": 2})
+            assert (await officer.ask("/api/admin/rules/hours"))[0] == 403, "at once"
+            assert (await admin.ask("/api/admin/rules/roles/versions/2"))[1]["changes"] == [
+                {"at": ["roles", "duty", "permissions"], "before": ["wallboard", "rules"], "after": ["wallboard"]}
+            ]
+            back = {"to": 1, "expected": 2, "why": "恢复"}
+            assert await admin.ask("/api/admin/rules/roles/rollback", back) == (200, {"version": 3})
+            assert (await officer.ask("/api/admin/rules/hours"))[0] == 200
+
+            retired = {"8001": "duty", "8002": "keeper", "8009": "agent"}
+            assert (await give(retired, 2))[0] == 200, "who may give everything else is an administrator"
+            status, refusal = await personnel.put("roles", {"roles": [duty, {**keeper, "permissions": []}]}, 3)
+            assert (status, refusal["fault"]) == (400, "no administrator would be left")
+
+
 async def test_citizens_never_see_a_word_that_is_masked(town: Living, eventually: Eventually) -> None:
     async with clerk(town) as admin:
         assert (await admin.put("words", {"words": [{"word": "内部电话", "of": "agent"}]}, 0))[0] == 200
@@ -249,6 +309,12 @@ async def test_the_same_as_files(town: Living, tmp_path: Path) -> None:
         assert await admin.document("hours") == (1, {"week": ["mon-fri 08:30-18:00"], "days": []})
     assert "新作息" in await rules.history(settings, "hours")
     assert "hours: version 2" in await rules.rolled_back(settings, "hours", 0, why="x")
+    people = json.loads((folder / "agents.json").read_text())
+    people["agents"][0]["role"] = "duty"
+    (folder / "agents.json").write_text(json.dumps(people))
+    (folder / "roles.json").write_text('{"roles": [{"name": "duty", "title": "值班长", "permissions": ["wallboard"]}]}')
+    assert "agents.8001.role" in await rules.imported(settings, folder, why="x", really=False)
+    assert "roles: version 1" in await rules.imported(settings, folder, why="x", really=True), "and who has the role"
     (folder / "hours.json").write_text("{")
     with pytest.raises(rules.RuleFileUnreadable):
         await rules.imported(settings, folder, why="x", really=True)

@@ -225,7 +225,8 @@ async def test_the_cookie_is_out_of_reach(town: Living, http: aiohttp.ClientSess
     given = {"login": "8001", "password": town.password("8001")}
     async with http.post(f"{town.http}/api/login", json=given, headers={"X-Yihao": "1"}) as answer:
         cookie = SimpleCookie(answer.headers["Set-Cookie"])["yihao"]
-        assert await answer.json() == {"agent": {"login": "8001", "name": "王芳", "extension": "8001", "role": "agent"}}
+        told = {"login": "8001", "name": "王芳", "extension": "8001", "role": "agent", "permissions": []}
+        assert await answer.json() == {"agent": told}
     assert cookie["httponly"]
     assert (cookie["samesite"], cookie["path"]) == ("Strict", "/api")
     assert not cookie["secure"], "over plain HTTP a browser would not keep it"

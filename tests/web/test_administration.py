@@ -15,7 +15,7 @@ from tests.peers.yihao import HOUSE, Yihao
 from tests.web.test_pages import breaches, log_in, no, sideways_px
 
 OpensWindow = Callable[..., Awaitable[Window]]
-SECTIONS = ("hours", "routing", "ways", "wrap", "agents", "canned", "words", "prompts", "channels", "audit")
+SECTIONS = ("hours", "routing", "ways", "wrap", "roles", "agents", "canned", "words", "prompts", "channels", "audit")
 
 
 @pytest.fixture
