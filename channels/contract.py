@@ -21,6 +21,7 @@ from session.ids import AssigneeId, LegId, MessageId, RecordingId, SessionId
 from session.notice import Notice
 from session.ports import Entry
 from session.state import Conference, Failure, LegEnd, Medium, Supervision
+from session.ways import Obstacle
 
 
 class ChannelError(YihaoError):
@@ -63,11 +64,6 @@ class Capabilities:
     recalls: bool = False
     """What was shown to the citizen can be taken back (撤回)."""
 
-    @property
-    def is_letters(self) -> bool:
-        """No connection could be cut: a leg is no node's own, and every node sends to it."""
-        return self.medium is Medium.MESSAGE
-
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -92,6 +88,18 @@ Content = Text | FileLink
 
 Timeline = Callable[[SessionId], Awaitable[Sequence[Entry]]]
 """Reads a session's whole timeline, live and archived, in order and without a gap. Raises `StoreUnavailable`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Nobody takes what a citizen would write now."""
+
+    why: Obstacle
+    until: float | None
+    """When people answer again, where anybody can say."""
+    is_reached: bool
+    """They have proven a number of theirs."""
+
 
 Badge = Callable[[AssigneeId], str]
 """How an assignee is called before citizens: an agent's number (工号), a bot's name."""

@@ -72,11 +72,19 @@ class Detours:
                     log.warning("the lines' lengths are not known", extra={"why": type(error).__name__})
 
     def _in_the_way(self, contact: Contact, route: Route, at: float) -> Detour | None:
-        ways, hours = self._ways(), self._hours()
-        bound = ways.bound(route.demand.queue)
+        ways = self._ways()
         if self._calls_too_often(contact, ways.often):
             return Detour(Obstacle.TOO_OFTEN, self._possible(ways.often.ways))
-        if not route.by_night and not hours.open_at(at):
+        return self._nobody(route, at, is_staffed=route.by_night)
+
+    def nobody_reads(self, route: Route, at: float) -> Detour | None:
+        """What keeps words from a human; who is routed to a bot by night meets nobody else."""
+        return self._nobody(route, at, is_staffed=route.by_night and not route.bot_queue)
+
+    def _nobody(self, route: Route, at: float, *, is_staffed: bool) -> Detour | None:
+        ways, hours = self._ways(), self._hours()
+        bound = ways.bound(route.demand.queue)
+        if not is_staffed and not hours.open_at(at):
             opens_at = hours.opens_at(at)
             return Detour(Obstacle.CLOSED, self._possible(ways.closed.ways), ways.closed.owed, opens_at)
         if bound is not None and bound.longest is not None and self._lengths[bound.queue] >= bound.longest:

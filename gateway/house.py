@@ -31,6 +31,7 @@ from channels.webchat.settings import WebChatSettings
 from config.secrets import machine_secrets
 from config.settings import Settings
 from gateway import api, arrivals, pages
+from gateway.absence import Absences
 from gateway.access import Access
 from gateway.administration import Administration, Parts
 from gateway.beginning import Beginning
@@ -363,6 +364,8 @@ class _Builder:
             call=Wishes(self._outgoing, self._store.log, inbox).ask,
             on_typing=hearsay.everywhere("citizen.types", desks.passing.typing),
             proves=self._verification,
+            absent=Absences(self._rulebook, self._detours, self._persons.person).of,
+            attests=self._verification,
         )
         desks.tell_typing = hearsay.everywhere("assignee.types", webchat.typing)
         desks.tell_opened = hearsay.everywhere("desk.opened", desks.opened)

@@ -125,9 +125,9 @@ class Node:
                     await self._post(session.id, unknown, f"dialled:{leg.id}")
 
     async def _mourn(self, session: Session, leg: Leg) -> None:
+        if leg.medium is Medium.MESSAGE:
+            return  # no connection could be cut
         channel = self._channels.get(leg.channel)
-        if channel is not None and channel.capabilities.is_letters:
-            return
         survives = channel is not None and channel.capabilities.survives_node
         event: Event = LegAway(leg=leg.id) if survives else LegClosed(leg=leg.id, reason=LegEnd.NODE_LOST)
         await self._post(session.id, event, f"mourn:{leg.owner}:{leg.id}")

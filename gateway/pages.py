@@ -17,7 +17,7 @@ POLICY = (
 OF_PAGES = f"{POLICY}; require-trusted-types-for 'script'; trusted-types vue"
 """No text becomes markup on a page but what Vue's own policy lets through: its compiled templates."""
 
-PARTS = ("proof", "call", "asked", "identity", "voice", "more", "refused")
+PARTS = ("proof", "call", "asked", "identity", "voice", "more", "refused", "word")
 """What the citizen's page fetches when it is wanted: `web/build/pages.mjs`."""
 WHERE_IT_IS = "geolocation=(self), camera=(), payment=()"
 """For the citizen's page: they may say where the matter is."""

@@ -54,7 +54,7 @@ from session.events import DialFailed, Event, FileSent, PlaceAnnounced, TextSent
 from session.ids import LegId, NodeId, SessionId
 from session.ports import Inbox, Place
 from session.quoting import spoken
-from session.state import HELD_NOWHERE, DialFailure, Leg, LegState, Phase, Session
+from session.state import HELD_NOWHERE, DialFailure, Leg, LegState, Medium, Phase, Session
 from session.switch import Purpose
 from session.ways import Way
 
@@ -91,14 +91,11 @@ class Performer:
         leg = session.leg(_leg_of(effect))
         if leg is None:
             return
-        if leg.owner not in (self._node, HELD_NOWHERE) and not self._is_letters(leg):
+        is_letter = leg.medium is Medium.MESSAGE  # no node's own: there is no connection
+        if leg.owner not in (self._node, HELD_NOWHERE) and not is_letter:
             await self._store.mailboxes.send(leg.owner, (session.id, name, effect))
             return
         await self._perform_here(session, name, effect, leg)
-
-    def _is_letters(self, leg: Leg) -> bool:
-        channel = self._channels.get(leg.channel)
-        return channel is not None and channel.capabilities.is_letters
 
     async def passed(self, session_id: SessionId, name: str, effect: LegEffect) -> None:
         """An effect that another node's mailbox asked for."""

@@ -89,6 +89,16 @@ class Message(Part, frozen=True):
     location: Location | None = None
 
 
+class Absence(Part, frozen=True):
+    """Nobody takes what is written now: people are away until then, or as many wait as may. One may leave word."""
+
+    why: Literal["closed", "full"]
+    until: float | None
+    """None where nobody can say."""
+    reached: bool
+    """They have proven a number, so they need not write one."""
+
+
 class Snapshot(Durable, frozen=True, tag="snapshot"):
     """All that the page shows, in place of whatever it showed."""
 
@@ -96,6 +106,8 @@ class Snapshot(Durable, frozen=True, tag="snapshot"):
     messages: tuple[Message, ...]
     calls: bool = False
     """The page may call (`call.offer`)."""
+    absence: Absence | None = None
+    """At the moment of connecting; None while people answer."""
 
 
 class SessionState(Durable, frozen=True, tag="session.state"):
@@ -194,6 +206,16 @@ class LocationSend(Command, frozen=True, tag="location.send"):
     accuracy_m: Annotated[float, Meta(ge=0, le=20_100_000)]
 
 
+class WordLeave(Command, frozen=True, tag="word.leave"):
+    """The citizen leaves word (留言): it waits for an agent, whether a page is here or not, and no robot answers it.
+
+    `number` is what they say that they may be called at. It stands in the words as well, and proves nothing.
+    """
+
+    about: Words
+    number: Annotated[str, Meta(max_length=32, pattern=r"\A[0-9+() -]*\Z")] = ""
+
+
 class MessageRead(Command, frozen=True, tag="msg.read"):
     """The citizen has seen every message up to and including `message`."""
 
@@ -266,6 +288,7 @@ UP = by_tag(
     MessageSend,
     FileSend,
     LocationSend,
+    WordLeave,
     MessageRead,
     HumanRequest,
     CallAsk,

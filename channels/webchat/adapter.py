@@ -16,10 +16,11 @@ from channels.calls import TakesCalls
 from channels.contract import Badge, Capabilities, Content, LinkVisit, Timeline
 from channels.webchat.answers import refused
 from channels.webchat.calls import PageCalls
-from channels.webchat.conversation import Conversation, record_key
+from channels.webchat.conversation import Conversation, contact_of, record_key
 from channels.webchat.errors import BodyMalformed, OriginForeign, TooOften
+from channels.webchat.leaving_word import absence_of
 from channels.webchat.places import MOVES, Places
-from channels.webchat.ports import Ports, TypingSeen, WishForCall, calls_nobody
+from channels.webchat.ports import Absent, Ports, TypingSeen, WishForCall, calls_nobody, never_absent
 from channels.webchat.proofs import Proofs
 from channels.webchat.settings import WebChatSettings
 from channels.webchat.signing import Signatures
@@ -36,7 +37,7 @@ from session import events as ev
 from session.address import Address
 from session.errors import YihaoError
 from session.ids import LegId, NodeId, SessionId
-from session.ports import Entry, Files, Inbox, Lines, Proves, SharedState
+from session.ports import Attests, Entry, Files, Inbox, Lines, Proves, SharedState
 from session.state import Leg, LegEnd, Medium, Party
 
 _LONGEST_BODY = 4096
@@ -62,6 +63,8 @@ class WebChatChannel:
         on_typing: TypingSeen,
         proves: Proves | None = None,
         call: WishForCall = calls_nobody,
+        absent: Absent = never_absent,
+        attests: Attests | None = None,
         name: str = "webchat",
     ) -> None:
         self.name = name
@@ -74,7 +77,7 @@ class WebChatChannel:
             recalls=True,
         )
         self._settings, self._shared, self._on_typing = settings, shared, on_typing
-        self._ports = Ports(settings, name, node, inbox, shared, timeline, badge, call)
+        self._ports = Ports(settings, name, node, inbox, shared, timeline, badge, call, absent, attests)
         self._visitors = Visitors(key, ttl_s=settings.visitor_ttl_s)
         self._tickets = Tickets(key, shared)
         self._sockets = Sockets(citizen.UP, self, self._tickets.redeem, key, settings.sockets)
@@ -201,8 +204,11 @@ class WebChatChannel:
 
     async def snapshot(self, link: Link) -> citizen.Snapshot:
         """All that a new link is to show."""
-        shown = (await self._recalled(link.subject)).show(link)
-        return replace(shown, calls=self._calls is not None)
+        absence = await absence_of(
+            contact_of(link.subject, self._ports, LegId("page"), Medium.CHAT), self._ports.absent
+        )
+        shown = (await self._recalled(link.subject)).show(link)  # before anything else runs: see `_recalled`
+        return replace(shown, calls=self._calls is not None, absence=absence)
 
     def command(self, link: Link, command: Command) -> Coroutine[Any, Any, int | Refusal]:
         """What the page asks."""

@@ -6,8 +6,11 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, ClassVar
 
+from channels.webchat.leaving_word import claim, written
 from channels.webchat.ports import Ports
 from channels.webchat.transcript import Transcript, came_at
 from channels.webchat.translate import is_from
@@ -326,15 +329,10 @@ class Conversation:
                 return await self._opened(command_id, said)
         return await self._say(link, command_id, said)  # in the session that another page has begun meanwhile
 
-    async def _opened(self, command_id: str, said: Callable[[LegId], ev.Event]) -> int:
+    async def _opened(self, command_id: str, said: Callable[[LegId], ev.Event], medium: Medium = Medium.CHAT) -> int:
         leg = leg_for(self.visitor, command_id)
-        contact = Contact(
-            leg=leg,
-            channel=self._ports.channel,
-            medium=Medium.CHAT,
-            address=self.address,
-            number=self._ports.settings.number,
-            asserted=True,  # the visitor's name is of our own signing
+        contact = replace(
+            contact_of(self.visitor, self._ports, leg, medium),
             first=said(leg),
             first_dedupe=f"{self.visitor}:{command_id}",
         )
@@ -346,6 +344,37 @@ class Conversation:
             return 0
         known = transcript.messages.get(command_id)
         return known.rev if known is not None else transcript.offset + transcript.version
+
+    async def _leave_word(self, link: Link, command: citizen.WordLeave) -> int | Refusal:
+        """Where a chat ends with its page, what is left waits like a letter: so it is a leg of that kind."""
+        text = written(command)
+        if len(text) > self._ports.settings.longest_text:
+            return Refusal("too_long")
+
+        def said(leg: LegId) -> ev.Event:
+            return ev.TextReceived(leg=leg, message=MessageId(command.id), text=text)
+
+        if self.transcript is not None and self.transcript.standing.phase == "talking":
+            place = await self._say(link, command.id, said)
+        else:
+            async with self._opening:
+                place = await self._opened(command.id, said, Medium.MESSAGE)
+            await self._wait_as_letter(command.id)
+        await claim(self.visitor, command.number, self._ports)
+        return place
+
+    async def _wait_as_letter(self, command_id: str) -> None:
+        """No robot is to answer it, and no page has to stay. What is done already is not done again."""
+        transcript = self.transcript
+        if transcript is None or transcript.session is None:
+            return
+        legs = transcript.session.live_legs(Party.CITIZEN)
+        chats = [leg for leg in legs if leg.medium is Medium.CHAT and leg.address == self.address]
+        steps: list[ev.Event] = [ev.LegClosed(leg=leg.id, reason=LegEnd.CLOSED) for leg in chats]
+        for number, event in enumerate((*steps, ev.HumanRequested())):
+            with suppress(SessionGone):
+                dedupe = f"{self.visitor}:{command_id}:{number - len(steps)}"
+                await self._ports.inbox.post(transcript.session_id, event, dedupe=dedupe)
 
     def came_to(self, session: SessionId) -> None:
         """The visitor's matter is in that session without a word of theirs: they called."""
@@ -483,7 +512,7 @@ class Conversation:
                 return delivered, f"delivered:{self.visitor}:{message}"
             self._undelivered.popleft()
         leg = transcript.leg
-        if leg is None or transcript.version < self._told_at:
+        if leg is None or leg.medium is Medium.MESSAGE or transcript.version < self._told_at:
             return None
         if self.is_connected:
             back = leg.state is LegState.AWAY or (self._claims and not self._holds_live(leg))
@@ -521,12 +550,25 @@ class Conversation:
         citizen.MessageSend: _send_text,
         citizen.FileSend: _send_file,
         citizen.LocationSend: _send_location,
+        citizen.WordLeave: _leave_word,
         citizen.HumanRequest: _ask_for_human,
         citizen.CallAsk: _ask_for_call,
         citizen.MessageRead: _read_up_to,
         citizen.RatingGive: _rate,
         citizen.SessionEnd: _end,
     }
+
+
+def contact_of(visitor: str, ports: Ports, leg: LegId, medium: Medium) -> Contact:
+    """The visitor, as who comes by that leg."""
+    return Contact(
+        leg=leg,
+        channel=ports.channel,
+        medium=medium,
+        address=address_of(visitor),
+        number=ports.settings.number,
+        asserted=True,  # the visitor's name is of our own signing
+    )
 
 
 async def _refused(code: str) -> Refusal:

@@ -26,7 +26,7 @@ from session import events as ev
 from session.address import Address
 from session.ids import LegId
 from session.quoting import spoken
-from session.state import AssigneeKind, DialFailure, LegState, Party, Session
+from session.state import AssigneeKind, DialFailure, LegState, Medium, Party, Session
 from session.state import Phase as SessionPhase
 
 PHASES: dict[SessionPhase, Phase] = {
@@ -63,6 +63,8 @@ def standing(
     if session is None:
         return StandingView(phase="new", assignee=None, may_rate=False)
     phase = PHASES[session.phase]
+    if phase == "waiting" and _is_letter(session, page):
+        phase = "parked"
     assignee = None
     if session.assignee is not None and session.assignee_kind is not None and phase in ("with_bot", "talking"):
         kind = session.assignee_kind
@@ -76,6 +78,12 @@ def standing(
         call_failed=call_failed.value if call_failed is not None else None,
         rings=dialled if dialled is not None and _is_called(session, page, dialled) else None,
     )
+
+
+def _is_letter(session: Session, page: Address | None) -> bool:
+    """Whether it waits without its citizen: word was left, and nobody has to stay in the page."""
+    theirs = [leg.medium for leg in session.live_legs(Party.CITIZEN) if leg.address == page]
+    return bool(theirs) and all(medium is Medium.MESSAGE for medium in theirs)
 
 
 def _call(session: Session) -> CallPhase:

@@ -87,6 +87,7 @@ ROUTES = {
     "GET /call.js": Route(Open.ALL, "/call.js", 200),
     "GET /asked.js": Route(Open.ALL, "/asked.js", 200),
     "GET /voice.js": Route(Open.ALL, "/voice.js", 200),
+    "GET /word.js": Route(Open.ALL, "/word.js", 200),
     "GET /more.js": Route(Open.ALL, "/more.js", 200),
     "GET /refused.js": Route(Open.ALL, "/refused.js", 200),
     "GET /widget.js": Route(Open.ALL, "/widget.js", 200),

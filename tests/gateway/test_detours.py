@@ -77,6 +77,27 @@ def test_where_a_rule_is_for_the_night_somebody_is_there() -> None:
     assert door.judge(CALL, NIGHT)[0] is not None
 
 
+def test_who_would_write_is_told_that_nobody_reads_it_now() -> None:
+    """Also where a rule leads them to the guide by night: that is nobody. A line of people by night is somebody."""
+    rules = (
+        RoutingRule(queue=LAST_RESORT, medium=Medium.CHAT, number="110", closed=True, bot_queue="bots"),
+        RoutingRule(queue="night", medium=Medium.CHAT, number="119", closed=True),
+    )
+    door = Door(WaysOn(queues=(Bound(queue=LAST_RESORT, longest=1),)), Routing(queues=ROUTING.queues, rules=rules))
+
+    def told(number: str, at: float) -> tuple[Obstacle, float | None] | None:
+        contact = replace(CHAT, number=number)
+        route = door.routing.route(contact, at, closed=not OFFICE.open_at(at))
+        detour = door.records.nobody_reads(route, at)
+        return None if detour is None else (detour.why, detour.opens_at)
+
+    assert told("12345", NOON) is None
+    assert told("12345", NIGHT) == told("110", NIGHT) == (Obstacle.CLOSED, MORNING)
+    assert told("119", NIGHT) is None
+    door.judge(CALL)
+    assert told("12345", NOON) == (Obstacle.FULL, None), "one call stands in it, and it has no more room"
+
+
 def test_a_call_that_is_over_already_is_only_noted() -> None:
     first = LegClosed(leg=CALL.leg, reason=LegEnd.NODE_LOST)
     assert Door().judge(replace(CALL, first=first), NIGHT) == (None, None)

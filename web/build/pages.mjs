@@ -44,7 +44,7 @@ export const loader = {
 };
 
 /** What a citizen's page fetches when it is wanted, each apart, so that the page is no larger: `proof.js` and so on. */
-export const parts = ["proof", "call", "asked", "identity", "voice", "more", "refused"].map((name) => ({
+export const parts = ["proof", "call", "asked", "identity", "voice", "more", "refused", "word"].map((name) => ({
   ...shared,
   root: here("../widget"),
   build: {

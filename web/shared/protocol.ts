@@ -129,6 +129,13 @@ export namespace Citizen {
     location: Location | null;
   }
 
+  /** Nobody takes what is written now: people are away until then, or as many wait as may. One may leave word. */
+  export interface Absence {
+    why: "closed" | "full";
+    until: number | null;
+    reached: boolean;
+  }
+
   /** All that the page shows, in place of whatever it showed. */
   export interface Snapshot {
     t: "snapshot";
@@ -136,6 +143,7 @@ export namespace Citizen {
     state: Standing;
     messages: ReadonlyArray<Message>;
     calls: boolean;
+    absence: Absence | null;
   }
 
   /** The matter stands elsewhere now. */
@@ -238,6 +246,15 @@ export namespace Citizen {
     accuracy_m: number;
   }
 
+  /** The citizen leaves word (留言): it waits for an agent, whether a page is here or not, and no robot answers it. `number` is what they say that they may be called at. It stands in the words as well, and proves nothing. */
+  export interface WordLeave {
+    t: "word.leave";
+    id: string;
+    cseq: number;
+    about: string;
+    number?: string;
+  }
+
   /** The citizen has seen every message up to and including `message`. */
   export interface MessageRead {
     t: "msg.read";
@@ -332,6 +349,7 @@ export namespace Citizen {
     | MessageSend
     | FileSend
     | LocationSend
+    | WordLeave
     | MessageRead
     | HumanRequest
     | CallAsk
@@ -346,6 +364,7 @@ export namespace Citizen {
     | MessageSend
     | FileSend
     | LocationSend
+    | WordLeave
     | MessageRead
     | HumanRequest
     | CallAsk

@@ -30,7 +30,7 @@ interface Talk {
 }
 
 /** Put it there; again for another language. */
-export function showAsked(at: HTMLElement, talk: Talk, language: "zh" | "en"): void {
+export function show(at: HTMLElement, talk: Talk, language: "zh" | "en"): void {
   const words = language === "zh" ? zh : en;
   const chooser = element("input", { type: "file", id: "asked-pictures", accept: "image/*", multiple: true, hidden: true });
   chooser.onchange = () => {

@@ -57,7 +57,7 @@ export function Chat({ conversation, say, language, asks }: Props) {
       {!asks && view.known && <ProofDoor conversation={conversation} say={say} language={language} />}
       <LinkBanner view={view} say={say} onUseHere={() => conversation.useHere()} />
       <div class="scroll" ref={list} tabIndex={0} role="log" aria-live="polite" aria-label={say("title")}>
-        {isEmpty && view.known && !asks && <Welcome say={say} onStart={start} />}
+        {isEmpty && view.known && !asks && !view.absence && <Welcome say={say} onStart={start} />}
         <ul class="bubbles">
           {view.bubbles.map((bubble, index) => {
             const before = view.bubbles[index - 1];
@@ -80,6 +80,7 @@ export function Chat({ conversation, say, language, asks }: Props) {
           )}
         </ul>
         {isOver && <Rating view={view} say={say} onRate={(...rating) => conversation.rate(...rating)} />}
+        {view.absence && <Part name="word" conversation={conversation} language={language} />}
       </div>
       {hasNew && (
         <button type="button" class="to-end" onClick={toEnd}>
@@ -94,7 +95,7 @@ export function Chat({ conversation, say, language, asks }: Props) {
           </button>
         </div>
       )}
-      {asks && !isOver && <Asked conversation={conversation} language={language} />}
+      {asks && !isOver && <Part name="asked" conversation={conversation} language={language} />}
       <Composer
         conversation={conversation}
         view={view}
@@ -109,25 +110,24 @@ export function Chat({ conversation, say, language, asks }: Props) {
 }
 
 function ProofDoor({ conversation, say, language }: Omit<Props, "asks">) {
-  const at = useRef<HTMLDivElement>(null);
-  const open = async () => {
-    const part = await fetched<typeof import("./proof")>("/proof.js");
-    if (at.current) part.showProof(at.current, conversation, language);
-  };
+  const [isOpened, setOpened] = useState(false);
   return (
-    <details class="proof-door" onToggle={() => void open()}>
+    <details class="proof-door" onToggle={() => setOpened(true)}>
       <summary>{say("proof")}</summary>
-      <div ref={at} />
+      {isOpened && <Part name="proof" conversation={conversation} language={language} />}
     </details>
   );
 }
 
-function Asked({ conversation, language }: Pick<Props, "conversation" | "language">) {
+interface Shown {
+  show(at: HTMLElement, conversation: Conversation, language: Language): void;
+}
+
+/** What a file of its own draws, as `asked.ts` does. */
+function Part({ name, conversation, language }: Pick<Props, "conversation" | "language"> & { name: "asked" | "proof" | "word" }) {
   const at = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    void fetched<typeof import("./asked")>("/asked.js").then(
-      (part) => at.current && part.showAsked(at.current, conversation, language),
-    );
+    void fetched<Shown>(`/${name}.js`).then((part) => at.current && part.show(at.current, conversation, language));
   }, [language]);
   return <div ref={at} />;
 }

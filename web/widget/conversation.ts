@@ -25,6 +25,8 @@ export interface View {
   readonly known: boolean;
   /** The gateway takes calls from the page. */
   readonly calls: boolean;
+  /** Nobody takes what is written now: `word.ts` offers to leave word. */
+  readonly absence?: Citizen.Absence | null;
   readonly state: Citizen.Standing;
   readonly bubbles: readonly Bubble[];
   readonly place: { readonly position: number; readonly estimate_s: number | null } | null;
@@ -63,7 +65,7 @@ const START: View = {
 export class Conversation {
   view = START;
   private readonly visitor: Visitor;
-  private readonly outbox: Outbox<Command>;
+  readonly outbox: Outbox<Command>;
   readonly client: Client<Command>;
   /** Hears of the page's call, once there is one (`call.ts`). */
   onCall: ((frame: object) => void) | null = null;
@@ -205,7 +207,7 @@ export class Conversation {
   private hear(frame: Citizen.Down): void {
     switch (frame.t) {
       case "snapshot":
-        this.change({ calls: frame.calls });
+        this.change({ calls: frame.calls, absence: frame.absence });
         return this.takeSnapshot(frame.state, frame.messages);
       case "session.state":
         return this.takeState(frame);

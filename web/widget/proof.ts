@@ -91,7 +91,7 @@ interface Talk {
 }
 
 /** Put it where it was opened; again for another language. */
-export function showProof(at: HTMLElement, talk: Talk, language: "zh" | "en"): void {
+export function show(at: HTMLElement, talk: Talk, language: "zh" | "en"): void {
   const words = language === "zh" ? zh : en;
   const told = element("p", {});
   told.setAttribute("role", "status");

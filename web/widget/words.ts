@@ -138,7 +138,7 @@ const en: Record<Word, string> = {
   privacy: "What you write is used for your matter only, and kept confidential.",
 
   hello_title: "Hello. Please tell us your matter",
-  hello_text: "Say when and where it happened; you may add photos. We connect you to a member of staff at once.",
+  hello_text: "Say when and where it happened; you may add photos. We connect you to our staff at once.",
   write: "Write here…",
   write_new: "Another matter? Write here…",
   send: "Send",
@@ -179,7 +179,7 @@ const en: Record<Word, string> = {
   place: "{ahead} ahead of you",
   estimate_now: "You will be connected in a moment",
   estimate_minutes: "about {minutes} more min to wait",
-  keep_open: "You keep your place if you leave this page and come back within a few minutes.",
+  keep_open: "You keep your place if you leave and come back within a few minutes.",
 
   link_connecting: "Connecting…",
   link_waiting: "The network is down, reconnecting. Nothing you wrote is lost.",

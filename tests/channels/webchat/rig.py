@@ -16,6 +16,7 @@ from channels.webchat.settings import WebChatSettings
 from queueing.memory.store import MemoryStore
 from realtime.settings import SocketSettings
 from session import events as ev
+from session.address import Address
 from session.ids import AssigneeId, MessageId, NodeId, SessionId
 from session.ports import Admission, Contact, Entry, Place, StoreUnavailable, Verdict
 from session.state import AssigneeKind, Demand, Leg, Medium, Party
@@ -134,6 +135,16 @@ class Inbox:
 
 
 @dataclass
+class Claims:
+    """Whose numbers are whose, as far as anybody has said."""
+
+    made: list[tuple[str, bool]] = field(default_factory=list)
+
+    async def attest(self, holder: Address, number: str, *, vouched: bool) -> None:
+        self.made.append((number, vouched))
+
+
+@dataclass
 class ServingNode:
     """One gateway process."""
 
@@ -142,6 +153,8 @@ class ServingNode:
     http: aiohttp.ClientSession
     base: str
     typed: list[SessionId]
+    claims: list[tuple[str, bool]]
+    """Numbers that citizens have said to be theirs, and whether anybody vouched for them."""
 
     async def visitor(self, token: str | None = None) -> dict[str, str]:
         body = {"visitor": token} if token else {}
@@ -166,6 +179,7 @@ async def node(
 ) -> AsyncIterator[ServingNode]:
     """Start a node; its feed begins before its sockets."""
     typed: list[SessionId] = []
+    claims = Claims()
     channel = WebChatChannel(
         settings,
         node=NodeId(name),
@@ -177,6 +191,7 @@ async def node(
         key=KEY,
         badge=lambda who: {"li.na": "8001"}.get(who, "小一"),
         on_typing=typed.append,
+        attests=claims,
     )
     cursor, _ = await world.store.log.follow("$", block_s=0.0)
 
@@ -196,7 +211,7 @@ async def node(
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]
         try:
-            yield ServingNode(NodeId(name), channel, http, f"http://{host}:{port}", typed)
+            yield ServingNode(NodeId(name), channel, http, f"http://{host}:{port}", typed, claims.made)
         finally:
             await channel.drain(0.0)
             await runner.cleanup()

@@ -58,6 +58,36 @@ async def test_the_first_word_opens_the_session_in_one_commit(
         assert standing(page)["phase"] == "waiting"
 
 
+async def test_word_that_is_left_waits_like_a_letter_whoever_goes(
+    world: World, here: ServingNode, eventually: Eventually
+) -> None:
+    """What was written to the robot before goes with it; its chat is over, since nobody has to stay."""
+    async with chatting(here) as page:
+        page.send("msg.send", text="有人吗")
+        await eventually(lambda: not page.outbox)
+        left = page.send("word.leave", about=" 路灯坏了 ", number="138 0013 8000")
+        await eventually(lambda: left in page.acked)
+        await eventually(lambda: standing(page)["phase"] == "parked")
+        words = ["有人吗", "路灯坏了\n联系电话（本人填写，未核验） · to be called at, not verified: 138 0013 8000"]
+        await eventually(lambda: shown(page) == [("citizen", text) for text in words])
+        kinds = [type(entry.event) for entry in await world.log(FIRST)][3:]
+        assert kinds == [ev.LegOpened, ev.TextReceived, ev.LegClosed, ev.HumanRequested]
+        opened = (await world.log(FIRST))[3].event
+        assert isinstance(opened, ev.LegOpened)
+        assert opened.leg.medium is Medium.MESSAGE
+        assert here.claims == [("138 0013 8000", False)]
+        page.send("msg.send", text="在和平路")
+        await eventually(lambda: not page.outbox)
+    async with chatting(here) as other:
+        other.send("msg.send", text="另一件事")
+        await eventually(lambda: not other.outbox)
+    # A chat is missed that left later: by then the first page has been missed too, had it been waited for.
+    third = SessionId(f"01TEST{2:020d}")  # to leave word asked for a session too, and was given the first
+    await eventually(lambda: world.events(third, ev.LegAway), deadline_s=15)
+    assert await world.texts(FIRST) == [*words, "在和平路"]
+    assert await world.events(FIRST, ev.LegAway) == []
+
+
 async def test_an_agent_answers_and_each_sees_how_far_messages_came(
     world: World, here: ServingNode, eventually: Eventually
 ) -> None:
