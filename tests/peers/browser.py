@@ -8,6 +8,7 @@ import asyncio
 import shutil
 import threading
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -105,6 +106,20 @@ class Window:
         other = Window(self._chromium, await self._do(self._page.context.new_page()))
         await other.open(address)
         return other
+
+    async def crash(self) -> None:
+        """The renderer dies, as by a fault of its own, and its window is closed; `beside` opens this person another."""
+        await self._do(self._crash())
+
+    async def _crash(self) -> None:
+        async with self._page.expect_event("crash"):
+            with suppress(Error):
+                await self._page.goto("chrome://crash")
+        await self._page.close()
+
+    async def offline(self, is_offline: bool) -> None:
+        """As when a cable is pulled, or Wi-Fi gives way to another: the browser knows that it has no network."""
+        await self._do(self._page.context.set_offline(is_offline))
 
     async def open(self, address: str) -> None:
         await self._do(self._page.goto(address, wait_until="domcontentloaded"))

@@ -24,6 +24,16 @@ from tests.scenarios.test_phone import hears, music
 from tests.web.test_pages import breaches, no
 
 CITIZEN_HZ, OUTSIDE_HZ = 700, 1100
+ICE = "window.newestCall.localDescription.sdp.match(/a=ice-ufrag:(.*)/)[1]"
+SPEAKER = "document.querySelector('.devices label:nth-child(2) select')"
+SINKS = """
+    window.sinks = [];
+    const sink = HTMLMediaElement.prototype.setSinkId;
+    HTMLMediaElement.prototype.setSinkId = function (id) {
+        return sink.call(this, id).then(() => window.sinks.push(id));
+    };
+"""
+"""Every loudspeaker that the browser has led a sound to."""
 MUTED = """
     window.lent = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
     navigator.mediaDevices.getUserMedia = async () => new AudioContext().createMediaStreamDestination().stream;
@@ -86,10 +96,11 @@ async def test_a_call_outlives_the_page_that_it_is_taken_in(
 ) -> None:
     async with Cable(gateway.http) as cable:
         page = await window("about:blank")
+        await page.before_all(SINKS)
         await page.tap()
         await page.open(f"{cable.address}/desk/")
         await log_in(page, gateway.agent("8001"))
-        await becomes_ready(page, album)
+        speaker = await becomes_ready(page, eventually, album)
         call = await telephones.call()
         await call.answered(15.0)
         await page.click(".offer .accept")
@@ -102,26 +113,37 @@ async def test_a_call_outlives_the_page_that_it_is_taken_in(
             await both_ways(page, call, eventually)
             print(f"without the agent for {longest_pause_s(call.sound.heard()[before - RATE :]):.2f} s")
 
-            # Gone, as when it crashes: there is music until it is there again.
+            # Its renderer crashes: there is music until the agent has opened another page.
             before = len(call.sound.heard())
-            await page.open("about:blank")
+            await page.crash()
             await hears(call.sound, *music(), after=before)
+            page = await page.beside("about:blank")
+            await page.before_all(SINKS)
+            await page.tap()
             await page.open(f"{cable.address}/desk/")
             await both_ways(page, call, eventually)
+            assert await _speaks_through(page, speaker), "picked once, for every page"
             await page.sees(".timeline :has-text('坐席页面断开')", deadline_s=20)
             await page.sees(".timeline :has-text('坐席页面恢复')", deadline_s=20)
 
-            # Only the socket is cut: the sound goes on, and the page takes its dialog up by another one.
+            # The network changes: the page takes its dialog up by another socket, and its sound another way.
+            before_change = await page.evaluate(ICE)
+            await page.offline(True)
             cable.cut()
             await page.sees(".item.phone.lost", deadline_s=20)
             cable.mend()
+            await page.offline(False)
             await both_ways(page, call, eventually)
+            await eventually(lambda: _ice_is_new(page, before_change), deadline_s=20)
         assert await call.hang_up() == 200
         await page.sees(".item.phone.idle", deadline_s=20)
 
 
-async def becomes_ready(page: Window, album: Path) -> None:
-    """By a trial, which a microphone that is muted fails; another one is picked, and the agent is ready."""
+async def becomes_ready(page: Window, eventually: Eventually, album: Path) -> str:
+    """By a trial, which a microphone that is muted fails; another one is picked, and the agent is ready.
+
+    Gives the loudspeaker that was picked before.
+    """
     await page.evaluate(MUTED)
     await page.click(".item.phone")
     await page.sees(".item.phone.idle", deadline_s=20)
@@ -133,10 +155,20 @@ async def becomes_ready(page: Window, album: Path) -> None:
     assert "就绪" not in await page.sees(".presence")
     assert no(await breaches(page))
     await page.picture(album / "desk-telephone-trial.png")
+    speaker = await picks_a_speaker(page, eventually)
     await page.evaluate("(navigator.mediaDevices.getUserMedia = window.lent, 0)")
     await page.evaluate(f"({PICK})()")
     await page.sees(".presence:has-text('就绪')", deadline_s=20)
     await page.sees_no(".step")
+    return speaker
+
+
+async def picks_a_speaker(page: Window, eventually: Eventually) -> str:
+    """The last of those that are there, by its name: at once in force. Gives its id."""
+    speaker = str(await page.evaluate(f"{SPEAKER}.lastElementChild.value"))
+    await page.choose(".devices label:has-text('耳机') select", speaker)
+    await eventually(lambda: _speaks_through(page, speaker))
+    return speaker
 
 
 async def test_an_agent_with_nothing_but_a_browser_does_all_that_a_call_asks_for(
@@ -177,7 +209,13 @@ async def test_an_agent_with_nothing_but_a_browser_does_all_that_a_call_asks_for
             await page.picture(album / "desk-telephone-call.png")
             await held_and_muted(page, call, eventually)
             await with_a_third(page, call, outside, eventually)
+            await consulted_and_handed_on(page, call, outside, eventually)
 
+        call = await telephones.call()
+        await call.answered(15.0)
+        await page.click(".offer .accept")
+        async with talking(call):
+            await both_ways(page, call, eventually)
             # Handed on, to a colleague with a softphone.
             colleague = await softphone(gateway, "8001", answers=True)
             other = await desk(gateway, "8001")
@@ -253,6 +291,20 @@ async def with_a_third(page: Window, call: Call, outside: Department, eventually
     await both_ways(page, call, eventually)
 
 
+async def consulted_and_handed_on(page: Window, call: Call, outside: Department, eventually: Eventually) -> None:
+    """The agent speaks with the office first, then the citizen is with the office and the agent with nobody."""
+    await page.click(".call button:has-text('咨询')")
+    await page.click(".places button:has-text('110')")
+    await eventually(lambda: _hears(page, OUTSIDE_HZ), deadline_s=20)
+    await page.click(".call button:has-text('完成转接')")
+    await page.sees(".item.phone.idle", deadline_s=20)
+    since = len(call.sound.heard())
+    await eventually(lambda: hums(call.sound.heard()[since:], OUTSIDE_HZ), deadline_s=20)
+    await eventually(lambda: hums(outside.sound.heard(), CITIZEN_HZ), deadline_s=20)
+    outside.hang_up()
+    assert await call.ended(15) == "them"
+
+
 @asynccontextmanager
 async def talking(call: Call) -> AsyncIterator[None]:
     """The citizen hums all the while."""
@@ -270,6 +322,15 @@ async def both_ways(page: Window, call: Call, eventually: Eventually) -> None:
     start = len(call.sound.heard())
     await eventually(lambda: beeps(call.sound.heard()[start:]), deadline_s=20)
     await eventually(lambda: _hears(page, CITIZEN_HZ), deadline_s=20)
+
+
+async def _speaks_through(page: Window, speaker: str) -> bool:
+    return bool(await page.evaluate("window.sinks.at(-1)") == speaker)
+
+
+async def _ice_is_new(page: Window, before: str) -> bool:
+    """RFC 8445, section 9: a restart has a fragment of its own."""
+    return bool(await page.evaluate(ICE) != before)
 
 
 async def _hears(page: Window, hertz: int) -> bool:

@@ -1,4 +1,7 @@
-"""A supervisor on an agent's call, with three telephones: who hears whom, what the timeline and the recording say."""
+"""A supervisor on an agent's call, with three telephones: who hears whom, what the timeline and the recording say.
+
+What the supervisor does is clicked at the wallboard in one story, and asked for by a desk's command in the others.
+"""
 
 import asyncio
 import json
@@ -10,11 +13,13 @@ import pytest
 
 from tests.conftest import Eventually
 from tests.peers.baresip import Baresip
+from tests.peers.browser import Window
 from tests.peers.caller import Call, Telephones
 from tests.peers.pages import DeskPage, Refused
 from tests.peers.sound import RATE, Sound, likeness, read_wave, speech
 from tests.peers.yihao import Yihao
-from tests.scenarios.kinds import MakesSoftphone, OpensDesk
+from tests.scenarios.kinds import MakesSoftphone, OpensDesk, OpensWindow
+from tests.scenarios.test_browser import log_in
 from tests.scenarios.test_phone import finished_recording, hears, picked_up
 
 AGENT, BOSS, CITIZEN = (speech(1, seed=seed) for seed in (41, 42, 43))
@@ -100,30 +105,66 @@ async def comes(three: Three, what: str) -> None:
     await three.boss.saw("CALL_ESTABLISHED")
 
 
-@pytest.mark.timeout(90)
+class Wallboard:
+    """The live sessions of it, as the supervisor sees and clicks them."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+
+    async def open(self, gateway: Yihao) -> None:
+        await log_in(self._window, gateway.agent("8004"))
+        await self._window.click(".rail .item:has-text('监控')")
+
+    async def asks(self, what: str) -> None:
+        await self._window.click(f".live tr:has-text('8001') .supervise button:has-text('{what}')")
+
+    async def shows(self, what: str) -> None:
+        """The button of what the supervisor does now is lit."""
+        await self._window.sees(f".live tr:has-text('8001') .supervise .el-button--primary:has-text('{what}')")
+
+    async def gives_way_to_the_call(self) -> None:
+        """Whoever takes a call over has its page before them."""
+        await self._window.sees(".talk:has-text('请用话机 8004 通话')")
+
+
+@pytest.mark.timeout(120)
 async def test_listens_whispers_barges_in_and_takes_over(
-    three: Three, agents_desk: DeskPage, eventually: Eventually, tmp_path: Path
+    gateway: Yihao, three: Three, agents_desk: DeskPage, window: OpensWindow, eventually: Eventually, tmp_path: Path
 ) -> None:
     both = {"citizen", "agent"}
+    three.desk.stay_away()  # one desk for each: the supervisor's is the browser meanwhile
+    page = await window(f"{gateway.http}/desk")
+    wall = Wallboard(page)
+    await wall.open(gateway)
     async with three:
-        await comes(three, "listen")
+        await wall.asks("监听")
+        await three.boss.saw("CALL_INCOMING")
+        await three.boss.answer()
+        await three.boss.saw("CALL_ESTABLISHED")
         await three.heard_each(eventually, citizen={"agent"}, agent={"citizen"}, boss=both)
+        await wall.shows("监听")
         listed = json.loads(await three.desk.get("/api/supervision"))["calls"]
         assert [(one["agent"], one["supervisor"], one["what"]) for one in listed] == [("8001", "8004", "listen")]
-        await three.asks("whisper")
+        await wall.asks("耳语")
         await three.heard_each(eventually, citizen={"agent"}, agent={"citizen", "boss"}, boss=both)
-        await three.asks("barge")
+        await wall.shows("耳语")
+        await wall.asks("强插")
         await three.heard_each(eventually, citizen={"agent", "boss"}, agent={"citizen", "boss"}, boss=both)
-        await three.asks("take_over")
+        await wall.shows("强插")
+        await wall.asks("接管")
         await three.agent.saw("CALL_CLOSED")
         await agents_desk.saw("contact.gone")
-        await three.desk.saw("contact.state", session=three.session, phase="active", assignee="8004")
+        await wall.gives_way_to_the_call()
+        await page.close()
+        three.desk.takes = True
+        three.desk.come_back()
+        await three.desk.open()
         since = len(three.call.sound.heard())
         await hears(three.call.sound, BOSS, after=since)
     await three.call.hang_up()
     await three.boss.saw("CALL_CLOSED")
     entry = await finished_recording(three.desk)
-    entries = [one["entry"] for one in three.desk.frames if one["t"] == "contact.timeline"]
+    entries = three.desk.timeline(three.session)
     marks = [one for one in entries if one.get("mark")]
     assert [one["mark"] for one in marks] == ["listening", "whispering", "barged_in", "taken_over"]
     what = [one["what"] for one in entries if one["kind"] == "event"]

@@ -111,7 +111,25 @@ async def test_a_supervisor_sees_the_house_and_acts(
         await wall.click(".el-message-box .el-button--primary")
         assert (await agent.saw("notice"))["text"] == "暴雨橙色预警，来电增多，请大家坚守岗位。"
         await wall.sees(".el-message:has-text('暴雨橙色预警')")
+        await _fills_the_wall_and_comes_back(wall)
         assert not [one for one in wall.complaints if "401" not in one], "nothing but that nobody was logged in yet"
+
+
+async def _fills_the_wall_and_comes_back(wall: Window) -> None:
+    """On the wall there is the board and nothing else, in letters no smaller than at the desk.
+
+    It goes back by its button: Escape is the browser's own key there, which one without a screen has not.
+    """
+    size_px = "parseFloat(getComputedStyle(document.querySelector('.wallboard .figures')).fontSize)"
+    at_the_desk = float(await wall.evaluate(size_px))
+    await wall.click("header button:has-text('全屏')")
+    await wall.sees("header button:has-text('退出全屏')")
+    assert await wall.evaluate("document.fullscreenElement.matches('.wallboard')")
+    assert float(await wall.evaluate(size_px)) >= at_the_desk
+    assert await wall.count("header button:has-text('广播')") == 0, "what it asks for would be out of sight"
+    await wall.click("header button:has-text('退出全屏')")
+    await wall.sees("header button:has-text('广播')")
+    assert await wall.evaluate("document.fullscreenElement === null")
 
 
 async def test_it_fits_a_wall_a_small_screen_and_a_telephone(gateway: Yihao, window: OpensWindow) -> None:
