@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.peers.browser import DESKTOP, Window
-from tests.peers.pages import CitizenPage
+from tests.peers.pages import CitizenPage, DeskPage
 from tests.peers.sound import speech, write_wave
 from tests.peers.yihao import HOUSE, Yihao
 from tests.web.test_pages import breaches, log_in, no, sideways_px
 
 OpensWindow = Callable[..., Awaitable[Window]]
 SECTIONS = ("hours", "routing", "ways", "wrap", "roles", "agents", "canned", "words", "prompts", "channels", "audit")
+WEB_ROW = ".channels tr:has(th:text-is('网页'))"
+WEB_CAME = f"{WEB_ROW} td:nth-child(3)"
 
 
 @pytest.fixture
@@ -37,12 +39,25 @@ async def _greeted(gateway: Yihao, *, waiting: bool) -> list[str]:
         return said
 
 
-async def _put_in_force(admin: Window, why: str) -> None:
+async def _put_in_force(admin: Window, why: str, *, shows: str = "") -> None:
+    """With its reason, once the difference is seen; `shows` stands in what is new of it."""
     await admin.click(".review")
-    await admin.sees(".el-dialog .changes")
+    await admin.sees(f".el-dialog .changes ins:has-text('{shows}')")
     await admin.write(".el-dialog .why input", why)
     await admin.click(".el-dialog .put")
     await admin.sees("footer p:not(.changed)")
+
+
+async def _oldest_version(admin: Window) -> None:
+    """What was in force before anything was changed, and what it would bring back."""
+    await admin.click(".versions")
+    await admin.click(".all-versions li:last-child button")
+
+
+async def _rolled_back(admin: Window, why: str) -> None:
+    await admin.write(".el-drawer .why input", why)
+    await admin.click(".el-drawer .back")
+    await admin.sees_no(".el-drawer .back")
 
 
 async def test_hours_are_changed_shown_and_rolled_back(gateway: Yihao, window: OpensWindow, album: Path) -> None:
@@ -70,16 +85,93 @@ async def test_hours_are_changed_shown_and_rolled_back(gateway: Yihao, window: O
     (said,) = await _greeted(gateway, waiting=False)
     assert "现在不是人工服务时间，人工在线时间为每天 0:00–0:01" in said
 
-    await admin.click(".versions")
+    await _oldest_version(admin)
     await admin.sees(".all-versions:has-text('假日值班')")
-    await admin.click(".all-versions li:last-child button")
     await admin.sees(".changes ins:has-text('mon-sun 00:00-24:00')")
-    await admin.write(".el-drawer .why input", "假日已过")
     assert no(await breaches(admin))
     await admin.picture(album / "administration-versions.png")
-    await admin.click(".el-drawer .back")
+    await _rolled_back(admin, "假日已过")
     await admin.sees(".tag:has-text('第 2 版')")
     assert await _greeted(gateway, waiting=True) == []
+
+
+async def test_a_line_a_skill_and_an_agent_hold_at_once_and_are_rolled_back(
+    gateway: Yihao, window: OpensWindow
+) -> None:
+    """An agent who was ready before is asked for what there was not before; the audit and the channels say so."""
+    admin = await window(f"{gateway.http}/desk/administration/routing", DESKTOP)
+    await log_in(admin, gateway, "8009")
+    await admin.click(".rail .item:has-text('管理')")
+    agent = gateway.agent("8003")
+    async with DeskPage(agent.login, agent.password, gateway.http) as desk:
+        await desk.make_ready()
+        await admin.click(".admin nav a:has-text('渠道')")
+        came = int(await admin.sees(WEB_CAME))
+        await _a_line_for_koreans(admin)
+        await _who_speaks_korean(admin)
+        assert await _asked_for(gateway, desk) == "korean"
+
+        await admin.click(".admin nav a:has-text('队列')")
+        await _oldest_version(admin)
+        await admin.sees(".el-drawer .changes del:has-text('韩语专席')")
+        await _rolled_back(admin, "专席撤销")
+        assert await _asked_for(gateway, desk) == "general"
+        await desk.command("presence.set", presence="off", reason="下班")
+
+    await admin.click(".admin nav a:has-text('渠道')")
+    await admin.sees(f"{WEB_ROW}:has(td:text-is('{came + 2}')):has(.tag:has-text('正常'))")
+    await admin.click(".admin nav a:has-text('审计')")
+    await admin.choose(".frame header select", "rules_changed")
+    await admin.sees_no(".audit tr:has-text('登录')")
+    newest = [row.split("\t")[1:] for row in await admin.texts(".audit tbody tr")][:3]
+    assert [[cell.strip() for cell in row] for row in newest] == [
+        ["8009", "修改设置（版本）", "队列与路由", "2 ← 0"],
+        ["8009", "修改设置（版本）", "坐席", "1"],
+        ["8009", "修改设置（版本）", "队列与路由", "1"],
+    ]
+
+
+async def _a_line_for_koreans(admin: Window) -> None:
+    """A queue, a skill, and the rule that leads every chat there, before all others."""
+    await admin.click(".admin nav a:has-text('队列')")
+    for kind, title, english in (("队列", "韩语专席", "Korean desk"), ("技能", "韩语", "Korean")):
+        card = f"section.card[aria-label='{kind}']"
+        await admin.click(f"{card} > .el-button")
+        for field, words in (("代码", "korean"), ("名称", title), ("英文", english)):
+            await admin.write(f"{card} tbody tr:last-child input[aria-label='{field}']", words)
+            await admin.press("Tab")
+    card = "section.card[aria-label='路由规则']"
+    rules = await admin.count(f"{card} tbody tr")
+    await admin.click(f"{card} > .el-button")
+    await admin.choose(f"{card} tbody tr:last-child select >> nth=0", "chat")
+    await admin.choose(f"{card} tbody tr:last-child select[aria-label='进入']", "korean")
+    await admin.write(f"{card} tbody tr:last-child input[aria-label='要求技能']", "korean=3")
+    await admin.press("Tab")
+    for row in range(rules + 1, 1, -1):
+        await admin.click(f"{card} tbody tr:nth-child({row}) button:has-text('↑')")
+    await _put_in_force(admin, "开通韩语", shows="韩语专席")
+
+
+async def _who_speaks_korean(admin: Window) -> None:
+    await admin.click(".admin nav a:has-text('坐席')")
+    await admin.click("tr:has(th:text-is('8003')) button:has-text('编辑')")
+    await admin.click(".el-dialog fieldset label:has-text('韩语专席') input")
+    await admin.write(".el-dialog fieldset label:has-text('韩语') input[type=number]", "4")
+    await admin.click(".el-dialog .keep")
+    await admin.sees("tr:has(th:text-is('8003')):has-text('韩语 4')")
+    await _put_in_force(admin, "张敏会韩语", shows="korean")
+
+
+async def _asked_for(gateway: Yihao, desk: DeskPage) -> str:
+    """The queue of the offer that the agent gets when a citizen writes, who then leaves."""
+    before = {one["session"] for one in desk.frames if one["t"] == "offer.new"}
+    async with CitizenPage(gateway.http) as citizen:
+        await citizen.open()
+        await citizen.write("路灯不亮")
+        offer = await desk.until(lambda one: one["t"] == "offer.new" and one["session"] not in before, 15.0, "offer")
+        await citizen.command("session.end")
+        await desk.saw("offer.revoked", session=offer["session"])
+        return str(offer["queue"])
 
 
 async def test_a_canned_reply_is_put_in_by_keyboard_and_a_word_is_veiled(
