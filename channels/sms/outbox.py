@@ -247,7 +247,9 @@ class Outbox:
                 return ev.MessageDelivered(message=message, to=Party.CITIZEN), f"delivered:{message}"
             case Standing.ACCEPTED:
                 parts = max(1, len(known.ids))
-                return ev.MessageAccepted(message=message, channel=self._channel, parts=parts), f"accepted:{message}"
+                return ev.MessageAccepted(
+                    message=message, channel=self._channel, parts=parts
+                ), f"accepted:{self._channel}:{message}"
             case _:
                 return failed(self._channel, message, known.reason or Failure.REFUSED, known.code)
 

@@ -187,4 +187,4 @@ class Outbox:
             return
         event = MessageAccepted(message=message, channel=self._name, parts=parts)
         with suppress(SessionGone):
-            await self._inbox.post(session, event, dedupe=f"accepted:{message}")
+            await self._inbox.post(session, event, dedupe=f"accepted:{self._name}:{message}")

@@ -9,10 +9,12 @@ import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aiohttp
 import pytest
+import segno
 
 from channels.sms.cmpp import messages as cmpp
 from channels.sms.coding import Coding, decode, encode
@@ -27,10 +29,25 @@ from tests.peers.wechat import WeChatApi, serving
 from tests.peers.yihao import Yihao
 from tests.scenarios.conftest import prompt
 from tests.scenarios.kinds import Draws, MakesGateway, MakesSoftphone, OpensChat, OpensDesk, OpensWindow
+from tests.scenarios.test_browser import log_in, reply
 from tests.scenarios.test_phone import hears
 from tests.scenarios.told import entries, history, legs
 
 MOBILE = "13800138000"
+FOLLOWED = "http://weixin.qq.com/q/kZgfwMTm"
+"""What the stand-in for WeChat gives a code's content as."""
+MODULES = """(async () => {
+    const picture = document.querySelector(".proof img");
+    await picture.decode();
+    const canvas = document.createElement("canvas"), many = picture.naturalWidth / 4;
+    canvas.width = canvas.height = picture.naturalWidth;
+    const drawn = canvas.getContext("2d");
+    drawn.drawImage(picture, 0, 0);
+    const isDark = (row, column) => drawn.getImageData(column * 4 + 2, row * 4 + 2, 1, 1).data[0] < 128;
+    const every = [...Array(many).keys()];
+    return every.map((row) => every.map((column) => Number(isDark(row, column))));
+})()"""
+"""The QR code as the browser draws it, four pixels a module; 1 is dark."""
 OPENID = "oyORnuP8q7ou2gfYjqLzSIWZf0rs"
 
 
@@ -107,6 +124,10 @@ async def taken(desk: DeskPage, channel: str) -> str:
 def told(town: Town) -> str:
     """All that the official account has written."""
     return "\n".join(one["text"]["content"] for one in town.wechat.sent if one["msgtype"] == "text")
+
+
+def is_told(town: Town, text: str) -> bool:
+    return text in told(town)
 
 
 def linked(town: Town) -> str:
@@ -246,8 +267,11 @@ async def prove(page: CitizenPage, what: str, **body: str) -> tuple[int, dict[st
 
 
 async def test_the_page_proves_a_number_by_a_code_and_a_wechat_by_a_scan(
-    town: Town, desk: OpensDesk, citizen: OpensChat, eventually: Eventually
+    town: Town, desk: OpensDesk, citizen: OpensChat, window: OpensWindow, eventually: Eventually
 ) -> None:
+    """The code is drawn in Chromium, for another window of the same citizen; whoever scans it goes on in WeChat. How
+    much may still be written there stands at the desk, and WeChat's own books agree.
+    """
     agent = await desk(town.hotline, "8001")
     await agent.make_ready()
     await eventually(lambda: town.carrier.logins, deadline_s=15)
@@ -270,9 +294,14 @@ async def test_the_page_proves_a_number_by_a_code_and_a_wechat_by_a_scan(
     await eventually(lambda: "我的材料收到了吗" in agent.texts(session), deadline_s=15)
     await eventually(lambda: "我的材料收到了吗" in page.texts(), deadline_s=15)
 
-    status, shown = await prove(page, "scan")
-    assert status == 200
-    assert shown["svg"].startswith("<svg")
+    seen = await window(town.hotline.http, size=PHONE_SCREEN)
+    await seen.before_all(f"localStorage.setItem('yihao.visitor', {page.visitor!r})")
+    await seen.sees(".standing-talking", 15)
+    await seen.click(".proof-door summary")
+    await seen.click(".proof .act:has-text('到微信里继续')")
+    await seen.sees(".proof img", 15)
+    drawn = segno.make_qr(FOLLOWED, error="m").matrix_iter(border=4)
+    assert await seen.evaluate(MODULES) == [[int(dark) for dark in row] for row in drawn]
     scene = town.wechat.qr[-1]["action_info"]["scene"]["scene_str"]
     assert len(scene) <= 64
     event = town.wire.event("SCAN", scene, openid=OPENID, Ticket="gQH47==")
@@ -283,6 +312,7 @@ async def test_the_page_proves_a_number_by_a_code_and_a_wechat_by_a_scan(
     await agent.command("msg.send", session=session, text="您也可以在微信里说")
     await eventually(lambda: "您也可以在微信里说" in told(town), deadline_s=15)
     assert page.texts()[-1] == "您也可以在微信里说", "in both, before they have written there"
+    await seen.sees(".bubble-agent:has-text('您也可以在微信里说')", 15)
     shown = await person(agent, session)
     assert [one.split()[0] for one in known(shown)] == ["tel", "web", "wechat"]
     assert known(shown)[2] == f"wechat {OPENID[-4:]}", "the first who scanned it, and nobody after"
@@ -292,6 +322,22 @@ async def test_the_page_proves_a_number_by_a_code_and_a_wechat_by_a_scan(
         if status != 200:
             break
     assert (status, refusal) == (429, {"error": "too_many_codes"})
+
+    for text in ("请讲", "在听"):  # a scan allows three, and these are the second and the third
+        await agent.command("msg.send", session=session, text=text)
+        await eventually(partial(is_told, town, text), deadline_s=15)
+    await town.write("我在微信里继续")
+    await seen.sees(".bubble-citizen:has-text('我在微信里继续')", 15)
+    assert agent.texts(session)[-1] == "我在微信里继续"
+    screen = await window(f"{town.hotline.http}/desk")
+    await log_in(screen, town.hotline.agent("8001"))
+    await screen.click(".veil .el-button")  # here, and no longer by hand
+    await screen.sees(".reach:has-text('还可发 5 条，47 小时内有效')", 15)
+    await reply(screen, "这就办")
+    await eventually(partial(is_told, town, "这就办"), deadline_s=15)
+    await screen.sees(".reach:has-text('还可发 4 条，47 小时内有效')", 15)
+    await eventually(partial(is_told, town, "这就办"), deadline_s=15)
+    assert town.wechat.windows[OPENID][1] == 4
     assert MOBILE not in town.hotline.log()
 
 
