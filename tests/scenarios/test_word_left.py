@@ -11,7 +11,7 @@ from tests.peers.browser import MOBILE
 from tests.peers.cable import Cable
 from tests.scenarios.kinds import MakesGateway, OpensDesk, OpensWindow
 from tests.web.test_citizen import SMALL_TARGETS
-from tests.web.test_pages import breaches, no
+from tests.web.test_pages import breaches, no, sideways_px
 
 PATIENT_S = 15.0
 
@@ -31,6 +31,8 @@ async def test_word_is_left_in_the_page_kept_through_a_cut_and_worked_off(
         await page.click(".size-largest")
         assert no(list(await page.evaluate(SMALL_TARGETS)))
         assert no(await breaches(page))
+        await page.resize((320, 640))
+        assert await sideways_px(page) <= 0
 
         await page.click(".word textarea")
         await page.type(".word textarea", "The lamp in Heping Road is broken")
@@ -48,7 +50,7 @@ async def test_word_is_left_in_the_page_kept_through_a_cut_and_worked_off(
         await page.sees(".word p[role=status]:has-text('kept in this page')")
         cable.mend()
         received = await page.sees(".word p[role=status]:has-text('received')")
-        assert f"{in_two_days:%A %-d %B}" in received.replace(",", "")
+        assert f"{in_two_days:%A %-d %B} at 00:00" in received.replace(",", "")
         await page.sees(".standing-parked")
         await page.reload()
         await page.sees(".word p[role=status]:has-text('received')")

@@ -110,7 +110,7 @@ export function show(at: HTMLElement, talk: Talk, language: "zh" | "en"): void {
 /** From when on it is worked off, by the hotline's own clock. */
 function answered(until: number | null, words: typeof zh, language: "zh" | "en"): string {
   if (until === null) return words.free;
-  const form = { timeZone: "Asia/Shanghai", month: "long", day: "numeric", weekday: "long", hour: "2-digit", minute: "2-digit", hour12: false } as const;
+  const form = { timeZone: "Asia/Shanghai", month: "long", day: "numeric", weekday: "long", hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
   return words.from.replace("{time}", new Date(until * 1000).toLocaleString(language === "zh" ? "zh-CN" : "en-GB", form));
 }
 
