@@ -28,7 +28,7 @@ endif
 endif
 
 .NOTPARALLEL:
-.PHONY: help setup run test check format lock bench channel chaos soak fuzz clean system-packages
+.PHONY: help setup run test check format lock bench screens channel chaos soak fuzz clean system-packages
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F '|' '{ printf "  make %-7s %s\n", $$1, $$2 }'
@@ -57,6 +57,9 @@ lock: .venv/.dev ## take changed dependencies into requirements/; ARGS=--upgrade
 bench: .venv/.project .venv/.dev .venv/.dial ## every benchmark in short, or one: NAME=queue
 	@$(MAKE) -s .venv/.peers || echo "Other programs could not be installed: what is measured beside them stands alone."
 	@tools/bench $(NAME) $(ARGS)
+
+screens: system-packages setup .venv/.dev .venv/.dial ## take the pictures of docs/screens, every look of every page
+	$(PYTEST) --screens --timeout 600 -p no:xdist $(ARGS)
 
 chaos: setup .venv/.dev .venv/.dial ## kill gateways and stores a hundred times
 	$(PYTEST) $(LONG) -m chaos $(ARGS)

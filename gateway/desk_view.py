@@ -236,16 +236,18 @@ def _who_it_is(event: ev.Event) -> drawn.TimelineEntry | None:
 def _dial(event: ev.Event) -> drawn.TimelineEntry | None:
     match event:
         case ev.CallBegun():
-            return drawn.DialEntry(at=event.at, who=_agent(event.by), what="begun")
+            return drawn.DialEntry(
+                at=event.at, who=_agent(event.by), what="begun", leg=event.leg, channel=event.channel
+            )
         case ev.CallRequested():
             by = CITIZEN if event.by is None else _agent(event.by)
-            return drawn.DialEntry(at=event.at, who=by, what="requested")
+            return drawn.DialEntry(at=event.at, who=by, what="requested", leg=event.leg, channel=event.channel)
         case ev.SlotRefused():
             return drawn.DialEntry(at=event.at, who=_agent(event.assignee), what="waiting")
         case ev.DialStarted():
-            return drawn.DialEntry(at=event.at, who=SYSTEM, what="started")
+            return drawn.DialEntry(at=event.at, who=SYSTEM, what="started", leg=event.leg)
         case ev.DialFailed():
-            return drawn.DialEntry(at=event.at, who=SYSTEM, what="failed", reason=event.reason.value)
+            return drawn.DialEntry(at=event.at, who=SYSTEM, what="failed", reason=event.reason.value, leg=event.leg)
         case ev.ContactJudged():
             judged: Literal["reached", "machine"] = "reached" if event.reached else "machine"
             return drawn.DialEntry(at=event.at, who=_agent(event.by), what=judged)

@@ -219,13 +219,16 @@ class TransferEntry(_Entry, frozen=True, tag="transfer"):
 class DialEntry(_Entry, frozen=True, tag="dial"):
     """A call to the citizen: asked for, waiting for the agent's telephone line, dialled, or come to nothing.
 
-    Of one that was owed the agent may say that it `reached` them, or a `machine`.
+    Of one that was owed the agent may say that it `reached` them, or a `machine`. `leg` is the call that is to come;
+    `channel`, by what it goes, is told of once, when it is asked for.
     """
 
     at: float
     who: Who
     what: Literal["begun", "requested", "waiting", "started", "failed", "reached", "machine"]
     reason: DialFailureName | None = None
+    leg: str = ""
+    channel: str = ""
 
 
 class EventEntry(_Entry, frozen=True, tag="event"):

@@ -18,7 +18,9 @@ from typing import Any, Protocol, TypeVar, overload
 import pytest
 
 from tests.peers.browser import Chromium
+from tests.peers.looks import Album, no
 from tests.peers.postgres import PostgresServer
+from tests.peers.preloaded import HOUSE
 from tests.peers.valkey import ValkeyServer
 from tests.shares import shared_out
 
@@ -50,18 +52,24 @@ def pytest_configure() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let `make chaos`, `make soak` and `make fuzz` ask for their larger counts."""
+    """Let `make chaos`, `make soak` and `make fuzz` ask for their larger counts, `make screens` for pictures."""
     parser.addoption("--long", action="store_true", help="larger counts, and the tests marked slow")
+    parser.addoption("--screens", action="store_true", help="the tests that show pages, and their pictures")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the slow tests out of the everyday run, without reporting them as skipped; and share the others out."""
-    slow = {item for item in items if item.get_closest_marker("slow")} if not config.getoption("--long") else set()
-    if slow:
-        config.hook.pytest_deselected(items=slow)
+    """Leave out what is not asked for, without reporting it as skipped; and share the rest out."""
+    if config.getoption("--screens"):
+        left_out = {item for item in items if "screens" not in getattr(item, "fixturenames", ())}
+    elif config.getoption("--long"):
+        left_out = set()
+    else:
+        left_out = {item for item in items if item.get_closest_marker("slow")}
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    everyday = [item for item in items if item not in slow]
-    items[:] = shared_out(everyday, workers, lambda item: item.nodeid.partition("::")[0])
+    wanted = [item for item in items if item not in left_out]
+    items[:] = shared_out(wanted, workers, lambda item: item.nodeid.partition("::")[0])
 
 
 def pytest_collection_finish() -> None:
@@ -228,9 +236,17 @@ def postgres_history(postgres_server: PostgresServer, _schema_in_postgres: str) 
 
 
 @pytest.fixture(scope="session")
-def chromium(long_run: bool) -> Iterator[Chromium]:
+def screens(pytestconfig: pytest.Config) -> Iterator[Album]:
+    """The pictures of docs/screens: taken by `make screens`, which runs the tests that ask for this and no others."""
+    album = Album(HOUSE / "docs" / "screens" if pytestconfig.getoption("--screens") else None)
+    yield album
+    assert no(album.faults), "in pictures"
+
+
+@pytest.fixture(scope="session")
+def chromium(pytestconfig: pytest.Config, long_run: bool) -> Iterator[Chromium]:
     """The worker's own browser; each person has a window of their own in it."""
-    browser = Chromium(keeps_pictures=long_run).start()
+    browser = Chromium(keeps_pictures=long_run or bool(pytestconfig.getoption("--screens"))).start()
     yield browser
     browser.stop()
 

@@ -1,7 +1,4 @@
-"""Citizen and agent in two windows of a real Chromium.
-
-With `--long` the pictures of docs/screens are taken anew; every day they go to a temporary folder.
-"""
+"""Citizen and agent in two windows of a real Chromium."""
 
 import struct
 import zlib
@@ -16,9 +13,10 @@ from tests.conftest import Eventually
 from tests.peers.browser import MOBILE, Chromium, Window
 from tests.peers.cable import Cable
 from tests.peers.caller import Telephones
+from tests.peers.looks import Album
 from tests.peers.pages import DeskPage
 from tests.peers.sound import speech
-from tests.peers.yihao import HOUSE, Credentials, Yihao
+from tests.peers.yihao import Credentials, Yihao
 from tests.scenarios.conftest import running
 from tests.scenarios.kinds import MakesSoftphone, OpensDesk
 
@@ -28,12 +26,7 @@ OpensWindow = Callable[..., Awaitable[Window]]
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Yihao]:
     """With the times that people have, since it is shown in pictures."""
-    yield from running({"bots.guide": "false"})
-
-
-@pytest.fixture
-def album(tmp_path: Path, long_run: bool) -> Path:
-    return HOUSE / "docs" / "screens" if long_run else tmp_path
+    yield from running({"bots.guide": "false", "session.wrap_s": "120"})
 
 
 @pytest.fixture
@@ -126,19 +119,19 @@ def photograph(width: int = 240, height: int = 180) -> bytes:
 
 
 async def test_citizen_and_agent_talk(
-    gateway: Yihao, window: OpensWindow, album: Path, tmp_path: Path, eventually: Eventually
+    gateway: Yihao, window: OpensWindow, screens: Album, tmp_path: Path, eventually: Eventually
 ) -> None:
     citizen, desk = await window(gateway.http), await window(f"{gateway.http}/desk")
     await citizen.sees(".welcome")
-    await citizen.picture(album / "citizen-start.png")
+    await screens.shows_page(citizen, "citizen-start")
     await desk.sees("#login")
-    await desk.picture(album / "desk-login.png")
+    await screens.shows(desk, "desk-login")
     await log_in(desk, gateway.agent("8001"))
-    await desk.picture(album / "desk-empty.png")
+    await screens.shows_desk(desk, "desk-empty")
 
     await write(citizen, "我家楼下的路灯不亮，已经三天了。")
-    await citizen.sees(".standing-waiting")
-    await citizen.picture(album / "citizen-waiting.png")
+    await citizen.sees(".standing-waiting .place:has-text('您是下一位')")
+    await screens.shows_page(citizen, "citizen-waiting")
     await make_ready(desk)
     await desk.sees(".offer")
     first, later = int(await desk.sees(".offer .count")), 0
@@ -149,7 +142,7 @@ async def test_citizen_and_agent_talk(
         return later < first
 
     await eventually(counts_down, 3)
-    await desk.picture(album / "desk-offer.png")
+    await screens.shows(desk, "desk-offer")
     await desk.press("F2")
     await citizen.sees(".standing-talking:has-text('8001')")
     await desk.sees(".timeline .message:has-text('我家楼下的路灯不亮')")
@@ -176,8 +169,8 @@ async def test_citizen_and_agent_talk(
     await citizen.sees(".bubble-agent .picture img")
     await reply(desk, "已经记下来了，维修人员今天会到现场查看。")
     await citizen.sees(".bubble-agent:has-text('维修人员')")
-    await citizen.picture(album / "citizen-talk.png")
-    await desk.picture(album / "desk-talk.png")
+    await screens.shows_page(citizen, "citizen-talk", kept=True)
+    await screens.shows_desk(desk, "desk-talk", kept=("dark", "english", "1280", "2560"))
 
     await desk.choose_file(".talk .composer input[type=file]", photo)
     await desk.click(".el-dialog footer .el-button:not(.el-button--primary)")
@@ -186,11 +179,11 @@ async def test_citizen_and_agent_talk(
     await desk.sees(".wrap")
     await desk.click(".wrap .el-radio-button:nth-child(2)")
     await desk.write(".wrap textarea", "人民路 18 号院门口三盏路灯不亮，已转路灯所。")
-    await desk.picture(album / "desk-wrap.png")
+    await screens.shows_desk(desk, "desk-wrap")
     await citizen.sees(".rating")
     await citizen.click(".rating .star:nth-child(5)")
     await citizen.sees(".rating .act-main")
-    await citizen.picture(album / "citizen-rating.png")
+    await screens.shows_page(citizen, "citizen-rating")
     await citizen.click(".rating .act-main")
     await citizen.sees(".rating-done")
     await desk.press("F9")
@@ -198,7 +191,7 @@ async def test_citizen_and_agent_talk(
     await go_off(desk)
 
 
-async def test_a_cut_connection_loses_nothing(gateway: Yihao, window: OpensWindow, album: Path) -> None:
+async def test_a_cut_connection_loses_nothing(gateway: Yihao, window: OpensWindow, screens: Album) -> None:
     async with Cable(gateway.http) as cable:
         citizen, desk = await window(cable.address), await window(f"{gateway.http}/desk")
         await log_in(desk, gateway.agent("8002"))
@@ -209,7 +202,7 @@ async def test_a_cut_connection_loses_nothing(gateway: Yihao, window: OpensWindo
         await write(citizen, "第二句，断线时写的")
         await reply(desk, "您还在吗？")
         await citizen.sees(".link-waiting")
-        await citizen.picture(album / "citizen-cut.png")
+        await screens.shows(citizen, "citizen-cut")
         cable.mend()
         await citizen.sees(".bubble-agent:has-text('您还在吗')", 20)
         await citizen.sees_no(".link-waiting")
@@ -245,7 +238,7 @@ async def test_the_desk_is_closed_in_the_middle_of_an_offer(
     await other.command("presence.set", presence="off", reason="off_duty")
 
 
-async def test_a_second_browser_for_one_agent_is_told(gateway: Yihao, window: OpensWindow, album: Path) -> None:
+async def test_a_second_browser_for_one_agent_is_told(gateway: Yihao, window: OpensWindow, screens: Album) -> None:
     first = await window(f"{gateway.http}/desk")
     await log_in(first, gateway.agent("8003"))
     second = await window(f"{gateway.http}/desk")
@@ -253,7 +246,7 @@ async def test_a_second_browser_for_one_agent_is_told(gateway: Yihao, window: Op
     await second.write("#password", gateway.agent("8003").password)
     await second.click(".enter")
     await second.sees(".veil")
-    await second.picture(album / "desk-elsewhere.png")
+    await screens.shows(second, "desk-elsewhere")
     await second.click(".veil .el-button--primary")
     await second.sees(".presence")
     await second.sees_no(".veil")
@@ -261,7 +254,7 @@ async def test_a_second_browser_for_one_agent_is_told(gateway: Yihao, window: Op
 
 
 async def test_a_call_is_shown_and_its_recording_played(
-    gateway: Yihao, window: OpensWindow, softphone: MakesSoftphone, album: Path, eventually: Eventually
+    gateway: Yihao, window: OpensWindow, softphone: MakesSoftphone, screens: Album, eventually: Eventually
 ) -> None:
     desk = await window(f"{gateway.http}/desk")
     await log_in(desk, gateway.agent("8004"))
@@ -271,32 +264,32 @@ async def test_a_call_is_shown_and_its_recording_played(
         call = await phones.call(caller="13800138000")
         await call.answered()
         await desk.sees(".offer .pick-up")
-        await desk.picture(album / "desk-call-offer.png")
+        await screens.shows(desk, "desk-call-offer")
         await phone.saw("CALL_INCOMING")  # the desk may know of the offer before the telephone rings
         await phone.answer()
         await desk.sees(".talk")
         await call.sound.say(speech(1.5, seed=4))
-        await desk.picture(album / "desk-call.png")
+        await screens.shows_desk(desk, "desk-call", kept=("dark", "english"))
         await call.hang_up()
     await desk.sees(".timeline .recording audio")
     played = "(() => { const a = document.querySelector('.recording audio'); a.play(); return true; })()"
     await desk.evaluate(played)
     await eventually(lambda: desk.evaluate("document.querySelector('.recording audio').currentTime > 0.3"), 5)
-    await desk.picture(album / "desk-recording.png")
+    await screens.shows(desk, "desk-recording")
 
 
-async def test_on_a_telephone_and_in_large_letters(gateway: Yihao, window: OpensWindow, album: Path) -> None:
+async def test_on_a_telephone_and_in_large_letters(gateway: Yihao, window: OpensWindow, screens: Album) -> None:
     citizen = await window(gateway.http, size=MOBILE)
     await citizen.sees(".welcome")
-    await citizen.picture(album / "citizen-mobile.png")
+    await screens.shows(citizen, "citizen-mobile")
     await citizen.click(".size-largest")
     width = await citizen.evaluate("document.documentElement.scrollWidth")
     assert width <= MOBILE[0], "the page is wider than the telephone"
-    await citizen.picture(album / "citizen-mobile-largest.png")
+    await screens.shows(citizen, "citizen-mobile-largest")
 
 
-async def test_in_english(gateway: Yihao, window: OpensWindow, album: Path) -> None:
+async def test_in_english(gateway: Yihao, window: OpensWindow, screens: Album) -> None:
     citizen = await window(gateway.http)
     await citizen.click(".language")
     await citizen.sees("h1:has-text('Citizen Service Hotline')")
-    await citizen.picture(album / "citizen-english.png")
+    await screens.shows(citizen, "citizen-english")

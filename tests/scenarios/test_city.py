@@ -1,6 +1,6 @@
 """`yihao demo` against a real gateway: a city of real callers, pages and agents, and the wallboard that shows it.
 
-With `--long` the city lives longer, and the picture of docs/screens is taken anew.
+For the picture of docs/screens the city lives longer.
 """
 
 import asyncio
@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.peers.browser import Chromium, Window
+from tests.peers.looks import Album
 from tests.peers.preloaded import nursery
-from tests.peers.yihao import HOUSE, Yihao
+from tests.peers.yihao import Yihao
 from tests.web.test_pages import log_in
 
 LINE = re.compile(
@@ -49,17 +50,17 @@ async def _fills(wall: Window) -> None:
         await wall.sees(".course canvas", 60)
 
 
-async def test_a_city_comes_alive(gateway: Yihao, chromium: Chromium, short_folder: Path, long_run: bool) -> None:
+async def test_a_city_comes_alive(gateway: Yihao, chromium: Chromium, short_folder: Path, screens: Album) -> None:
     """It is seen on the wallboard, and what the people outside did is what the figures say, recounted from events."""
     wall = await chromium.window((1440, 900))
     await wall.open(f"{gateway.http}/desk")
     await log_in(wall, gateway, "8004")
     await wall.click(".rail .item:has-text('监控')")
-    city = _demo(gateway, short_folder, *((120, 2) if long_run else (8, 6)))
+    city = _demo(gateway, short_folder, *((120, 2) if screens.is_open else (8, 6)))
     await _fills(wall)
-    if long_run:
+    if screens.is_open:
         await asyncio.sleep(60)
-        await wall.picture(HOUSE / "docs" / "screens" / "desk-wallboard-city.png")
+        await screens.shows_desk(wall, "desk-wallboard-city")
     await wall.close()
     code, said = await city
     assert code == 0, said

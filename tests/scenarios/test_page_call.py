@@ -228,5 +228,8 @@ async def test_the_agent_lets_the_page_ring_and_whoever_is_there_takes_it_or_not
     await eventually(lambda: "谢谢" in agent.texts(session), deadline_s=DEADLINE_S)
     placed = await history(agent, session)
     assert legs(placed) == ["webchat", "browser"]
+    rung = [one["entry"] for one in placed if one["entry"]["kind"] == "dial"]
+    by = {one["leg"]: one["channel"] for one in rung if one["what"] == "requested"}
+    assert [by[one["leg"]] for one in rung if one["what"] in ("started", "failed")] == ["browser"] * 7
     await draws("page-rings-timeline.png", "坐席呼叫市民的网页，接听后会话仍在 · the page rings", placed)
     assert [*page.complaints, *other.complaints] == []

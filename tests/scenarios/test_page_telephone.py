@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from tests.peers.browser import Window
 from tests.peers.cable import Cable
 from tests.peers.caller import Call, Telephones
 from tests.peers.department import Department
+from tests.peers.looks import Album, breaches, no
 from tests.peers.ports import free_pair
 from tests.peers.sound import FRAME, RATE, Sound, likeness, tone
 from tests.peers.yihao import HOUSE, Yihao
@@ -21,7 +21,6 @@ from tests.scenarios.conftest import SHORT_WAITS, running
 from tests.scenarios.kinds import MakesSoftphone, OpensDesk, OpensWindow
 from tests.scenarios.test_browser import log_in
 from tests.scenarios.test_phone import hears, music
-from tests.web.test_pages import breaches, no
 
 CITIZEN_HZ, OUTSIDE_HZ = 700, 1100
 ICE = "window.newestCall.localDescription.sdp.match(/a=ice-ufrag:(.*)/)[1]"
@@ -65,11 +64,6 @@ BEEP = 9000.0
 """No music is so loud."""
 
 
-@pytest.fixture
-def album(tmp_path: Path, long_run: bool) -> Path:
-    return HOUSE / "docs" / "screens" if long_run else tmp_path
-
-
 @pytest.fixture(scope="module")
 def trunk() -> int:
     return free_pair()
@@ -92,7 +86,7 @@ def gateway(trunk: int) -> Iterator[Yihao]:
 
 
 async def test_a_call_outlives_the_page_that_it_is_taken_in(
-    gateway: Yihao, telephones: Telephones, window: OpensWindow, eventually: Eventually, album: Path
+    gateway: Yihao, telephones: Telephones, window: OpensWindow, eventually: Eventually, screens: Album
 ) -> None:
     async with Cable(gateway.http) as cable:
         page = await window("about:blank")
@@ -100,7 +94,7 @@ async def test_a_call_outlives_the_page_that_it_is_taken_in(
         await page.tap()
         await page.open(f"{cable.address}/desk/")
         await log_in(page, gateway.agent("8001"))
-        speaker = await becomes_ready(page, eventually, album)
+        speaker = await becomes_ready(page, eventually, screens)
         call = await telephones.call()
         await call.answered(15.0)
         await page.click(".offer .accept")
@@ -139,7 +133,7 @@ async def test_a_call_outlives_the_page_that_it_is_taken_in(
         await page.sees(".item.phone.idle", deadline_s=20)
 
 
-async def becomes_ready(page: Window, eventually: Eventually, album: Path) -> str:
+async def becomes_ready(page: Window, eventually: Eventually, screens: Album) -> str:
     """By a trial, which a microphone that is muted fails; another one is picked, and the agent is ready.
 
     Gives the loudspeaker that was picked before.
@@ -154,7 +148,7 @@ async def becomes_ready(page: Window, eventually: Eventually, album: Path) -> st
     await page.sees(".step.passed:has-text('毫秒')", deadline_s=20)
     assert "就绪" not in await page.sees(".presence")
     assert no(await breaches(page))
-    await page.picture(album / "desk-telephone-trial.png")
+    await screens.shows(page, "desk-telephone-trial")
     speaker = await picks_a_speaker(page, eventually)
     await page.evaluate("(navigator.mediaDevices.getUserMedia = window.lent, 0)")
     await page.evaluate(f"({PICK})()")
@@ -179,7 +173,7 @@ async def test_an_agent_with_nothing_but_a_browser_does_all_that_a_call_asks_for
     softphone: MakesSoftphone,
     trunk: int,
     eventually: Eventually,
-    album: Path,
+    screens: Album,
 ) -> None:
     page = await window("about:blank")
     await page.tap()
@@ -206,7 +200,7 @@ async def test_an_agent_with_nothing_but_a_browser_does_all_that_a_call_asks_for
         async with talking(call):
             await both_ways(page, call, eventually)
             await page.sees(".quality:has-text('丢包')", deadline_s=20)
-            await page.picture(album / "desk-telephone-call.png")
+            await screens.shows(page, "desk-telephone-call")
             await held_and_muted(page, call, eventually)
             await with_a_third(page, call, outside, eventually)
             await consulted_and_handed_on(page, call, outside, eventually)

@@ -9,9 +9,9 @@ from rulebook.hours import CITY
 from tests.conftest import Eventually
 from tests.peers.browser import MOBILE
 from tests.peers.cable import Cable
+from tests.peers.looks import breaches, no, sideways_px
 from tests.scenarios.kinds import MakesGateway, OpensDesk, OpensWindow
 from tests.web.test_citizen import SMALL_TARGETS
-from tests.web.test_pages import breaches, no, sideways_px
 
 PATIENT_S = 15.0
 

@@ -1,7 +1,4 @@
-"""Administration in a real Chromium: what is changed there holds at once, for citizens and for agents.
-
-With `--long` the pictures of docs/screens are taken anew.
-"""
+"""Administration in a real Chromium: what is changed there holds at once, for citizens and for agents."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -9,20 +6,16 @@ from pathlib import Path
 import pytest
 
 from tests.peers.browser import DESKTOP, Window
+from tests.peers.looks import SMALL, Album, breaches, no, out_of_reach, sideways_px
 from tests.peers.pages import CitizenPage, DeskPage
 from tests.peers.sound import speech, write_wave
-from tests.peers.yihao import HOUSE, Yihao
-from tests.web.test_pages import breaches, log_in, no, sideways_px
+from tests.peers.yihao import Yihao
+from tests.web.test_pages import log_in
 
 OpensWindow = Callable[..., Awaitable[Window]]
 SECTIONS = ("hours", "routing", "ways", "wrap", "roles", "agents", "canned", "words", "prompts", "channels", "audit")
 WEB_ROW = ".channels tr:has(th:text-is('网页'))"
 WEB_CAME = f"{WEB_ROW} td:nth-child(3)"
-
-
-@pytest.fixture
-def album(tmp_path: Path, long_run: bool) -> Path:
-    return HOUSE / "docs" / "screens" if long_run else tmp_path
 
 
 async def _greeted(gateway: Yihao, *, waiting: bool) -> list[str]:
@@ -60,7 +53,7 @@ async def _rolled_back(admin: Window, why: str) -> None:
     await admin.sees_no(".el-drawer .back")
 
 
-async def test_hours_are_changed_shown_and_rolled_back(gateway: Yihao, window: OpensWindow, album: Path) -> None:
+async def test_hours_are_changed_shown_and_rolled_back(gateway: Yihao, window: OpensWindow, screens: Album) -> None:
     admin = await window(f"{gateway.http}/desk", DESKTOP)
     await log_in(admin, gateway, "8009")
     await admin.click(".rail .item:has-text('管理')")
@@ -69,17 +62,17 @@ async def test_hours_are_changed_shown_and_rolled_back(gateway: Yihao, window: O
     await admin.press("Tab")
     await admin.click(".fill")
     await admin.sees("footer p.changed")
-    await admin.picture(album / "administration-hours.png")
+    await screens.shows(admin, "administration-hours-changed")
     await admin.click("[data-date$='-10-01']")
     await admin.click(".el-dialog label:has-text('单独设定') input")
     await admin.write(".el-dialog label:has-text('时段') input", "09:00-12:00")
     await admin.click(".el-dialog .el-button--primary")
 
     await admin.click(".review")
-    await admin.sees(".changes del:has-text('mon-sun 00:00-24:00')")
-    await admin.sees(".changes ins:has-text('mon-sun 00:00-00:01')")
+    await admin.sees(".changes del:has-text('周一 到 周日 00:00–24:00')")
+    await admin.sees(".changes ins:has-text('周一 到 周日 00:00–00:01')")
     await admin.write(".el-dialog .why input", "假日值班")
-    await admin.picture(album / "administration-difference.png")
+    await screens.shows(admin, "administration-difference")
     await admin.click(".el-dialog .put")
     await admin.sees(".tag:has-text('第 1 版')")
     (said,) = await _greeted(gateway, waiting=False)
@@ -87,9 +80,9 @@ async def test_hours_are_changed_shown_and_rolled_back(gateway: Yihao, window: O
 
     await _oldest_version(admin)
     await admin.sees(".all-versions:has-text('假日值班')")
-    await admin.sees(".changes ins:has-text('mon-sun 00:00-24:00')")
+    await admin.sees(".changes ins:has-text('周一 到 周日 00:00–24:00')")
     assert no(await breaches(admin))
-    await admin.picture(album / "administration-versions.png")
+    await screens.shows(admin, "administration-versions")
     await _rolled_back(admin, "假日已过")
     await admin.sees(".tag:has-text('第 2 版')")
     assert await _greeted(gateway, waiting=True) == []
@@ -175,7 +168,7 @@ async def _asked_for(gateway: Yihao, desk: DeskPage) -> str:
 
 
 async def test_a_canned_reply_is_put_in_by_keyboard_and_a_word_is_veiled(
-    gateway: Yihao, window: OpensWindow, album: Path
+    gateway: Yihao, window: OpensWindow, screens: Album
 ) -> None:
     admin = await window(f"{gateway.http}/desk/administration/words", DESKTOP)
     await admin.sees("#login")
@@ -207,7 +200,7 @@ async def test_a_canned_reply_is_put_in_by_keyboard_and_a_word_is_veiled(
         await desk.type(".talk .composer textarea", "/路")
         await desk.sees(".canned [role=option]:has-text('路灯报修')")
         assert no(await breaches(desk))
-        await desk.picture(album / "desk-canned.png")
+        await screens.shows(desk, "desk-canned")
         await desk.press("Enter")
         await desk.sees_no(".canned")
         await desk.press("Enter")
@@ -216,12 +209,12 @@ async def test_a_canned_reply_is_put_in_by_keyboard_and_a_word_is_veiled(
         assert said["text"] == "我是王芳，8001号。＊＊＊＊已登记。"
         await desk.click(".message.ours .stars")
         await desk.sees(".message.ours mark:has-text('内部编号')")
-        await _taken_back_and_called_in(desk, admin, album)
+        await _taken_back_and_called_in(desk, admin, screens)
         await desk.press("F9")
         await desk.click(".finish-sure .el-button--primary")
 
 
-async def _taken_back_and_called_in(desk: Window, admin: Window, album: Path) -> None:
+async def _taken_back_and_called_in(desk: Window, admin: Window, screens: Album) -> None:
     """An answer quotes, and is taken back; a note names a colleague, whose bell leads to the session."""
     await desk.click(".message.theirs .quote")
     await desk.sees(".composer .quoted:has-text('路灯不亮')")
@@ -239,16 +232,17 @@ async def _taken_back_and_called_in(desk: Window, admin: Window, album: Path) ->
     await desk.press("Enter")
     await desk.sees(".piece.note:has-text('@陈静 请看')")
     assert no(await breaches(desk))
-    await desk.picture(album / "desk-quote-recall-mention.png")
+    await screens.shows(desk, "desk-quote-recall-mention")
     await admin.click(".bell > button:has(.el-badge__content:has-text('1'))")
     await admin.sees(".bell section:has-text('@陈静 请看')")
     assert no(await breaches(admin))
+    await screens.shows(admin, "desk-mentions")
     await admin.click(".bell section button")
     await admin.sees(".history .piece.note:has-text('@陈静 请看')")
 
 
 async def test_a_notice_is_uploaded_heard_and_scheduled(
-    gateway: Yihao, window: OpensWindow, album: Path, tmp_path: Path
+    gateway: Yihao, window: OpensWindow, screens: Album, tmp_path: Path
 ) -> None:
     admin = await window(f"{gateway.http}/desk", DESKTOP)
     await log_in(admin, gateway, "8009")
@@ -272,7 +266,7 @@ async def test_a_notice_is_uploaded_heard_and_scheduled(
         "one.readyState ? done(one.duration) : one.onloadedmetadata = () => done(one.duration); })"
     ) == pytest.approx(2, abs=0.1)
     assert no(await breaches(admin))
-    await admin.picture(album / "administration-notices.png")
+    await screens.shows(admin, "administration-notices")
     await admin.click(".review")
     await admin.sees(".changes ins:has-text('2099-01-01T08:00:00')")
     await admin.write(".el-dialog .why input", "台风")
@@ -281,25 +275,22 @@ async def test_a_notice_is_uploaded_heard_and_scheduled(
     assert [one for one in admin.complaints if "401" not in one] == []
 
 
-async def test_every_page_is_open_to_all_who_may_see_it(
-    gateway: Yihao, window: OpensWindow, album: Path, long_run: bool
-) -> None:
-    """Every day in one look; with `--long` in both languages, light and dark."""
-    admin = await window(f"{gateway.http}/desk", DESKTOP)
+async def test_every_page_is_open_to_all_who_may_see_it(gateway: Yihao, window: OpensWindow, screens: Album) -> None:
+    admin = await window(f"{gateway.http}/desk/administration", SMALL)
     await log_in(admin, gateway, "8009")
-    looks = (("zh", "light"), ("en", "light"), ("zh", "dark"), ("en", "dark")) if long_run else (("zh", "light"),)
-    for language, theme in looks:
-        stored = f"localStorage['yihao.desk.language'] = '{language}', localStorage['yihao.desk.theme'] = '{theme}'"
-        await admin.evaluate(stored)
-        await admin.open(f"{gateway.http}/desk/administration")
-        for place, section in enumerate(SECTIONS, 1):
-            await admin.click(f".admin nav a:nth-child({place})")
-            await admin.sees(f".admin nav a.here[href$='{section}']")
-            await admin.sees(".admin .frame .card")
-            assert no(await breaches(admin)), (section, language, theme)
-            assert await sideways_px(admin) <= 0
-            if (language, theme) == ("zh", "light") and section != "hours":
-                await admin.picture(album / f"administration-{section}.png")
+    await admin.click(".rail .item:has-text('管理')")
+    for place, section in enumerate(SECTIONS, 1):
+        await admin.click(f".admin nav a:nth-child({place})")
+        await admin.sees(f".admin nav a.here[href$='{section}']")
+        await admin.sees(".admin .frame .card")
+        assert no(await breaches(admin)), section
+        assert no(await out_of_reach(admin)), section
+        assert await sideways_px(admin) <= 0
+        await admin.click(".rail .item:has-text('深色')")
+        assert no(await breaches(admin, ["color-contrast"])), section
+        await admin.click(".rail .item:has-text('浅色')")
+        kept = ("dark", "english") if place == 1 else ()
+        await screens.shows_desk(admin, f"administration-{section}", SMALL, kept=kept)
 
 
 async def test_who_is_no_administrator_sees_none_of_it(gateway: Yihao, window: OpensWindow) -> None:

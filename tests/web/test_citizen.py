@@ -12,9 +12,10 @@ import pytest
 
 from tests.conftest import Eventually
 from tests.peers.browser import MOBILE, Window
+from tests.peers.looks import breaches, no
 from tests.peers.pages import CitizenPage, DeskPage, Refused
 from tests.peers.yihao import Yihao
-from tests.web.test_pages import OpensWindow, breaches, no
+from tests.web.test_pages import OpensWindow
 
 KEEPS = """
     window.kept = [];
@@ -186,6 +187,7 @@ async def test_the_keyboard_on_the_screen_hides_nothing_and_elders_have_large_ta
     await page.click(".composer .send")
     await page.sees(".bubble-citizen .state-sent")
     await page.click(".size-largest")
+    await page.sees("html[data-text='largest']")
     assert no(list(await page.evaluate(SMALL_TARGETS)))
     await page.click(".size-normal")
     await page.click(".composer textarea")

@@ -1,7 +1,4 @@
-"""Past contacts at the desk, in a real Chromium: seen by whom, page by page, and heard.
-
-With `--long` the picture of docs/screens is taken anew.
-"""
+"""Past contacts at the desk, in a real Chromium: seen by whom, page by page, and heard."""
 
 import asyncio
 import tempfile
@@ -15,10 +12,10 @@ from tests.peers.baresip import Baresip
 from tests.peers.browser import DESKTOP, MOBILE, Window
 from tests.peers.cable import Cable
 from tests.peers.caller import Telephones
+from tests.peers.looks import Album, breaches, no, sideways_px
 from tests.peers.pages import CitizenPage, DeskPage
 from tests.peers.sound import speech
-from tests.peers.yihao import HOUSE, Yihao
-from tests.web.test_pages import breaches, no, sideways_px
+from tests.peers.yihao import Yihao
 
 OpensWindow = Callable[..., Awaitable[Window]]
 
@@ -155,22 +152,26 @@ async def test_it_is_walked_through_by_keys(gateway: Yihao, window: OpensWindow,
 
 
 async def test_an_agent_sees_their_own_and_a_supervisor_everybodys(
-    gateway: Yihao, window: OpensWindow, served: list[str]
+    gateway: Yihao, window: OpensWindow, served: list[str], screens: Album
 ) -> None:
     stranger, supervisor = await window(f"{gateway.http}/desk"), await window(f"{gateway.http}/desk")
     await enter(stranger, gateway, "8003")
     await to_history(stranger)
     await stranger.sees(".none:has-text('还没有会话记录')")
     assert no(await breaches(stranger))
+    await screens.shows(stranger, "desk-history-empty")
     await stranger.open(f"{gateway.http}/desk/history/{served[0].lower()}")
     await stranger.sees("[role=alert]:has-text('没有这条记录，或您无权查看')")
+    await screens.shows(stranger, "desk-history-refused")
 
     await enter(supervisor, gateway, "8004")
     await to_history(supervisor)
     await supervisor.sees("a.past:has-text('坐席 8001')")
 
 
-async def test_what_fails_says_so_and_is_tried_again(gateway: Yihao, window: OpensWindow, served: list[str]) -> None:
+async def test_what_fails_says_so_and_is_tried_again(
+    gateway: Yihao, window: OpensWindow, served: list[str], screens: Album
+) -> None:
     async with Cable(gateway.http) as cable:
         desk = await window(f"{cable.address}/desk")
         await enter(desk, gateway, "8004")
@@ -182,6 +183,7 @@ async def test_what_fails_says_so_and_is_tried_again(gateway: Yihao, window: Ope
         await desk.click(".older")
         await desk.sees(".list [role=alert]:has-text('没有载入')")
         assert no(await breaches(desk))
+        await screens.shows(desk, "desk-history-cut")
         cable.mend()
         await desk.click(".talk [role=alert] button")
         await desk.sees(f".message:has-text('{MATTERS[0][1]}')")
@@ -190,17 +192,21 @@ async def test_what_fails_says_so_and_is_tried_again(gateway: Yihao, window: Ope
         assert await desk.count("a.past") > PAGE
 
 
-async def test_it_fits_a_telephones_screen(gateway: Yihao, window: OpensWindow, served: list[str]) -> None:
+async def test_it_fits_a_telephones_screen(
+    gateway: Yihao, window: OpensWindow, served: list[str], screens: Album
+) -> None:
     desk = await window(f"{gateway.http}/desk", MOBILE)
     await enter(desk, gateway, "8001")
     await to_history(desk)
     await desk.sees("a.past")
     assert await sideways_px(desk) <= 0
+    await screens.shows(desk, "desk-history-mobile")
     await desk.click("a.past")
     await desk.sees(".wrap")
     await desk.sees_no("#history")
     assert await sideways_px(desk) <= 0
     assert no(await breaches(desk))
+    await screens.shows(desk, "desk-history-mobile-one")
     await desk.click(".talk .back")
     await desk.sees("#history")
     assert await desk.evaluate(f"document.activeElement.href.endsWith('{served[-1].lower()}')")
@@ -245,7 +251,7 @@ async def test_an_offer_comes_through_and_its_contact_to_the_front(
 
 
 async def test_a_call_is_heard_again(
-    gateway: Yihao, window: OpensWindow, served: list[str], tmp_path: Path, eventually: Eventually, long_run: bool
+    gateway: Yihao, window: OpensWindow, served: list[str], tmp_path: Path, eventually: Eventually, screens: Album
 ) -> None:
     agent = gateway.agent("8001")
     desk = await window(f"{gateway.http}/desk", DESKTOP)
@@ -277,9 +283,8 @@ async def test_a_call_is_heard_again(
     await desk.sees(".timeline .recording audio")
     await desk.evaluate("(() => { document.querySelector('.recording audio').play(); return true; })()")
     await eventually(lambda: desk.evaluate("document.querySelector('.recording audio').currentTime > 0.3"), 5)
-    album = HOUSE / "docs" / "screens" if long_run else tmp_path
     await _waveform_is_drawn_and_leads(desk)
-    await desk.picture(album / "desk-history.png")
+    await screens.shows_desk(desk, "desk-history")
 
 
 async def _waveform_is_drawn_and_leads(desk: Window) -> None:

@@ -2,50 +2,26 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 
 from tests.peers.browser import DESKTOP, MOBILE, Window
-from tests.peers.yihao import HOUSE, Yihao
+from tests.peers.looks import Album, breaches, no, out_of_reach, sideways_px
+from tests.peers.yihao import Yihao
 
 OpensWindow = Callable[..., Awaitable[Window]]
 
 SMALLEST = (320, 640)
 """WCAG 2.2, 1.4.10: no sideways scrolling at 320 CSS pixels."""
+ZOOMED = (640, 360)
+"""What a window of 1280 by 720 is to its page at 200 %."""
 SIZES = ["normal", "large", "largest"]
+TARGET_PX = {"normal": 44, "large": 44, "largest": 60}
+"""The accessibility rules of the ministry (MIIT): 44 each way, and 60 in what is made for the elderly."""
 REFUSES_MICROPHONE = (
     "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError')); }"
 )
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-AXE = HOUSE / "web" / "node_modules" / "axe-core" / "axe.min.js"
-
-
-async def breaches(window: Window) -> list[str]:
-    """What axe finds wrong, one line each. Animations are waited for: a colour on its way has no contrast yet."""
-    await window.evaluate(
-        "Promise.all(document.getAnimations().filter(a => a.effect.getTiming().iterations < 9)"
-        ".map(a => a.finished.catch(() => 0))).then(() => 0)"
-    )
-    if not await window.evaluate("'axe' in window"):
-        await window.evaluate(AXE.read_text() + "; 0")
-    found: list[dict[str, Any]] = await window.evaluate(
-        f"axe.run(document, {{ runOnly: {RULES}, resultTypes: ['violations'] }}).then(result => result.violations)"
-    )
-    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
-
-
-def no(found: list[str]) -> bool:
-    """Whether nothing was found; prints it otherwise."""
-    print(*found, sep="\n")
-    return not found
-
-
-async def sideways_px(window: Window) -> int:
-    """By how much the page is wider than its window."""
-    return int(await window.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
 
 async def log_in(desk: Window, gateway: Yihao, extension: str) -> None:
@@ -70,7 +46,7 @@ async def test_the_citizens_page_is_open_to_all(gateway: Yihao, window: OpensWin
         assert drawn_px >= {"normal": 18, "large": 22, "largest": 30}[size]
 
 
-async def test_a_talk_fits_the_smallest_screen(gateway: Yihao, window: OpensWindow) -> None:
+async def test_a_talk_fits_the_smallest_screen(gateway: Yihao, window: OpensWindow, screens: Album) -> None:
     citizen = await window(gateway.http, SMALLEST)
     await citizen.sees(".welcome")
     await citizen.write(".composer textarea", "请问" + "一" * 60 + " https://example.org/" + "a" * 90)
@@ -82,6 +58,13 @@ async def test_a_talk_fits_the_smallest_screen(gateway: Yihao, window: OpensWind
         await citizen.sees(f"html[data-text='{size}']")
         assert await sideways_px(citizen) <= 0, size
         assert no(await breaches(citizen)), size
+        await screens.shows(citizen, f"citizen-320-{size}")
+        assert no(await out_of_reach(citizen, TARGET_PX[size])), size
+    await citizen.click(".size-normal")
+    await citizen.resize(ZOOMED)
+    assert await sideways_px(citizen) <= 0
+    assert no(await out_of_reach(citizen, TARGET_PX["normal"]))
+    await screens.shows(citizen, "citizen-zoomed")
 
 
 async def test_the_chosen_size_and_language_stay(gateway: Yihao, window: OpensWindow) -> None:
@@ -121,10 +104,8 @@ async def test_a_draft_and_the_conversation_outlive_a_reload(gateway: Yihao, win
 
 
 @pytest.mark.parametrize("size", ["normal", "largest"])
-async def test_a_call_is_open_to_all(
-    gateway: Yihao, window: OpensWindow, size: str, long_run: bool, tmp_path: Path
-) -> None:
-    """By the keyboard alone, from the button to the hang-up and back; with `--long` docs/screens has its picture."""
+async def test_a_call_is_open_to_all(gateway: Yihao, window: OpensWindow, size: str, screens: Album) -> None:
+    """By the keyboard alone, from the button to the hang-up and back."""
     page = await window(gateway.http, MOBILE)
     await page.sees(".welcome")
     await page.click(f".size-{size}")
@@ -134,8 +115,8 @@ async def test_a_call_is_open_to_all(
     await page.click(".call summary")
     assert no(await breaches(page))
     assert await sideways_px(page) <= 0
+    await screens.shows_page(page, f"citizen-call-{size}")
     await page.evaluate("document.querySelector('.call-end').focus()")
-    await page.picture((HOUSE / "docs" / "screens" if long_run else tmp_path) / f"page-call-{size}.png")
     assert await focused(page) == "挂断"
     await page.press("Shift+Tab")
     await page.press("Space")
@@ -157,12 +138,16 @@ async def focused(window: Window) -> str:
 
 
 @pytest.mark.parametrize("size", [DESKTOP, MOBILE])
-async def test_the_desk_is_open_to_all(gateway: Yihao, window: OpensWindow, size: tuple[int, int]) -> None:
+async def test_the_desk_is_open_to_all(
+    gateway: Yihao, window: OpensWindow, size: tuple[int, int], screens: Album
+) -> None:
     desk = await window(f"{gateway.http}/desk", size)
     await desk.sees("#login")
     assert no(await breaches(desk))
+    await screens.shows(desk, f"desk-login-{size[0]}")
     await log_in(desk, gateway, "8001")
     assert no(await breaches(desk))
+    await screens.shows(desk, f"desk-empty-{size[0]}")
     await desk.click(".rail .item:has-text('深色')")
     assert no(await breaches(desk))
     assert await sideways_px(desk) <= 0
@@ -176,21 +161,20 @@ async def test_the_desk_is_open_to_all(gateway: Yihao, window: OpensWindow, size
 
 
 async def test_keys_are_the_agents_own_and_an_input_methods_never(
-    gateway: Yihao, window: OpensWindow, long_run: bool, tmp_path: Path
+    gateway: Yihao, window: OpensWindow, screens: Album
 ) -> None:
     """By the keyboard alone: the sheet, the palette, other keys for an act, which are kept, and the preset ones."""
-    album = HOUSE / "docs" / "screens" if long_run else tmp_path
     desk = await window(f"{gateway.http}/desk", DESKTOP)
     await log_in(desk, gateway, "8002")
     await desk.press("Shift+Slash")
     await desk.sees(".key-sheet kbd:has-text('F2')")
-    await desk.picture(album / "desk-keys.png")
+    await screens.shows(desk, "desk-keys")
     await desk.press("Escape")
     await desk.sees_no(".key-sheet")
     await desk.press("Control+k")
     await desk.type(".act-palette .ask", "设置")
     assert no(await breaches(desk))
-    await desk.picture(album / "desk-palette.png")
+    await screens.shows(desk, "desk-palette")
     await desk.press("Enter")
     await desk.sees(".key-settings")
 
@@ -201,7 +185,7 @@ async def test_keys_are_the_agents_own_and_an_input_methods_never(
     await desk.press("F2")
     await desk.sees(".why:has-text('F2 已用于「接入派单」')")
     assert no(await breaches(desk))
-    await desk.picture(album / "desk-keys-set.png")
+    await screens.shows(desk, "desk-keys-set")
     await desk.press("Tab")
     await desk.press("Enter")
     assert await desk.sees("[data-act=theme] button:has-text('F2')")
@@ -230,7 +214,9 @@ async def test_keys_are_the_agents_own_and_an_input_methods_never(
     await desk.sees("[data-act=accept] button:has-text('F2')")
 
 
-async def test_a_wrong_password_is_told_without_telling_which_names_exist(gateway: Yihao, window: OpensWindow) -> None:
+async def test_a_wrong_password_is_told_without_telling_which_names_exist(
+    gateway: Yihao, window: OpensWindow, screens: Album
+) -> None:
     desk = await window(f"{gateway.http}/desk")
     told = []
     for login in (gateway.agent("8002").login, "nobody"):
@@ -238,6 +224,7 @@ async def test_a_wrong_password_is_told_without_telling_which_names_exist(gatewa
         await desk.write("#password", "wrong")
         await desk.click(".enter")
         told.append(await desk.sees(".el-alert"))
+        await screens.shows(desk, "desk-login-wrong")
         await desk.reload()
         await desk.sees("#login")
     assert told == ["工号或密码不正确。"] * 2

@@ -12,10 +12,11 @@ from aiohttp import web
 
 from tests.conftest import Eventually
 from tests.peers.browser import MOBILE
+from tests.peers.looks import Album, breaches, no, sideways_px
 from tests.peers.ports import free_pair
 from tests.peers.site import SETTINGS, token
 from tests.peers.yihao import Yihao
-from tests.web.test_pages import OpensWindow, breaches, log_in, no, sideways_px
+from tests.web.test_pages import OpensWindow, log_in
 
 
 @dataclass
@@ -64,7 +65,7 @@ async def portal(gateway: Yihao, site_port: int) -> AsyncIterator[Portal]:
 
 
 @pytest.mark.parametrize("size", ["normal", "largest"])
-async def test_proving_a_number_is_open_to_all(gateway: Yihao, window: OpensWindow, size: str) -> None:
+async def test_proving_a_number_is_open_to_all(gateway: Yihao, window: OpensWindow, size: str, screens: Album) -> None:
     citizen = await window(gateway.http, MOBILE)
     await citizen.sees(".welcome")
     await citizen.click(f".size-{size}")
@@ -78,10 +79,11 @@ async def test_proving_a_number_is_open_to_all(gateway: Yihao, window: OpensWind
     await citizen.click(".proof > .act")
     assert "不能用微信核验" in await citizen.sees("text=现在不能用微信核验")
     assert no(await breaches(citizen))
+    await screens.shows(citizen, f"citizen-proof-{size}")
     assert citizen.complaints == [one for one in citizen.complaints if "422" in one], "refusals, and nothing else"
 
 
-async def test_the_desk_says_who_the_citizen_is(gateway: Yihao, window: OpensWindow) -> None:
+async def test_the_desk_says_who_the_citizen_is(gateway: Yihao, window: OpensWindow, screens: Album) -> None:
     desk = await window(f"{gateway.http}/desk")
     await log_in(desk, gateway, "8001")
     await desk.click(".presence")
@@ -106,6 +108,7 @@ async def test_the_desk_says_who_the_citizen_is(gateway: Yihao, window: OpensWin
     await desk.sees(".person .addresses:has-text('+8613800138000')")
     await desk.click(".person details >> nth=1")
     assert "70%" in await desk.sees(".person .proof")
+    await screens.shows(desk, "desk-person")
     await desk.click(".person .quiet >> nth=0")
     await desk.write(".person .proof input", "认错人")
     await desk.click(".person .el-button--danger")

@@ -11,10 +11,11 @@ import pytest
 
 from tests.conftest import Eventually
 from tests.peers.browser import DESKTOP, Window
+from tests.peers.looks import breaches, no
 from tests.peers.pages import OWN_PAGE, CitizenPage
 from tests.peers.yihao import Yihao
 from tests.scenarios.test_browser import make_ready
-from tests.web.test_pages import OpensWindow, breaches, log_in, no
+from tests.web.test_pages import OpensWindow, log_in
 
 LISTENS = """
     window.rung = 0;

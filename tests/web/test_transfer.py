@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from tests.conftest import Eventually
 from tests.peers.browser import DESKTOP, Window
+from tests.peers.looks import Album, breaches, no
 from tests.peers.pages import CitizenPage
 from tests.peers.yihao import Yihao
 from tests.web.test_pages import log_in
@@ -12,7 +13,7 @@ OpensWindow = Callable[..., Awaitable[Window]]
 
 
 async def test_a_contact_is_handed_to_a_line_from_the_menu(
-    gateway: Yihao, window: OpensWindow, eventually: Eventually
+    gateway: Yihao, window: OpensWindow, eventually: Eventually, screens: Album
 ) -> None:
     desk = await window(f"{gateway.http}/desk", DESKTOP)
     await log_in(desk, gateway, "8001")
@@ -41,6 +42,8 @@ async def test_a_contact_is_handed_to_a_line_from_the_menu(
                list.dispatchEvent(new Event('change', {bubbles: true}))"""
         )
         await desk.write(".transfer textarea", "请路灯科的同事看")
+        assert no(await breaches(desk))
+        await screens.shows(desk, "desk-transfer")
         before = len(citizen.frames)
         await desk.click(".transfer .el-button--primary")
         await citizen.until(

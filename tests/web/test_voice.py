@@ -1,12 +1,12 @@
 """Voice notes: recorded in the citizen's page with Chromium's beeping microphone, heard there and at the desk."""
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from tests.peers.browser import Window
-from tests.peers.yihao import HOUSE, Yihao
+from tests.peers.looks import Album, breaches, no, sideways_px
+from tests.peers.yihao import Yihao
 from tests.scenarios.test_browser import log_in, make_ready
-from tests.web.test_pages import REFUSES_MICROPHONE, SIZES, SMALLEST, breaches, focused, no, sideways_px
+from tests.web.test_pages import REFUSES_MICROPHONE, SIZES, SMALLEST, focused
 
 OpensWindow = Callable[..., Awaitable[Window]]
 
@@ -29,11 +29,8 @@ HEARD = """async () => {
 }"""
 
 
-async def test_a_note_is_spoken_heard_and_sent(
-    gateway: Yihao, window: OpensWindow, long_run: bool, tmp_path: Path
-) -> None:
-    """By the keyboard alone; with `--long` docs/screens has its picture."""
-    album = HOUSE / "docs" / "screens" if long_run else tmp_path
+async def test_a_note_is_spoken_heard_and_sent(gateway: Yihao, window: OpensWindow, screens: Album) -> None:
+    """By the keyboard alone."""
     page = await window(gateway.http, SMALLEST)
     await page.before_all(WATCH)
     await page.sees(".welcome")
@@ -48,7 +45,7 @@ async def test_a_note_is_spoken_heard_and_sent(
         await page.sees(f"html[data-text='{size}']")
         assert no(await breaches(page)), size
         assert await sideways_px(page) <= 0, size
-    await page.picture(album / "page-voice-recording.png")
+    await screens.shows(page, "citizen-voice-recording")
     await page.click(".size-normal")
     await page.sees(".voice time:text-matches('0:(0[2-9]|[1-5])')")
     await page.evaluate("document.querySelector('.voice .act-main').focus()")
@@ -57,7 +54,7 @@ async def test_a_note_is_spoken_heard_and_sent(
     assert await focused(page) == "▶ 播放"
     assert await page.evaluate("microphones.map(track => track.readyState)") == ["ended"], "nobody listens any more"
     assert no(await breaches(page))
-    await page.picture(album / "page-voice-ready.png")
+    await screens.shows(page, "citizen-voice-ready")
     await page.press("Enter")
     await page.sees(".voice button:has-text('暂停')")
     await page.sees(".voice time:text-matches('0:(0[1-9]|[1-5].) / 0:')")
@@ -79,7 +76,7 @@ async def test_a_note_is_spoken_heard_and_sent(
     assert 2 <= length_s < 62, "a page writes no length into it; the desk's player has one all the same"
     assert loudest > 0.05
     assert no(await breaches(desk))
-    await desk.picture(album / "desk-voice.png")
+    await screens.shows(desk, "desk-voice")
     await page.click(".language")
     await page.reload()
     await page.sees(".bubble-citizen .sound button:has-text('Play')")

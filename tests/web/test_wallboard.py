@@ -1,7 +1,4 @@
-"""The supervisor's wallboard in a real Chromium, over a house in which things really happen.
-
-With `--long` the picture of docs/screens is taken anew.
-"""
+"""The supervisor's wallboard in a real Chromium, over a house in which things really happen."""
 
 import asyncio
 import tempfile
@@ -13,13 +10,12 @@ import pytest
 
 from tests.peers.browser import DESKTOP, MOBILE, Window
 from tests.peers.cable import Cable
+from tests.peers.looks import SMALL, WALL, Album, breaches, no, sideways_px
 from tests.peers.pages import CitizenPage, DeskPage
-from tests.peers.yihao import HOUSE, Yihao
-from tests.web.test_pages import breaches, log_in, no, sideways_px
+from tests.peers.yihao import Yihao
+from tests.web.test_pages import log_in
 
 OpensWindow = Callable[..., Awaitable[Window]]
-WALL = (2560, 1440)
-SMALL = (1280, 720)
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +54,7 @@ async def _day(gateway: Yihao, stack: AsyncExitStack) -> tuple[DeskPage, str]:
     return desk, str(offer["session"])
 
 
-async def test_a_supervisor_sees_the_house_and_acts(
-    gateway: Yihao, window: OpensWindow, tmp_path: Path, long_run: bool
-) -> None:
+async def test_a_supervisor_sees_the_house_and_acts(gateway: Yihao, window: OpensWindow, screens: Album) -> None:
     async with AsyncExitStack() as stack:
         agent, _ = await _day(gateway, stack)
         wall = await window(f"{gateway.http}/desk", DESKTOP)
@@ -69,7 +63,7 @@ async def test_a_supervisor_sees_the_house_and_acts(
         await wall.sees(".figure:has-text('来话来访量') b:text-is('6')")
         await wall.sees(".figure.below:has-text('接通率') b:text-is('50.0%')")
         await wall.sees(".figure:has-text('满意率') b:text-is('100.0%')")
-        await wall.sees(".figure:has-text('接通率') small:has-text('answered / (answered + lost)')")
+        await wall.sees(".figure:has-text('接通率') small:has-text('人工接通 ÷ (人工接通 + 未接通)')")
         await wall.sees(".alarms li:has-text('综合：有人等待，没有坐席就绪')")
         await wall.sees(".alarms li:has-text('接通率 50.0%，低于目标 95.0%')")
         await wall.sees(".queues tr.waiting:has-text('综合') td:text-is('2')")
@@ -77,7 +71,7 @@ async def test_a_supervisor_sees_the_house_and_acts(
         await wall.sees(".live tr:has-text('服务中'):has-text('8001')")
         await wall.sees(".course canvas")
         assert no(await breaches(wall))
-        await wall.picture((HOUSE / "docs" / "screens" if long_run else tmp_path) / "desk-wallboard.png")
+        await screens.shows_desk(wall, "desk-wallboard", kept=("dark", "english", "1280", "2560"))
 
         assert not [one for one in wall.asked if "PastCharts" in one], "fetched by who wants it"
         await wall.click(".past-door")
@@ -94,13 +88,15 @@ async def test_a_supervisor_sees_the_house_and_acts(
         assert no(await breaches(wall))
         await wall.choose(".past-figures label:has-text('按') select", "day")
         await wall.choose(".past-figures label:has-text('指标') select", "came")
-        await wall.picture((HOUSE / "docs" / "screens" if long_run else tmp_path) / "desk-past.png")
+        await screens.shows(wall, "desk-past")
         await wall.click(".past-door")
 
         await wall.click(".agents button:has-text('王芳')")
         await wall.click(".el-dropdown-menu__item:visible:has-text('离线')")
         await wall.click(".el-message-box .el-button--primary")
         await wall.sees(".el-message-box__errormsg:has-text('请填写原因')")
+        assert no(await breaches(wall))
+        await screens.shows(wall, "desk-wallboard-force")
         await wall.write(".el-message-box input", "忘记签退")
         await wall.click(".el-message-box .el-button--primary")
         assert (await agent.saw("presence.self", presence="off"))["reason"] == "忘记签退 (8004)"
@@ -157,7 +153,9 @@ async def test_an_agent_has_no_wallboard(gateway: Yihao, window: OpensWindow) ->
     assert await desk.count(".wallboard") == 0
 
 
-async def test_what_fails_leaves_the_last_board_standing_and_goes_on(gateway: Yihao, window: OpensWindow) -> None:
+async def test_what_fails_leaves_the_last_board_standing_and_goes_on(
+    gateway: Yihao, window: OpensWindow, screens: Album
+) -> None:
     async with Cable(gateway.http) as cable:
         wall = await window(f"{cable.address}/desk")
         await log_in(wall, gateway, "8004")
@@ -166,5 +164,6 @@ async def test_what_fails_leaves_the_last_board_standing_and_goes_on(gateway: Yi
         cable.cut()
         await wall.sees(".wallboard [role=alert]:has-text('没有载入')")
         await wall.sees(".figures")
+        await screens.shows(wall, "desk-wallboard-cut")
         cable.mend()
         await wall.sees_no(".wallboard [role=alert]")

@@ -142,6 +142,7 @@ export interface End {
 export function endsOf(timeline: readonly Desk.Placed[]): Map<string, End> {
   const ends = new Map<string, End>();
   for (const { entry } of timeline) {
+    if (entry.kind === "dial" && entry.channel) ends.set(entry.leg, { channel: entry.channel, isOurs: false });
     if (entry.kind !== "leg" || entry.what !== "opened") continue;
     ends.set(entry.leg, { channel: entry.channel, isOurs: entry.who.kind !== "citizen" });
   }

@@ -620,13 +620,15 @@ export namespace Desk {
     why: string;
   }
 
-  /** A call to the citizen: asked for, waiting for the agent's telephone line, dialled, or come to nothing. Of one that was owed the agent may say that it `reached` them, or a `machine`. */
+  /** A call to the citizen: asked for, waiting for the agent's telephone line, dialled, or come to nothing. Of one that was owed the agent may say that it `reached` them, or a `machine`. `leg` is the call that is to come; `channel`, by what it goes, is told of once, when it is asked for. */
   export interface DialEntry {
     kind: "dial";
     at: number;
     who: Who;
     what: "begun" | "requested" | "waiting" | "started" | "failed" | "reached" | "machine";
     reason: "busy" | "no_answer" | "declined" | "unreachable" | "refused" | "no_agent" | "unknown" | "no_microphone" | null;
+    leg: string;
+    channel: string;
   }
 
   /** Anything else, by name; `detail` is a digit, a place in line, what a link is for, or a timer's name. */

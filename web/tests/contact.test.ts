@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Desk } from "@shared/protocol";
-import { type Contact, callState, conferenceOf, grown, isHeldByUs, isMuted, isRecording, lastMessage, linesOf, messageStates, partsOf, recalledIn, unreadOf } from "../desk/contact";
+import { type Contact, callState, conferenceOf, endsOf, grown, isHeldByUs, isMuted, isRecording, lastMessage, linesOf, messageStates, partsOf, recalledIn, unreadOf } from "../desk/contact";
 
 type Who = Desk.Who["kind"];
 
@@ -24,6 +24,11 @@ const recording = (version: number, name: string, what: "started" | "finished") 
     mark: null,
     at_s: null,
   });
+
+test("what is about to ring is known by its channel before it has answered: a page is no telephone", () => {
+  const asked: Desk.DialEntry = { kind: "dial", at: 1, who: who("agent"), what: "requested", reason: null, leg: "d", channel: "browser" };
+  expect(endsOf([at(1, asked), at(2, { ...asked, what: "started", channel: "" })]).get("d")).toEqual({ channel: "browser", isOurs: false });
+});
 
 test("a message that was taken back says by whom and when, and is no other", () => {
   const back: Desk.RecallEntry = { kind: "recall", at: 9, who: who("agent"), message: "a1" };

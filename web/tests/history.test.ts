@@ -68,7 +68,7 @@ describe("how long a timeline says that it took", () => {
   });
 
   test("a call of an agent's own is theirs from its beginning", () => {
-    const begun: Desk.Placed["entry"] = { kind: "dial", at: 0, who: who("agent"), what: "begun", reason: null };
+    const begun: Desk.Placed["entry"] = { kind: "dial", at: 0, who: who("agent"), what: "begun", reason: null, leg: "", channel: "" };
     const call = placed(opened(0), begun, leg(9, "c", "opened", "citizen"), leg(60, "c", "closed", "system"), wrap(70));
     expect(spansOf(call)).toEqual({ waited: 0, talked: 60, written: 10 });
   });

@@ -393,7 +393,7 @@ export const en: typeof zh = {
     legend_own: "its own hours",
     weekdays: ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
     short: ["M", "T", "W", "T", "F", "S", "S"],
-    month: "Month {month}",
+    month: "{name}",
   },
   wrap: wrap.en,
   ways: {
