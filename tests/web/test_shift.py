@@ -102,40 +102,6 @@ async def test_an_offer_rings_is_declined_is_missed_and_waits_for_the_agents_own
     assert [one for one in desk.complaints if "401" not in one] == []
 
 
-async def test_a_contact_in_english_from_the_login_to_the_write_up(gateway: Yihao, window: OpensWindow) -> None:
-    """By the switch at the login; nothing that comes, is asked or is to be written up is left in Chinese."""
-    desk = await window(f"{gateway.http}/desk", DESKTOP)
-    await desk.click(".language")
-    await desk.sees("h1:has-text('Sign in to the desk')")
-    await log_in(desk, gateway, "8003")
-    await desk.click(".presence")
-    await desk.click(".el-dropdown-menu__item:has-text('Ready for offers')")
-    await desk.sees(".presence:has-text('Ready')")
-    async with CitizenPage(gateway.http) as citizen:
-        await citizen.write("The street lamp is out")
-        offered = await desk.sees(".offer:has(.accept)")
-        assert all(words in offered for words in ("New chat", "Web", "General", "waited", "Accept", "Decline")), offered
-        assert not CHINESE.search(offered), offered
-        await desk.press("F2")
-        await desk.sees(".timeline .message:has-text('The street lamp is out')")
-        assert not CHINESE.search(await desk.sees(".timeline"))
-        await desk.type(".talk .composer textarea", "Where is it?")
-        await desk.press("Enter")
-        said = await citizen.until(lambda one: one["t"] == "msg.new" and one["from"] == "agent", 20.0, "the answer")
-        assert said["text"] == "Where is it?"
-        await desk.click(".presence")
-        await desk.click(".el-dropdown-menu__item:has-text('Meeting')")
-        await desk.press("F9")
-        await desk.click(".finish-sure .el-button--primary")
-        asked = await desk.sees("form.wrap")
-        assert not CHINESE.search(asked), asked
-        await desk.click(".wrap .el-radio-button:nth-child(2)")
-        await desk.write(".wrap textarea", "Passed on to the lamp office")
-        await desk.press("F9")
-        await desk.sees(".presence:has-text('Meeting')")
-    assert [one for one in desk.complaints if "401" not in one] == []
-
-
 async def test_two_talks_at_once_and_a_write_up_by_rule(
     gateway: Yihao, window: OpensWindow, eventually: Eventually
 ) -> None:
@@ -183,6 +149,40 @@ async def test_two_talks_at_once_and_a_write_up_by_rule(
         await desk.sees(".timeline .message:has-text('小区停水')")
         await desk.press("F9")
         await desk.click(".finish-sure .el-button--primary")
+    assert [one for one in desk.complaints if "401" not in one] == []
+
+
+async def test_a_contact_in_english_from_the_login_to_the_write_up(gateway: Yihao, window: OpensWindow) -> None:
+    """By the switch at the login; nothing that comes, is asked or is to be written up is left in Chinese."""
+    desk = await window(f"{gateway.http}/desk", DESKTOP)
+    await desk.click(".language")
+    await desk.sees("h1:has-text('Sign in to the desk')")
+    await log_in(desk, gateway, "8003")
+    await desk.click(".presence")
+    await desk.click(".el-dropdown-menu__item:has-text('Ready for offers')")
+    await desk.sees(".presence:has-text('Ready')")
+    async with CitizenPage(gateway.http) as citizen:
+        await citizen.write("The street lamp is out")
+        offered = await desk.sees(".offer:has(.accept)")
+        assert all(words in offered for words in ("New chat", "Web", "General", "waited", "Accept", "Decline")), offered
+        assert not CHINESE.search(offered), offered
+        await desk.press("F2")
+        await desk.sees(".timeline .message:has-text('The street lamp is out')")
+        assert not CHINESE.search(await desk.sees(".timeline"))
+        await desk.type(".talk .composer textarea", "Where is it?")
+        await desk.press("Enter")
+        said = await citizen.until(lambda one: one["t"] == "msg.new" and one["from"] == "agent", 20.0, "the answer")
+        assert said["text"] == "Where is it?"
+        await desk.click(".presence")
+        await desk.click(".el-dropdown-menu__item:has-text('Meeting')")
+        await desk.press("F9")
+        await desk.click(".finish-sure .el-button--primary")
+        asked = await desk.sees("form.wrap")
+        assert not CHINESE.search(asked), asked
+        await desk.click(".wrap .el-radio-button:nth-child(2)")
+        await desk.write(".wrap textarea", "Passed on to the lamp office")
+        await desk.press("F9")
+        await desk.sees(".presence:has-text('Meeting')")
     assert [one for one in desk.complaints if "401" not in one] == []
 
 
