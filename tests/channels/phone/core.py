@@ -173,7 +173,7 @@ class Core:
         self._reach("aside")
         if typed in {"8001", "8002", "8003", "8004"}:
             return Aside(agents=(AssigneeId(f"a{typed}"),))
-        return None if typed != "nowhere" else "unknown_queue"
+        return "unknown_queue" if typed == "nowhere" or typed.startswith("*") else None
 
     async def begin(self, by: AssigneeId, typed: str, *, is_up: bool, dedupe: str) -> Begun | str:
         self._reach("begin")
