@@ -41,7 +41,7 @@ async def test_a_code_is_taken_answered_and_ended_with_a_word(
 async def test_what_is_no_code_of_theirs(open_phone: OpenPhone, core: Core) -> None:
     async with open_phone(trunks=(), codes=CODES) as phone, Telephone(phone.bound, user="8001") as agent:
         await agent.register(PASSWORD)
-        assert (await dialled(phone, agent, "*99")).status == 404
+        assert (await dialled(phone, agent, "*99")).status == 403
         agent.heard.clear()
         assert (await dialled(phone, agent, "*40")).status == 404
         assert core.chosen == [("a8001", "nothing")]
