@@ -67,6 +67,7 @@ class Places:
             self.has_moved = True
             return
         if place is None:
+            self.has_moved = True  # it is put into its line after the event that says so: ask again
             return
         frame = QueuePlace(position=place.position, waiting=place.waiting, estimate_s=place.estimate_s)
         if frame != conversation.place and conversation.is_waiting:

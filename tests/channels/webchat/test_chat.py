@@ -307,8 +307,9 @@ async def test_the_place_in_line_is_told_when_it_changes(
     world: World, here: ServingNode, eventually: Eventually
 ) -> None:
     async with chatting(here) as page:
-        world.places[FIRST] = Place(3, 9, 120.0)
         page.send("msg.send", text="hello")
+        await eventually(lambda: world.asked > 0)  # the line has not got it yet
+        world.places[FIRST] = Place(3, 9, 120.0)
         await eventually(lambda: [frame["position"] for frame in page.ephemeral] == [3])
         assert page.ephemeral[0]["estimate_s"] == 120.0
         asked = world.asked
