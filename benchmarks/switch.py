@@ -85,7 +85,7 @@ async def measure(data: Path, sessions: int) -> tuple[list[float], list[float]]:
                         words.append(await written(page, desk, session, number))
                         await asyncio.sleep(PACE_S)
                     await desk.command("contact.finish", session=session)
-                    await desk.command("wrap.save", session=session, kind="", note="")
+                    await desk.command("wrap.save", session=session, kind="咨询", note="")
     return links, words
 
 
