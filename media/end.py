@@ -38,6 +38,9 @@ MAX_PAYLOAD_BYTES = 480
 _DATAGRAM_BYTES = 2048
 """More than any packet that is taken: what is longer is cut, and so seen to be too long."""
 
+_MAX_WAITING = 1024
+"""More packets than a socket's buffer holds (208 KiB by Linux' default): a far end that floods keeps nobody waiting."""
+
 _SSRC_SILENT_S = 0.2
 _MAX_DIGITS_WAITING = 64
 _Address = tuple[str | int, ...]
@@ -426,7 +429,7 @@ class End:
         with suppress(OSError):
             self._pair.rtp.connect(addr)
             self._tied = addr
-            while True:
+            for _ in range(_MAX_WAITING):
                 self._examine(*self._receive_from(_DATAGRAM_BYTES))
 
     def _untie(self) -> None:

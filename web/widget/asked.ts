@@ -2,6 +2,8 @@
  * What a caller was asked for: pictures, and where it is. Two large buttons, since they hold the telephone besides.
  * Fetched only by a page that a link opens for it, and on its own, as `proof.ts` is.
  */
+import { element } from "./element";
+
 const zh = {
   title: "工作人员请您发送现场照片和位置，通话可以继续。",
   picture: "发照片",
@@ -53,14 +55,4 @@ export function show(at: HTMLElement, talk: Talk, language: "zh" | "en"): void {
 
 function button(words: string, onclick: () => void): HTMLButtonElement {
   return element("button", { type: "button", className: "act act-main", textContent: words, onclick });
-}
-
-function element<K extends keyof HTMLElementTagNameMap>(
-  kind: K,
-  facts: Partial<HTMLElementTagNameMap[K]>,
-  ...parts: Node[]
-): HTMLElementTagNameMap[K] {
-  const made = Object.assign(document.createElement(kind), facts);
-  made.append(...parts);
-  return made;
 }

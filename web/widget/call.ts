@@ -5,6 +5,8 @@
  *
  * The call outlives the socket, and the page: one that is loaded anew within the tab finds by `KEPT` which it was in.
  */
+import { element } from "./element";
+
 const zh = {
   title: "语音通话",
   rings: "工作人员邀请您语音通话，文字聊天不会中断",
@@ -393,13 +395,3 @@ export function showCall(at: HTMLElement, talk: Talk, language: "zh" | "en", aga
 }
 
 let redraw = (): void => {};
-
-function element<K extends keyof HTMLElementTagNameMap>(
-  kind: K,
-  facts: Partial<HTMLElementTagNameMap[K]>,
-  ...parts: Node[]
-): HTMLElementTagNameMap[K] {
-  const made = Object.assign(document.createElement(kind), facts);
-  made.append(...parts);
-  return made;
-}

@@ -2,6 +2,8 @@
  * What stands behind the plus: emoji, where one is, and the conversation to keep (保存对话). Fetched when it is wanted, and on
  * its own, as `proof.ts` is.
  */
+import { element } from "./element";
+
 const zh = {
   title: "更多",
   emoji: "表情",
@@ -158,14 +160,4 @@ function said(word: keyof typeof zh): string {
 
 function button(words: string, className: string, onclick: () => void): HTMLButtonElement {
   return element("button", { type: "button", className, textContent: words, onclick });
-}
-
-function element<K extends keyof HTMLElementTagNameMap>(
-  kind: K,
-  facts: Partial<HTMLElementTagNameMap[K]>,
-  ...parts: Node[]
-): HTMLElementTagNameMap[K] {
-  const made = Object.assign(document.createElement(kind), facts);
-  made.append(...parts);
-  return made;
 }

@@ -2,6 +2,8 @@
  * Who one is (身份核验): a number by a code that is sent to it, or WeChat by a scan. Nobody has to, so it is fetched only
  * when it is opened, and stands on its own: it shares no code with the page, which would grow by the sharing.
  */
+import { element } from "./element";
+
 type Ask = (what: "send" | "prove" | "scan", body: object) => Promise<{ error?: string; svg?: string }>;
 
 const zh = {
@@ -69,16 +71,6 @@ const STYLE = `
   background: var(--surface); color: inherit; font: inherit; }
 .proof img { display: block; width: 12rem; margin: 0.5rem 0; background: #fff; }
 .proof [hidden] { display: none; }`;
-
-function element<K extends keyof HTMLElementTagNameMap>(
-  kind: K,
-  facts: Partial<HTMLElementTagNameMap[K]>,
-  ...parts: Node[]
-): HTMLElementTagNameMap[K] {
-  const made = Object.assign(document.createElement(kind), facts);
-  made.append(...parts);
-  return made;
-}
 
 /** What of the conversation a call has to do with. */
 interface Talk {

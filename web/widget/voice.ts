@@ -2,6 +2,8 @@
  * Voice notes (语音留言): recorded in the page, heard before they are sent, and played. Fetched when one is wanted, and on
  * its own, as `proof.ts` is.
  */
+import { element } from "./element";
+
 const zh = {
   title: "语音留言",
   asking: "请允许浏览器使用麦克风",
@@ -340,14 +342,4 @@ function said(word: Word, s = 0): string {
 
 function button(words: string, className: string, onclick: () => void): HTMLElement {
   return element("button", { type: "button", className, textContent: words, onclick });
-}
-
-function element<K extends keyof HTMLElementTagNameMap>(
-  kind: K,
-  facts: Partial<HTMLElementTagNameMap[K]>,
-  ...parts: Node[]
-): HTMLElementTagNameMap[K] {
-  const made = Object.assign(document.createElement(kind), facts);
-  made.append(...parts);
-  return made;
 }

@@ -2,6 +2,8 @@
  * Where nobody answers now, out of hours or in a full line, one leaves word (留言): what it is about, and where one may be
  * called. Fetched only then, and on its own, as `proof.ts` is. What is sent without a connection lies in the page's outbox.
  */
+import { element } from "./element";
+
 const zh = {
   closed: "现在不是人工服务时间",
   full: "现在咨询的人很多",
@@ -116,14 +118,4 @@ function answered(until: number | null, words: typeof zh, language: "zh" | "en")
 
 function label(text: string, ...parts: Node[]): HTMLLabelElement {
   return element("label", { textContent: text }, ...parts);
-}
-
-function element<K extends keyof HTMLElementTagNameMap>(
-  kind: K,
-  facts: Partial<HTMLElementTagNameMap[K]>,
-  ...parts: Node[]
-): HTMLElementTagNameMap[K] {
-  const made = Object.assign(document.createElement(kind), facts);
-  made.append(...parts);
-  return made;
 }
