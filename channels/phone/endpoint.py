@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import logging
 import secrets
-from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from channels.phone.ladders import Ladders
 from channels.phone.outgoing import OutgoingCall
 from channels.phone.proxies import seen_through
 from channels.phone.relay import Relay
+from channels.phone.serving import ServedRequests
 from channels.phone.sip.address import NameAddress
 from channels.phone.sip.client import (
     Action,
@@ -62,10 +62,6 @@ from channels.phone.websocket import Pages
 from channels.phone.wheel import TimerWheel
 
 log = logging.getLogger(__name__)
-
-_TRANSACTION_LIMIT = 20_000
-_SHARE = 0.8
-"""Of the transactions, for any one address: they outlast what they serve by half a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +119,6 @@ class Endpoint:
         self._relay = relay
         self._ladders = ladders
         self.tracer = Tracer(ladders, self.timing.give_up_s)
-        self._served: dict[TransactionKey, Served] = {}
-        self._served_by_host: Counter[str] = Counter()
-        self._merged: dict[tuple[str, ...], Served] = {}
         self._asked: dict[tuple[str, str], Asked] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._tag_key = secrets.token_bytes(16)
@@ -134,6 +127,7 @@ class Endpoint:
         async with AsyncExitStack() as undo:
             self._loop = asyncio.get_running_loop()
             self._wheel = TimerWheel()
+            self._served = ServedRequests(self._wheel)
             undo.callback(self._wheel.stop)
             undo.push_async_callback(self._transport.close)
             await self._transport.open()
@@ -405,8 +399,7 @@ class Endpoint:
     def _serve(self, request: Request, flow: Flow, key: TransactionKey) -> Served | None:
         """Begin a server transaction; None when there are too many, which is told without remembering it."""
         reply_flow = flow.towards(request.vias[0].reply_address(flow.remote))
-        host = flow.origin
-        if len(self._served) >= _TRANSACTION_LIMIT or self._served_by_host[host] >= _TRANSACTION_LIMIT * _SHARE:
+        if not self._served.has_room(flow.origin, self._loop.time()):
             busy = self._with_tag(respond(request, 503, headers=(("Retry-After", "5"),)))
             self._send(bytes(busy), reply_flow)
             return None
@@ -414,18 +407,14 @@ class Endpoint:
         served = Served(
             machine(request, key, reliable=flow.is_reliable, timing=self.timing), reply_flow, self._perform_served
         )
-        self._served[key] = served
-        self._served_by_host[host] += 1
+        self._served.add(served)
         return served
 
     def _new_request_came(self, served: Served) -> None:
         request = served.request
-        merge = _merge_key(served)
-        if merge in self._merged and request.vias[0].is_unique:
-            # Section 8.2.2.2: the same request by two ways.
+        if self._served.came_before(served):
             self.respond(served, respond(request, 482))
             return
-        self._merged[merge] = served
         if request.method == "OPTIONS":
             # As a call would be (section 11.2): so a proxy learns that we drain, and goes elsewhere.
             status = 200 if self._application.takes_calls else 503
@@ -472,7 +461,7 @@ class Endpoint:
         served = self._served.get(transaction_key(request, flow.source))
         transaction = served.transaction if served is not None else None
         if served is not None and isinstance(transaction, InviteServer) and transaction.acknowledge(self._loop.time()):
-            self._settle_served(served)
+            self._served.settle(served, self._loop.time())
             return
         call = self.calls.get(dialog_id(request, is_uas=True))
         if call is not None:
@@ -524,20 +513,7 @@ class Endpoint:
         for action in actions:
             if isinstance(action, Transmit):
                 self.transmit(action.message, served.flow)
-        self._settle_served(served)
-
-    def _settle_served(self, served: Served) -> None:
-        if not served.transaction.is_over:
-            self._wheel.watch(served)
-            return
-        if self._served.pop(served.transaction.key, None) is not None:
-            host = served.flow.origin
-            self._served_by_host[host] -= 1
-            if not self._served_by_host[host]:
-                del self._served_by_host[host]
-        merge = _merge_key(served)
-        if self._merged.get(merge) is served:
-            del self._merged[merge]
+        self._served.settle(served, self._loop.time())
 
     def _perform_asked(self, asked: Asked, actions: list[Action]) -> None:
         for action in actions:
@@ -579,10 +555,3 @@ class Endpoint:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-def _merge_key(served: Served) -> tuple[str, ...]:
-    """What a request that a neighbour sent us by two ways has in common (section 8.2.2.2)."""
-    request = served.request
-    tag, number = request.from_address.tag or "", str(request.cseq[0])
-    return (served.flow.remote[0], request.call_id, tag, number, request.method)

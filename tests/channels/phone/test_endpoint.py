@@ -314,17 +314,33 @@ async def test_flood_from_a_stranger_harms_nobody_else(board: Switchboard) -> No
 async def test_one_address_cannot_have_all_transactions(
     quick: Endpoint, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
 ) -> None:
-    monkeypatch.setattr("channels.phone.endpoint._TRANSACTION_LIMIT", 10)
+    monkeypatch.setattr("channels.phone.serving._OPEN", 10)
     async with Telephone(quick.bound, host="127.0.0.66") as greedy, Telephone(quick.bound) as other:
         for number in range(20):
-            greedy.send(greedy.compose("OPTIONS", call=f"o{number}"))
-        answers = [(await greedy.response("OPTIONS", count=number)).status for number in range(1, 21)]
-        assert answers == [200] * 8 + [503] * 12
+            greedy.send(greedy.compose("INVITE", call=f"i{number}", body=greedy.offer()))
+        answers = [(await greedy.response("INVITE", count=number)).status for number in range(1, 21)]
+        assert sorted(answers) == [200] * 8 + [503] * 12
         other.send(other.compose("OPTIONS"))
         assert (await other.response("OPTIONS")).status == 200
-        await eventually(lambda: not quick._served)
+        await eventually(lambda: not len(quick._served))
         greedy.send(greedy.compose("OPTIONS", call="later"))
-        assert (await greedy.response("OPTIONS", count=21)).status == 200
+        assert (await greedy.response("OPTIONS")).status == 200
+
+
+async def test_what_has_its_answer_makes_room(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("channels.phone.serving._KEPT", 4)
+    async with Telephone(endpoint.bound) as device:
+        asked = [device.compose("OPTIONS", call=f"o{number}") for number in range(6)]
+
+        async def status(number: int, count: int) -> int:
+            device.send(asked[number])
+            return (await device.response("OPTIONS", count=count)).status
+
+        first = [await status(number, number + 1) for number in range(6)]
+        assert first == [200] * 4 + [503] * 2, "a repetition of each may still be on its way"
+        monkeypatch.setattr("channels.phone.serving._KEPT_S", 0.0)
+        assert await status(4, 7) == 200
+        assert len(endpoint._served) == 4, "the oldest has made room"
 
 
 async def test_stream_that_cannot_be_followed_is_answered_and_closed(
