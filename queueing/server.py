@@ -64,8 +64,12 @@ class Server:
         await self._patient.disconnect()
 
     async def load(self) -> None:
-        """Give the server our functions. A library of that name has that content, so replacing changes nothing."""
-        await self.send("FUNCTION", "LOAD", "REPLACE", self._library.code)
+        """Give the server our functions. One that has them keeps them: it knows how late it was (`prelude.lua`)."""
+        try:
+            await self._submit(("FUNCTION", "LOAD", self._library.code))
+        except hiredis.ReplyError as error:
+            if "already exists" not in str(error):
+                raise _unavailable(error) from error
 
     async def call(self, function: str, *arguments: Argument) -> Any:
         """Run a function of the library over our keys. Raises `StoreUnavailable`."""

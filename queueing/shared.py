@@ -19,8 +19,7 @@ class RedisShared:
         self._server, self._prefix = server, f"{prefix}shared:"
 
     async def now(self) -> float:
-        seconds, microseconds = await self._server.send("TIME")
-        return int(seconds) + int(microseconds) / 1_000_000
+        return int(await self._server.call("now")) / 1000
 
     async def put(self, key: str, value: bytes, *, ttl_s: float) -> None:
         await self._server.send("SET", self._prefix + key, value, "PX", milliseconds(ttl_s))

@@ -67,6 +67,11 @@ entry('take', function(args)
   return taken and 1 or 0
 end)
 
+-- -> the clock by which all scripts go, in ms
+entry('now', function()
+  return NOW
+end)
+
 -- name, holder, ttl -> the fencing number, or 0 where another holds it
 entry('lease', function(args)
   local key, holder, ttl = P .. 'lease:' .. args[1], args[2], tonumber(args[3])

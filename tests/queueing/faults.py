@@ -7,7 +7,8 @@ Each takes the server's module (so that a mutant of it can be handed in) or the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +23,7 @@ from queueing.store import RedisStore
 from session import events as ev
 from session.ids import LegId, MessageId, SessionId
 from session.ports import StoreUnavailable
-from tests.queueing.house import PEPPER, TENANT, Clock, House, agent, redis_store
+from tests.queueing.house import NODE, PEPPER, PREFIX, TENANT, Clock, House, agent, redis_store
 
 S1 = SessionId("S1")
 
@@ -151,8 +152,64 @@ async def the_clock_is_the_stores(url: str, parts: str | None = None) -> None:
     library = Library.of(settings, parts or source())
     async with RedisStore.connect(url, tenant=TENANT, pepper=PEPPER, settings=settings, library=library) as store:
         before = await store.shared.now()
+        assert abs(before - time.time()) < 60, "it is no clock"
         with patch("time.time", lambda: before + 3600):
             await House(store, Clock()).open("S1")
         after = await store.shared.now()
         at = (await store.log.read(S1))[0].event.at
         assert before - 0.001 <= at <= after, f"stamped {at - before:.3f} s beside the store's time"
+
+
+ASKS_THE_MACHINE = "local time = redis.call('TIME')"
+SET_BACK_S = 3600
+LEASE_S = 0.3
+
+
+def set_back(parts: str | None) -> str:
+    """The scripts of a machine whose clock was set back, once `back` says by how many seconds."""
+    text = parts or source()
+    assert text.count(ASKS_THE_MACHINE) == 1
+    return text.replace(
+        ASKS_THE_MACHINE, f"{ASKS_THE_MACHINE}\n  time[1] = time[1] - (redis.call('GET', P .. 'back') or 0)"
+    )
+
+
+async def a_clock_that_is_set_back_stops_nothing(url: str, parts: str | None = None) -> None:
+    """The store's machine is set back by an hour: an offer runs out, a node that died is dead, and no time is twice."""
+    settings = QueueSettings(lease_s=LEASE_S, decline_pause_s=0.1)
+    library = Library.of(settings, set_back(parts))
+
+    async def within(found: Callable[[], Awaitable[object]], deadline_s: float = 3.0) -> None:
+        async with asyncio.timeout(deadline_s):
+            while not await found():
+                await asyncio.sleep(0.02)
+
+    async with RedisStore.connect(url, tenant=TENANT, pepper=PEPPER, settings=settings, library=library) as store:
+        house = House(store, Clock())
+        await store.mailboxes.beat(NODE, ttl_s=1.0)
+        await house.staff(agent("a1", chat=1))
+        await house.waiting("S1")
+        assert await store.queue.match() == 1
+        before = await store.shared.now()
+        await store.server.send("SET", f"{PREFIX}back", SET_BACK_S)
+        assert await store.shared.now() >= before, "it has run back"
+
+        async def expires() -> bool:
+            return bool((await store.queue.sweep(limit=10)).expired)
+
+        async def is_dead() -> bool:
+            return NODE in await store.mailboxes.dead_nodes()
+
+        try:
+            await within(expires)
+        except TimeoutError:
+            raise AssertionError("the offer stands for an hour") from None
+        ats = [entry.event.at for entry in await store.log.read(S1)]
+        assert ats == sorted(ats), "what came later is written as earlier"
+        await store.mailboxes.beat(NODE, ttl_s=0.2)
+        await within(is_dead)
+        last = await store.shared.now()
+
+    anew = Library.of(settings, set_back(parts) + "\n-- as a server loads it that was started again")
+    async with RedisStore.connect(url, tenant=TENANT, pepper=PEPPER, settings=settings, library=anew) as store:
+        assert await store.shared.now() > last - 60, "it has run back by being started again"

@@ -31,7 +31,11 @@ VOICE, CHAT, MESSAGE = Medium.VOICE, Medium.CHAT, Medium.MESSAGE
 
 REAL_CLOCK = """local function clock()
   local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local before = ours or tonumber(redis.call('GET', P .. 'beaten') or 0)
+  ours = math.max(now, before + PACE * math.max(0, now - (machine or now)))
+  machine = now
+  return math.floor(ours)
 end"""
 MOVED_CLOCK = """local function clock()
   return tonumber(redis.call('GET', P .. 'clock'))

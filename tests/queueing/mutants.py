@@ -225,9 +225,27 @@ MUTANTS = (
     ),
     Mutant(
         "the clock is handed in",
-        "  return time[1] * 1000 + math.floor(time[2] / 1000)",
+        "  return math.floor(ours)",
         "  return 0",
         found_by="the_clock_is_the_stores",
+    ),
+    Mutant(
+        "the clock runs back",
+        "  ours = math.max(now, before + PACE * math.max(0, now - (machine or now)))",
+        "  ours = now",
+        found_by="a_clock_that_is_set_back_stops_nothing",
+    ),
+    Mutant(
+        "the clock stands until it has caught up",
+        "local PACE = 0.8",
+        "local PACE = 0",
+        found_by="a_clock_that_is_set_back_stops_nothing",
+    ),
+    Mutant(
+        "a store that starts anew believes its machine",
+        "local before = ours or tonumber(redis.call('GET', P .. 'beaten') or 0)",
+        "local before = ours or 0",
+        found_by="a_clock_that_is_set_back_stops_nothing",
     ),
     Mutant(
         "state and log are written by two scripts",

@@ -29,6 +29,7 @@ FEW = {
     "acknowledged before committed",
     "client retries are left on",
     "a sweep is without bound",
+    "the clock stands until it has caught up",
     "a decline is forgotten",
     "offers are made over the citizen's unread act",
     "the fence is not checked",
@@ -107,6 +108,10 @@ async def test_a_sweep_is_bounded(valkey_url: str) -> None:
 
 async def test_the_clock_is_the_stores(valkey_url: str) -> None:
     await faults.the_clock_is_the_stores(valkey_url)
+
+
+async def test_a_clock_that_is_set_back_stops_nothing(valkey_url: str) -> None:
+    await faults.a_clock_that_is_set_back_stops_nothing(valkey_url)
 
 
 @pytest.mark.parametrize("check", [faults.nothing_is_run_twice, faults.nothing_is_acknowledged_that_is_not_there])
