@@ -125,6 +125,14 @@ class Exchange(CarriesAudio, HandlesCalls, ShowsOut, Protocol):
         """
         ...
 
+    async def take_over(self, leg: LegId, who: Address, offer: bytes, caller: Caller) -> bytes:
+        """That person's page was in a call that is not here: it may have come from another node, which has it still.
+
+        From then on `take_again`, `hang_up` and `caller` are as if the call were here. Raises `LegUnknown`,
+        `StoreUnavailable`, and what the engine says of the offer.
+        """
+        ...
+
     async def make_ready(self, session: SessionId, contact: Contact, callee: Callee, *, is_taken: bool) -> None:
         """A call that is to be made to a page: see `Dials.reserve`."""
         ...

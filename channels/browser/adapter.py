@@ -138,7 +138,7 @@ class BrowserChannel(Carried):
             return await self.take_up(who, offer, rung.leg, caller)
         description = await self._read(who, offer)
         with _in_words_of_pages():
-            return await self._come_back(who, description, again) or await self._begin(who, description, caller)
+            return await self._come_back(who, description, again, caller) or await self._begin(who, description, caller)
 
     async def take_up(self, who: Address, offer: bytes, leg: LegId, caller: Caller) -> Answered:
         """See `channels.calls.TakesCalls`. Of two pages the first has it, also while it is not heard yet."""
@@ -170,13 +170,13 @@ class BrowserChannel(Carried):
             raise CalledTooOften(1 / _OFFERS_PER_S)
         return descriptions.read(offer)
 
-    async def _come_back(self, who: Address, description: bytes, again: LegId | None) -> Answered | None:
+    async def _come_back(
+        self, who: Address, description: bytes, again: LegId | None, caller: Caller
+    ) -> Answered | None:
         """Into the call that they are in; None where they are in none."""
         running = self._calls.get(who)
-        if running is None and again is not None:
-            raise CallGone
         if running is None:
-            return None
+            return None if again is None else await self._come_over(who, description, again, caller)
         if again != running and self._exchange.is_heard(running):
             raise OneAtATime
         try:
@@ -184,7 +184,28 @@ class BrowserChannel(Carried):
         except LegUnknown:
             if self._calls.get(who) == running:  # the exchange is about to take it
                 raise OneAtATime from None
+            if again is not None:
+                raise CallGone from None
             return None
+
+    async def _come_over(self, who: Address, description: bytes, again: LegId, caller: Caller) -> Answered:
+        """Into a call that another node has, whose page was loaded anew here."""
+        forget = self._enter(who, again)
+        try:
+            answer = await self._exchange.take_over(again, who, description, _Listed(caller, forget))
+        except LegUnknown:
+            forget()
+            raise CallGone from None
+        except YihaoError:
+            forget()
+            raise
+        return Answered(again, answer)
+
+    def _enter(self, who: Address, leg: LegId) -> Callable[[], None]:
+        """They are in that call; gives what ends it. At once: two offers may come together."""
+        self._calls[who] = leg
+        self._idle.clear()
+        return partial(self._forget, who, leg)
 
     async def _begin(self, who: Address, description: bytes, caller: Caller) -> Answered:
         if self._is_draining or len(self._calls) >= self._settings.calls:
@@ -200,10 +221,8 @@ class BrowserChannel(Carried):
             number=self._settings.number,
             asserted=True,  # the page's name is of our own signing
         )
-        forget = partial(self._forget, who, leg)
         answer = None
-        self._calls[who] = leg  # at once: two offers may come together
-        self._idle.clear()
+        forget = self._enter(who, leg)
         try:
             answer = await self._exchange.take(contact, description, _Listed(caller, forget))
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import random
 import secrets
@@ -17,8 +18,10 @@ from aiohttp import web
 
 from channels.calls import Callee, Caller, ExchangeFull
 from channels.contract import Capabilities, ChannelError, Content, LegUnknown
+from channels.phone.abroad import Abroad
 from channels.phone.access import Access
 from channels.phone.asides import Asides
+from channels.phone.bridge import Bridge
 from channels.phone.calling_page import PageCallingBridge
 from channels.phone.carriers import Carrier, Carriers
 from channels.phone.debts import Debts
@@ -159,11 +162,12 @@ class PhoneChannel(Running):
             if settings.ladders is None
             else Ladders(settings.ladders, days=settings.ladder_days, captures=settings.captures)
         )
-        relay = self._elsewhere = None
+        relay = self._elsewhere = self._abroad = None
         if mail is not None:
             relay = Relay(mail, node)
-            self._elsewhere = Elsewhere(node, shared, mail, secret, self._bury_as)
-            relay.others = self._elsewhere.take
+            self._elsewhere = elsewhere = Elsewhere(node, shared, mail, secret, self._bury_as)
+            self._abroad = abroad = Abroad(node, shared, mail, self)
+            relay.others = lambda letter: elsewhere.take(letter) or abroad.take(letter)
         self._endpoint = Endpoint(
             self,
             guard,
@@ -214,8 +218,9 @@ class PhoneChannel(Running):
             if self._ladders is not None:
                 await undo.enter_async_context(self._ladders)
             await undo.enter_async_context(self._endpoint)
-            if self._elsewhere is not None:
-                undo.push_async_callback(self._elsewhere.close)
+            for others in (self._elsewhere, self._abroad):
+                if others is not None:
+                    undo.push_async_callback(others.close)
             undo.push_async_callback(self._carriers.leave)
             undo.push_async_callback(self._hang_up_all)
             for work in (self._room.run(), self._sweep(), self._carriers.run(self._endpoint), self._watch_lateness()):
@@ -372,6 +377,8 @@ class PhoneChannel(Running):
 
     async def take(self, contact: Contact, offer: bytes, caller: Caller) -> bytes:
         """Carry a page's call; gives our description."""
+        if self._abroad is not None:
+            contact = dataclasses.replace(contact, notes=(*contact.notes, self._abroad.note(contact.leg)))
         if self._is_draining or self._overload.is_on:
             raise ExchangeFull(Overload.retry_after_s(_chance()))
         # Pages come by no address that we see here, so all of a channel have one share.
@@ -393,8 +400,33 @@ class PhoneChannel(Running):
     async def make_ready(self, session: SessionId, contact: Contact, callee: Callee, *, is_taken: bool) -> None:
         """A call that is to be made to a page: the agent is rung for it first."""
         if not self._stands(contact.leg):
+            if self._abroad is not None:
+                await self._abroad.keep(contact.leg)
             audio = await self._audio.open(contact.leg)
             self._begin(session, PageCallingBridge(self._ports, contact, audio, callee, is_taken=is_taken))
+
+    async def take_over(self, leg: LegId, who: Address, offer: bytes, caller: Caller) -> bytes:
+        """A page comes out of a call that another node may have."""
+        if self._abroad is None:
+            raise LegUnknown(leg)
+        return await self._abroad.take_up(leg, who, offer, caller)
+
+    async def take_again(self, leg: LegId, offer: bytes) -> bytes:
+        """The page of a call that runs, here or at another node, offers anew."""
+        if self._abroad is not None and self._abroad.has(leg):
+            return await self._abroad.again(leg, offer)
+        return await super().take_again(leg, offer)
+
+    def hang_up(self, leg: LegId, reason: LegEnd) -> None:
+        """End a call, here or, where its page is here, at another node."""
+        super().hang_up(leg, reason)
+        if self._abroad is not None:
+            self._abroad.hang_up(leg)
+
+    def _forget(self, bridge: Bridge) -> None:
+        super()._forget(bridge)
+        if self._abroad is not None:
+            self._abroad.over(bridge.contact.leg, bridge.end)
 
     async def _see_entrusted_through(self, bridge: EntrustedBridge, seat: Seat) -> None:
         try:

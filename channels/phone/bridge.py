@@ -153,6 +153,11 @@ class Bridge:
         """The citizen's end is gone."""
         return self.call is not None and self.call.is_over
 
+    @property
+    def end(self) -> LegEnd:
+        """Why the citizen's call is over, once it is."""
+        return self._end
+
     def hang_up(self, reason: LegEnd) -> None:
         """End the citizen's call from our side."""
         if self.call is not None and not self.is_over:

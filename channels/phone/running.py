@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 
 from channels.contract import LegUnknown
+from channels.phone.abroad import TakenUp
 from channels.phone.bridge import Bridge
 from channels.phone.call import Call
 from channels.phone.calling_page import PageCallingBridge
@@ -114,6 +115,19 @@ class Running:
     async def take_again(self, leg: LegId, offer: bytes) -> bytes:
         """The page of a call that runs offers anew."""
         return await self._pages(leg).page.answer(offer)
+
+    async def take_back(self, leg: LegId, who: Address, offer: bytes) -> TakenUp:
+        """See `abroad.Carries`."""
+        bridge = self._pages(leg)
+        if bridge.contact.address != who:
+            raise LegUnknown(leg)
+        return TakenUp(await bridge.page.answer(offer), bridge.session)
+
+    def end_for(self, leg: LegId, who: Address) -> None:
+        """See `abroad.Carries`."""
+        bridge = self._bridges.get(leg)
+        if bridge is not None and bridge.contact.address == who:
+            bridge.hang_up(LegEnd.HANGUP)
 
     async def take_up(self, leg: LegId, offer: bytes) -> bytes:
         """The page takes the call that rings in it."""

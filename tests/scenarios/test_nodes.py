@@ -10,15 +10,17 @@ from tests.conftest import Eventually
 from tests.peers.cable import Cable
 from tests.peers.caller import Telephones
 from tests.peers.pages import CitizenPage
-from tests.peers.sound import likeness, speech
+from tests.peers.sound import likeness, speech, tone
 from tests.peers.valkey import ValkeyServer
 from tests.peers.yihao import Yihao
-from tests.scenarios.kinds import MakesGateway, MakesSoftphone, OpensChat, OpensDesk
+from tests.scenarios.kinds import MakesGateway, MakesSoftphone, OpensChat, OpensDesk, OpensWindow
+from tests.scenarios.test_page_telephone import beeps, hums_in
 from tests.scenarios.test_phone import ALIKE, hears
 from tests.scenarios.told import entries, history, legs
 
 KEYS = {"secrets__resume_key": "1" * 64, "secrets__cookie_key": "2" * 64, "secrets__pepper": "3" * 64}
 AGENT, CITIZEN = speech(1.5, seed=31), speech(1.5, seed=32)
+AGENT_HZ = 1100
 
 
 @pytest.fixture
@@ -80,6 +82,34 @@ async def test_who_dials_again_at_the_other_is_back_with_their_agent(
         assert [one["what"] for one in entries(placed, "offer")].count("accepted") == 1, "one charge, one agent"
         await phone.saw("CALL_CLOSED", times=2)
         assert likeness(CITIZEN, phone.heard()).correlation >= ALIKE
+
+
+async def test_a_page_that_is_loaded_anew_at_the_other_is_back_in_its_call(
+    two: tuple[Yihao, Yihao], softphone: MakesSoftphone, window: OpensWindow, eventually: Eventually
+) -> None:
+    """Its sound stays at the one: nobody is rung again, and each end hears the other as before."""
+    one, other = two
+    password = one.agent("8001").sip_password
+    phone = await softphone(other, "8001", says=tone(AGENT_HZ, 60.0), answers=True, password=password)
+    async with Cable(one.http) as cable:
+        page = await window("about:blank")
+        await page.tap()
+        await page.open(cable.address)
+        await page.click(".call-door")
+        await page.sees(".call[data-stage=talking]", 20)
+        await eventually(lambda: hums_in(page, AGENT_HZ), deadline_s=20)
+        cable.lead_to(other.http)
+        cable.cut()
+        cable.mend()
+        await page.reload()
+        await page.sees(".call[data-stage=talking]", 20)
+        await eventually(lambda: hums_in(page, AGENT_HZ), deadline_s=20)
+        before = len(phone.heard())
+        await eventually(lambda: beeps(phone.heard()[before:]), deadline_s=20)
+        await page.click(".call-end")
+        await phone.saw("CALL_CLOSED", 20)
+        await page.sees(".call p:has-text('通话已结束')")
+    assert len(phone.all("CALL_ESTABLISHED")) == 1
 
 
 async def test_a_chat_goes_on_at_the_other_when_one_is_killed(

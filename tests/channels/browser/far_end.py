@@ -15,6 +15,8 @@ from media.g711 import Law
 from media.prompts import PromptLibrary
 from queueing.memory import MemoryStore
 from session.address import Address
+from session.ids import NodeId
+from session.ports import NodeMail
 from tests.channels.browser.page import Told, microphone
 from tests.channels.far_end import NODE, Door, FarEnd
 from tests.channels.phone.core import Core
@@ -25,16 +27,19 @@ REFUSED = 503
 
 
 @asynccontextmanager
-async def exchange(inbox: Door | Core, folder: Path) -> AsyncIterator[tuple[PhoneChannel, Engine]]:
+async def exchange(
+    inbox: Door | Core, folder: Path, *, node: NodeId = NODE, mail: NodeMail | None = None
+) -> AsyncIterator[tuple[PhoneChannel, Engine]]:
     """Whoever has the agents' telephones."""
-    core = Core()
+    core = inbox if isinstance(inbox, Core) else Core()
     prompts = PromptLibrary({name: dict.fromkeys(Law, b"U" * 800) for name in PIECES})
     settings = PhoneSettings(port=0, debts=folder / "debts.jsonl", store_patience_s=0.2)
     async with (
         Engine(prompts) as audio,
         PhoneChannel(
             settings,
-            node=NODE,
+            node=node,
+            mail=mail,
             inbox=inbox,
             audio=audio,
             shared=core,
