@@ -91,14 +91,14 @@ class Call:
     def __init__(self, key: str, engine: Engine) -> None:
         self.key = key
         self._engine = engine
-        self._places = {slot: self._empty() for slot in Slot}
+        self._places = {slot: self._empty(slot) for slot in Slot}
         self._hearing: Hearing = {}
         self._tap: Tap | None = None
         self._closed = False
         self._events: asyncio.Queue[AudioEvent | None] = asyncio.Queue()
 
-    def _empty(self) -> Place:
-        return Place(Protection(self._engine.doors))
+    def _empty(self, slot: Slot) -> Place:
+        return Place(Protection(self._engine.doors, slot))
 
     # Offer and answer
 
@@ -165,7 +165,7 @@ class Call:
         if place.end is not None:
             self._engine.count_lost(place.end.incoming.lost)
             place.end.close()
-        self._places[slot] = self._empty()
+        self._places[slot] = self._empty(slot)
         self._deafen(slot)
         self._route()
 
@@ -183,7 +183,7 @@ class Call:
             raise NotNegotiated("a far end that can be moved")
         await self.drop(target)
         place = self._places[source]
-        self._places[source] = self._empty()
+        self._places[source] = self._empty(source)
         place.held = place.muted = False
         place.playlist = place.hears = None
         if place.end is not None:

@@ -12,7 +12,7 @@ from media.ice import IceLite
 from media.keying import KEY_BYTES, SUITES, Page, Sdes
 from media.negotiation import Means, Terms
 from media.srtp import BY_SUITE, Srtp
-from session.audio import Secrecy
+from session.audio import Secrecy, Slot
 
 _Address = tuple[str | int, ...]
 
@@ -48,20 +48,22 @@ class Wire(Protocol):
 class Doors:
     """What all far ends of an engine share.
 
-    The certificate is made with it, and not for the first call, which would wait for that (some 15 to 50 ms).
+    The certificates are made with it, and not for the first call, which would wait for that (some 15 to 50 ms). Each
+    slot has its own: whom an agent has called, and brings to the citizen's call, comes from one slot to another. A page
+    that saw the same fingerprint there took it for the same association (RFC 8842, section 3.1) and kept its keys.
     """
 
     def __init__(self, handshakes: int) -> None:
         self.handshakes = Handshakes(handshakes)
-        self.certificate = Certificate()
+        self.certificates = {slot: Certificate() for slot in Slot}
 
 
 class Protection:
     """What one slot brings to keep its stream secret; it lasts as long as its far end."""
 
-    def __init__(self, doors: Doors) -> None:
+    def __init__(self, doors: Doors, slot: Slot) -> None:
         self.secrecy = Secrecy.NEVER
-        self._doors = doors
+        self._doors, self._certificate = doors, doors.certificates[slot]
         self._keys = {suite: secrets.token_bytes(KEY_BYTES) for suite in SUITES}
         self._ice = IceLite()
         self._agreed: Sdes | Page | None = None
@@ -70,7 +72,7 @@ class Protection:
     @property
     def means(self) -> Means:
         """For negotiation."""
-        page = Page(self._ice.ufrag, self._ice.password, self._doors.certificate.fingerprint, "passive")
+        page = Page(self._ice.ufrag, self._ice.password, self._certificate.fingerprint, "passive")
         return Means(self.secrecy, self._keys, page)
 
     def wanting(self, secrecy: Secrecy | None) -> Means:
@@ -103,7 +105,7 @@ class Protection:
             case Sdes():
                 return Srtp(BY_SUITE[keys.suite], keys.ours, keys.theirs)
             case Page():
-                return PageShield(self._ice, keys, self._doors, wire)
+                return PageShield(self._ice, keys, self._certificate, self._doors.handshakes, wire)
         return None
 
     def close(self) -> None:
@@ -119,19 +121,17 @@ class PageShield:
     DTLS and sound are taken only from the address that was nominated in a check under the description's password.
     """
 
-    def __init__(self, ice: IceLite, far: Page, doors: Doors, wire: Wire) -> None:
+    def __init__(self, ice: IceLite, far: Page, certificate: Certificate, handshakes: Handshakes, wire: Wire) -> None:
         self._ice = ice
         self._far = far
-        self._doors = doors
+        self._certificate, self._handshakes = certificate, handshakes
         self._wire = wire
         self._addr: _Address | None = None
         self._srtp: Srtp | None = None
         self._handshake = self._shake()
 
     def _shake(self) -> Handshake:
-        return Handshake(
-            self._doors.certificate, self._far.fingerprint, self._doors.handshakes, self._send, self._keyed
-        )
+        return Handshake(self._certificate, self._far.fingerprint, self._handshakes, self._send, self._keyed)
 
     def renew(self, far: Page) -> None:
         """A description anew: the page gathers again, or is another one by its certificate."""

@@ -183,14 +183,18 @@ class Call:
         if served is not None:
             self._endpoint.respond(served, respond(served.request, status))
 
-    def decide_reference(self, status: int) -> None:
-        """Answer a `Referred`: 202 has done what it asks for, and tells so (RFC 3515, section 2.4.4)."""
+    def decide_reference(self, status: int, why: str = "") -> None:
+        """Answer a `Referred`: 202 has done what it asks for, and tells so (RFC 3515, section 2.4.4).
+
+        `why` is for the people at the other end, who may see it (RFC 3261, section 20.43).
+        """
         referral, self._referral = self._referral, None
         if referral is None:
             return
         served, reference = referral
         news = () if reference.wants_news else (("Refer-Sub", "false"),)
-        headers = (self._endpoint.contact(served.flow), *news)
+        words = (("Warning", f'399 yihao "{why}"'),) if why else ()
+        headers = (self._endpoint.contact(served.flow), *news, *words)
         self._endpoint.respond(served, respond(served.request, status, headers=headers))
         if status < 300 and reference.wants_news and self.dialog is not None and not self.is_over:
             self.dialog = self.dialog.next_sequence()

@@ -40,7 +40,15 @@ class Invitations:
         except StoreUnavailable:
             return None
         guest: Guest | None = None
-        ringing = Ringing(self._ports.endpoint, self._ports.node, assignee, 0, self._ladder, peer=party.value)
+        ringing = Ringing(
+            self._ports.endpoint,
+            self._ports.node,
+            assignee,
+            0,
+            self._ladder,
+            peer=party.value,
+            is_inside=party is Party.THIRD,
+        )
         try:
             outcome = await self._summons.ring(ringing, slot, until)
             if not isinstance(outcome, PickedUp):

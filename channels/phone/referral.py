@@ -7,6 +7,8 @@ from session.ids import AssigneeId, SessionId
 from session.ports import Handover, StoreUnavailable
 
 FORBIDDEN = 403
+NOT_HERE = "no call of yours by that name at this node: transfer from the desk"
+"""To a Replaces; the same whether there is such a call or not."""
 _ANSWERS = {"": 202, "not_yours": FORBIDDEN, "agent_away": 480, "no_place": 486}
 """What names nobody is not found."""
 

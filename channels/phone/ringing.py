@@ -20,6 +20,8 @@ from session.ports import Binding
 
 _BY_ITSELF = ("Answer-Mode", "Auto")
 """RFC 5373: for a page that was in this very call. No telephone is asked so that rings for somebody's choice."""
+_INSIDE = ("Alert-Info", "<urn:alert:source:internal>")
+"""RFC 7462: telephones may ring otherwise for a colleague, and a desk's page knows that no offer comes with it."""
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 _BUSY = {486, 600}
 _UNREACHABLE = {404, 408, 410, 480, 503}
@@ -54,8 +56,12 @@ class Ringing:
         *,
         peer: str = "",
         answers_itself: bool = False,
+        is_inside: bool = False,
     ) -> None:
-        """`peer` is what the ladder calls them; left out, an agent by the offer's token."""
+        """`peer` is what the ladder calls them; left out, an agent by the offer's token.
+
+        `is_inside`: it is a colleague who has them called.
+        """
         self.assignee = assignee
         self.token = token
         self.is_deciding = False
@@ -64,7 +70,7 @@ class Ringing:
         self._node = node
         self._ladder = ladder
         self._peer = peer or f"agent {token}"
-        self._headers = (_BY_ITSELF,) if answers_itself else ()
+        self._headers = (*((_BY_ITSELF,) if answers_itself else ()), *((_INSIDE,) if is_inside else ()))
         self._calls: list[OutgoingCall] = []
         self._heard: Tidings[tuple[OutgoingCall, Answered | Ended] | None] = Tidings()
 

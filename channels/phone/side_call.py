@@ -16,7 +16,7 @@ from channels.phone.invitations import Invitations
 from channels.phone.load import Seat
 from channels.phone.measuring import received
 from channels.phone.ports import BridgePorts
-from channels.phone.referral import FORBIDDEN
+from channels.phone.referral import FORBIDDEN, NOT_HERE
 from channels.phone.ringing import NoAnswer
 from channels.phone.sip.digits import InfoDigit
 from channels.phone.sip.refer import Reference
@@ -157,7 +157,7 @@ class SideCall:
         if call is self._call and reference.replaces is not None:
             bridge = self._ports.asides.bridge_of(reference.replaces)
         if bridge is None:
-            call.decide_reference(FORBIDDEN)
+            call.decide_reference(FORBIDDEN, NOT_HERE if reference.replaces is not None else "")
         else:
             await bridge.succession.join(call, self)
 

@@ -18,7 +18,7 @@ from channels.phone.handling import Handling
 from channels.phone.incoming import IncomingCall
 from channels.phone.ladder import Ladder
 from channels.phone.ports import BridgePorts
-from channels.phone.referral import FORBIDDEN
+from channels.phone.referral import FORBIDDEN, NOT_HERE
 from channels.phone.sip.refer import Reference
 from channels.phone.third import Third
 from session.audio import AudioSession, Slot
@@ -69,8 +69,12 @@ class Succession:
     async def join(self, call: Call, side: SideCall | None) -> None:
         """Answer the REFER that came by `call`, and do as it says where that may be."""
         brought = await self._bring(side) if side is not None else None
-        call.decide_reference(FORBIDDEN if brought is None else 202)
-        if brought is not None:
+        if side is None:
+            self._ladder.note("transfer", "the other call is none of theirs at this node", Slot.AGENT)
+        if brought is None:
+            call.decide_reference(FORBIDDEN, NOT_HERE if side is None else "")
+        else:
+            call.decide_reference(202)
             await self._leave_to(brought, Handing.REFERRED)
 
     async def be_taken_up(self, call: IncomingCall, by: AssigneeId) -> None:

@@ -90,8 +90,8 @@ class AnchoredCall(Call):
         self._settling: asyncio.Task[None] | None = None
         anchor.calls.add(self)
 
-    def _empty(self) -> _AnchoredPlace:
-        return _AnchoredPlace(Protection(self._engine.doors), leg=_Leg())
+    def _empty(self, slot: Slot) -> _AnchoredPlace:
+        return _AnchoredPlace(Protection(self._engine.doors, slot), leg=_Leg())
 
     def lost(self) -> None:
         """The rtpengine is no more: nobody hears anybody."""

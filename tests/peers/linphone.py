@@ -104,9 +104,9 @@ class Linphone:
         self.tell(f"call sip:{number}@{self.server}")
         return int((await self.saw(r"assigned id (\d+)", after=before))[1])
 
-    async def rings(self) -> int:
-        """Wait for a call; gives its name for it."""
-        return int((await self.saw(r"incoming call from .*assigned id (\d+)"))[1])
+    async def rings(self, *, after: int = 0) -> int:
+        """Wait for a call that comes in after so many `lines`, and answers by itself; gives its name for it."""
+        return int((await self.saw(r"incoming call from .*assigned id (\d+)", after=after))[1])
 
     def hold(self) -> None:
         self.tell("pause")

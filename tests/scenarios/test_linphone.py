@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Eventually
+from tests.peers.browser import Window
 from tests.peers.linphone import Linphone
 from tests.peers.sound import RATE, likeness, read_wave, speech
 from tests.peers.yihao import Yihao
 from tests.scenarios.conftest import SHORT_WAITS, running
-from tests.scenarios.kinds import MakesSoftphone, OpensDesk
+from tests.scenarios.kinds import MakesSoftphone, OpensDesk, OpensWindow
+from tests.scenarios.test_browser import log_in
 from tests.scenarios.test_conference import Ears, changed
+from tests.scenarios.test_page_call import EAVESDROP, hears
+from tests.scenarios.test_page_telephone import beeps
 from tests.scenarios.test_phone import finished_recording
 
 VOICE_S = 0.6
@@ -26,7 +30,12 @@ def gateway() -> Iterator[Yihao]:
 
 @pytest.mark.timeout(120)
 async def test_a_linphone_calls_another_which_holds_and_then_transfers_by_itself(
-    gateway: Yihao, softphone: MakesSoftphone, desk: OpensDesk, eventually: Eventually, tmp_path: Path
+    gateway: Yihao,
+    softphone: MakesSoftphone,
+    desk: OpensDesk,
+    window: OpensWindow,
+    eventually: Eventually,
+    tmp_path: Path,
 ) -> None:
     """REFER with Replaces: one session, one recording, and the colleague has it, with the reason in the timeline."""
     page, other = await desk(gateway, "8001"), await desk(gateway, "8002")
@@ -66,3 +75,30 @@ async def test_a_linphone_calls_another_which_holds_and_then_transfers_by_itself
         assert likeness(COLLEAGUE, right[-2 * RATE :]).correlation >= 0.3, "it runs on"
         assert likeness(AGENT, right[: len(right) // 2]).correlation >= 0.3, "one of the whole call"
         await other.command("wrap.save", session=session, kind="咨询")
+        await to_a_page(gateway, agent, citizen, await window("about:blank"), eventually)
+
+
+async def to_a_page(gateway: Yihao, agent: Linphone, citizen: Linphone, page: Window, eventually: Eventually) -> None:
+    """The next call is brought to a colleague with only a browser: it rings as a colleague's, and a click takes it."""
+    await page.before_all(EAVESDROP)
+    await page.open(f"{gateway.http}/desk/")
+    await log_in(page, gateway.agent("8003"))
+    await page.click(".item.phone")
+    await page.sees(".item.phone.idle", 20)
+    before = len(agent.lines)
+    await citizen.call("12345")
+    call = await agent.rings(after=before)
+    await agent.saw(f"Media streams established .* for call {call} ", after=before)
+    agent.hold()
+    beside = await agent.call("8003")
+    assert "8001" in await page.sees(".inside", 20)
+    await page.click(".inside .take")
+    await page.sees(".inside:has-text('通话中')", 20)
+    await hears(page, AGENT)
+    agent.join(call, beside)
+    await page.sees_no(".inside", 20)
+    await hears(page, CITIZEN)
+    heard = len(citizen.heard())
+    await eventually(lambda: beeps(citizen.heard()[heard:]), deadline_s=20)
+    citizen.hang_up()
+    await page.sees(".item.phone.idle", 20)

@@ -14,6 +14,9 @@ const NAME = "yihao.desk.telephone.name";
 /** An agent who has asked for a call has picked up for it. */
 const EXPECTED_MS = 15_000;
 
+/** RFC 7462: a call of our own house. */
+const INSIDE = "urn:alert:source:internal";
+
 export type PhoneState = "starting" | "idle" | "ringing" | "talking" | "lost";
 
 export interface Telling {
@@ -22,6 +25,8 @@ export interface Telling {
   hears(isHeard: boolean): void;
   /** How the call arrives here; null once it is over. */
   heard(how: Heard | null): void;
+  /** A colleague calls, or has this agent called about a citizen's call, shown as `who`; null once that is over. */
+  inside(who: string | null): void;
 }
 
 /** By the browser's own count, since the last look. */
@@ -92,6 +97,11 @@ export class Softphone {
     this.call.answer({ mediaStream: this.microphone, pcConfig: { iceServers: [] } });
   }
 
+  /** Or refuse it, before it is taken. */
+  hangUp(): void {
+    this.call?.terminate(this.call.isInProgress() ? { status_code: 603 } : undefined);
+  }
+
   /** A call that was asked for here comes by ringing here: it needs no second word. */
   expect(): void {
     this.expectedUntil = Date.now() + EXPECTED_MS;
@@ -148,10 +158,12 @@ export class Softphone {
       clearInterval(this.watch);
       this.telling.hears(false);
       this.telling.heard(null);
+      this.telling.inside(null);
       this.rest();
     };
     session.on("ended", over);
     session.on("failed", over);
+    if (request.getHeader("Alert-Info")?.includes(INSIDE)) this.telling.inside(session.remote_identity.uri.user);
     this.rest();
     // JsSIP can answer only once it has told everybody of the call.
     if (isOurs || Date.now() < this.expectedUntil) setTimeout(() => this.answer());

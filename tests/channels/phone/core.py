@@ -167,12 +167,16 @@ class Core:
         self.chosen.append((assignee, what))
         return what != "nothing"
 
-    # Beginnings: mobile numbers may be called, and so may extensions beside any session
+    # Beginnings: mobile numbers may be called, and so may extensions, a line of two and 110 beside any session
 
     async def aside(self, by: AssigneeId, typed: str) -> Aside | str | None:
         self._reach("aside")
         if typed in {"8001", "8002", "8003", "8004"}:
             return Aside(agents=(AssigneeId(f"a{typed}"),))
+        if typed == "line":
+            return Aside(agents=(AssigneeId("a8003"), AssigneeId("a8002")))
+        if typed == "110":
+            return Aside(number=Address("tel", "110"))
         return "unknown_queue" if typed == "nowhere" or typed.startswith("*") else None
 
     async def begin(self, by: AssigneeId, typed: str, *, is_up: bool, dedupe: str) -> Begun | str:

@@ -65,6 +65,8 @@ async def test_what_is_no_reference_and_what_is_not_ours_to_give(
         for number, (lines, status) in enumerate(bad, 1):
             device.send(asked(device, invite, number, *lines))
             assert (await device.response("REFER", count=number)).status == status
+        named = await device.response("REFER", count=len(bad))
+        assert "at this node: transfer from the desk" in (named.headers.first("warning") or "")
         caller.send(call.within("REFER", 2, extra=("Refer-To: <sip:+8613800138000@anywhere>",)))
         assert (await caller.response("REFER")).status == 403, "a citizen calls nobody at our expense"
         caller.send(caller.compose("REFER", extra=("Refer-To: <sip:x@y>",)))

@@ -1,23 +1,28 @@
 """Calls that agents' telephones make to each other, and how one comes to a citizen's call (RFC 3515, 3891, 3892)."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 import pytest
 
 from channels.phone.adapter import PhoneChannel
 from channels.phone.sip.message import Request, Response
+from channels.phone.trunk import TrunkSettings
 from session.events import CallPassedOn, LegOpened
 from session.state import Handing, Party
+from tests.channels.phone.conftest import OpenPhone
 from tests.channels.phone.core import PASSWORD, Core
+from tests.channels.phone.pages import PagePhone, web_server
 from tests.channels.phone.telephone import Dialled, Telephone
 from tests.channels.phone.test_adapter import AGENT, joined
+from tests.channels.phone.test_comeback import PAGE_SDP
 from tests.channels.phone.test_own_calls import dials
 from tests.channels.phone.test_refer import asked
 from tests.conftest import Eventually
 
 COLLEAGUE = "a8002"
+POLICE, TRUNK_NUMBER = "110", "0106512345"
 
 
 @dataclass
@@ -44,24 +49,31 @@ async def floor(phone: PhoneChannel, core: Core, eventually: Eventually) -> Asyn
 
 
 @asynccontextmanager
-async def talking(phone: PhoneChannel, core: Core, eventually: Eventually) -> AsyncIterator[Floor]:
+async def talking(
+    phone: PhoneChannel, core: Core, eventually: Eventually, lent: AbstractAsyncContextManager[Telephone] | None = None
+) -> AsyncIterator[Floor]:
     async with (
         Telephone(phone.bound) as caller,
         Telephone(phone.bound, user="8001") as agent,
-        Telephone(phone.bound, user="8002") as colleague,
+        lent or Telephone(phone.bound, user="8002") as colleague,
     ):
-        for one in (agent, colleague):
-            await one.register(PASSWORD)
+        await agent.register(PASSWORD)
+        if colleague.user == "8002":
+            await colleague.register(PASSWORD)
         call = await caller.call()
         await joined(phone, core, agent, eventually)
         yield Floor(call, agent, await agent.request("INVITE"), colleague)
 
 
-async def beside(phone: PhoneChannel, agent: Telephone, colleague: Telephone) -> tuple[Response, Request]:
+async def beside(
+    phone: PhoneChannel, agent: Telephone, colleague: Telephone, number: str = "8002"
+) -> tuple[Response, Request]:
     """The agent calls the colleague, who picks up: the answer to the one, and what rang at the other."""
-    await dials(phone, agent, "8002", "beside")
+    await dials(phone, agent, number, "beside")
     rang = await colleague.request("INVITE")
-    assert rang.from_address.uri.user == "8001", "shown who calls"
+    shown = TRUNK_NUMBER if number == POLICE else "8001"
+    assert rang.from_address.uri.user == shown, "who calls"
+    assert (rang.headers.first("alert-info") is None) is (number == POLICE), "a colleague's call rings as one"
     colleague.reply(rang, 200, tag="col", body=colleague.offer())
     answer = await agent.response(count=2)
     assert answer.status == 200
@@ -149,6 +161,51 @@ async def test_an_agents_telephone_joins_the_citizen_with_whom_it_has_called(
     floor.citizen.bye()
     colleague.reply(await colleague.request("BYE"), 200)
     await eventually(lambda: not phone._endpoint.calls and phone.calls == 0)
+
+
+@pytest.mark.parametrize("whom", ["a line", "a number outside", "a page"])
+async def test_whoever_it_has_called_comes_to_the_citizen(
+    open_phone: OpenPhone, core: Core, eventually: Eventually, whom: str
+) -> None:
+    """Somebody in a line, of which the first is not there; the police, by a trunk; a colleague who has only a page."""
+    async with AsyncExitStack() as stack:
+        police = await stack.enter_async_context(Telephone(("127.0.0.1", 9), user=POLICE))
+        trunk = TrunkSettings(host="127.0.0.1", port=police.port, caller=TRUNK_NUMBER)
+        phone = await stack.enter_async_context(open_phone(outbound=trunk))
+        police.server = phone.bound
+        http = await stack.enter_async_context(web_server(phone))
+        far, number, to = {
+            "a line": (Telephone(phone.bound, user="8002"), "line", COLLEAGUE),
+            "a number outside": (police, POLICE, None),
+            "a page": (PagePhone(phone.bound, user="8002", http=http), "8002", COLLEAGUE),
+        }[whom]
+        if whom == "a page":
+            far.offer = lambda: PAGE_SDP  # type: ignore[method-assign]  # as a page describes itself
+        lent = nullcontext(far) if far is police else far
+        floor = await stack.enter_async_context(talking(phone, core, eventually, lent))
+        answer, rang = await beside(phone, floor.agent, far, number)
+        agent, target = floor.agent, f"<sip:{number}@yihao?Replaces={named(answer)}>"
+        agent.send(asked(agent, floor.invite, 1, f"Refer-To: {target}"))
+        again = await far.request("INVITE", count=2)
+        if whom == "a page":
+            assert b"UDP/TLS/RTP/SAVPF" in again.body
+            for line in ("a=ice-ufrag:", "a=fingerprint:"):  # RFC 8445, section 9; RFC 8842, section 3.1
+                assert said(again, line) != said(rang, line), "another end of ours: its page must look and agree anew"
+        far.reply(again, 200, tag="col", body=far.offer())
+        assert (await agent.response("REFER")).status == 202
+        told = await passed(core, eventually)
+        assert (told.by, told.to, told.why) == (AGENT, to, Handing.REFERRED)
+        for count in (1, 2):
+            agent.reply(await agent.request("BYE", count=count), 200)
+        await eventually(lambda: ("agent", "closed") in core.closed())
+        floor.citizen.bye()
+        far.reply(await far.request("BYE"), 200)
+        await eventually(lambda: not phone._endpoint.calls and phone.calls == 0)
+
+
+def said(request: Request, beginning: str) -> str:
+    """The line of its description that begins so."""
+    return next(line for line in request.body.decode().splitlines() if line.startswith(beginning))
 
 
 async def test_what_is_not_theirs_to_join_stays_as_it_was(

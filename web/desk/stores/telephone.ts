@@ -26,6 +26,7 @@ export const useTelephone = defineStore("telephone", () => {
   const state = ref<PhoneState | "off" | "no_microphone">("off");
   const hears = ref(false);
   const heard = ref<Heard | null>(null);
+  const inside = ref<string | null>(null);
   const devices = reactive(chosenDevices());
   const trial = reactive<Record<Step, Trying>>({ microphone: untried(), socket: untried(), sound: untried() });
   const level = ref(0);
@@ -73,6 +74,7 @@ export const useTelephone = defineStore("telephone", () => {
       state: (now) => (state.value = now),
       hears: (now) => (hears.value = now),
       heard: (now) => (heard.value = now),
+      inside: (who) => (inside.value = who),
     });
     phone.speakThrough(devices.speaker);
     renewing = window.setInterval(() => void renew(), (lent.lasts_s * 1000) / 3);
@@ -100,7 +102,7 @@ export const useTelephone = defineStore("telephone", () => {
     microphone = null;
     state.value = "off";
     hears.value = false;
-    heard.value = null;
+    heard.value = inside.value = null;
   }
 
   function choose(here: boolean): void {
@@ -204,11 +206,12 @@ export const useTelephone = defineStore("telephone", () => {
   }
 
   const answer = (): void => phone?.answer();
+  const hangUp = (): void => phone?.hangUp();
   const expect = (): void => phone?.expect();
 
   return {
-    ...{ isHere, state, hears, heard, devices, trial, level, isTrying, isTrialOpen, wantsReady, isFit },
-    ...{ open, close, choose, pick, try: tryAll, closeTrial, becomeReady, answer, expect },
+    ...{ isHere, state, hears, heard, inside, devices, trial, level, isTrying, isTrialOpen, wantsReady, isFit },
+    ...{ open, close, choose, pick, try: tryAll, closeTrial, becomeReady, answer, hangUp, expect },
   };
 });
 

@@ -67,6 +67,7 @@ export const en: Words = {
       lost: "The telephone is not connected; you cannot answer",
       no_microphone: "No microphone: plug in a headset and allow its use in the browser",
     },
+    inside: { title: "Inside call", rings: "It rings", talking: "You are in it", take: "Answer", refuse: "Refuse", end: "Hang up" },
   },
   link: {
     connecting: "Connecting to the server…",

@@ -66,6 +66,7 @@ export const zh = {
       lost: "话机连接中断，暂时不能接听",
       no_microphone: "无法使用麦克风：请接好耳麦，并在浏览器中允许使用",
     },
+    inside: { title: "内线", rings: "来电", talking: "通话中", take: "接听", refuse: "拒接", end: "挂断" },
   },
   link: {
     connecting: "正在连接服务器…",
