@@ -95,12 +95,22 @@ class Telephones(asyncio.DatagramProtocol):
         return int(self._transport.get_extra_info("sockname")[1])
 
     async def call(
-        self, number: str = "12345", caller: str = "13800138000", *, vouched: bool = False, display: str = ""
+        self,
+        number: str = "12345",
+        caller: str = "13800138000",
+        *,
+        vouched: bool = False,
+        display: str = "",
+        acknowledges: bool = True,
     ) -> "Call":
         """Send an INVITE and come back at once: `await call.answered()` tells the rest."""
-        call = Call(self, number, caller, vouched, display)
+        call = Call(self, number, caller, vouched, display, acknowledges)
         await call.start()
         return call
+
+    def vanish(self) -> None:
+        """As without power: nothing is sent or answered any more."""
+        self._transport.abort()
 
     def run(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
@@ -175,6 +185,8 @@ class Call:
     """The network vouches for the number, as a trunk does (RFC 3325)."""
     display: str = ""
     """How the caller names themselves, as it stands in From."""
+    acknowledges: bool = True
+    """Else each ACK is lost on the way."""
     status: int = 0
     over: str = ""
     began_at: float = 0.0
@@ -271,7 +283,8 @@ class Call:
             self._contact = re.sub(r".*<([^>]*)>.*", r"\1", message.header("contact"))
             recorded = reversed(message.headers.get("record-route", []))
             self._route = "".join(f"Route: {proxy}\r\n" for proxy in recorded)
-            self.phones.send(self._request("ACK", f"z9hG4bK{secrets.token_hex(8)}", self._contact))
+            if self.acknowledges:
+                self.phones.send(self._request("ACK", f"z9hG4bK{secrets.token_hex(8)}", self._contact))
             if not self.answered_at:
                 self.answered_at = time.monotonic()
                 self.sound.take(message.body)

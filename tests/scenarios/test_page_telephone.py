@@ -1,9 +1,12 @@
 """An agent who has only a browser: Chromium with a microphone that beeps takes the call of a SIP telephone."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 
 import numpy as np
 import pytest
@@ -33,6 +36,17 @@ SINKS = """
     };
 """
 """Every loudspeaker that the browser has led a sound to."""
+SOCKET = """
+    const Wire = WebSocket;
+    window.WebSocket = class extends Wire {
+        constructor(...given) {
+            super(...given);
+            if (String(given[0]).endsWith("/api/phone/sip"))
+                this.addEventListener("open", () => (window.socketOpenedAt ??= Date.now() / 1000));
+        }
+    };
+"""
+"""When the telephone of a page first had its way to us."""
 MUTED = """
     window.lent = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
     navigator.mediaDevices.getUserMedia = async () => new AudioContext().createMediaStreamDestination().stream;
@@ -62,6 +76,8 @@ pytestmark = pytest.mark.timeout(180)
 LOUD, QUIET = 300.0, 60.0
 BEEP = 9000.0
 """No music is so loud."""
+BACK_S, LOADED = 2.0, 5.0
+"""Within which an agent's page is back in its call; and how much longer that takes beside other tests' browsers."""
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +102,17 @@ def gateway(trunk: int) -> Iterator[Yihao]:
 
 
 async def test_a_call_outlives_the_page_that_it_is_taken_in(
-    gateway: Yihao, telephones: Telephones, window: OpensWindow, eventually: Eventually, screens: Album
+    gateway: Yihao,
+    telephones: Telephones,
+    window: OpensWindow,
+    eventually: Eventually,
+    screens: Album,
+    long_run: bool,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     async with Cable(gateway.http) as cable:
         page = await window("about:blank")
-        await page.before_all(SINKS)
+        await page.before_all(SINKS + SOCKET)
         await page.tap()
         await page.open(f"{cable.address}/desk/")
         await log_in(page, gateway.agent("8001"))
@@ -102,10 +124,14 @@ async def test_a_call_outlives_the_page_that_it_is_taken_in(
             await both_ways(page, call, eventually)
 
             # Loaded again: the page is in its call without a hand being lifted.
-            before = len(call.sound.heard())
-            await page.reload()
-            await both_ways(page, call, eventually)
-            print(f"without the agent for {longest_pause_s(call.sound.heard()[before - RATE :]):.2f} s")
+            gaps = [await loaded_again(page, call, eventually) for _ in range(11 if long_run else 1)]
+            assert all(gap.music_s >= 0.1 for gap in gaps), "the citizen heard dead air"
+            assert all(gap.ours_s <= BACK_S * LOADED for gap in gaps), gaps
+            if long_run:
+                whole, ours = median([gap.whole_s for gap in gaps]), median([gap.ours_s for gap in gaps])
+                with capsys.disabled():
+                    print(f"\nwithout the agent for {whole:.2f} s (median of {len(gaps)}), {ours:.2f} s of it ours")
+                assert ours <= BACK_S
 
             # Its renderer crashes: there is music until the agent has opened another page.
             before = len(call.sound.heard())
@@ -188,7 +214,7 @@ async def test_an_agent_with_nothing_but_a_browser_does_all_that_a_call_asks_for
         await page.click(".presence")
         await page.click(".el-dropdown-menu__item:has-text('就绪') >> nth=0")
         await page.click(".offer:has-text('回拨') .accept")
-        await eventually(lambda: _hears(page, OUTSIDE_HZ), deadline_s=20)
+        await eventually(lambda: hums_in(page, OUTSIDE_HZ), deadline_s=20)
         await eventually(lambda: beeps(outside.sound.heard()), deadline_s=20)
         await page.click(".call .reached")
         outside.hang_up()
@@ -237,7 +263,7 @@ async def test_a_page_calls_the_hotline_as_a_registered_telephone(
     (library,) = (HOUSE / "gateway" / "static" / "assets").glob("softphone-*.js")
     await page.evaluate(f"({DIALS})('/assets/{library.name}')")
     await phone.saw("CALL_ESTABLISHED", 20)
-    await eventually(lambda: _hears(page, OUTSIDE_HZ), deadline_s=20)
+    await eventually(lambda: hums_in(page, OUTSIDE_HZ), deadline_s=20)
     await eventually(lambda: beeps(phone.heard()), deadline_s=20)
     await page.evaluate("new Promise((done) => window.dialled.hold({}, () => done(0)))")
     before = len(phone.heard())
@@ -247,7 +273,7 @@ async def test_a_page_calls_the_hotline_as_a_registered_telephone(
     )
     await page.evaluate("new Promise((done) => window.dialled.unhold({}, () => done(0)))")
     await eventually(lambda: beeps(phone.heard()), deadline_s=20)
-    assert await _hears(page, OUTSIDE_HZ)
+    assert await hums_in(page, OUTSIDE_HZ)
     await page.evaluate("window.dialled.terminate(), 0")
     await phone.saw("CALL_CLOSED", 20)
 
@@ -262,7 +288,7 @@ async def held_and_muted(page: Window, call: Call, eventually: Eventually) -> No
     await both_ways(page, call, eventually)
     await page.click(".call button:has-text('静音')")
     await eventually(lambda: silent(call.sound.heard()), deadline_s=20)
-    assert await _hears(page, CITIZEN_HZ)
+    assert await hums_in(page, CITIZEN_HZ)
     await page.click(".call button:has-text('取消静音')")
     await both_ways(page, call, eventually)
     await page.click(".call button:has-text('拨号盘')")
@@ -276,7 +302,7 @@ async def with_a_third(page: Window, call: Call, outside: Department, eventually
     before = len(call.sound.heard())
     await page.click(".call button:has-text('咨询')")
     await page.click(".places button:has-text('110')")
-    await eventually(lambda: _hears(page, OUTSIDE_HZ), deadline_s=20)
+    await eventually(lambda: hums_in(page, OUTSIDE_HZ), deadline_s=20)
     await hears(call.sound, *music(), after=before)
     await page.click(".call button:has-text('三方通话')")
     await eventually(lambda: hums(call.sound.heard(), OUTSIDE_HZ), deadline_s=20)
@@ -289,7 +315,7 @@ async def consulted_and_handed_on(page: Window, call: Call, outside: Department,
     """The agent speaks with the office first, then the citizen is with the office and the agent with nobody."""
     await page.click(".call button:has-text('咨询')")
     await page.click(".places button:has-text('110')")
-    await eventually(lambda: _hears(page, OUTSIDE_HZ), deadline_s=20)
+    await eventually(lambda: hums_in(page, OUTSIDE_HZ), deadline_s=20)
     await page.click(".call button:has-text('完成转接')")
     await page.sees(".item.phone.idle", deadline_s=20)
     since = len(call.sound.heard())
@@ -315,7 +341,30 @@ async def both_ways(page: Window, call: Call, eventually: Eventually) -> None:
     await page.sees(".item.phone.talking", deadline_s=20)
     start = len(call.sound.heard())
     await eventually(lambda: beeps(call.sound.heard()[start:]), deadline_s=20)
-    await eventually(lambda: _hears(page, CITIZEN_HZ), deadline_s=20)
+    await eventually(lambda: hums_in(page, CITIZEN_HZ), deadline_s=20)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What the citizen hears of a page that is loaded again, between two beeps of the agent's: two a second are due."""
+
+    whole_s: float
+    ours_s: float
+    """From when the new page had its socket; what is before that is the browser's."""
+    music_s: float
+
+
+async def loaded_again(page: Window, call: Call, eventually: Eventually) -> Gap:
+    """The agent loads their page, and is heard again."""
+    before = len(call.sound.heard()) - RATE
+    await page.reload()
+    await both_ways(page, call, eventually)
+    levels = frames(call.sound.heard()[before:])
+    left, back = max(pairwise(np.flatnonzero(levels > BEEP)), key=lambda pair: pair[1] - pair[0])
+    music = np.sum((levels[left:back] > QUIET) & (levels[left:back] < BEEP))
+    opened_at = float(await page.evaluate("window.socketOpenedAt")) - time.time() + time.monotonic()
+    back_at = call.sound.arrival(before + int(back) * FRAME)
+    return Gap((back - left) * FRAME / RATE, back_at - opened_at, float(music) * FRAME / RATE)
 
 
 async def _speaks_through(page: Window, speaker: str) -> bool:
@@ -327,7 +376,8 @@ async def _ice_is_new(page: Window, before: str) -> bool:
     return bool(await page.evaluate(ICE) != before)
 
 
-async def _hears(page: Window, hertz: int) -> bool:
+async def hums_in(page: Window, hertz: int) -> bool:
+    """Whether that tone is what the page hears."""
     return abs(await page.hears_hz() - hertz) < 15
 
 
@@ -356,9 +406,3 @@ def beeps(sound: Sound) -> bool:
     if len(levels) < RATE // FRAME:
         return False
     return bool(0 < np.sum(levels > LOUD) < len(levels) / 2 and np.sum(levels < QUIET) > len(levels) / 3)
-
-
-def longest_pause_s(sound: Sound) -> float:
-    """Between two beeps, of which two a second are due."""
-    at = np.flatnonzero(frames(sound) > BEEP)
-    return max((int(after - before) for before, after in pairwise(at)), default=0) * FRAME / RATE

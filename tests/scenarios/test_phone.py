@@ -223,27 +223,6 @@ async def test_on_hold_the_caller_hears_music(
     await phone.saw("CALL_CLOSED")
 
 
-@pytest.mark.slow
-@pytest.mark.chaos
-@pytest.mark.timeout(120)
-async def test_a_softphone_that_loses_its_power_gives_the_caller_back_to_the_line(
-    gateway: Yihao, softphone: MakesSoftphone, telephones: Telephones
-) -> None:
-    """The caller talks on: their sound alone must not keep a call alive that has nobody at the other end."""
-    phone = await softphone(gateway, "8001", says=AGENT)
-    call = await telephones.call()
-    await picked_up(call, phone)
-    talking = asyncio.create_task(call.sound.say(speech(60, seed=13)))
-    await hears(call.sound, AGENT)
-    before = len(call.sound.heard())
-    phone.kill()
-    try:
-        await hears(call.sound, *music(), after=before, deadline_s=45)
-    finally:
-        talking.cancel()
-        await asyncio.gather(talking, return_exceptions=True)
-
-
 async def test_a_number_that_is_not_ours(gateway: Yihao, telephones: Telephones) -> None:
     call = await telephones.call("99999")
     assert await call.ended() == "404"

@@ -71,6 +71,7 @@ async def test_what_carries_the_sound_is_killed(
         again = await eventually(next_call, 15)
         assert again is not None
         await hears(again.sound, *music())
+        await phone.saw("CALL_INCOMING", times=2)  # the agent is free
         await again.hang_up()
     figures = (await agent.get("/metrics")).decode()
     assert "yihao_media_deaths_total 1.0" in figures
