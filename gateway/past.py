@@ -18,6 +18,7 @@ MOST_DAYS = {"day": 31, "hour": 7}
 """At once: a chart of more steps nobody reads."""
 SHOWN = (
     *("came", "answered", "lost", "connect_rate", "prompt_rate", "loss_rate", "mean_wait_s", "pleased_rate"),
+    "solved_rate",
     *("promises_broken", "promise_rate"),
 )
 

@@ -85,6 +85,22 @@ FIGURES = (
         lambda sums: _share(sums.pleased, sums.rated),
     ),
     Figure(
+        "solved_rate",
+        "解决率",
+        "solved",
+        "solved / (solved + unsolved)",
+        Unit.SHARE,
+        lambda sums: _share(sums.solved, sums.solved + sums.unsolved),
+    ),
+    Figure(
+        "unsaid",
+        "未表态量",
+        "no word whether solved",
+        "rated - solved - unsolved",
+        Unit.COUNT,
+        lambda sums: float(sums.rated - sums.solved - sums.unsolved),
+    ),
+    Figure(
         "promised",
         "承诺回电量",
         "calls promised",

@@ -31,6 +31,10 @@ class Tally:
     """From coming to a human's answer, of those that were answered."""
     rated: int = 0
     pleased: int = 0
+    solved: int = 0
+    """Rated, and the citizen says that the matter is solved (解决)."""
+    unsolved: int = 0
+    """Rated, and they say that it is not. Who says neither is in no share of the two (未表态)."""
     promises_kept: int = 0
     """Calls that were owed and led to a talk before their deadline, by our call or the citizen's own return."""
     promises_broken: int = 0
@@ -59,16 +63,23 @@ def _contact(record: SessionRecord) -> Tally:
     session = record.session
     if session.begun is not None:
         return NONE  # nobody came: an agent called
-    rated, pleased = int(record.rating is not None), int((record.rating or 0) >= PLEASED)
+    rating = _rating(record)
     if record.answered_at is not None:
         waited_s = max(0.0, record.answered_at - session.opened_at)
-        return Tally(1, 1, int(waited_s <= PROMPT_S), 0, 0, waited_s, rated, pleased)
+        return replace(rating, came=1, answered=1, prompt=int(waited_s <= PROMPT_S), waited_s=waited_s)
     if session.close_reason is CloseReason.UNSERVED and not _was_wanted(session):
-        return replace(NONE, rated=rated, pleased=pleased)
+        return rating
     if session.close_reason is CloseReason.RESOLVED_BY_BOT:
-        return Tally(came=1, by_bot=1, rated=rated, pleased=pleased)
+        return replace(rating, came=1, by_bot=1)
     is_lost = session.phase in (Phase.CLOSED, Phase.CALLBACK_PENDING)
-    return Tally(came=1, lost=int(is_lost), rated=rated, pleased=pleased)
+    return replace(rating, came=1, lost=int(is_lost))
+
+
+def _rating(record: SessionRecord) -> Tally:
+    if record.rating is None:
+        return NONE
+    said = {"solved": int(record.solved is True), "unsolved": int(record.solved is False)}
+    return Tally(rated=1, pleased=int(record.rating >= PLEASED), **said)
 
 
 def _was_wanted(session: Session) -> bool:

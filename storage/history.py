@@ -64,6 +64,7 @@ SESSIONS = Table(
     Column("offers", Integer, nullable=False),
     Column("contact_kind", String(64)),
     Column("rating", Integer),
+    Column("solved", Boolean),
     Column("state", LargeBinary, nullable=False),
     Column("turn", Integer, nullable=False),
     PrimaryKeyConstraint("id"),
@@ -391,6 +392,7 @@ def _session_row(record: SessionRecord, turn: int) -> dict[str, Any]:
         "offers": record.offers,
         "contact_kind": record.contact_kind,
         "rating": record.rating,
+        "solved": record.solved,
         "state": encode_session(session),
         "turn": turn,
     }
@@ -403,4 +405,5 @@ def _record(row: Row[Any]) -> SessionRecord:
         offers=row.offers,
         contact_kind=row.contact_kind,
         rating=row.rating,
+        solved=row.solved,
     )

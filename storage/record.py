@@ -23,6 +23,8 @@ class SessionRecord:
     contact_kind: str | None = None
     """诉求类型, as the assignee wrote it up."""
     rating: int | None = None
+    solved: bool | None = None
+    """Whether the citizen says that the matter is; None where they have not said."""
 
     @classmethod
     def begin(cls, session: SessionId, opened: ev.SessionOpened, rules: Rules) -> SessionRecord:
@@ -46,6 +48,6 @@ class SessionRecord:
                 return replace(self, answered_at=event.at)
             case ev.WrapFinished(kind=kind) if kind:
                 return replace(self, contact_kind=kind)
-            case ev.RatingGiven(score=score):
-                return replace(self, rating=score)
+            case ev.RatingGiven(score=score, solved=solved):
+                return replace(self, rating=score, solved=solved)
         return self

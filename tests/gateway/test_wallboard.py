@@ -69,7 +69,7 @@ async def test_it_shows_what_happened_and_a_recount_agrees(
         await agent.accept(offer)
         await agent.command("contact.finish", session=offer["session"])
         await served.saw("session.state", phase="ended")
-        await served.command("rating.give", score=5, comment="")
+        await served.command("rating.give", score=5, comment="", solved=True)
         await agent.command("presence.set", presence="break", reason="meal")
         await agent.command("wrap.save", session=offer["session"], kind="求助", note="已转路灯所")
         await waits.write("还有人吗？")
@@ -77,7 +77,8 @@ async def test_it_shows_what_happened_and_a_recount_agrees(
         async def whole() -> dict[str, Any] | None:
             board = await _board(supervisor)
             figures = {one["key"]: one["value"] for one in board["figures"]}
-            done = (figures["came"], figures["answered"], figures["lost"], figures["pleased_rate"]) == (3, 1, 1, 1)
+            rated = (figures["pleased_rate"], figures["solved_rate"], figures["unsaid"])
+            done = (figures["came"], figures["answered"], figures["lost"], *rated) == (3, 1, 1, 1, 1, 0)
             return board if done and board["live"] == 1 else None
 
         await eventually(whole, 10)
@@ -99,7 +100,10 @@ async def test_it_shows_what_happened_and_a_recount_agrees(
         3,
         ["general"],
     )
-    assert {one["key"]: one["formula"] for one in past["figures"]}["connect_rate"] == "answered / (answered + lost)"
+    formulas = {one["key"]: one["formula"] for one in past["figures"]}
+    assert formulas["connect_rate"] == "answered / (answered + lost)"
+    assert formulas["solved_rate"] == "solved / (solved + unsolved)"
+    assert [step["total"]["solved_rate"] for step in past["steps"] if step["total"]["came"]] == [1.0]
     figures = {one["key"]: one for one in board["figures"]}
     assert figures["connect_rate"]["value"] == 0.5
     assert figures["connect_rate"]["formula"] == "answered / (answered + lost)"

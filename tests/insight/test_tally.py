@@ -42,13 +42,14 @@ def kept_out(why: Obstacle) -> SessionRecord:
         (ended(CloseReason.RESOLVED_BY_BOT), Tally(came=1, by_bot=1)),
         (replace(WAITING, session=replace(WAITING.session, phase=Phase.CALLBACK_PENDING)), Tally(came=1, lost=1)),
         (
-            ended(CloseReason.COMPLETED, answered_at=OPENED + 2.0, rating=4),
-            Tally(came=1, answered=1, prompt=1, waited_s=2.0, rated=1, pleased=1),
+            ended(CloseReason.COMPLETED, answered_at=OPENED + 2.0, rating=4, solved=True),
+            Tally(came=1, answered=1, prompt=1, waited_s=2.0, rated=1, pleased=1, solved=1),
         ),
         (
-            ended(CloseReason.COMPLETED, answered_at=OPENED + 40.0, rating=3),
-            Tally(came=1, answered=1, waited_s=40.0, rated=1),
+            ended(CloseReason.COMPLETED, answered_at=OPENED + 40.0, rating=3, solved=False),
+            Tally(came=1, answered=1, waited_s=40.0, rated=1, unsolved=1),
         ),
+        (ended(CloseReason.RESOLVED_BY_BOT, rating=5), Tally(came=1, by_bot=1, rated=1, pleased=1)),
     ],
 )
 def test_one_session(record: SessionRecord, tally: Tally) -> None:
@@ -77,6 +78,7 @@ def test_what_became_of_a_promise(session: Session, kept: int, broken: int, due:
 
 def test_the_figures_by_hand() -> None:
     sums = Tally(came=25, answered=18, prompt=15, lost=2, by_bot=4, waited_s=180.0, rated=8, pleased=6)
+    sums += Tally(solved=3, unsolved=1)
     sums += Tally(promises_kept=6, promises_broken=2, promises_due=2)
     assert computed(sums) == {
         "came": 25,
@@ -88,6 +90,8 @@ def test_the_figures_by_hand() -> None:
         "loss_rate": 0.1,
         "mean_wait_s": 10.0,
         "pleased_rate": 0.75,
+        "solved_rate": 0.75,
+        "unsaid": 4,
         "promised": 10,
         "promises_due": 2,
         "promises_broken": 2,
@@ -98,6 +102,7 @@ def test_the_figures_by_hand() -> None:
 def test_nothing_to_divide_by_is_not_zero() -> None:
     figures = computed(NONE)
     assert (figures["connect_rate"], figures["mean_wait_s"], figures["pleased_rate"]) == (None, None, None)
+    assert figures["solved_rate"] is None
     assert figures["came"] == 0
 
 

@@ -26,6 +26,7 @@ stages = st.fixed_dictionaries(
         "answered_after": st.none() | st.integers(0, 60),
         "reason": st.none() | st.sampled_from(CloseReason),
         "rating": st.none() | st.integers(1, 5),
+        "solved": st.none() | st.booleans(),
         "pause": st.integers(0, 40 * 60),
     }
 )
@@ -62,6 +63,7 @@ def test_it_is_what_a_count_from_nothing_gives(changes: list[dict[str, Any]]) ->
             replace(session, phase=phase, close_reason=reason),
             answered_at=None if after is None else opened_at + after,
             rating=change["rating"],
+            solved=change["solved"],
         )
         window.slide(now)
         window.take(record)

@@ -83,7 +83,7 @@ async def test_the_row_says_what_people_ask_for(history: History) -> None:
     assert record.session.phase is Phase.CLOSED
     assert record.session.close_reason is CloseReason.COMPLETED
     assert (record.answered_at, record.offers) == (entries[4].event.at, 1)
-    assert (record.contact_kind, record.rating) == ("投诉", 5)
+    assert (record.contact_kind, record.rating, record.solved) == ("投诉", 5, None)
     assert record.session.accrued_wait_s == entries[4].event.at - entries[1].event.at
 
 

@@ -46,7 +46,7 @@ async def _day(gateway: Yihao, stack: AsyncExitStack) -> tuple[DeskPage, str]:
         if len(seen) == 1:
             await desk.command("contact.finish", session=offer["session"])
             await citizen.saw("session.state", phase="ended")
-            await citizen.command("rating.give", score=5, comment="")
+            await citizen.command("rating.give", score=5, comment="", solved=False)
             await desk.command("wrap.save", session=offer["session"], kind="求助", note="已转路灯所")
     await desk.command("presence.set", presence="break", reason="meal")
     for citizen in citizens[4:]:
@@ -63,6 +63,8 @@ async def test_a_supervisor_sees_the_house_and_acts(gateway: Yihao, window: Open
         await wall.sees(".figure:has-text('来话来访量') b:text-is('6')")
         await wall.sees(".figure.below:has-text('接通率') b:text-is('50.0%')")
         await wall.sees(".figure:has-text('满意率') b:text-is('100.0%')")
+        await wall.sees(".figure:has-text('解决率') b:text-is('0.0%')")
+        await wall.sees(".figure:has-text('解决率') small:has-text('市民称已解决 ÷ (市民称已解决 + 市民称未解决)')")
         await wall.sees(".figure:has-text('接通率') small:has-text('人工接通 ÷ (人工接通 + 未接通)')")
         await wall.sees(".alarms li:has-text('综合：有人等待，没有坐席就绪')")
         await wall.sees(".alarms li:has-text('接通率 50.0%，低于目标 95.0%')")
