@@ -58,6 +58,8 @@ class Word:
     """By which they wrote, where there are several: the way back."""
     notes: tuple[Note, ...] = ()
     """What is true once the word is durable."""
+    name: str = ""
+    """What they call themselves (自称), where that is known already; it is told where the word begins a leg."""
 
 
 class Threads:
@@ -171,6 +173,7 @@ class Threads:
             address=word.address,
             number=self._number,
             asserted=word.vouched,
+            name=word.name,
             first=word.said(leg),
             first_dedupe=word.dedupe,
             thread=thread,

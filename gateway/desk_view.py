@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -22,6 +23,7 @@ from storage.record import SessionRecord
 
 CITIZEN = drawn.Who(kind="citizen")
 SYSTEM = drawn.Who(kind="system")
+_NUMBER = re.compile(r"\d(?:[ -]?\d){6,}")
 
 
 def masked(address: Address | None) -> str:
@@ -35,6 +37,11 @@ def masked(address: Address | None) -> str:
     if len(digits) < 8:
         return f"tel {digits}"
     return f"tel {digits[:3]}****{digits[-4:]}"
+
+
+def _without_numbers(name: str) -> str:
+    """Somebody's trade and telephone number is what many call themselves in WeChat: the number is masked there too."""
+    return _NUMBER.sub(lambda found: f"{found[0][:3]}****{found[0][-4:]}", name)
 
 
 def who(by: AssigneeId, kind: AssigneeKind) -> drawn.Who:
@@ -208,6 +215,8 @@ def _switch(event: ev.Event) -> drawn.TimelineEntry | None:
 
 def _who_it_is(event: ev.Event) -> drawn.TimelineEntry | None:
     match event:
+        case bl.NameClaimed():
+            return drawn.NameEntry(at=event.at, who=CITIZEN, leg=event.leg, name=_without_numbers(event.name))
         case bl.SessionsJoined():
             return drawn.EventEntry(at=event.at, who=_agent(event.by), what="joined", detail=_channels_of(event.legs))
         case bl.JoinedInto():

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from gateway.ulid import new_ulid
 from queueing.contract import NoRoom, Store
 from rulebook.routing import Route
+from session.belonging import NameClaimed
 from session.events import CallBegun, Event, LegOpened, SessionOpened
 from session.ids import AssigneeId, NodeId, SessionId
-from session.ports import Admission, Contact, Note, Thread, Verdict
+from session.naming import self_given
+from session.ports import Admission, Contact, Note, SessionGone, Thread, Verdict
 from session.state import HELD_NOWHERE, Leg, Party
 from session.ways import Detour, Patience
 
@@ -57,19 +60,27 @@ class StoreInbox:
             address=contact.address,
             asserted=contact.asserted,
         )
+        name, called = self_given(contact.name), f"name:{contact.leg}"
+        named = NameClaimed(leg=contact.leg, name=name) if name else None
+        first, word = contact.first, contact.first_dedupe
+        if first is None and named is not None:
+            first, word = named, called
         session, fresh = await self._store.log.open(
             SessionId(new_ulid()),
             self._node,
             opened,
             LegOpened(leg=leg, detour=detour, patience=patience),
-            contact.first,
+            first,
             dedupe=f"leg:{contact.leg}",
-            word_dedupe=contact.first_dedupe,
+            word_dedupe=word,
             at=contact.arrived_at,
             thread=contact.thread,
             notes=contact.notes,
         )
         self._wake(session)
+        if named is not None and first is not named:
+            with suppress(SessionGone):
+                await self.post(session, named, dedupe=called)
         return Admission(session, contact.leg, fresh)
 
     async def begin(self, contact: Contact, by: AssigneeId, *, is_up: bool, dedupe: str) -> SessionId | NoRoom:

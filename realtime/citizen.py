@@ -20,6 +20,7 @@ from realtime.messages import (
     Words,
     by_tag,
 )
+from session.naming import LONGEST_NAME
 
 Phase = Literal["new", "waiting", "with_bot", "talking", "parked", "ended"]
 """`new`: nothing written yet. An offer that is pending is still waiting. `parked`: set aside, an answer will come."""
@@ -107,7 +108,7 @@ class Snapshot(Durable, frozen=True, tag="snapshot"):
     calls: bool = False
     """The page may call (`call.offer`)."""
     absence: Absence | None = None
-    """At the moment of connecting; None while people answer."""
+    """None while people answer. It comes once more to a page that stands open when the office closes."""
 
 
 class SessionState(Durable, frozen=True, tag="session.state"):
@@ -209,11 +210,13 @@ class LocationSend(Command, frozen=True, tag="location.send"):
 class WordLeave(Command, frozen=True, tag="word.leave"):
     """The citizen leaves word (留言): it waits for an agent, whether a page is here or not, and no robot answers it.
 
-    `number` is what they say that they may be called at. It stands in the words as well, and proves nothing.
+    `number` is what they say that they may be called at. It stands in the words as well, and proves nothing; nor does
+    `name`, by which they call themselves.
     """
 
     about: Words
     number: Annotated[str, Meta(max_length=32, pattern=r"\A[0-9+() -]*\Z")] = ""
+    name: Annotated[str, Meta(max_length=LONGEST_NAME)] = ""
 
 
 class MessageRead(Command, frozen=True, tag="msg.read"):

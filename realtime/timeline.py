@@ -152,6 +152,15 @@ class LegEntry(_Entry, frozen=True, tag="leg"):
     reason: str = ""
 
 
+class NameEntry(_Entry, frozen=True, tag="name"):
+    """By which name the citizen on a leg calls themselves (自称): their own text, which proves nothing."""
+
+    at: float
+    who: Who
+    leg: str
+    name: str
+
+
 class OfferEntry(_Entry, frozen=True, tag="offer"):
     """An offer, and what became of it. `why` is the queue's explanation of an offer that was made."""
 
@@ -299,6 +308,7 @@ TimelineEntry = (
     | NoticeEntry
     | FailureEntry
     | LegEntry
+    | NameEntry
     | OfferEntry
     | RecordingEntry
     | QualityEntry

@@ -8,7 +8,7 @@ from typing import ClassVar
 from session.address import Address
 from session.event import Event
 from session.identity import Proof
-from session.ids import AssigneeId, LinkId, SessionId
+from session.ids import AssigneeId, LegId, LinkId, SessionId
 from session.state import Leg
 
 
@@ -89,3 +89,12 @@ class AddressRevealed(Event):
     by: AssigneeId
     why: str
     late: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameClaimed(Event):
+    """Whoever is on that leg calls themselves so (自称). It proves nothing, binds nothing and is searched by nobody."""
+
+    leg: LegId
+    name: str
+    """As `session.naming.self_given` leaves it; the citizen's text all the same, and not to be trusted."""

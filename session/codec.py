@@ -102,6 +102,7 @@ EVENTS: Mapping[str, type[ev.Event]] = {
     "address.verified": bl.AddressVerified,
     "address.parted": bl.AddressParted,
     "address.revealed": bl.AddressRevealed,
+    "name.claimed": bl.NameClaimed,
     "note.added": ev.NoteAdded,
     "rating.given": ev.RatingGiven,
     "assignee.away": ev.AssigneeAway,

@@ -94,6 +94,8 @@ class Contact:
     first: Event | None = None
     """The citizen's first word, kept in the same commit as the opening (its `leg` is this leg)."""
     first_dedupe: str | None = None
+    name: str = ""
+    """What they call themselves (自称), as their channel brings it: a claim, noted once they are there."""
     arrived_at: float | None = None
     """When they truly came, where the store could not be reached then (law 12)."""
     thread: Thread | None = None

@@ -8,9 +8,11 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from realtime.messages import FileName, Name, Remark, Words
+from session.naming import LONGEST_NAME
 
 UserId = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\A[A-Za-z0-9][A-Za-z0-9._~@-]*\Z")]
 Phone = Annotated[str, Meta(min_length=5, max_length=16, pattern=r"\A\+[1-9][0-9]{3,14}\Z")]
+SaidName = Annotated[str, Meta(max_length=LONGEST_NAME)]
 Language = Annotated[str, Meta(min_length=2, max_length=16, pattern=r"\A[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})?\Z")]
 
 Phase = Literal["waiting", "with_bot", "talking", "parked", "callback", "ended"]
@@ -26,6 +28,8 @@ class User:
     id: UserId
     phone: Phone | None = None
     phone_verified: bool = False
+    name: SaidName = ""
+    """Shown to agents as what the user calls themselves; it proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +65,11 @@ class MarkRead:
 
 @dataclass(frozen=True, slots=True)
 class GiveRating:
-    """The user rates the contact, 1 (bad) to 5 (good)."""
+    """The user rates the contact, 1 (bad) to 5 (good), and may say whether the matter is solved."""
 
     score: Annotated[int, Meta(ge=1, le=5)]
     comment: Remark = ""
+    solved: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ class Reception:
         matter = await self._matter(call)
         if not matter.may_be_rated:
             raise NotYetRateable
-        event = ev.RatingGiven(score=asked.score, comment=asked.comment)
+        event = ev.RatingGiven(score=asked.score, comment=asked.comment, solved=asked.solved)
         cursor = await self._users.post(matter.session_id, event, f"rating:{matter.session_id}")
         return 200, ms.Taken(matter.session_id, cursor)
 

@@ -120,6 +120,7 @@ class Users:
             number=self._settings.number,
             asserted=True,
             language=asked.language,
+            name=asked.user.name,
             first=first,
             first_dedupe=f"govapi:word:{leg}" if first is not None else None,
         )

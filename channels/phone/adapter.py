@@ -480,6 +480,7 @@ class PhoneChannel(Running):
             address=caller.address,
             number=ours or number,
             asserted=caller.asserted,
+            name=caller.name,
             notes=self._noted(caller.address, leg) if caller.asserted else (),
         )
 

@@ -24,6 +24,8 @@ class Caller:
 
     address: Address
     asserted: bool
+    name: str = ""
+    """The display name: what they call themselves, whoever vouches for the number. Empty for who hides."""
 
 
 def caller_of(request: Request, *, is_trunk: bool, registered: str | None, unique: str, area: str = "") -> Caller:
@@ -33,16 +35,19 @@ def caller_of(request: Request, *, is_trunk: bool, registered: str | None, uniqu
     registered phone: its address of record. One who cannot be named is anonymous, and `unique` keeps two apart.
     """
     if registered is not None:
-        return Caller(_address("sip", registered, unique), asserted=True)
+        return Caller(_address("sip", registered, unique), asserted=True, name=request.from_address.display)
     if not is_trunk:
         return Caller(Address(ANONYMOUS, unique), asserted=False)
     if _is_hidden(request):
         return Caller(Address(ANONYMOUS, unique), asserted=False)
-    for identity in sorted(_asserted(request), key=lambda uri: uri.scheme != "tel"):
-        found = _named(identity, unique, area)
+    identities = _asserted(request)
+    name = _display(*identities, request.from_address)
+    for uri in sorted((one.uri for one in identities), key=lambda uri: uri.scheme != "tel"):
+        found = _named(uri, unique, area)
         if found.scheme != ANONYMOUS:
-            return Caller(found, asserted=True)
-    return Caller(_named(request.from_address.uri, unique, area), asserted=False)
+            return Caller(found, asserted=True, name=name)
+    found = _named(request.from_address.uri, unique, area)
+    return Caller(found, asserted=False, name=name if found.scheme != ANONYMOUS else "")
 
 
 def dialled(request: Request, *, is_trunk: bool = False) -> str:
@@ -76,11 +81,16 @@ def _is_hidden(request: Request) -> bool:
     return bool(wanted & _HIDING)
 
 
-def _asserted(request: Request) -> list[Uri]:
+def _display(*identities: NameAddress) -> str:
+    """The first that says one; who hides is `Anonymous` there (RFC 3323, section 4.1.1.3)."""
+    return next((one.display for one in identities if one.display and one.display.lower() != ANONYMOUS), "")
+
+
+def _asserted(request: Request) -> list[NameAddress]:
     """The identities that the network asserts; one that cannot be read counts as absent, and the call goes on."""
     try:
         return [
-            one.uri
+            one
             for line in request.headers.all("p-asserted-identity")
             for one in NameAddress.parse_list(line, "P-Asserted-Identity")
         ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Coroutine, Sequence
-from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +15,7 @@ from channels.calls import TakesCalls
 from channels.contract import Badge, Capabilities, Content, LinkVisit, Timeline
 from channels.webchat.answers import refused
 from channels.webchat.calls import PageCalls
+from channels.webchat.closing import Closing
 from channels.webchat.conversation import Conversation, contact_of, record_key
 from channels.webchat.errors import BodyMalformed, OriginForeign, TooOften
 from channels.webchat.leaving_word import absence_of
@@ -89,22 +89,22 @@ class WebChatChannel:
         self._watched: dict[SessionId, tuple[Conversation, ...]] = {}
         """By session: who came by two links has two."""
         self._places = Places(settings, lines, self._conversations.values)
-        self._telling: asyncio.Task[None] | None = None
+        self._closing = Closing(self._ports, self._conversations.values, self._show_anew)
+        self._telling: list[asyncio.Task[None]] = []
         self._calls: PageCalls | None = None
 
     async def __aenter__(self) -> Self:
         await self._sockets.__aenter__()
-        self._telling = asyncio.create_task(self._places.run(), name="webchat places")
+        self._telling = [asyncio.create_task(work) for work in (self._places.run(), self._closing.run())]
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._sockets.__aexit__(kind, error, trace)
-        if self._telling is not None:
-            self._telling.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._telling
+        for task in self._telling:
+            task.cancel()
+        await asyncio.gather(*self._telling, return_exceptions=True)
         await asyncio.gather(*(conversation.close() for conversation in list(self._conversations.values())))
 
     # --- the channel ------------------------------------------------------------------------------------------------
@@ -208,6 +208,12 @@ class WebChatChannel:
             contact_of(link.subject, self._ports, LegId("page"), Medium.CHAT), self._ports.absent
         )
         shown = (await self._recalled(link.subject)).show(link)  # before anything else runs: see `_recalled`
+        return self._whole(shown, absence)
+
+    def _show_anew(self, conversation: Conversation, absence: citizen.Absence) -> None:
+        conversation.publish(self._whole(conversation.shown(), absence))
+
+    def _whole(self, shown: citizen.Snapshot, absence: citizen.Absence | None) -> citizen.Snapshot:
         return replace(shown, calls=self._calls is not None, absence=absence)
 
     def command(self, link: Link, command: Command) -> Coroutine[Any, Any, int | Refusal]:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from channels.webchat.leaving_word import claim, written
+from channels.webchat.leaving_word import claim, tell_name, written
 from channels.webchat.ports import Ports
 from channels.webchat.transcript import Transcript, came_at
 from channels.webchat.translate import is_from
@@ -117,13 +117,16 @@ class Conversation:
         """Begin to show the conversation on a link, with this as the first frame."""
         self.links.append(link)
         self.place = None
-        if self.transcript is None:
-            state = citizen.Standing(phase="new", assignee=None, may_rate=False)
-            return citizen.Snapshot(state=state, messages=())
-        snapshot = self.transcript.snapshot()
+        snapshot = self.shown()
         for message in snapshot.messages:
             self._note_sent(link, 1, message)
         return snapshot
+
+    def shown(self) -> citizen.Snapshot:
+        """What there is to be seen now."""
+        if self.transcript is not None:
+            return self.transcript.snapshot()
+        return citizen.Snapshot(state=citizen.Standing(phase="new", assignee=None, may_rate=False), messages=())
 
     def leave(self, link: Link) -> None:
         """The link is no more."""
@@ -360,6 +363,8 @@ class Conversation:
             async with self._opening:
                 place = await self._opened(command.id, said, Medium.MESSAGE)
             await self._wait_as_letter(command.id)
+        if self.transcript is not None and self.transcript.leg is not None:
+            await tell_name(self.transcript.session_id, self.transcript.leg.id, command, self._ports)
         await claim(self.visitor, command.number, self._ports)
         return place
 

@@ -1,14 +1,18 @@
-"""What a citizen leaves for when people are there (留言): its words, the number in it, and whether anybody is away."""
+"""What a citizen leaves for when people are there (留言): its words, number and name, and whether anybody is away."""
 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 from channels.webchat.ports import Absent, Ports
 from channels.webchat.visitor import address_of, key_of
 from realtime import citizen
+from session.belonging import NameClaimed
 from session.errors import YihaoError
-from session.ports import Contact
+from session.ids import LegId, SessionId
+from session.naming import self_given
+from session.ports import Contact, SessionGone
 from session.ways import Obstacle
 
 log = logging.getLogger(__name__)
@@ -20,6 +24,14 @@ def written(command: citizen.WordLeave) -> str:
     """As it stands in the conversation. The number is in it as what they wrote, for whoever answers to read."""
     number = command.number.strip()
     return f"{command.about.strip()}\n{_NUMBER.format(number)}" if number else command.about.strip()
+
+
+async def tell_name(session: SessionId, leg: LegId, command: citizen.WordLeave, ports: Ports) -> None:
+    """By which name they go. Raises `StoreUnavailable`: the page then brings the whole again, which is known again."""
+    name = self_given(command.name)
+    if name:
+        with suppress(SessionGone):
+            await ports.inbox.post(session, NameClaimed(leg=leg, name=name), dedupe=f"name:{command.id}")
 
 
 async def claim(visitor: str, number: str, ports: Ports) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from channels.wechat.incoming import Located, MediaKind
+from session.belonging import NameClaimed
 from session.events import Event, FileReceived, HumanRequested, LegClosed, LocationReceived, NoteAdded, TextReceived
 from session.ids import AssigneeId, LegId, MessageId
 from session.ports import StoredFile
@@ -56,6 +57,11 @@ def asked_for_human() -> Telling:
 def left() -> Telling:
     """The citizen is gone."""
     return lambda leg: LegClosed(leg=leg, reason=LegEnd.HANGUP)
+
+
+def called(name: str) -> Telling:
+    """By which name they go here, of their own choice."""
+    return lambda leg: NameClaimed(leg=leg, name=name)
 
 
 def noted(by: str, text: str) -> Telling:

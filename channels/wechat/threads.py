@@ -15,15 +15,24 @@ from session.ids import LegId
 from session.ports import Inbox, Note, SharedState
 
 Said = Callable[[LegId], Event]
+NameOf = Callable[[str], str]
+"""What is known of an openid's nickname; empty for nothing."""
 
 
 class Threads:
     """Of one account. An openid has over a hundred random bits, so that names of keys need no pepper to hide it."""
 
     def __init__(
-        self, inbox: Inbox, shared: SharedState, settings: WeChatSettings, *, channel: str, scheme: str
+        self,
+        inbox: Inbox,
+        shared: SharedState,
+        settings: WeChatSettings,
+        *,
+        channel: str,
+        scheme: str,
+        name_of: NameOf = lambda _: "",
     ) -> None:
-        self._scheme, self._appid = scheme, settings.appid
+        self._scheme, self._appid, self._name_of = scheme, settings.appid, name_of
         self._threads = threads.Threads(
             inbox,
             shared,
@@ -44,11 +53,11 @@ class Threads:
 
     def take(self, openid: str, said: Said, dedupe: str, *notes: Note) -> Awaitable[None]:
         """See `channels.threads`."""
-        return self._threads.take(Word(self.address(openid), said, dedupe, notes=notes))
+        return self._threads.take(Word(self.address(openid), said, dedupe, notes=notes, name=self._name_of(openid)))
 
     async def say(self, openid: str, said: Said, dedupe: str) -> None:
         """See `channels.threads`."""
-        await self._threads.say(Word(self.address(openid), said, dedupe))
+        await self._threads.say(Word(self.address(openid), said, dedupe, name=self._name_of(openid)))
 
     async def mention(self, openid: str, said: Said, dedupe: str) -> None:
         """See `channels.threads`."""

@@ -110,6 +110,14 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         hangs_up(),
         timer("grace:call"),
     ),
+    "call of one who says who they are": (
+        OPENED_BY_CALL,
+        call(),
+        bl.NameClaimed(leg=CALL, name="王小明"),
+        offer(1, medium=Medium.VOICE),
+        hangs_up(),
+        timer("grace:call"),
+    ),
     "supervised, then taken over": (
         OPENED_BY_CALL,
         call(),

@@ -149,6 +149,20 @@ export function endsOf(timeline: readonly Desk.Placed[]): Map<string, End> {
   return ends;
 }
 
+/** By which names the citizen calls themselves (自称), the newest first, each once. None of them is proven. */
+export function namesIn(timeline: readonly Desk.Placed[]): string[] {
+  const names = timeline.flatMap(({ entry }) => (entry.kind === "name" ? [entry.name] : []));
+  return [...new Set(names.reverse())];
+}
+
+/** What turns the text around it: a file's name could show another ending than it has (U+202E). */
+const TURNING = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** A file's name as it may be shown: nothing in it moves anything. */
+export function fileName(name: string): string {
+  return name.replace(TURNING, "");
+}
+
 /** Whether the citizen is there by something that shows text. */
 export function readsToo(contact: Contact): boolean {
   return contact.legs.some((leg) => leg.party === "citizen" && leg.medium !== "voice" && leg.state !== "ended");

@@ -246,13 +246,14 @@ export namespace Citizen {
     accuracy_m: number;
   }
 
-  /** The citizen leaves word (留言): it waits for an agent, whether a page is here or not, and no robot answers it. `number` is what they say that they may be called at. It stands in the words as well, and proves nothing. */
+  /** The citizen leaves word (留言): it waits for an agent, whether a page is here or not, and no robot answers it. `number` is what they say that they may be called at. It stands in the words as well, and proves nothing; nor does `name`, by which they call themselves. */
   export interface WordLeave {
     t: "word.leave";
     id: string;
     cseq: number;
     about: string;
     number?: string;
+    name?: string;
   }
 
   /** The citizen has seen every message up to and including `message`. */
@@ -546,6 +547,15 @@ export namespace Desk {
     reason: string;
   }
 
+  /** By which name the citizen on a leg calls themselves (自称): their own text, which proves nothing. */
+  export interface NameEntry {
+    kind: "name";
+    at: number;
+    who: Who;
+    leg: string;
+    name: string;
+  }
+
   /** An offer, and what became of it. `why` is the queue's explanation of an offer that was made. */
   export interface OfferEntry {
     kind: "offer";
@@ -643,7 +653,7 @@ export namespace Desk {
   /** An entry at its place in the session's timeline. */
   export interface Placed {
     version: number;
-    entry: TextEntry | FileEntry | RecallEntry | LocationEntry | ProgressEntry | AcceptedEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | QualityEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
+    entry: TextEntry | FileEntry | RecallEntry | LocationEntry | ProgressEntry | AcceptedEntry | NoticeEntry | FailureEntry | LegEntry | NameEntry | OfferEntry | RecordingEntry | QualityEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
   }
 
   /** A session that this agent has, with all that has happened in it. */
@@ -729,7 +739,7 @@ export namespace Desk {
     seq: number;
     session: string;
     version: number;
-    entry: TextEntry | FileEntry | RecallEntry | LocationEntry | ProgressEntry | AcceptedEntry | NoticeEntry | FailureEntry | LegEntry | OfferEntry | RecordingEntry | QualityEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
+    entry: TextEntry | FileEntry | RecallEntry | LocationEntry | ProgressEntry | AcceptedEntry | NoticeEntry | FailureEntry | LegEntry | NameEntry | OfferEntry | RecordingEntry | QualityEntry | NoteEntry | RatingEntry | WrapEntry | TransferEntry | DialEntry | EventEntry;
   }
 
   /** The contact is no longer this agent's. */

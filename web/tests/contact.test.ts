@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Desk } from "@shared/protocol";
-import { type Contact, callState, conferenceOf, endsOf, grown, isHeldByUs, isMuted, isRecording, lastMessage, linesOf, messageStates, partsOf, recalledIn, unreadOf } from "../desk/contact";
+import { type Contact, callState, conferenceOf, endsOf, fileName, grown, isHeldByUs, isMuted, isRecording, lastMessage, linesOf, messageStates, namesIn, partsOf, recalledIn, unreadOf } from "../desk/contact";
 
 type Who = Desk.Who["kind"];
 
@@ -28,6 +28,15 @@ const recording = (version: number, name: string, what: "started" | "finished") 
 test("what is about to ring is known by its channel before it has answered: a page is no telephone", () => {
   const asked: Desk.DialEntry = { kind: "dial", at: 1, who: who("agent"), what: "requested", reason: null, leg: "d", channel: "browser" };
   expect(endsOf([at(1, asked), at(2, { ...asked, what: "started", channel: "" })]).get("d")).toEqual({ channel: "browser", isOurs: false });
+});
+
+test("whoever says who they are is called so by their newest word, each name once", () => {
+  const named = (version: number, name: string) => at(version, { kind: "name", at: version, who: who("citizen"), leg: "l", name });
+  expect(namesIn([named(1, "老王"), text(2, "citizen", "c1"), named(3, "小王"), named(4, "老王")])).toEqual(["老王", "小王"]);
+});
+
+test("a file's name cannot show another ending than it has", () => {
+  expect(fileName("\u202e\u2066gnp.exe\u2069 王.pdf")).toBe("gnp.exe 王.pdf");
 });
 
 test("a message that was taken back says by whom and when, and is no other", () => {

@@ -1,6 +1,6 @@
 /**
  * Where nobody answers now, out of hours or in a full line, one leaves word (留言): what it is about, and where one may be
- * called. Fetched only then, and on its own, as `proof.ts` is. What is sent without a connection lies in the page's outbox.
+ * called, and by which name. Fetched only then, and on its own, as `proof.ts` is. What is sent without a connection lies in the page's outbox.
  */
 import { element } from "./element";
 
@@ -10,6 +10,8 @@ const zh = {
   why: "请留言，工作人员会逐条办理并答复。",
   about: "您要反映的事情",
   hint: "请写清楚时间、地点和经过",
+  name: "怎么称呼您",
+  name_why: "（可不填）",
   number: "联系电话",
   number_why: "工作人员会打这个电话答复您。",
   optional: "（已核验过手机号，可不填）",
@@ -27,6 +29,8 @@ const en: Record<keyof typeof zh, string> = {
   why: "Please leave word: our staff work off every message and answer it.",
   about: "What it is about",
   hint: "Say when and where it happened",
+  name: "Your name",
+  name_why: " (optional)",
   number: "Your telephone number",
   number_why: "Our staff call this number to answer you.",
   optional: " (optional: you have verified one)",
@@ -54,6 +58,7 @@ const STYLE = `
 
 /** The number's line is added to the words by the gateway. */
 const LONGEST = 3_800;
+const LONGEST_NAME = 64;
 const NUMBER = "[0-9+\\(\\) \\-]{5,32}";
 
 /** What of the conversation it has to do with. */
@@ -73,12 +78,14 @@ export function show(at: HTMLElement, talk: Talk, language: "zh" | "en"): void {
   const words = language === "zh" ? zh : en;
   const { absence } = talk.view;
   if (!absence) return;
-  const [written, called] = [...at.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>("textarea, input")].map(({ value }) => value);
+  const [written, called, named] = [...at.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>("textarea, input")].map(({ value }) => value);
   const about = element("textarea", { rows: 4, required: true, maxLength: LONGEST, placeholder: words.hint, value: written ?? "" });
   const number = element("input", { type: "tel", autocomplete: "tel", maxLength: 32, pattern: NUMBER, required: !absence.reached, value: called ?? "" });
   const send = element("button", { className: "act act-main", textContent: words.send });
   const why = element("small", { textContent: words.number_why + (absence.reached ? words.optional : "") });
-  const form = element("form", {}, label(words.about, about), label(words.number, number, why), send);
+  const name = element("input", { autocomplete: "name", maxLength: LONGEST_NAME, value: named ?? "" });
+  const optional = element("small", { textContent: words.name_why });
+  const form = element("form", {}, label(words.about, about), label(words.number, number, why), label(words.name, name, optional), send);
   const title = element("h2", { textContent: words[absence.why] });
   const reason = element("p", { textContent: words.why });
   const told = element("p", {});
@@ -101,7 +108,7 @@ export function show(at: HTMLElement, talk: Talk, language: "zh" | "en"): void {
   form.onsubmit = (event) => {
     event.preventDefault();
     if (!about.value.trim()) return about.focus();
-    talk.client.send({ t: "word.leave", about: about.value.trim(), number: number.value.trim() });
+    talk.client.send({ t: "word.leave", about: about.value.trim(), number: number.value.trim(), name: name.value.trim() });
     draw();
   };
   at.replaceChildren(element("style", { textContent: STYLE }), section);

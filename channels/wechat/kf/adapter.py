@@ -19,6 +19,7 @@ from channels.wechat.errors import PushRefused
 from channels.wechat.intake import Intake, ScanSeen
 from channels.wechat.keys import Keys
 from channels.wechat.kf.api import KfApi
+from channels.wechat.kf.nicknames import Nicknames
 from channels.wechat.kf.pull import Puller
 from channels.wechat.kf.settings import KfSettings
 from channels.wechat.media import Media, public_session
@@ -89,14 +90,15 @@ class KfChannel:
         if not settings.account.aes_keys:
             raise ValueError("an account of WeCom has an EncodingAESKey")
         account, keys = settings.account, Keys(settings.account.appid)
-        threads = Threads(inbox, shared, account, channel=name, scheme=SCHEME)
         budget = Budget(shared, keys, clock)
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http, public_session() as elsewhere:
             api = KfApi(settings, http, shared)
+            nicknames = Nicknames(api)
+            threads = Threads(inbox, shared, account, channel=name, scheme=SCHEME, name_of=nicknames.of)
             media = Media(account, api, elsewhere, files)
             owed = Owed(shared, keys, media, threads, every_s=account.owed_every_s)
             intake = Intake(account, shared, threads, budget, media, owed, on_scan, name)
-            puller = Puller(settings, api, shared, intake)
+            puller = Puller(settings, api, shared, intake, nicknames, threads)
             outbox = Outbox(account, api, inbox, shared, files, media, threads, budget, name)
             notices = Notices(account, SCHEME, budget, outbox)
             channel = cls(settings, name, puller, outbox, notices, threads, clock)

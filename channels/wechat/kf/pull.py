@@ -11,14 +11,16 @@ import logging
 import secrets
 from contextlib import suppress
 
-from channels.wechat.calls import Json
 from channels.wechat.errors import PushRefused, WeChatError
 from channels.wechat.intake import Intake
 from channels.wechat.keys import Keys
 from channels.wechat.kf.api import KfApi
-from channels.wechat.kf.incoming import read
+from channels.wechat.kf.incoming import Pulled, read
+from channels.wechat.kf.nicknames import Nicknames
 from channels.wechat.kf.settings import KfSettings
+from channels.wechat.threads import Threads
 from session.errors import YihaoError
+from session.ids import MessageId
 from session.ports import SharedState
 
 log = logging.getLogger(__name__)
@@ -35,8 +37,17 @@ _PAGES = 1000
 class Puller:
     """One per node."""
 
-    def __init__(self, settings: KfSettings, api: KfApi, shared: SharedState, intake: Intake) -> None:
+    def __init__(
+        self,
+        settings: KfSettings,
+        api: KfApi,
+        shared: SharedState,
+        intake: Intake,
+        nicknames: Nicknames,
+        threads: Threads,
+    ) -> None:
         self._settings, self._api, self._shared, self._intake = settings, api, shared, intake
+        self._nicknames, self._threads = nicknames, threads
         self._keys = Keys(settings.account.appid)
         self._holder = secrets.token_hex(8)
         self._called = asyncio.Event()
@@ -78,17 +89,20 @@ class Puller:
             self._shared.get(self._keys.cursor), self._shared.get(self._keys.pull_token)
         )
         page = await self._api.pull((cursor or b"").decode(), (token or b"").decode())
+        came: dict[str, MessageId] = {}
         for message in page.messages:
-            await self._take(message)
+            try:
+                pulled = read(message)
+            except PushRefused as error:
+                log.warning("a pulled message is malformed", extra={"why": str(error)})
+                continue
+            await self._take(pulled)
+            came[pulled.incoming.openid] = pulled.incoming.id
         await self._shared.put(self._keys.cursor, page.cursor.encode(), ttl_s=_CURSOR_S)
+        await self._nicknames.tell(came, self._threads)
         return page.has_more
 
-    async def _take(self, message: Json) -> None:
-        try:
-            pulled = read(message)
-        except PushRefused as error:
-            log.warning("a pulled message is malformed", extra={"why": str(error)})
-            return
+    async def _take(self, pulled: Pulled) -> None:
         text = await self._intake.take(pulled.incoming)
         if pulled.welcome:
             with suppress(WeChatError):  # a greeting that comes too late is none

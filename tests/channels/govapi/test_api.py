@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from session.address import Address
+from session.belonging import NameClaimed
 from session.events import FileReceived, LegClosed, MessageDelivered, MessageRead, RatingGiven, TextReceived
 from session.ids import SessionId
 from session.state import Party, Phase
@@ -19,7 +20,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1
 
 async def test_a_dialogue_both_ways(core: Core, api: Api, eventually: Eventually) -> None:
     platform = api.platform
-    told = await platform.ask("openSession", {"user": {"id": "u1"}, "text": "路灯坏了"})
+    told = await platform.ask("openSession", {"user": {"id": "u1", "name": "王\n小明"}, "text": "路灯坏了"})
     assert told.status == 201
     session = told.body["session"]
     await core.accepts(session)
@@ -41,11 +42,14 @@ async def test_a_dialogue_both_ways(core: Core, api: Api, eventually: Eventually
 
     await core.finishes(session)
     await eventually(lambda: _phase(platform, session, "ended"))
-    rated = await platform.ask("rateSession", {"score": 5, "comment": "很快"}, session=session)
+    rated = await platform.ask("rateSession", {"score": 5, "comment": "很快", "solved": False}, session=session)
     assert rated.status == 200
     (rating,) = await core.post.said(SessionId(session), RatingGiven)
     assert isinstance(rating, RatingGiven)
-    assert (rating.score, rating.comment) == (5, "很快")
+    assert (rating.score, rating.comment, rating.solved) == (5, "很快", False)
+    (named,) = await core.post.said(SessionId(session), NameClaimed)
+    assert isinstance(named, NameClaimed)
+    assert named.name == "王 小明"
     assert (await platform.ask("rateSession", {"score": 1}, session=session)).body["cursor"] == rated.body["cursor"]
     assert (await platform.ask("sendText", {"text": "还有"}, session=session)).problem == "session-ended"
 

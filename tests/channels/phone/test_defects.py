@@ -112,6 +112,7 @@ async def gbk_name(scene: Scene) -> None:
         scene.caller.heard.clear()
         scene.send("From: ", f"From: {shown}", "INVITE")
         assert (await scene.caller.response("INVITE")).status == 200
+        assert scene.core.contacts[-1].name == "王小明"
 
 
 @row("aiosipua", "an unknown Require is accepted")

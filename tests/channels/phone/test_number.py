@@ -43,6 +43,28 @@ def test_from_is_a_claim() -> None:
     assert caller("P-Asserted-Identity: rubbish", From="<tel:110>;tag=1") == ("tel:110", False)
 
 
+@pytest.mark.parametrize(
+    ("from_", "identity", "name"),
+    [
+        ('"王小明" <tel:13800138000>', "<tel:+8613800138000>", "王小明"),
+        ('"甲" <tel:13800138000>', '"城建公司" <tel:+8613800138000>', "城建公司"),
+        ('"甲" <tel:13800138000>', '"x" <sip:x@ims.example>, <tel:+8613800138000>', "x"),
+        ('"Anonymous" <tel:13800138000>', "<tel:+8613800138000>", ""),
+        ('"A" <sip:anonymous@anonymous.invalid>', "rubbish", ""),
+        ("<tel:13800138000>", "<tel:+8613800138000>", ""),
+    ],
+)
+def test_the_display_name_is_what_they_call_themselves(from_: str, identity: str, name: str) -> None:
+    asked = parsed(request("INVITE", body=SDP, extra=(f"P-Asserted-Identity: {identity}",), From=f"{from_};tag=1"))
+    assert caller_of(asked, is_trunk=True, registered=None, unique="leg1").name == name
+
+
+def test_who_hides_has_no_name() -> None:
+    extra = ("Privacy: id", 'P-Asserted-Identity: "王小明" <tel:+8613800138000>')
+    asked = parsed(request("INVITE", body=SDP, extra=extra, From='"王小明" <tel:13800138000>;tag=1'))
+    assert caller_of(asked, is_trunk=True, registered=None, unique="leg1").name == ""
+
+
 @pytest.mark.parametrize("uri", ["sip:12345@h", "tel:12345", "sip:1-23.45@h", "sip:%3112345@h", "sip:12345;x=y@h"])
 def test_dialled(uri: str) -> None:
     asked = parsed(request("INVITE", uri, body=SDP))

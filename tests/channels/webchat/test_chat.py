@@ -12,6 +12,7 @@ import pytest
 
 from session import events as ev
 from session.address import Address
+from session.belonging import NameClaimed
 from session.ids import AssigneeId, LegId, MessageId, NodeId, SessionId
 from session.ports import Entry, Place
 from session.state import AssigneeKind, Demand, Leg, LegEnd, Medium, Party
@@ -65,15 +66,17 @@ async def test_word_that_is_left_waits_like_a_letter_whoever_goes(
     async with chatting(here) as page:
         page.send("msg.send", text="有人吗")
         await eventually(lambda: not page.outbox)
-        left = page.send("word.leave", about=" 路灯坏了 ", number="138 0013 8000")
+        left = page.send("word.leave", about=" 路灯坏了 ", number="138 0013 8000", name=" 李\u202e大爷")
         await eventually(lambda: left in page.acked)
         await eventually(lambda: standing(page)["phase"] == "parked")
         words = ["有人吗", "路灯坏了\n联系电话（本人填写，未核验） · to be called at, not verified: 138 0013 8000"]
         await eventually(lambda: shown(page) == [("citizen", text) for text in words])
+        await eventually(lambda: world.events(FIRST, NameClaimed))
         kinds = [type(entry.event) for entry in await world.log(FIRST)][3:]
-        assert kinds == [ev.LegOpened, ev.TextReceived, ev.LegClosed, ev.HumanRequested]
-        opened = (await world.log(FIRST))[3].event
+        assert kinds == [ev.LegOpened, ev.TextReceived, ev.LegClosed, ev.HumanRequested, NameClaimed]
+        opened, named = (await world.log(FIRST))[3].event, (await world.log(FIRST))[-1].event
         assert isinstance(opened, ev.LegOpened)
+        assert named == NameClaimed(at=named.at, leg=opened.leg.id, name="李大爷")
         assert opened.leg.medium is Medium.MESSAGE
         assert here.claims == [("138 0013 8000", False)]
         page.send("msg.send", text="在和平路")

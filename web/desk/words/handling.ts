@@ -24,6 +24,7 @@ export const zh = {
     note_needed: "请填写处理摘要",
   },
   rated: { solved: "市民认为已解决", unsolved: "市民认为未解决" },
+  named: { said: "{channel}自称" },
   places: {
     knowledge: "知识库建议",
     transcript: "实时转写",
@@ -57,6 +58,7 @@ export const en: typeof zh = {
     note_needed: "Write a summary",
   },
   rated: { solved: "solved, says the citizen", unsolved: "not solved, says the citizen" },
+  named: { said: "By {channel} they call themselves" },
   places: {
     knowledge: "Knowledge",
     transcript: "Live transcript",

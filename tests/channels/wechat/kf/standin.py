@@ -23,6 +23,12 @@ class WeCom:
     sent: list[dict[str, Any]] = field(default_factory=list)
     welcomed: list[dict[str, Any]] = field(default_factory=list)
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    nicknames: dict[str, str] = field(default_factory=dict)
+    """By citizen; of who is not here nothing is told."""
+    asked_for: list[list[str]] = field(default_factory=list)
+    """Of whom nicknames were asked, each time."""
+    says_nothing_of_customers: bool = False
+    """The account may not ask for them."""
     is_ours: bool = True
     """False: one of WeCom's own people has the conversation."""
     empty_pages: int = 0
@@ -48,6 +54,7 @@ class WeCom:
         app.router.add_post("/cgi-bin/kf/sync_msg", self._sync)
         app.router.add_post("/cgi-bin/kf/send_msg", self._send)
         app.router.add_post("/cgi-bin/kf/send_msg_on_event", self._welcome)
+        app.router.add_post("/cgi-bin/kf/customer/batchget", self._customers)
         app.router.add_get("/cgi-bin/media/get", self._media)
         return app
 
@@ -96,6 +103,34 @@ class WeCom:
     async def _welcome(self, request: web.Request) -> web.Response:
         self.welcomed.append(await request.json())
         return _said(0, "ok")
+
+    async def _customers(self, request: web.Request) -> web.Response:
+        """As in the manual (获取客户基础信息, path/95159), with what else it tells."""
+        if not self._is_known(request):
+            return _said(42001, "access_token expired")
+        body = await request.json()
+        asked = body["external_userid_list"]
+        assert 1 <= len(asked) <= 100
+        self.asked_for.append(asked)
+        if self.says_nothing_of_customers:
+            return _said(48002, "api forbidden")
+        known = [one for one in asked if one in self.nicknames]
+        return web.json_response(
+            {
+                "errcode": 0,
+                "errmsg": "ok",
+                "customer_list": [
+                    {
+                        "external_userid": one,
+                        "nickname": self.nicknames[one],
+                        "avatar": "http://wx.qlogo.cn/0",
+                        "gender": 1,
+                    }
+                    for one in known
+                ],
+                "invalid_external_userid": [one for one in asked if one not in known],
+            }
+        )
 
     async def _media(self, request: web.Request) -> web.Response:
         content_type, content = self.files[request.query["media_id"]]

@@ -4,6 +4,7 @@ import gzip
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -21,7 +22,9 @@ from channels.wechat.push import Account, open_push, sealed_challenge
 from channels.wechat.settings import WeChatSettings
 from gateway.inbox import StoreInbox
 from session import events as ev
-from session.ids import MessageId, NodeId
+from session.belonging import NameClaimed
+from session.ids import LegId, MessageId, NodeId, SessionId
+from session.state import LegEnd
 from storage.files import FileStore
 from tests.channels.wechat.kf.standin import CITIZEN, CORPID, KFID, SECRET, TOKEN, WeCom, called
 from tests.channels.wechat.rig import JPEG, OLD_KEY, Unsteady, UnsteadyInbox, Wire, World, seal, signed, xml
@@ -319,6 +322,75 @@ async def test_an_expired_token_is_replaced(
     await here.called()
     await eventually(world.texts)
     assert wecom.token_fetches == 2
+
+
+async def test_a_nickname_is_told_behind_the_words_and_when_it_is_another(
+    world: World, wecom: WeCom, here: ServingNode, eventually: Eventually
+) -> None:
+    """Of two citizens, of whom WeCom knows one. In a session that begins later it stands from its beginning."""
+
+    async def names() -> list[str]:
+        return [one.name for one in await world.events(NameClaimed)]
+
+    async def say(words: str, *, citizen: str = CITIZEN) -> None:
+        asked = len(wecom.asked_for)
+        wecom.keep("text", {"content": words}, citizen=citizen)
+        assert await here.called() == 200
+        await eventually(lambda: len(wecom.asked_for) > asked)
+
+    wecom.nicknames[CITIZEN] = "小王\u202e\n🌸"
+    await say("停水")
+    await say("别人", citizen="wm-another")
+    await eventually(names)
+    assert [type(one.event) for one in await world.entries()][:4] == [
+        ev.SessionOpened,
+        ev.LegOpened,
+        ev.TextReceived,
+        NameClaimed,
+    ]
+    await say("还没来水")
+    wecom.nicknames[CITIZEN] = "老王"
+    await say("来了")
+    await eventually(partial(names_are, world, ["小王 🌸", "老王"]))
+    (session, leg), before = await first_of(world), len(world.sessions)
+    await here.channel.close_leg(session, leg, LegEnd.CLOSED)
+    await world.store.log.append(session, ev.LegClosed(leg=leg, reason=LegEnd.CLOSED))
+    await say("又停了")
+    await eventually(partial(names_are, world, ["小王 🌸", "老王", "老王"]))
+    assert len(world.sessions) == before
+    assert await world.texts() == ["停水", "还没来水", "来了", "又停了", "别人"]
+
+
+async def test_words_come_though_no_nickname_can_be_had(
+    world: World, wecom: WeCom, here: ServingNode, eventually: Eventually
+) -> None:
+    """And it is not asked for again with every page."""
+    wecom.says_nothing_of_customers = True
+    for words in ("一", "二"):
+        wecom.keep("text", {"content": words})
+        assert await here.called() == 200
+        await eventually(partial(has_come, world, words))
+    await eventually(lambda: wecom.asked_for)
+    wecom.keep("text", {"content": "三"})
+    assert await here.called() == 200
+    await eventually(partial(has_come, world, "三"))
+    assert len(wecom.asked_for) == 1
+    assert await world.events(NameClaimed) == []
+
+
+async def has_come(world: World, words: str) -> bool:
+    return words in await world.texts()
+
+
+async def names_are(world: World, expected: list[str]) -> bool:
+    return [one.name for one in await world.events(NameClaimed)] == expected
+
+
+async def first_of(world: World) -> tuple[SessionId, LegId]:
+    """The session that was begun first, and its leg."""
+    opened = next(one for one in await world.entries() if isinstance(one.event, ev.LegOpened))
+    assert isinstance(opened.event, ev.LegOpened)
+    return opened.session, opened.event.leg.id
 
 
 async def test_an_account_without_a_key_does_not_start(world: World, wecom: WeCom, tmp_path: Path) -> None:

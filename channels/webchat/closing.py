@@ -1,0 +1,60 @@
+"""Pages that stand open when the office closes: who writes there from now on meets nobody, and is offered the form."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from channels.webchat.conversation import Conversation, contact_of
+from channels.webchat.leaving_word import absence_of
+from channels.webchat.ports import Ports
+from realtime import citizen
+from session.ids import LegId
+from session.state import Medium
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 2.0
+
+
+class Closing:
+    """Of one node. A line that is full is told to who comes, not to who is here: it is full and has room by turns.
+
+    Nor is anybody told that people are there again: that would take a form away that is being filled in, and what is
+    left in it is answered all the same.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        conversations: Callable[[], Iterable[Conversation]],
+        show: Callable[[Conversation, citizen.Absence], None],
+    ) -> None:
+        """`show` brings a conversation's pages all that they show once more, with what they do not know yet."""
+        self._ports, self._conversations, self._show = ports, conversations, show
+
+    async def run(self) -> None:
+        """Look whether the hours are over, until cancelled."""
+        was_closed = True
+        while True:
+            try:
+                is_closed = await self._is_closed()
+                if is_closed and not was_closed:
+                    await self._tell()
+                was_closed = is_closed
+            except Exception:  # a task's top: pages are told when they connect anew
+                log.exception("pages were not told that nobody is there")
+            await asyncio.sleep(LOOK_S)
+
+    async def _is_closed(self) -> bool:
+        """By the rules for any visitor: they come by one number, and in one language."""
+        absence = await absence_of(contact_of("page", self._ports, LegId("page"), Medium.CHAT), self._ports.absent)
+        return absence is not None and absence.why == "closed"
+
+    async def _tell(self) -> None:
+        for conversation in tuple(self._conversations()):
+            who = contact_of(conversation.visitor, self._ports, LegId("page"), Medium.CHAT)
+            absence = await absence_of(who, self._ports.absent)
+            if absence is not None:
+                self._show(conversation, absence)
