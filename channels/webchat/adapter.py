@@ -207,6 +207,8 @@ class WebChatChannel:
         absence = await absence_of(
             contact_of(link.subject, self._ports, LegId("page"), Medium.CHAT), self._ports.absent
         )
+        if absence is not None and absence.why == "closed":
+            self._closing.is_told(link.subject)
         shown = (await self._recalled(link.subject)).show(link)  # before anything else runs: see `_recalled`
         return self._whole(shown, absence)
 

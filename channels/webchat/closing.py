@@ -33,28 +33,40 @@ class Closing:
     ) -> None:
         """`show` brings a conversation's pages all that they show once more, with what they do not know yet."""
         self._ports, self._conversations, self._show = ports, conversations, show
+        self._told: set[str] = set()
+        """Visitors whose pages know it."""
+
+    def is_told(self, visitor: str) -> None:
+        """A page of theirs that has connected was told with all else."""
+        self._told.add(visitor)
 
     async def run(self) -> None:
         """Look whether the hours are over, until cancelled."""
-        was_closed = True
         while True:
             try:
-                is_closed = await self._is_closed()
-                if is_closed and not was_closed:
-                    await self._tell()
-                was_closed = is_closed
+                await self._look()
             except Exception:  # a task's top: pages are told when they connect anew
                 log.exception("pages were not told that nobody is there")
             await asyncio.sleep(LOOK_S)
+
+    async def _look(self) -> None:
+        if not await self._is_closed():
+            self._told.clear()
+            return
+        here = tuple(self._conversations())
+        self._told.intersection_update(one.visitor for one in here)
+        for conversation in here:
+            if conversation.visitor not in self._told:
+                await self._tell(conversation)
 
     async def _is_closed(self) -> bool:
         """By the rules for any visitor: they come by one number, and in one language."""
         absence = await absence_of(contact_of("page", self._ports, LegId("page"), Medium.CHAT), self._ports.absent)
         return absence is not None and absence.why == "closed"
 
-    async def _tell(self) -> None:
-        for conversation in tuple(self._conversations()):
-            who = contact_of(conversation.visitor, self._ports, LegId("page"), Medium.CHAT)
-            absence = await absence_of(who, self._ports.absent)
-            if absence is not None:
-                self._show(conversation, absence)
+    async def _tell(self, conversation: Conversation) -> None:
+        who = contact_of(conversation.visitor, self._ports, LegId("page"), Medium.CHAT)
+        absence = await absence_of(who, self._ports.absent)
+        if absence is not None:  # else it is asked again at the next look
+            self._told.add(conversation.visitor)
+            self._show(conversation, absence)
