@@ -490,5 +490,6 @@ class Settings:
 
     @property
     def recordings_folder(self) -> Path:
-        """Where recordings are kept."""
-        return Path(self.recordings.folder) if self.recordings.folder else self.data / "recordings"
+        """Where recordings are kept: absolute, since all processes that write there are to mean the same by it."""
+        folder = Path(self.recordings.folder) if self.recordings.folder else self.data / "recordings"
+        return folder.absolute()

@@ -80,7 +80,7 @@ def open_audio(
     ports = (media.port_min, media.port_max)
     size = workers(media.workers, ports)
     is_recorded = settings.recordings.enabled
-    folder = str(settings.recordings_folder.absolute()) if is_recorded else ""
+    folder = str(settings.recordings_folder) if is_recorded else ""
     through = rtpengines(media)
     outfit = Outfit((media.host,), ports, folder, log.level, log.format, rtpengines=through, codecs=media.codecs)
     if size == 0:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -57,7 +58,8 @@ class Yihao:
         said.unlink(missing_ok=True)
         # Sound in the gateway's own loop unless asked for: a process for it takes as long to start as the rest.
         sets = {"http.port": "0", "sip.port": "0", "media.workers": "0", **self.sets}
-        arguments = ["up", "--data", str(self.data), "--ready-json"]
+        # It stands in that folder, and names it as `make run` does: by a path that is not absolute.
+        arguments = ["up", "--data", os.curdir, "--ready-json"]
         for key, value in sets.items():
             arguments += ["--set", f"{key}={value}"]
         if self.program:
