@@ -126,11 +126,12 @@ async def carry(outfit: Outfit) -> None:
         if outfit.recordings:
             recorder = await stack.enter_async_context(RecordingWriter(Shelf(Path(outfit.recordings))))
         engine = await stack.enter_async_context(outfit.engine(PromptLibrary({}), recorder))
-        reader, writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=os.dup(0)))
+        pipe = socket.socket(fileno=os.dup(0))
+        _, worker = await loop.create_unix_connection(lambda: Worker(engine), sock=pipe)
         collect_seldom()
-        if not await Worker(engine, reader, writer).serve():
+        if not await worker.serve():
             os._exit(1)
-        writer.close()
+        worker.close()
 
 
 def main() -> None:

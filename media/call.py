@@ -33,7 +33,7 @@ from session.audio import (
 from session.errors import YihaoError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from media.engine import Engine
@@ -96,6 +96,7 @@ class Call:
         self._tap: Tap | None = None
         self._closed = False
         self._events: asyncio.Queue[AudioEvent | None] = asyncio.Queue()
+        self._listener: Callable[[AudioEvent], None] | None = None
 
     def _empty(self, slot: Slot) -> Place:
         return Place(Protection(self._engine.doors, slot))
@@ -367,16 +368,29 @@ class Call:
         while (event := await self._events.get()) is not None:
             yield event
 
+    def listen(self, listener: Callable[[AudioEvent], None]) -> None:
+        """Have what happens told there, as it happens, instead of by `events`. It is for the listener to bound it."""
+        self._listener = listener
+
+    def does_at_once(self, name: str) -> bool:
+        """Whether that method of the port returns without having waited for anything."""
+        return name != "record" and (self._tap is None or name not in {"finish_recording", "close"})
+
+    def _tell(self, event: AudioEvent) -> None:
+        if self._listener is not None:
+            self._listener(event)
+        elif self._events.qsize() < _MAX_EVENTS_WAITING or not isinstance(event, DigitHeard):
+            self._events.put_nowait(event)
+
     def digit_heard(self, slot: Slot, heard: Heard) -> None:
         """An end's word. A far end that floods digits faster than they are read loses the newest."""
-        if self._events.qsize() < _MAX_EVENTS_WAITING:
-            self._events.put_nowait(DigitHeard(slot, heard.digit, heard.duration_ms))
+        self._tell(DigitHeard(slot, heard.digit, heard.duration_ms))
 
     def played(self, slot: Slot) -> None:
         """An end's word: its playlist is over."""
         place = self._places[slot]
         if place.playlist is not None:
-            self._events.put_nowait(PlaybackEnded(slot, place.playlist.name))
+            self._tell(PlaybackEnded(slot, place.playlist.name))
             place.playlist = None
             self._route()
 
@@ -391,7 +405,7 @@ class Call:
                 place.lost_told = False
             elif place.end.terms.far_speaks and not place.is_held and not place.lost_told:
                 place.lost_told = True
-                self._events.put_nowait(AudioLost(slot, silent_s))
+                self._tell(AudioLost(slot, silent_s))
 
     async def close(self) -> None:
         """Free ports, finish the recording, end the events. Idempotent."""
@@ -399,8 +413,9 @@ class Call:
             return
         self._closed = True
         self._engine.forget(self)
-        for slot in Slot:
-            await self.drop(slot)
+        for slot, place in tuple(self._places.items()):
+            if place.end is not None:
+                await self.drop(slot)
         try:
             await self.finish_recording()
         finally:

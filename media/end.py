@@ -18,7 +18,7 @@ from media.g711 import EXPANSIONS, FRAME_SAMPLES, SILENCE, TRANSCODE, Law
 from media.interpreter import Interpreter
 from media.ports import address_of, untie
 from media.reports import Reports
-from media.rtp import HEADER, HEADER_BYTES, VERSION_2, Incoming, Outgoing, Packet, parse
+from media.rtp import HEADER_BYTES, VERSION_2, WORDS, Incoming, Outgoing, Packet, parse
 from media.srtp import is_rtcp
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 MAX_PAYLOAD_BYTES = 480
 """60 ms of G.711, the longest packet that telephones send; other codecs have bounds of their own."""
 
-_DATAGRAM_BYTES = 2048
-"""More than any packet that is taken: what is longer is cut, and so seen to be too long."""
+_MOST_BYTES = HEADER_BYTES + MAX_PAYLOAD_BYTES
+_UNKNOWN = -1
+"""The head of no packet."""
 
 _MAX_WAITING = 1024
 """More packets than a socket's buffer holds (208 KiB by Linux' default): a far end that floods keeps nobody waiting."""
@@ -89,13 +90,14 @@ class End:
         "_digits",
         "_digits_waiting",
         "_expansion",
+        "_far_head",
         "_far_law",
-        "_far_type",
         "_inbox",
         "_interpreter",
         "_law",
         "_laws",
         "_owner",
+        "_packets",
         "_pair",
         "_payload_type",
         "_played",
@@ -104,6 +106,7 @@ class End:
         "_receive",
         "_receive_from",
         "_relayed",
+        "_room",
         "_send_there",
         "_send_to",
         "_shield",
@@ -141,8 +144,9 @@ class End:
         self.since_s = monotonic()
         """From when on silence of the far end counts."""
         self._pair = pair
-        self._receive = pair.rtp.recv
-        self._receive_from = pair.rtp.recvfrom
+        self._room, self._packets = inbox.room, inbox.packets
+        self._receive = pair.rtp.recv_into
+        self._receive_from = pair.rtp.recvfrom_into
         self._send_to = pair.rtp.sendto
         self._send_there = pair.rtp.send
         self._tied: _Address | None = None
@@ -158,7 +162,8 @@ class End:
         self._laws: dict[int, Law] = {}
         self._interpreter: Interpreter | None = None
         """None where all that was agreed is G.711."""
-        self._far_type = -1
+        self._far_head = _UNKNOWN
+        """The first two octets of a packet that is like the last one, before its sequence number."""
         self._far_law = self._law = Law.PCMA
         self._expansion = EXPANSIONS[Law.PCMA]
         self._payload_type = 0
@@ -189,7 +194,7 @@ class End:
         self._laws = terms.laws
         self._payload_type, self._law = next(iter(self._laws.items()))
         self.reports.ticks = self._interpreter.ticks(self._payload_type) if self._interpreter is not None else 1
-        self._far_type = -1
+        self._far_head = _UNKNOWN
         self.since_s = monotonic()
         self._shield = self.reports.shield = self._protection.agree(terms, self)
         if self._shield is not None:
@@ -231,7 +236,7 @@ class End:
         if self.terms is None or self._target is None:
             return
         if self._tied is None and self._source == self._signalled and self._shield is None:
-            self._tie(self._target)
+            self._tie(self._target, now_s)
         for heard in self._reader.expire(now_s):
             self._owner.digit_heard(self.slot, heard)
         if self.terms.rtcp_mux:
@@ -247,43 +252,43 @@ class End:
 
     # What comes
 
-    def _arrived(self) -> None:
+    def _arrived(self, now_s: float) -> None:
         """A packet. The one that was expected next takes the short way: this is where relaying costs time."""
+        room = self._room
         addr = self._tied
         try:
             if addr is not None:
-                data = self._receive(_DATAGRAM_BYTES)
+                size = self._receive(room)
             else:
-                data, addr = self._receive_from(_DATAGRAM_BYTES)
+                size, addr = self._receive_from(room)
         except OSError:  # nothing, or an ICMP error: whether the far end is gone, silence and signalling tell
             return
+        data: bytearray | bytes = room
         if self._shield is not None:
-            opened = self._shield.opened(data, addr)
+            opened = self._shield.opened(bytes(self._packets[size]), addr)
             if opened is None:
                 return
-            data = opened
+            data, size = opened, len(opened)
         incoming = self.incoming
-        if addr == self._source and HEADER_BYTES < len(data) <= HEADER_BYTES + MAX_PAYLOAD_BYTES:
-            first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
-            if (
-                sequence == incoming.next_sequence
-                and timestamp == incoming.next_timestamp
-                and ssrc == incoming.ssrc
-                and second == self._far_type
-                and first == VERSION_2
-            ):
-                now_s = monotonic()
-                payload = data[HEADER_BYTES:]
-                incoming.follow(now_s, len(payload))
-                self._pass_on(sequence, timestamp, payload, now_s)
+        if addr == self._source and HEADER_BYTES < size <= _MOST_BYTES:
+            head, timestamp, ssrc = WORDS.unpack_from(data)
+            sequence = incoming.next_sequence
+            if head == self._far_head | sequence and timestamp == incoming.next_timestamp and ssrc == incoming.ssrc:
+                incoming.follow(now_s, size - HEADER_BYTES)
+                listener = self.listener
+                if data is room and self.note is None and listener is not None and listener.takes(self._far_law):
+                    listener.pass_on(size, incoming.generation, sequence, timestamp, now_s)
+                else:
+                    self._pass_on(sequence, timestamp, bytes(data[HEADER_BYTES:size]), now_s)
                 return
-        self._examine(data, addr)
+        self._examine(bytes(data[:size]), addr, now_s)
 
-    def _report_arrived(self) -> None:
+    def _report_arrived(self, _now_s: float) -> None:
         with suppress(OSError):
-            self.reports.hear(*self._pair.rtcp.recvfrom(_DATAGRAM_BYTES))
+            size, addr = self._pair.rtcp.recvfrom_into(self._room)
+            self.reports.hear(bytes(self._packets[size]), addr)
 
-    def _examine(self, data: bytes, addr: _Address) -> None:
+    def _examine(self, data: bytes, addr: _Address, now_s: float) -> None:
         if self.terms is None:
             return
         if self.terms.rtcp_mux and is_rtcp(data):
@@ -296,7 +301,6 @@ class End:
         law = self._laws.get(packet.payload_type)
         if law is None and packet.payload_type != self.terms.event_type:
             return
-        now_s = monotonic()
         if not self._is_theirs(addr, packet.ssrc, now_s):
             return
         if self._interpreter is None:
@@ -307,7 +311,7 @@ class End:
             self._pass_on(lost.sequence, lost.timestamp, lost.payload, now_s)
         if heard is not None:
             self._take(heard, law, now_s)
-        self._far_type = -1
+        self._far_head = _UNKNOWN
 
     def _take(self, packet: Packet, law: Law | None, now_s: float) -> None:
         """A packet of theirs, as the house hears it."""
@@ -315,7 +319,8 @@ class End:
             self._take_event(packet, now_s)
         elif len(packet.payload) <= MAX_PAYLOAD_BYTES:
             self.incoming.take(packet, now_s)
-            self._far_type, self._far_law, self._expansion = packet.payload_type, law, EXPANSIONS[law]
+            self._far_head = VERSION_2 << 24 | packet.payload_type << 16
+            self._far_law, self._expansion = law, EXPANSIONS[law]
             self._pass_on(packet.sequence, packet.timestamp, packet.payload, now_s)
 
     def _is_theirs(self, addr: _Address, ssrc: int, now_s: float) -> bool:
@@ -356,6 +361,24 @@ class End:
         if law is not self._law:
             payload = payload.translate(TRANSCODE[law, self._law])
         self._send(self.outgoing.relayed(self._payload_type, generation, sequence, timestamp, payload, now_s))
+
+    def takes(self, law: Law) -> bool:
+        """Whether another far end's packets under this law go out as they came, but for their header."""
+        return (
+            law is self._law
+            and self._tied is not None
+            and self._digits is None
+            and self._shield is None
+            and self._interpreter is None
+        )
+
+    def pass_on(self, size: int, generation: int, sequence: int, timestamp: int, now_s: float) -> None:
+        """As `relay`, of the packet that stands in the inbox's room, where this end `takes` it."""
+        self.outgoing.head(self._room, self._payload_type, generation, sequence, timestamp, size - HEADER_BYTES, now_s)
+        try:  # noqa: SIM105 - `suppress` would take longer than all else here
+            self._send_there(self._packets[size])
+        except OSError:
+            pass
 
     def forward_event(self, packet: Packet, generation: int, now_s: float) -> None:
         """A digit of the other far end's, as it is, where this one takes digits."""
@@ -421,7 +444,7 @@ class End:
             except OSError:  # `suppress` would take longer than all else here
                 pass
 
-    def _tie(self, addr: _Address) -> None:
+    def _tie(self, addr: _Address, now_s: float) -> None:
         """Nobody but the signalled address is heard any more: let the kernel see to that from now on.
 
         What waits is still read by who sent it.
@@ -430,7 +453,8 @@ class End:
             self._pair.rtp.connect(addr)
             self._tied = addr
             for _ in range(_MAX_WAITING):
-                self._examine(*self._receive_from(_DATAGRAM_BYTES))
+                size, sender = self._receive_from(self._room)
+                self._examine(bytes(self._packets[size]), sender, now_s)
 
     def _untie(self) -> None:
         if self._tied is not None:

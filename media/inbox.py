@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,17 +19,25 @@ if TYPE_CHECKING:
 _IN_A_TURN = 64
 """Packets. At some 12 µs each the rest of the loop, and the 20 ms of what is played, wait less than a millisecond."""
 
+_ROOM_BYTES = 2048
+"""More than any packet that is taken: what is longer is cut, and so seen to be too long."""
+
 
 class Inbox:
     """Says to each owner of a socket that a packet waits there."""
 
     def __init__(self) -> None:
+        self.room = bytearray(_ROOM_BYTES)
+        """Where owners may read a packet to, and send it on from: it is theirs until they return."""
+        whole = memoryview(self.room)
+        self.packets = tuple(whole[:size] for size in range(_ROOM_BYTES + 1))
+        """The room's first octets, for each number of them."""
         self._epoll = select.epoll()
-        self._owners: dict[int, Callable[[], None]] = {}
+        self._owners: dict[int, Callable[[float], None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def add(self, sock: socket.socket, arrived: Callable[[], None]) -> None:
-        """Begin to call `arrived` for each packet, or error, that waits. It may find nothing there."""
+    def add(self, sock: socket.socket, arrived: Callable[[float], None]) -> None:
+        """Begin to call `arrived`, with the time, for each packet, or error, that waits. It may find nothing there."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._loop.add_reader(self._epoll.fileno(), self._deliver)
@@ -49,8 +58,12 @@ class Inbox:
         self._epoll.close()
 
     def _deliver(self) -> None:
-        owners = self._owners
-        for number, _ in self._epoll.poll(0, _IN_A_TURN):
-            arrived = owners.get(number)
-            if arrived is not None:  # none where an earlier packet of this turn closed the socket
-                arrived()
+        owners, poll, left = self._owners, self._epoll.poll, _IN_A_TURN
+        # More will have come meanwhile: to look again takes less than a turn of the loop does.
+        while left > 0 and (waiting := poll(0, left)):
+            left -= len(waiting)
+            now_s = monotonic()
+            for number, _ in waiting:
+                arrived = owners.get(number)
+                if arrived is not None:  # none where an earlier packet of this turn closed the socket
+                    arrived(now_s)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ipaddress
 import os
 import socket
 from contextlib import suppress
@@ -37,10 +36,8 @@ class Pair(NamedTuple):
 
 
 def address_of(host: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
-    """A socket address as the event loop reports it, so that the two compare equal."""
-    if ipaddress.ip_address(host).version == 4:
-        return host, port
-    return host, port, 0, 0
+    """A socket address as the system reports it, so that the two compare equal."""
+    return (host, port, 0, 0) if ":" in host else (host, port)
 
 
 def untie(sock: socket.socket) -> None:
@@ -50,11 +47,11 @@ def untie(sock: socket.socket) -> None:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    version = ipaddress.ip_address(host).version
-    bound = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_DGRAM)
     try:
         bound.setblocking(False)
-        if version == 6:
+        if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind(address_of(host, port))
     except OSError:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 HEADER = struct.Struct("!BBHII")
 HEADER_BYTES = HEADER.size
+WORDS = struct.Struct("!III")
+"""The same octets: version, payload type and sequence as one number, the timestamp, the source."""
 VERSION_2 = 0x80
 """First octet of a packet without padding, extension or contributing sources."""
 
@@ -259,6 +261,21 @@ class Outgoing:
         self, payload_type: int, generation: int, sequence: int, timestamp: int, payload: bytes, now_s: float
     ) -> bytes:
         """A packet of another far end as one of this stream: its gaps and its order stay to be seen."""
+        packet = bytearray(HEADER_BYTES) + payload
+        self.head(packet, payload_type, generation, sequence, timestamp, len(payload), now_s)
+        return bytes(packet)
+
+    def head(
+        self,
+        packet: bytearray,
+        payload_type: int,
+        generation: int,
+        sequence: int,
+        timestamp: int,
+        size: int,
+        now_s: float,
+    ) -> None:
+        """As `relayed`, for a packet of a payload of that size which needs but its header written over."""
         if generation != self._generation:
             self._catch_up(now_s)
             self._generation = generation
@@ -267,14 +284,13 @@ class Outgoing:
             payload_type |= 0x80
         mapped = (sequence + self._sequence_offset) & 0xFFFF
         at = (timestamp + self._timestamp_offset) & 0xFFFFFFFF
-        size = len(payload)
         if mapped == self.sequence or ahead(mapped, self.sequence, 16) > 0:
             self.sequence = (mapped + 1) & 0xFFFF
             self.timestamp = (at + size) & 0xFFFFFFFF
         self.packets += 1
         self.octets += size
         self.sent_s = now_s
-        return HEADER.pack(VERSION_2, payload_type, mapped, at, self.ssrc) + payload
+        HEADER.pack_into(packet, 0, VERSION_2, payload_type, mapped, at, self.ssrc)
 
     def _late_samples(self, now_s: float) -> int:
         return 0 if self.sent_s is None else round((now_s - self.sent_s) * 8000) - 160

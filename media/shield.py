@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from functools import cached_property
 from time import monotonic
 from typing import Protocol
 
@@ -64,10 +65,17 @@ class Protection:
     def __init__(self, doors: Doors, slot: Slot) -> None:
         self.secrecy = Secrecy.NEVER
         self._doors, self._certificate = doors, doors.certificates[slot]
-        self._keys = {suite: secrets.token_bytes(KEY_BYTES) for suite in SUITES}
-        self._ice = IceLite()
         self._agreed: Sdes | Page | None = None
         self._shield: Shield | None = None
+
+    @cached_property
+    def _keys(self) -> dict[str, bytes]:
+        """As the page's below: made when they are first said, since most slots of most calls have nobody."""
+        return {suite: secrets.token_bytes(KEY_BYTES) for suite in SUITES}
+
+    @cached_property
+    def _ice(self) -> IceLite:
+        return IceLite()
 
     @property
     def means(self) -> Means:

@@ -6,7 +6,6 @@ its place in a list.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import struct
 from dataclasses import fields, is_dataclass
@@ -91,17 +90,6 @@ def packed(message: Message) -> bytes:
     """A message as it goes onto the pipe."""
     body = _pack([_CODES[type(message)], *message])
     return _LENGTH.pack(len(body)) + body
-
-
-async def read(reader: asyncio.StreamReader) -> Message | None:
-    """The next message; None where the other end is no more."""
-    try:
-        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-        if length > MOST_BYTES:
-            return None
-        return _message(await reader.readexactly(length))
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return None
 
 
 def cut(unread: bytearray) -> Iterator[Message]:

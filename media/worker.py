@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from media import wire
 from media.call import Call
 from media.engine import Engine
-from media.errors import EngineFailed, MediaError, NotNegotiated
+from media.errors import EngineFailed, EngineLost, MediaError, NotNegotiated
 from media.prompts import Sound
 from media.wire import Command, Happened, Reply
-from session.audio import AudioCapabilities
+from session.audio import AudioCapabilities, AudioEvent, DigitHeard
 
 log = logging.getLogger(__name__)
 
@@ -27,37 +29,114 @@ AT_ONCE = frozenset({"stats", "quality"})
 """What is only looked at, also while a recording takes its time to end."""
 
 
+_MOST_UNTOLD = 4_096
+"""Events that wait while the gateway does not read; digits beyond are lost."""
+
+
 @dataclass(eq=False)
 class _Seat:
     """A call of ours."""
 
     call: Call
-    telling: asyncio.Task[None]
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    tasks: int = 0
+    """How much runs that takes its time."""
+
+    def takes_time(self, name: str) -> bool:
+        """Whether that is done by a task: because it waits for something, or for its turn."""
+        return not self.call.does_at_once(name) or (self.tasks > 0 and name in IN_TURN | {"close"})
 
 
-class Worker:
-    """Serves one gateway until that says goodbye, or is no more."""
+class Worker(asyncio.Protocol):
+    """Serves one gateway until that says goodbye, or is no more.
 
-    def __init__(self, engine: Engine, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._engine, self._reader, self._writer = engine, reader, writer
+    What waits for nothing is done as it comes: a caller waits for several such answers, one after the other, and a task
+    for each took more of this core than what was asked.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._seats: dict[int, _Seat] = {}
         self._doing: set[asyncio.Task[None]] = set()
+        self._unread = bytearray()
+        self._is_heard = True
+        """The gateway reads what it is told."""
+        self._untold: list[Happened] = []
+        self._end: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     async def serve(self) -> bool:
         """Whether it was told to end: if not, the gateway has died, and what it held is for the next one to mend."""
-        while isinstance(command := await wire.read(self._reader), Command):
-            if command.name == "leave":
-                await asyncio.gather(*(self._close(number) for number in tuple(self._seats)))
-                await self._answer(Reply(command.number, None))
-                return True
-            if command.name == "open":  # what comes right behind it must find the session
-                await self._obey(command)
-                continue
-            task = asyncio.create_task(self._obey(command))
-            self._doing.add(task)
-            task.add_done_callback(self._doing.discard)
-        return False
+        return await self._end
+
+    # The pipe
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as a stream's are
+        """The gateway is there."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Something is asked."""
+        self._unread += data
+        try:
+            for message in wire.cut(self._unread):
+                if isinstance(message, Command):
+                    self._take(message)
+        except EngineLost:
+            self._transport.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - the gateway is no more, however
+        """The gateway is no more."""
+        self._finish(told=False)
+
+    def pause_writing(self) -> None:
+        """A gateway that does not read is not asked on, nor told."""
+        self._is_heard = False
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self._is_heard = True
+        self._transport.resume_reading()
+        untold, self._untold = self._untold, []
+        for happened in untold:
+            self._say(happened)
+
+    def close(self) -> None:
+        """Part with the gateway."""
+        self._transport.close()
+
+    def _say(self, message: Reply | Happened) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(wire.packed(message))
+
+    def _tell(self, number: int, event: AudioEvent) -> None:
+        happened = Happened(number, event)
+        if self._is_heard:
+            self._say(happened)
+        elif len(self._untold) < _MOST_UNTOLD or not isinstance(event, DigitHeard):
+            self._untold.append(happened)
+
+    def _finish(self, *, told: bool) -> None:
+        if not self._end.done():
+            self._end.set_result(told)
+
+    # What is asked
+
+    def _take(self, command: Command) -> None:
+        seat = self._seats.get(command.call)
+        if command.name != "leave" and (seat is None or not seat.takes_time(command.name)):
+            _finished(self._obey(command))
+            return
+        task = asyncio.create_task(self._obey(command))
+        self._doing.add(task)
+        task.add_done_callback(partial(self._done, seat))
+        if seat is not None:
+            seat.tasks += 1
+
+    def _done(self, seat: _Seat | None, task: asyncio.Task[None]) -> None:
+        self._doing.discard(task)
+        if seat is not None:
+            seat.tasks -= 1
 
     async def _obey(self, command: Command) -> None:
         try:
@@ -67,11 +146,13 @@ class Worker:
         except Exception as error:  # a task's top: the gateway is told that it broke, and here is how
             log.exception("the audio engine failed")
             reply = Reply(command.number, None, EngineFailed(type(error).__name__))
-        await self._answer(reply)
+        self._say(reply)
+        if command.name == "leave":
+            self._finish(told=True)
 
     async def _result(self, command: Command) -> Any:
         if command.call == 0:
-            return self._of_engine(command.name, *command.arguments)
+            return await self._of_engine(command.name, *command.arguments)
         if command.name == "open":
             return await self._open(command.call, *command.arguments)
         if command.name == "close":
@@ -85,13 +166,16 @@ class Worker:
         async with seat.turn:
             return await act(*command.arguments, **command.named)
 
-    def _of_engine(self, name: str, *arguments: Any) -> AudioCapabilities | int | None:
+    async def _of_engine(self, name: str, *arguments: Any) -> AudioCapabilities | int | None:
         match name:
             case "begin":
                 self._furnish(*arguments)
                 return self._engine.capabilities
             case "say":
                 self._engine.prompts.put(*arguments)
+            case "leave":
+                await asyncio.gather(*(self._close(number) for number in tuple(self._seats)))
+                return None
         return self._engine.packets_lost
 
     def _furnish(self, shipped: Mapping[str, Sound], own: Mapping[str, Sound]) -> None:
@@ -101,24 +185,18 @@ class Worker:
 
     async def _open(self, number: int, key: str) -> None:
         call = await self._engine.open(key)
-        self._seats[number] = _Seat(call, asyncio.create_task(self._tell(number, call)))
+        call.listen(partial(self._tell, number))
+        self._seats[number] = _Seat(call)
 
     async def _close(self, number: int) -> None:
         seat = self._seats.pop(number, None)
         if seat is not None:
             async with seat.turn:
                 await seat.call.close()
-            await seat.telling
 
-    async def _tell(self, number: int, call: Call) -> None:
-        """A gateway that does not read is not told on: the call bounds what waits."""
-        async for event in call.events():
-            await self._answer(Happened(number, event))
 
-    async def _answer(self, message: Reply | Happened) -> None:
-        if not self._writer.is_closing():
-            self._writer.write(wire.packed(message))
-            try:
-                await self._writer.drain()
-            except ConnectionError:
-                return
+def _finished(work: Coroutine[Any, Any, None]) -> None:
+    """See through what waits for nothing. What does all the same breaks there, and its reply says so."""
+    with suppress(StopIteration):
+        work.send(None)
+        work.throw(RuntimeError("what was to be done at once waits"))

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from weakref import proxy
 
 from channels.phone.agreeing import Agreeing
 from channels.phone.call import Call, Confirmed, EndCause, Ended, Referred, RefreshDue, Reoffered, Stranded
@@ -97,14 +98,15 @@ class Bridge:
         self._agreeing = Agreeing(audio, self._audio_turn)
         self._outbox = Outbox(ports.inbox)
         self._taping = Taping(audio, self._audio_turn, self._outbox, contact.leg, ports.recording_path)
-        self._handling = Handling(audio, self._audio_turn, self._taping, self.tell)
+        host: Bridge = proxy(self)  # what a call is made of is gone with it, and does not wait for the collector
+        self._handling = Handling(audio, self._audio_turn, self._taping, partial(Bridge.tell, host))
         self._summons = Summons(ports, audio, self._audio_turn, contact.address)
         self._agent: Guest | None = None
         self._guests = Invitations(ports, audio, self._audio_turn, contact, self.ladder)
-        self._supervisor = Supervisor(self, self._guests)
-        self._third = Third(self, self._guests)
+        self._supervisor = Supervisor(host, self._guests)
+        self._third = Third(host, self._guests)
         self._comeback = Comeback(
-            *(self, ports, audio, self._audio_turn),
+            *(host, ports, audio, self._audio_turn),
             summons=self._summons,
             handling=self._handling,
             ladder=self.ladder,
@@ -114,7 +116,7 @@ class Bridge:
             third=self._third,
             handling=self._handling,
             ladder=self.ladder,
-            talks=lambda: self._agent if self.is_joined else None,
+            talks=lambda: host._agent if host.is_joined else None,
         )
         self._introduced: list[Guest] = []
         self._waits: Slot | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from weakref import proxy
 
 from channels.calls import Callee
 from channels.contract import LegUnknown
@@ -28,7 +29,7 @@ class PageCallingBridge(OutgoingBridge):
         self._callee = callee
         self._decided: asyncio.Future[DialFailure | None] = asyncio.get_running_loop().create_future()
         """Why the page did not take it; None once it has."""
-        self.page = PageEnd(self, audio, self._audio_turn, self._over, leg=contact.leg, node=ports.node)
+        self.page = PageEnd(proxy(self), audio, self._audio_turn, self._over, leg=contact.leg, node=ports.node)
 
     async def take_up(self, offer: bytes) -> bytes:
         """The page takes it; gives our description. Raises `LegUnknown` where it rings no more."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from weakref import proxy
 
 from channels.calls import Caller
 from channels.phone.incoming_bridge import ComingBridge
@@ -35,7 +36,7 @@ class EntrustedBridge(ComingBridge):
         super().__init__(ports, contact, audio)
         self._caller, self._seat = caller, seat
         self._over = asyncio.Event()
-        self.page = PageEnd(self, audio, self._audio_turn, self._over, leg=contact.leg, node=ports.node)
+        self.page = PageEnd(proxy(self), audio, self._audio_turn, self._over, leg=contact.leg, node=ports.node)
         self._owes_notice = ports.recording_path is not None
 
     @property

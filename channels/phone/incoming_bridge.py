@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from weakref import proxy
 
 from channels.phone.bridge import Bridge
 from channels.phone.call import Call, EndCause
@@ -32,7 +33,7 @@ class ComingBridge(Bridge):
         super().__init__(ports, contact, audio, call)
         # Only where the store could not stamp the arrival is the node's own clock taken (law 11).
         self._arrived_at = time.time()
-        self._way_out = WayOut(self, audio, self._audio_turn, self._taping, contact.leg, ports.recording_path)
+        self._way_out = WayOut(proxy(self), audio, self._audio_turn, self._taping, contact.leg, ports.recording_path)
 
     async def _enter(self, room: WaitingRoom) -> Kept:
         """The store is away: a place in the room, which is on disk when it is given."""

@@ -47,10 +47,15 @@ class Row(NamedTuple):
 
     def line(self) -> bytes:
         """As it is kept: one line of JSON."""
-        texts = "".join(
-            f', "{name}": {_quoted(text)}' for name, text in zip(self._fields[1:], self[1:], strict=True) if text
-        )
-        return f'{{"at": {self.at!r}{"".join(texts)}}}\n'.encode()
+        at, way, peer, what, detail, place = self
+        said = f'{{"at": {at!r}, "way": {_quoted(way)}, "what": {_quoted(what)}'
+        if peer:
+            said += f', "peer": {_quoted(peer)}'
+        if detail:
+            said += f', "detail": {_quoted(detail)}'
+        if place:
+            said += f', "place": {_quoted(place)}'
+        return f"{said}}}\n".encode()
 
     @classmethod
     def parse(cls, line: bytes) -> Row | None:

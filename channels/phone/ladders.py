@@ -1,7 +1,8 @@
 """The ladders of this node's calls on disk: one file a call, a folder a day, old days removed.
 
-Written behind the calls by one thread, many rows at once: a slow disk delays no call. Rows hold neither numbers nor
-names; captures do, hence mode 600, and hence they are off unless the setting says so.
+Written behind the calls by one thread, many rows of a call at once, and few calls at a time: neither a slow disk nor
+what the thread itself computes delays a call. Rows hold neither numbers nor names; captures do, hence mode 600, and
+hence they are off unless the setting says so.
 """
 
 from __future__ import annotations
@@ -9,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import os
 import re
 import shutil
 import time
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -30,6 +33,9 @@ from channels.phone.ladder import Ladder, Row, Seen, Way
 log = logging.getLogger(__name__)
 
 _WRITTEN_S = 0.5
+"""How long a call's rows wait for those that come behind them."""
+_STEP_S = 0.025
+"""Between two times of writing. All at once, twice a second, were 20 ms in which no message was answered."""
 _SWEPT_S = 3_600.0
 _WAITING = 20_000
 """Rows not yet on disk; those beyond are lost, and that is logged."""
@@ -43,10 +49,17 @@ _ROWS, _PACKETS = ".jsonl", ".pcap"
 class _Kept(NamedTuple):
     """One row on its way to the disk, with the message and the address of ours where it is captured."""
 
-    name: str
     row: Row
     seen: Seen | None
     local: SocketAddress | None
+
+
+@dataclass(slots=True)
+class _Unwritten:
+    """What is not yet on the disk of one call."""
+
+    since_s: float
+    rows: list[_Kept]
 
 
 @dataclass(slots=True)
@@ -66,7 +79,10 @@ class Ladders:
         self._days = days
         self._captures = captures and bool(days)
         self._local: Callable[[Flow], SocketAddress] = lambda _: ("0.0.0.0", 0)  # noqa: S104 - before it is opened
-        self._unwritten: list[_Kept] = []
+        self._unwritten: dict[str, _Unwritten] = {}
+        """By the call's name, who has waited longest first."""
+        self._waiting = 0
+        """Rows."""
         self._places: OrderedDict[str, _Place] = OrderedDict()
         self._thread = ThreadPoolExecutor(1, "ladders")
 
@@ -79,7 +95,7 @@ class Ladders:
     ) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        await self._flush()
+        await self._flush(math.inf)
         self._thread.shutdown()
 
     def reached_by(self, local: Callable[[Flow], SocketAddress]) -> None:
@@ -91,11 +107,17 @@ class Ladders:
         return Ladder(time.time, self._keep, captures=self._captures) if self._days else Ladder.unseen()
 
     def _keep(self, name: str, row: Row, seen: Seen | None) -> None:
-        if len(self._unwritten) < _WAITING:
-            self._unwritten.append(_Kept(name, row, seen, self._local(seen.flow) if seen is not None else None))
-        elif len(self._unwritten) == _WAITING:
-            self._unwritten.append(_Kept(name, row, None, None))
-            log.warning("the disk is too slow: ladders of calls have gaps")
+        self._waiting += 1
+        if self._waiting >= _WAITING:
+            if self._waiting == _WAITING:
+                log.warning("the disk is too slow: ladders of calls have gaps")
+            return
+        one = _Kept(row, seen, self._local(seen.flow) if seen is not None else None)
+        unwritten = self._unwritten.get(name)
+        if unwritten is None:
+            self._unwritten[name] = _Unwritten(time.monotonic(), [one])
+        else:
+            unwritten.rows.append(one)
 
     async def _run(self) -> None:
         swept = -_SWEPT_S
@@ -104,30 +126,38 @@ class Ladders:
             if loop.time() - swept >= _SWEPT_S:
                 swept = loop.time()
                 await loop.run_in_executor(self._thread, self._sweep)
-            await asyncio.sleep(_WRITTEN_S)
-            await self._flush()
+            await asyncio.sleep(_STEP_S)
+            await self._flush(time.monotonic() - _WRITTEN_S)
 
-    async def _flush(self) -> None:
-        if self._unwritten:
-            batch, self._unwritten = self._unwritten, []
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._write, batch)
+    async def _flush(self, until_s: float) -> None:
+        """Write of whom something has waited since then, or longer."""
+        due = list(takewhile(lambda each: each[1].since_s <= until_s, self._unwritten.items()))
+        for name, unwritten in due:
+            del self._unwritten[name]
+            self._waiting -= len(unwritten.rows)
+        if due:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._write, due)
 
     # -- in the thread -----------------------------------------------------------------------------------------
 
-    def _write(self, batch: Sequence[_Kept]) -> None:
-        files: dict[tuple[str, str], list[bytes]] = defaultdict(list)
+    def _write(self, batch: Sequence[tuple[str, _Unwritten]]) -> None:
         today = self._folder / f"{datetime.now(UTC):%Y-%m-%d}"
-        for kept in batch:
-            files[kept.name, _ROWS].append(kept.row.line())
-            if kept.seen is not None and kept.local is not None:
-                record = _record(self._place(kept.name, today), kept.row, kept.seen, kept.local)
-                files[kept.name, _PACKETS].append(record)
         try:
             today.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for (name, kind), parts in files.items():
-                _append(f"{self._place(name, today).day}/{name}{kind}", b"".join(parts))
+            for name, unwritten in batch:
+                self._write_one(name, unwritten.rows, self._place(name, today))
         except OSError:
             log.exception("ladders of calls cannot be written")
+
+    def _write_one(self, name: str, rows: Sequence[_Kept], place: _Place) -> None:
+        _append(f"{place.day}/{name}{_ROWS}", b"".join(kept.row.line() for kept in rows))
+        packets = [
+            _record(place, kept.row, kept.seen, kept.local)
+            for kept in rows
+            if kept.seen is not None and kept.local is not None
+        ]
+        if packets:
+            _append(f"{place.day}/{name}{_PACKETS}", b"".join(packets))
 
     def _place(self, name: str, today: Path) -> _Place:
         """A call that lasts past midnight goes on in the files of its first day: remembered, since a look at the disk

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING
 
 from channels.phone.ladder import Ladder, Way
@@ -21,6 +22,10 @@ class Tracer:
         self._ladders = ladders
         self._after_s = after_s
         self._traced: dict[str, Ladder] = {}
+        self._over: deque[tuple[float, str]] = deque()
+        """Calls that have ended, each with the time when nothing more of it can come. A timer for each would be three
+        objects more that every look of the collector passes.
+        """
 
     def begin(self) -> Ladder:
         """The ladder of a call that comes."""
@@ -40,7 +45,11 @@ class Tracer:
 
     def end(self, call_id: str) -> None:
         """That call is over. One that never got its name is forgotten at once: it was refused."""
+        now = asyncio.get_running_loop().time()
         ladder = self._traced.get(call_id)
-        if ladder is not None:
-            loop = asyncio.get_running_loop()
-            loop.call_later(self._after_s if ladder.name else 0.0, self._traced.pop, call_id, None)
+        if ladder is not None and ladder.name:
+            self._over.append((now + self._after_s, call_id))
+        elif ladder is not None:
+            asyncio.get_running_loop().call_soon(self._traced.pop, call_id, None)
+        while self._over and self._over[0][0] <= now:
+            self._traced.pop(self._over.popleft()[1], None)

@@ -98,7 +98,7 @@ class AnchoredCall(Call):
         if not self._is_lost and not self._closed:
             self._is_lost = True
             self._bridges.clear()
-            self._events.put_nowait(AudioGone())
+            self._tell(AudioGone())
 
     # Offer and answer
 
@@ -200,6 +200,10 @@ class AnchoredCall(Call):
         counted, leg = await super().stats(slot), self._places[slot].leg
         running = sum(self._said(mouth) - bridge.began for (mouth, ear), bridge in self._bridges.items() if ear is leg)
         return replace(counted, packets_sent=counted.packets_sent + leg.forwarded + running)
+
+    def does_at_once(self, name: str) -> bool:
+        """What is only looked at: for all else rtpengine is asked."""
+        return name in {"stats", "quality"}
 
     async def close(self) -> None:
         """See the port."""

@@ -37,14 +37,13 @@ async def beyond_a_pipe(prompts: PromptLibrary, **wanted: Any) -> AsyncIterator[
     """An engine that is spoken to as one in another process, in this one."""
     ours, theirs = socket.socketpair()
     _, pipe = await asyncio.get_running_loop().create_unix_connection(Pipe, sock=ours)
-    reader, writer = await asyncio.open_unix_connection(sock=theirs)
     async with Engine(prompts, **wanted) as engine:
-        serving = asyncio.create_task(Worker(engine, reader, writer).serve())
+        _, worker = await asyncio.get_running_loop().create_unix_connection(lambda: Worker(engine), sock=theirs)
         hearing = asyncio.create_task(pipe.run())
         yield pipe
         await pipe.ask(0, "leave")
-        assert await serving
-        writer.close()
+        assert await worker.serve()
+        worker.close()
         await hearing
 
 
