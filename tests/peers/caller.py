@@ -108,9 +108,12 @@ class Telephones(asyncio.DatagramProtocol):
         await call.start()
         return call
 
-    def vanish(self) -> None:
-        """As without power: nothing is sent or answered any more."""
+    async def vanish(self) -> None:
+        """As without power: nothing is sent or answered any more, nor heard or said."""
         self._transport.abort()
+        for call in self.calls.values():
+            await call.sound.__aexit__()
+        self.calls.clear()
 
     def run(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
