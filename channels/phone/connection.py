@@ -7,7 +7,6 @@ import socket
 from typing import TYPE_CHECKING, cast
 
 from channels.phone.flow import Flow, Protocol3261
-from channels.phone.guard import is_scanner
 from channels.phone.sip.framing import StreamFramer
 
 if TYPE_CHECKING:
@@ -56,7 +55,8 @@ class Connection(asyncio.Protocol):
                 # RFC 5626, section 3.5.1: a ping of two line ends is answered with one.
                 self.write(b"\r\n")
                 continue
-            if is_scanner(f"User-Agent:{frame.headers.first('user-agent')}".encode("utf-8", "replace")):
+            said = f"User-Agent:{frame.headers.first('user-agent')}".encode("utf-8", "replace")
+            if not self._is_ours and self._owner.guard.is_scan(self.flow.remote[0], said, self._loop.time()):
                 self.abort()
                 return
             self._owner.receiver.received(frame, self.flow)

@@ -123,6 +123,16 @@ class Guard:
             bucket.overrun = 0
         return False
 
+    def is_scan(self, host: str, data: bytes, now: float) -> bool:
+        """Whether a message that was admitted is a scanner's. Its address is not heard any more for a while, under
+        whatever name, unless it is known to be somebody's: anybody may write it into a datagram.
+        """
+        if not is_scanner(data):
+            return False
+        if not (self.is_proxy(host) or self.is_trunk(host) or self._welcome.get(host, 0.0) > now):
+            self._buckets[host].banned_until = now + self._settings.ban_s
+        return True
+
     def is_banned(self, host: str, now: float) -> bool:
         """Whether an address is not heard at present. Asking counts as nothing: a connection is not yet a message."""
         bucket = self._buckets.get(host)

@@ -13,7 +13,7 @@ from typing import Protocol
 from channels.phone.connection import Connection
 from channels.phone.errors import NotBound
 from channels.phone.flow import Flow, Protocol3261, SocketAddress
-from channels.phone.guard import Guard, is_scanner
+from channels.phone.guard import Guard
 from channels.phone.sip.framing import Frame, frame_datagram
 from channels.phone.sip.stun import answer_binding
 
@@ -283,8 +283,8 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        remote = (addr[0], addr[1])
-        if not self._owner.guard.admit(remote[0], self._now()) or is_scanner(data):
+        remote, guard, now = (addr[0], addr[1]), self._owner.guard, self._now()
+        if not guard.admit(remote[0], now) or guard.is_scan(remote[0], data, now):
             return
         # A SIP message begins with a letter, a line end or a blank: its first byte is never below 4, as STUN's is.
         if data[:1] < b"\x04" and (answer := answer_binding(data, remote)) is not None:

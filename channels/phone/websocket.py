@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from aiohttp import WSMsgType, web
 
 from channels.phone.flow import Flow, Protocol3261
-from channels.phone.guard import is_scanner
 from channels.phone.sip.framing import MESSAGE_LIMIT, frame_datagram
 from realtime.origin import may_connect
 
@@ -109,8 +108,8 @@ class Page:
     def _came(self, data: str | bytes) -> bool:
         """Text or binary, as the page likes (section 5); False where it is to be cut off."""
         raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-        loop = asyncio.get_running_loop()
-        if not self._owner.guard.admit(self.flow.remote[0], loop.time()) or is_scanner(raw):
+        guard, host, now = self._owner.guard, self.flow.remote[0], asyncio.get_running_loop().time()
+        if not guard.admit(host, now) or guard.is_scan(host, raw, now):
             return False
         frame = frame_datagram(raw)
         if frame is not None:

@@ -149,7 +149,7 @@ SCANS = (
 )
 
 
-async def test_sipvicious_finds_nothing(guarded: Yihao) -> None:
+async def test_sipvicious_finds_nothing_and_is_banned(guarded: Yihao) -> None:
     """From loopback to loopback, and without its switches that write to its author or scan the world."""
     server, port = guarded.sip
 
@@ -166,6 +166,11 @@ async def test_sipvicious_finds_nothing(guarded: Yihao) -> None:
 
     for (tool, *_), said in zip(SCANS, await asyncio.gather(*(scan(*one) for one in SCANS)), strict=True):
         assert "found nothing" in said, f"{tool}: {said}"
+    # And it is banned: under an honest name it is not heard either, where others are. But for `svmap` its tools go out
+    # from 127.0.0.1, whatever they are told, and a trunk is banned by no word that anybody may write.
+    wire = next(one.wire for one in SAMPLES if one.answers == (100,))
+    assert await ask(guarded.sip, SCANS[0][1], wire, SILENCE_S) is None
+    assert await ask(guarded.sip, "127.2.0.77", wire, 5.0) is not None
 
 
 async def test_who_scans_under_another_name_is_banned(guarded: Yihao) -> None:

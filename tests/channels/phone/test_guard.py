@@ -85,6 +85,18 @@ def test_tables_are_bounded() -> None:
     assert len(doorman._buckets) <= 65_536
 
 
+def test_a_scanner_is_banned_by_its_first_word_but_nobody_who_is_known() -> None:
+    doorman = guard()
+    doorman.welcome("198.51.100.9", 900.0)
+    scan = b"OPTIONS sip:1 SIP/2.0\r\nUser-Agent: friendly-scanner\r\n\r\n"
+    for host, is_heard in ((STRANGER, False), (TRUNK, True), ("198.51.100.9", True)):
+        assert doorman.admit(host, 0.0)
+        assert not doorman.is_scan(host, b"OPTIONS sip:1 SIP/2.0\r\nUser-Agent: baresip\r\n\r\n", 0.0)
+        assert doorman.is_scan(host, scan, 0.0)
+        assert doorman.admit(host, 299.0) is is_heard
+    assert doorman.admit(STRANGER, 301.0)
+
+
 def test_scanners() -> None:
     assert is_scanner(b"OPTIONS sip:1 SIP/2.0\r\nUser-Agent: friendly-scanner\r\n\r\n")
     assert is_scanner(b"OPTIONS sip:1 SIP/2.0\r\nuser-agent:SIPVicious 0.3\r\n\r\n")
