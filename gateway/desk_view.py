@@ -140,6 +140,8 @@ def _recording(event: ev.Event) -> drawn.TimelineEntry | None:
     match event:
         case ev.RecordingStarted():
             return drawn.RecordingEntry(at=event.at, who=SYSTEM, recording=event.recording, what="started")
+        case ev.RecordingFailed():
+            return drawn.RecordingEntry(at=event.at, who=SYSTEM, recording=event.recording, what="failed")
         case ev.RecordingFinished():
             return drawn.RecordingEntry(
                 at=event.at,

@@ -17,6 +17,7 @@ from session.events import (
     OfferMade,
     OfferRescinded,
     QualityMeasured,
+    RecordingFailed,
     SessionOpened,
 )
 from session.ids import SessionId
@@ -55,6 +56,8 @@ class Measures:
         if isinstance(event, QualityMeasured):
             self._metrics.call_mos.observe(event.mos)
             self._metrics.calls_unheard.inc(0 if event.heard else 1)
+        if isinstance(event, RecordingFailed):
+            self._metrics.calls_unrecorded.inc()
         if isinstance(event, SessionOpened):
             self._metrics.sessions.inc()
         if isinstance(event, SessionOpened) and event.by is None:

@@ -54,6 +54,9 @@ class Metrics:
         self.calls_unheard = Counter(
             "yihao_calls_unheard", "Legs of calls from which nothing was ever heard", registry=registry
         )
+        self.calls_unrecorded = Counter(
+            "yihao_calls_unrecorded", "Calls that were to be recorded and are not", registry=registry
+        )
         self.store_up = Gauge("yihao_store_up", "1 while the store confirms writes", registry=registry)
 
     def exposition(self) -> bytes:

@@ -173,7 +173,7 @@ class OfferEntry(_Entry, frozen=True, tag="offer"):
 
 
 class RecordingEntry(_Entry, frozen=True, tag="recording"):
-    """A recording began, or can be heard at `/api/recordings/{recording}`. Not `whole`: mended after a crash.
+    """A recording began, failed to, or is heard at `/api/recordings/{recording}`. Not `whole`: mended after a crash.
 
     `marked`: what `mark` says happened `at_s` seconds into it.
     """
@@ -181,7 +181,7 @@ class RecordingEntry(_Entry, frozen=True, tag="recording"):
     at: float
     who: Who
     recording: str
-    what: Literal["started", "marked", "finished"]
+    what: Literal["started", "failed", "marked", "finished"]
     duration_s: float | None = None
     whole: bool = True
     mark: MarkName | None = None

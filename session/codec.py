@@ -87,6 +87,7 @@ EVENTS: Mapping[str, type[ev.Event]] = {
     "leg.silent": ev.LegSilent,
     "recording.started": ev.RecordingStarted,
     "recording.marked": ev.RecordingMarked,
+    "recording.failed": ev.RecordingFailed,
     "recording.finished": ev.RecordingFinished,
     "session.parked": ev.SessionParked,
     "session.resumed": ev.SessionResumed,

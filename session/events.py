@@ -427,6 +427,14 @@ class RecordingStarted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingFailed(Event):
+    """A call that was to be recorded is not: the two talk on, and it is told."""
+
+    leg: LegId
+    recording: RecordingId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingFinished(Event):
     """A recording is complete. `whole` is False where it was mended after a crash."""
 

@@ -133,6 +133,11 @@ def too_late(session: Session, event: Event, rules: Rules) -> Step:
     return close(session, event, CloseReason.UNREACHED)
 
 
+def lapsed(session: Session, event: Event, rules: Rules) -> Step:
+    """It was not made in time; whoever may yet come by a link, or has been answered otherwise, loses nothing else."""
+    return settled(session, event, DebtEnd.UNREACHED)
+
+
 def being_kept(session: Session, event: Event, rules: Rules) -> Step:
     """It is due while the call is made: what comes of that decides."""
     return session, (SetTimer(CALLBACK, rules.dial_ring_s),) if session.debt is not None else ()

@@ -10,7 +10,7 @@ from pathlib import Path
 from channels.phone.outbox import Outbox
 from session.audio import AudioSession
 from session.errors import YihaoError
-from session.events import RecordingFinished, RecordingMarked, RecordingStarted
+from session.events import RecordingFailed, RecordingFinished, RecordingMarked, RecordingStarted
 from session.ids import LegId, RecordingId, SessionId
 from session.state import Mark
 
@@ -45,6 +45,8 @@ class Taping:
                 await self._audio.record(self._path(recording))
         except (YihaoError, OSError):
             log.exception("a recording could not begin", extra={"leg": self._leg})
+            failed = RecordingFailed(leg=self._leg, recording=recording)
+            self._outbox.put(session, failed, f"unrecorded:{recording}")
             return
         self._running, self._began_s, self._marks = (session, recording), _now_s(), 0
         self._outbox.put(session, RecordingStarted(leg=self._leg, recording=recording), f"recording:{recording}")

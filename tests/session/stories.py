@@ -83,6 +83,7 @@ STORIES: Mapping[str, tuple[ev.Event, ...]] = {
         accept(1),
         telephone(),
         ev.LegsJoined(citizen_leg=CALL, assignee_leg=AGENT_CALL),
+        ev.RecordingFailed(leg=CALL, recording=RECORDING),
         ev.RecordingStarted(leg=CALL, recording=RECORDING),
         ev.DigitPressed(leg=CALL, digit="5"),
         ev.HoldRequested(by=WANG, held=True),

@@ -18,13 +18,14 @@ from session.effects import (
     Ring,
     SendLink,
     SetTimer,
+    Settle,
     TakeMessage,
     Withdraw,
 )
 from session.ids import LegId, RecordingId
 from session.machine import advance, begin
 from session.rules import Rules
-from session.state import CloseReason, Demand, LegEnd, LegState, Medium, Party, Phase, Session
+from session.state import CloseReason, DebtEnd, Demand, LegEnd, LegState, Medium, Party, Phase, Session
 from session.switch import Purpose
 from session.ways import Patience, Way
 from tests.session.script import (
@@ -238,6 +239,16 @@ def test_too_long_in_one_line_is_another_line_with_the_same_wait() -> None:
     assert effects[:2] == (Withdraw(), Enqueue(Demand("night", 10), Medium.VOICE, 1.0))
     assert effects[-1] == SetTimer("patience", 300.0)
     assert after(*script, offer(1, medium=Medium.VOICE), accept(1), timer("patience"))[1] == ()
+
+
+def test_whoever_went_on_by_a_link_may_still_open_it_when_the_call_that_was_owed_is_overdue() -> None:
+    owed = (OPENED_BY_CALL, kept_out(FULL), hangs_up())
+    went_on = (*owed, kept_out(CLOSED, CALL_AGAIN), presses("1", CALL_AGAIN), sent())
+    assert after(*went_on, hangs_up(CALL_AGAIN))[0].debt is not None
+    session, effects = after(*went_on, hangs_up(CALL_AGAIN), timer("callback"))
+    assert (session.phase, session.debt) == (Phase.PARKED, None)
+    assert Settle(DebtEnd.UNREACHED) in effects
+    assert after(*went_on, hangs_up(CALL_AGAIN), timer("callback"), chat())[0].phase is Phase.QUEUED
 
 
 def test_too_long_in_line_offers_the_ways_and_keeps_the_place() -> None:

@@ -567,13 +567,13 @@ export namespace Desk {
     why: Readonly<Record<string, unknown>> | null;
   }
 
-  /** A recording began, or can be heard at `/api/recordings/{recording}`. Not `whole`: mended after a crash. `marked`: what `mark` says happened `at_s` seconds into it. */
+  /** A recording began, failed to, or is heard at `/api/recordings/{recording}`. Not `whole`: mended after a crash. `marked`: what `mark` says happened `at_s` seconds into it. */
   export interface RecordingEntry {
     kind: "recording";
     at: number;
     who: Who;
     recording: string;
-    what: "started" | "marked" | "finished";
+    what: "started" | "failed" | "marked" | "finished";
     duration_s: number | null;
     whole: boolean;
     mark: "held" | "resumed" | "muted" | "unmuted" | "listening" | "whispering" | "barged_in" | "taken_over" | "supervisor_left" | "consulting" | "third_waits" | "third_joined" | "third_left" | "agent_left" | "agent_joined" | "agent_away" | "agent_back" | null;

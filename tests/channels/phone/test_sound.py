@@ -15,7 +15,7 @@ from channels.phone.settings import PhoneSettings
 from media.engine import Engine
 from media.prompts import PromptLibrary
 from recordings.store import RecordingStore
-from session.events import DigitPressed, LegOpened, LegsJoined, RecordingFinished, RecordingStarted
+from session.events import DigitPressed, LegOpened, LegsJoined, RecordingFailed, RecordingFinished, RecordingStarted
 from session.ids import AssigneeId, LegId, NodeId, RecordingId, SessionId
 from session.state import LegEnd
 from tests.channels.phone.core import PASSWORD, Core
@@ -157,7 +157,7 @@ async def test_call_that_falls_silent_at_both_ends_is_ended(
             shared=core,
             telephones=core,
             reachability=core,
-            recording_path=None,
+            recording_path=lambda recording: tmp_path / f"{recording}.wav",
         ) as phone,
         Telephone(phone.bound) as caller,
         Telephone(phone.bound, user="8001") as device,
@@ -171,4 +171,5 @@ async def test_call_that_falls_silent_at_both_ends_is_ended(
         (opened,) = await eventually(lambda: core.said(LegOpened))
         assert isinstance(opened, LegOpened)
         await phone.join(session, leg, opened.leg.id, RecordingId("r1"))
+        await eventually(lambda: len(core.said(RecordingFailed)) == len(core.said(LegsJoined)) == 1)
         await eventually(lambda: ("call", LegEnd.LOST) in core.closed(), deadline_s=10)

@@ -387,7 +387,7 @@ export const en: Words = {
       cancelled: "citizen left, offer cancelled",
     },
     quality: { was: "{channel}: quality {mos}, {loss}% lost", unheard: "{channel}: never heard" },
-    recording: { started: "Recording began", finished: "Call recording", mended: "(mended after a break)", marked: "recording at {at}: {mark}" },
+    recording: { started: "Recording began", failed: "The recording could not begin: this call is not recorded", finished: "Call recording", mended: "(mended after a break)", marked: "recording at {at}: {mark}" },
     mark: {
       held: "on hold",
       resumed: "off hold",

@@ -378,7 +378,7 @@ export const zh = {
       cancelled: "市民离开，派单取消",
     },
     quality: { was: "{channel}通话质量 {mos} 分，丢包 {loss}%", unheard: "{channel}始终没有声音（单通）" },
-    recording: { started: "开始录音", finished: "通话录音", mended: "（录音曾中断，已修复）", marked: "录音 {at} 处：{mark}" },
+    recording: { started: "开始录音", failed: "录音未能开始，本次通话没有录音", finished: "通话录音", mended: "（录音曾中断，已修复）", marked: "录音 {at} 处：{mark}" },
     mark: {
       held: "保持",
       resumed: "恢复",
