@@ -28,10 +28,10 @@ endif
 endif
 
 .NOTPARALLEL:
-.PHONY: help setup run test check format lock bench screens channel chaos soak fuzz clean system-packages
+.PHONY: help setup run test check format lock bench screens lighthouse channel chaos soak fuzz clean system-packages
 
 help: ## say what can be made
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F '|' '{ printf "  make %-7s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F '|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 setup: .venv/.project $(PAGES) ## the environment, the command .venv/bin/yihao, the pages
 
@@ -61,6 +61,9 @@ bench: .venv/.project .venv/.dev .venv/.dial ## every benchmark in short, or one
 screens: system-packages setup .venv/.dev .venv/.dial ## take the pictures of docs/screens, every look of every page
 	$(PYTEST) --screens --timeout 600 -p no:xdist $(ARGS)
 
+lighthouse: system-packages setup .venv/.dev tools/lighthouse/node_modules/.installed ## have Lighthouse judge the citizen's page, and a site that hosts it
+	$(PYTEST) $(LONG) -m lighthouse -s $(ARGS)
+
 chaos: setup .venv/.dev .venv/.dial ## kill gateways and stores a hundred times
 	$(PYTEST) $(LONG) -m chaos $(ARGS)
 
@@ -74,7 +77,7 @@ channel: .venv/.project .venv/.dev ## begin a channel: NAME=parcels; docs/add-a-
 	@.venv/bin/python tools/new_channel.py $(NAME)
 
 clean: ## remove what was made here, but never data/
-	rm -rf .venv gateway/static web/node_modules build *.egg-info
+	rm -rf .venv gateway/static web/node_modules tools/lighthouse/node_modules build *.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -106,6 +109,11 @@ system-packages:
 
 web/node_modules/.installed: web/package-lock.json web/package.json | .venv/.run
 	tools/npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# A lock of its own: it is larger than all that the pages are made with. tools/npm works in web/.
+tools/lighthouse/node_modules/.installed: tools/lighthouse/package-lock.json tools/lighthouse/package.json | .venv/.run
+	tools/npm --prefix ../tools/lighthouse ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 gateway/static/.built: web/node_modules/.installed $(PAGE_SOURCES)

@@ -1,5 +1,6 @@
 """The lock files hold what pyproject.toml asks for, whole, and bind nobody to a registry."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -61,6 +62,17 @@ def test_every_archive_is_known_by_its_hash(lock: Path) -> None:
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
 def test_no_lock_says_where_to_get_things(lock: Path) -> None:
     assert re.search(r"://|--index|--find-links|--extra-index", lock.read_text()) is None
+
+
+@pytest.mark.parametrize("place", ["web", "tools/lighthouse"])
+def test_a_lock_of_npm_knows_each_package_by_its_hash_and_not_by_its_place(place: str) -> None:
+    packages = json.loads((HOUSE / place / "package-lock.json").read_text())["packages"]
+    assert (
+        packages.pop("")["devDependencies"]
+        == json.loads((HOUSE / place / "package.json").read_text())["devDependencies"]
+    )
+    assert [name for name, one in packages.items() if not one.get("integrity", "").startswith("sha512-")] == []
+    assert [name for name, one in packages.items() if "resolved" in one] == []
 
 
 @pytest.mark.parametrize("extra", sorted(EXTRAS))

@@ -22,6 +22,18 @@ _PRESS = """(words) => {
     const all = [...document.querySelectorAll(".rail .item, .language, .looks button")];
     all.find((one) => words.some((word) => one.innerText.trim().endsWith(word)))?.click();
 }"""
+_SHIFTED = """new Promise((done) => {
+    let sum = 0;
+    const add = (entries) => entries.forEach(({ value }) => (sum += value));
+    const watch = new PerformanceObserver((list) => add(list.getEntries()));
+    watch.observe({ type: "layout-shift", buffered: true });
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+        add(watch.takeRecords());
+        done(sum);
+    }));
+})"""
+_HELD_UP_BY = """performance.getEntriesByType("resource").filter((one) => one.renderBlockingStatus === "blocking")
+    .map((one) => one.name)"""
 _OUT_OF_REACH = """(smallest) => {
     const controls = "a[href], button, input:not([type=hidden]), select, textarea, summary, [role=option]";
     const shown = (one) => one.checkVisibility({ visibilityProperty: true }) && !one.closest("[inert]");
@@ -69,6 +81,17 @@ async def breaches(window: Window, only: Sequence[str] = ()) -> list[str]:
 async def sideways_px(window: Window) -> int:
     """By how much the page is wider than its window."""
     return int(await window.evaluate("document.documentElement.scrollWidth - innerWidth"))
+
+
+async def shifted(window: Window) -> float:
+    """How far what was drawn has moved since the page was opened, without being touched (Cumulative Layout Shift)."""
+    return float(await window.evaluate(_SHIFTED))
+
+
+async def held_up_by(window: Window) -> list[str]:
+    """What the page had to have before anything of it could be drawn."""
+    found: list[str] = await window.evaluate(_HELD_UP_BY)
+    return found
 
 
 async def out_of_reach(window: Window, smallest_px: int = 24) -> list[str]:

@@ -4,36 +4,17 @@ import asyncio
 import json
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from tests.conftest import Eventually
 from tests.peers.browser import MOBILE
-from tests.peers.looks import Album, breaches, no, sideways_px
+from tests.peers.looks import Album, breaches, held_up_by, no, shifted, sideways_px
 from tests.peers.ports import free_pair
-from tests.peers.site import SETTINGS, token
+from tests.peers.site import SETTINGS, Portal, token
 from tests.peers.yihao import Yihao
 from tests.web.test_pages import OpensWindow, log_in
-
-
-@dataclass
-class Portal:
-    """Another site, whose visitors have logged in there: its one page hosts the chat."""
-
-    hotline: str
-    port: int
-    token: str = ""
-
-    async def page(self, _: web.Request) -> web.Response:
-        heard = "window.heard = []; addEventListener('yihao:identity', (event) => heard.push(event.detail));"
-        script = f'<script src="{self.hotline}/widget.js" data-identity="{self.token}"></script>'
-        text = f"<!doctype html><link rel=icon href=data:,><script nonce=own>{heard}</script><body>{script}"
-        # As strict as a page with our button can be: no style sheet of the button's, nothing else from anywhere.
-        policy = f"default-src 'none'; script-src 'nonce-own' {self.hotline}; frame-src {self.hotline}; img-src data:"
-        return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": policy})
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +35,8 @@ def gateway(site_port: int) -> Iterator[Yihao]:
 
 @pytest.fixture
 async def portal(gateway: Yihao, site_port: int) -> AsyncIterator[Portal]:
-    site = Portal(gateway.http, site_port)
-    app = web.Application()
-    app.add_routes([web.get("/", site.page)])
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", site_port).start()
-    yield site
-    await runner.cleanup()
+    async with Portal(gateway.http, site_port) as site:
+        yield site
 
 
 @pytest.mark.parametrize("size", ["normal", "largest"])
@@ -122,7 +97,10 @@ async def test_a_site_says_who_its_visitor_is(
 ) -> None:
     """By an attribute, then by a call; refused, the chat goes on; and who logs in next begins a talk of their own."""
     portal.token = token("user-42")
-    host = await window(f"http://127.0.0.1:{portal.port}/")
+    host = await window(portal.http)
+    await host.sees("button:has-text('12345 在线咨询')")
+    assert (await held_up_by(host), await shifted(host)) == ([], 0), "the site is drawn as if the chat were not there"
+    assert host.asked == [portal.http, portal.script], "one file, until it is opened"
     heard: list[object] = []
 
     async def hears(error: str | None) -> None:

@@ -23,7 +23,8 @@ export function App({ conversation, asks }: { conversation: Conversation; asks: 
     useLanguage(language);
     document.title = say("title");
   }, [language]);
-  useEffect(() => useTextSize(size), [size]);
+  // No effect: by the size things are measured, and that before they are painted.
+  useMemo(() => useTextSize(size), [size]);
 
   return (
     <div class="page">

@@ -54,7 +54,7 @@ export function Chat({ conversation, say, language, asks }: Props) {
     <main class="chat">
       <Standing view={view} say={say} conversation={conversation} onCall={canCall ? () => void call(null) : null} />
       <div ref={at} />
-      {!asks && view.known && <ProofDoor conversation={conversation} say={say} language={language} />}
+      {!asks && <ProofDoor conversation={conversation} say={say} language={language} />}
       <LinkBanner view={view} say={say} onUseHere={() => conversation.useHere()} />
       <div class="scroll" ref={list} tabIndex={0} role="log" aria-live="polite" aria-label={say("title")}>
         {isEmpty && view.known && !asks && !view.absence && <Welcome say={say} onStart={start} />}

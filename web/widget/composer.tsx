@@ -1,5 +1,5 @@
 import type { RefObject } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Conversation, View } from "./conversation";
 import { fetched } from "./fetched";
 import { Icon } from "./icons";
@@ -29,7 +29,8 @@ export function Composer({ conversation, view, say, box, draft, onDraft, onSent 
   const hint = say(view.state.phase === "ended" ? "write_new" : "write");
   const canSend = draft.trim() !== "" && !isTooLong && !isElsewhere;
 
-  useEffect(() => {
+  // Before the paint: a hint that needs two lines would move the page.
+  useLayoutEffect(() => {
     const at = box.current;
     if (!at) return;
     at.style.height = "auto";

@@ -35,7 +35,8 @@ Object.assign(button.style, {
   cursor: "pointer",
 });
 button.onclick = () => show(true);
-document.body.append(button);
+if (document.body) appear();
+else addEventListener("DOMContentLoaded", appear);
 
 addEventListener("message", ({ data, source }) => {
   if (!frame || source !== frame.contentWindow || !data) return;
@@ -44,6 +45,11 @@ addEventListener("message", ({ data, source }) => {
   if (data.yihao === "identity") dispatchEvent(new CustomEvent("yihao:identity", { detail: data.error }));
   if (data.yihao === "unread") button.textContent = data.count ? `${label} (${data.count})` : label;
 });
+
+/** Where the tag stands in the head, the page may have no body yet. */
+function appear(): void {
+  document.body.append(button);
+}
 
 function show(isOpen: boolean): void {
   frame ??= open();
