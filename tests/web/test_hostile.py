@@ -105,7 +105,8 @@ async def test_what_citizens_write_runs_nowhere(
         ways = (citizen.chats, citizen.texts, citizen.uses_wechat, citizen.asks_customer_service)
         for brings in ways:
             await asyncio.gather(brings(texts[:1]), _accepts(desk))
-        await asyncio.gather(*(brings(texts[1:]) for brings in ways), citizen.calls(texts, desk))
+        await asyncio.gather(*(brings(texts[1:]) for brings in ways))
+        await citizen.calls(texts, desk)
         names = set(map(_as_called, texts))
         for words, called in ((_chatted(texts), set()), (texts, names), (_by_wechat(texts), set()), (texts, names)):
             await desk.press("Alt+ArrowDown")  # from the one that came last to the first
