@@ -33,8 +33,8 @@ class Tally:
     pleased: int = 0
     solved: int = 0
     """Rated, and the citizen says that the matter is solved (解决)."""
-    unsolved: int = 0
-    """Rated, and they say that it is not. Who says neither is in no share of the two (未表态)."""
+    unsaid: int = 0
+    """Rated, and they do not say whether it is (未表态): in no share of solved matters, and the formula says so."""
     promises_kept: int = 0
     """Calls that were owed and led to a talk before their deadline, by our call or the citizen's own return."""
     promises_broken: int = 0
@@ -78,7 +78,7 @@ def _contact(record: SessionRecord) -> Tally:
 def _rating(record: SessionRecord) -> Tally:
     if record.rating is None:
         return NONE
-    said = {"solved": int(record.solved is True), "unsolved": int(record.solved is False)}
+    said = {"solved": int(record.solved is True), "unsaid": int(record.solved is None)}
     return Tally(rated=1, pleased=int(record.rating >= PLEASED), **said)
 
 

@@ -47,9 +47,9 @@ def kept_out(why: Obstacle) -> SessionRecord:
         ),
         (
             ended(CloseReason.COMPLETED, answered_at=OPENED + 40.0, rating=3, solved=False),
-            Tally(came=1, answered=1, waited_s=40.0, rated=1, unsolved=1),
+            Tally(came=1, answered=1, waited_s=40.0, rated=1),
         ),
-        (ended(CloseReason.RESOLVED_BY_BOT, rating=5), Tally(came=1, by_bot=1, rated=1, pleased=1)),
+        (ended(CloseReason.RESOLVED_BY_BOT, rating=5), Tally(came=1, by_bot=1, rated=1, pleased=1, unsaid=1)),
     ],
 )
 def test_one_session(record: SessionRecord, tally: Tally) -> None:
@@ -78,7 +78,7 @@ def test_what_became_of_a_promise(session: Session, kept: int, broken: int, due:
 
 def test_the_figures_by_hand() -> None:
     sums = Tally(came=25, answered=18, prompt=15, lost=2, by_bot=4, waited_s=180.0, rated=8, pleased=6)
-    sums += Tally(solved=3, unsolved=1)
+    sums += Tally(solved=3, unsaid=4)
     sums += Tally(promises_kept=6, promises_broken=2, promises_due=2)
     assert computed(sums) == {
         "came": 25,
@@ -91,7 +91,6 @@ def test_the_figures_by_hand() -> None:
         "mean_wait_s": 10.0,
         "pleased_rate": 0.75,
         "solved_rate": 0.75,
-        "unsaid": 4,
         "promised": 10,
         "promises_due": 2,
         "promises_broken": 2,

@@ -17,7 +17,7 @@ from tests.conftest import Eventually
 from tests.peers import cmpp as carriers
 from tests.peers.browser import MOBILE, Window
 from tests.peers.cable import Cable
-from tests.peers.looks import breaches, no, sideways_px
+from tests.peers.looks import Album, breaches, no, sideways_px
 from tests.peers.pages import OWN_PAGE, CitizenPage, DeskPage
 from tests.peers.yihao import Yihao
 from tests.scenarios.kinds import MakesGateway, OpensDesk, OpensWindow
@@ -29,7 +29,7 @@ FULL = {"queues": [{"queue": "general", "longest": 1}]}
 
 
 async def test_word_is_left_in_the_page_kept_through_a_cut_and_worked_off(
-    own_gateway: MakesGateway, desk: OpensDesk, window: OpensWindow, eventually: Eventually
+    own_gateway: MakesGateway, desk: OpensDesk, window: OpensWindow, eventually: Eventually, screens: Album
 ) -> None:
     """By the keyboard alone, in English and in the largest letters; without a connection it is kept in the page.
 
@@ -56,7 +56,7 @@ async def test_word_is_left_in_the_page_kept_through_a_cut_and_worked_off(
             await page.sees(".welcome")
             await is_proven(page, carrier, eventually)
             await admin.put("hours", week=closed)
-            await closes_around(page)
+            await closes_around(page, screens)
             await admin.put("ways", **FULL)
             await admin.put("hours", week=OPEN)
             await before_a_full_line(gateway, page, eventually)
@@ -129,6 +129,7 @@ async def is_proven(page: Window, carrier: carriers.Gateway, eventually: Eventua
     await page.type(".proof input[inputmode=numeric]", code)
     await page.press("Enter")
     await page.sees(".proof form:first-of-type:not([hidden])", PATIENT_S)
+    await page.click(".proof-door summary")
 
 
 def code_in(carrier: carriers.Gateway) -> str:
@@ -138,11 +139,12 @@ def code_in(carrier: carriers.Gateway) -> str:
     return found[1] if found else ""
 
 
-async def closes_around(page: Window) -> None:
+async def closes_around(page: Window, screens: Album) -> None:
     """Nothing was loaded anew, and no number is asked of whoever has proven one."""
     assert "现在不是人工服务时间" in await page.sees(".word", PATIENT_S)
     assert "已核验过手机号" in await page.sees(".word label:has(input[type=tel])")
     await page.sees_no(".welcome")
+    await screens.shows_page(page, "citizen-word")
     await page.type(".word textarea", "停水三天了")
     await page.click(".word .act")
     await page.sees(".word p[role=status]:has-text('已收到您的留言')", PATIENT_S)

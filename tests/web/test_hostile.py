@@ -23,6 +23,7 @@ from tests.conftest import Eventually
 from tests.peers import twilio
 from tests.peers.browser import DESKTOP, Window
 from tests.peers.caller import Telephones
+from tests.peers.looks import Album
 from tests.peers.pages import OWN_PAGE, CitizenPage
 from tests.peers.wechat import WeChatApi, serving
 from tests.peers.yihao import Yihao
@@ -90,7 +91,7 @@ async def hotline(tmp_path: Path, wecom: WeCom) -> AsyncIterator[Yihao]:
 @pytest.mark.fuzz
 @pytest.mark.timeout(540)
 async def test_what_citizens_write_runs_nowhere(
-    hotline: Yihao, wecom: WeCom, window: OpensWindow, eventually: Eventually, long_run: bool
+    hotline: Yihao, wecom: WeCom, window: OpensWindow, eventually: Eventually, long_run: bool, screens: Album
 ) -> None:
     texts = payloads(COUNT if long_run else FEW)
     assert len(set(payloads())) == COUNT
@@ -112,6 +113,7 @@ async def test_what_citizens_write_runs_nowhere(
             await desk.press("Alt+ArrowDown")  # from the one that came last to the first
             await _sees_all(desk, Read(set(words), called), eventually)
         await _is_marked_as_self_given(desk, _as_called(texts[-1]))
+        await screens.shows(desk, "desk-names")
         await desk.press("Alt+ArrowDown")
         await _withstands(desk, page)
         await page.command("session.end")

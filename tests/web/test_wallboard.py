@@ -64,7 +64,7 @@ async def test_a_supervisor_sees_the_house_and_acts(gateway: Yihao, window: Open
         await wall.sees(".figure.below:has-text('接通率') b:text-is('50.0%')")
         await wall.sees(".figure:has-text('满意率') b:text-is('100.0%')")
         await wall.sees(".figure:has-text('解决率') b:text-is('0.0%')")
-        await wall.sees(".figure:has-text('解决率') small:has-text('市民称已解决 ÷ (市民称已解决 + 市民称未解决)')")
+        await wall.sees(".figure:has-text('解决率') small:has-text('市民称已解决 ÷ (已评价 - 未表态)')")
         await wall.sees(".figure:has-text('接通率') small:has-text('人工接通 ÷ (人工接通 + 未接通)')")
         await wall.sees(".alarms li:has-text('综合：有人等待，没有坐席就绪')")
         await wall.sees(".alarms li:has-text('接通率 50.0%，低于目标 95.0%')")
@@ -80,8 +80,8 @@ async def test_a_supervisor_sees_the_house_and_acts(gateway: Yihao, window: Open
         await wall.sees(".past-figures tbody tr:last-child td:text-is('6')")
         head = await wall.texts(".past-figures thead th")
         shown = dict(zip(head, await wall.texts(".past-figures tbody tr:last-child > *"), strict=True))
-        told = ("来话来访量", "人工接通量", "未接通量", "接通率", "放弃率", "满意率")
-        assert [shown[one] for one in told] == ["6", "2", "2", "50.0%", "50.0%", "100.0%"], "as the tiles say"
+        told = ("来话来访量", "人工接通量", "未接通量", "接通率", "放弃率", "满意率", "解决率")
+        assert [shown[one] for one in told] == ["6", "2", "2", "50.0%", "50.0%", "100.0%", "0.0%"], "as the tiles say"
         await wall.sees(".past-figures .chart canvas")
         await wall.choose(".past-figures label:has-text('指标') select", "connect_rate")
         await wall.sees(".past-figures small:has-text('answered / (answered + lost)')")

@@ -507,7 +507,7 @@ export const en: Words = {
     below: "below its target",
     term: {
       came: "calls, chats and all else that came", answered: "answered by a person", prompt: "answered within 15 s", lost: "not answered", by_bot: "done without a person",
-      waited_s: "time waited until answered", rated: "rated", pleased: "rated 4 or more", solved: "said to be solved", unsolved: "said not to be",
+      waited_s: "time waited until answered", rated: "rated", pleased: "rated 4 or more", solved: "said to be solved", unsaid: "not said",
       promises_kept: "called back in time", promises_broken: "not called back in time", promises_due: "still owed",
     },
     calm: "No alarm",

@@ -498,7 +498,7 @@ export const zh = {
     below: "低于目标",
     term: {
       came: "电话、网页和其他渠道合计", answered: "人工接通", prompt: "15 秒内接通", lost: "未接通", by_bot: "未转人工即办结",
-      waited_s: "应答等待总时长", rated: "已评价", pleased: "评价 4 分以上", solved: "市民称已解决", unsolved: "市民称未解决",
+      waited_s: "应答等待总时长", rated: "已评价", pleased: "评价 4 分以上", solved: "市民称已解决", unsaid: "未表态",
       promises_kept: "按时回电", promises_broken: "超时未回", promises_due: "待回",
     },
     calm: "没有告警",
