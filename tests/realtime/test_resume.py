@@ -2,62 +2,109 @@
 
 import asyncio
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import aiohttp
 
 from realtime.settings import SocketSettings
 from tests.conftest import Eventually
 from tests.realtime.client import Client
-from tests.realtime.server import Room, Serving, serving
+from tests.realtime.server import Offices, Room, Serving, serving
 
 FREE = SocketSettings(
     rate_per_s=100_000, burst=100_000, frames_per_s=100_000, frames_burst=100_000, sockets_per_ip=1000
 )
-CLIENTS, MESSAGES, CUTS = 40, 150, 90
+CITIZENS, DESKS, MESSAGES, CUTS = 36, 4, 150, 90
+
+
+@dataclass
+class Page:
+    """A citizen's or an agent's, at the server that it belongs to."""
+
+    client: Client
+    server: Serving
+    subject: str
+
+    @property
+    def room(self) -> Room:
+        return self.server.peer.room(self.subject)
+
+    @property
+    def is_settled(self) -> bool:
+        return not self.client.outbox and _told(self.client) == self.room.told
+
+    def say(self, number: int) -> None:
+        """A desk says something of another kind each time."""
+        text = f"up {number}"
+        if not isinstance(self.server.peer, Offices):
+            self.client.send("msg.send", text=text)
+        elif number % 3 == 0:
+            self.client.send("offer.accept", session="s", token=number)
+        elif number % 3 == 1:
+            self.client.send("msg.send", session="s", text=text)
+        else:
+            self.client.send("presence.set", presence="break", reason=text)
 
 
 async def test_forty_pages_cut_ninety_times_lose_double_and_reorder_nothing(eventually: Eventually) -> None:
+    """Four of them are agents' desks, whose offers, timelines and presence come the same way."""
     dice = random.Random(12345)
-    async with serving(FREE) as server, aiohttp.ClientSession() as http:
-        names = [f"visitor-{number}" for number in range(CLIENTS)]
-        clients = {name: Client(http, server.url, partial(server.ticket, name)) for name in names}
+    async with serving(FREE) as server, serving(FREE, Offices()) as office, aiohttp.ClientSession() as http:
+        places = [*(CITIZENS * [server]), *(DESKS * [office])]
+        named = [(place, f"one-{number}") for number, place in enumerate(places)]
+        pages = [Page(Client(http, place.url, partial(place.ticket, name)), place, name) for place, name in named]
         try:
-            cuts = await _talk_while_cutting(server, clients, dice)
-            for name, client in clients.items():
-                await eventually(partial(_is_settled, client, server.peer.room(name)), deadline_s=20)
+            cuts = await _talk_while_cutting(pages, dice)
+            for page in pages:
+                await eventually(partial(getattr, page, "is_settled"), deadline_s=20)
         finally:
-            await asyncio.gather(*(client.stop() for client in clients.values()))
+            await asyncio.gather(*(page.client.stop() for page in pages))
         assert cuts >= CUTS
         expected = [f"up {number}" for number in range(MESSAGES)]
-        assert {name: server.peer.room(name).said for name in names} == dict.fromkeys(names, expected)
-        assert [client.doubled for client in clients.values()] == [0] * CLIENTS
-        assert sum(len(client.welcomes) - 1 for client in clients.values()) >= CUTS / 2
-        assert not any(welcome["reset"] for client in clients.values() for welcome in client.welcomes[1:])
-
-
-def _is_settled(client: Client, room: Room) -> bool:
-    return not client.outbox and _told(client) == room.told
+        assert [page.room.said for page in pages] == [expected] * len(pages)
+        assert [page.client.doubled for page in pages] == [0] * len(pages)
+        assert sum(len(page.client.welcomes) - 1 for page in pages) >= CUTS / 2
+        assert sum(len(page.client.welcomes) - 1 for page in pages[CITIZENS:]) >= DESKS, "desks were cut too"
+        assert not any(welcome["reset"] for page in pages for welcome in page.client.welcomes[1:])
 
 
 def _told(client: Client) -> list[str]:
-    shown = [message["text"] for message in client.snapshot["messages"]]
-    return shown + [frame["text"] for frame in client.of("msg.new")]
+    told = [text for frame in client.durable if (text := _text_of(frame)) is not None]
+    shown = client.snapshot
+    return [
+        *(one["text"] for one in shown.get("messages", ())),
+        *(one["session"] for one in shown.get("offers", ())),
+        *told,
+    ]
 
 
-async def _talk_while_cutting(server: Serving, clients: dict[str, Client], dice: random.Random) -> int:
+def _text_of(frame: dict[str, Any]) -> str | None:
+    match frame["t"]:
+        case "msg.new":
+            return str(frame["text"])
+        case "offer.new":
+            return str(frame["session"])
+        case "contact.timeline":
+            return str(frame["entry"]["text"])
+        case "presence.self":
+            return str(frame["reason"])
+    return None
+
+
+async def _talk_while_cutting(pages: list[Page], dice: random.Random) -> int:
     cuts = 0
     for number in range(MESSAGES):
-        for name, client in clients.items():
-            client.send("msg.send", text=f"up {number}")
-            server.peer.tell(name, f"down {number}")
+        for page in pages:
+            page.say(number)
+            page.server.peer.tell(page.subject, f"down {number}")
         for _ in range(2):
-            if cuts < CUTS and dice.choice(list(clients.values())).cut():
+            if cuts < CUTS and dice.choice(pages).client.cut():
                 cuts += 1
         await asyncio.sleep(0)
     while cuts < CUTS:
-        cuts += dice.choice(list(clients.values())).cut()
+        cuts += dice.choice(pages).client.cut()
         await asyncio.sleep(0.001)
     return cuts
 
