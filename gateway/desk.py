@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from gateway import desk_view
@@ -26,7 +26,7 @@ from gateway.sight import comes_to
 from gateway.staff import Staff
 from gateway.wording import Word, Wording
 from gateway.wrapping import event_of as wrapping
-from queueing.contract import AssigneeView, Presence, Store
+from queueing.contract import AssigneeView, Presence, QueueView, Store
 from queueing.errors import UnknownAssignee
 from realtime import desk as frames
 from realtime.conference import CallBegin, CallConfer, CallConsult, CallFetch, CallPark
@@ -57,6 +57,8 @@ BY_DESK = frozenset({Medium.CHAT, Medium.MESSAGE})
 REACH_TTL_S = 10.0
 REFRESH_S = 3.0
 LOOK_S = 1.0
+TOGETHER = 20
+"""So many are looked at at once: two hundred in a row took a busy node `REACH_TTL_S`, and offers were taken back."""
 
 _ON_A_CALL = (frames.CallHold, frames.CallMute, frames.CallDigits, frames.CallJudge, CallConfer)
 Typing = Callable[[SessionId], None]
@@ -230,12 +232,14 @@ class Desks:
 
     async def run(self) -> None:
         """Until cancelled: say that the desks are there, and show what the queue makes of their agents."""
-        turn = 0
+        now = asyncio.get_running_loop().time
+        refreshed = now()
         while True:
             await asyncio.sleep(LOOK_S)
-            turn += 1
+            if is_due := now() - refreshed >= REFRESH_S:
+                refreshed = now()
             try:
-                await self._look_around(refresh=turn % round(REFRESH_S / LOOK_S) == 0)
+                await self._look_around(refresh=is_due)
             except StoreUnavailable:
                 continue
             except YihaoError as error:
@@ -526,23 +530,28 @@ class Desks:
         self._tell_revision()
         await self._read_out()
         queues = await self._store.queue.queues()
-        for agent, desk in list(self._desks.items()):
-            links = self._links.get(agent, set())
-            connected = [link for link in links if link.is_connected]
-            if not connected:
-                continue
-            for link in connected if refresh else ():
-                await self._keep_seat(agent, link)
-            try:
-                view = await (self._reach(agent) if refresh else self._store.queue.view(agent))
-            except UnknownAssignee:
-                self._turn_out(links)
-                continue
-            self.show(agent, desk.look(view))
-            stats = desk.measure(queues)
-            if stats is not None:
-                for link in links:
-                    link.mention(stats)
+        desks = list(self._desks.items())
+        for first in range(0, len(desks), TOGETHER):
+            some = desks[first : first + TOGETHER]
+            await asyncio.gather(*(self._look_at(agent, desk, queues, refresh=refresh) for agent, desk in some))
+
+    async def _look_at(self, agent: AssigneeId, desk: DeskState, queues: Sequence[QueueView], *, refresh: bool) -> None:
+        links = self._links.get(agent, set())
+        connected = [link for link in links if link.is_connected]
+        if not connected:
+            return
+        for link in connected if refresh else ():
+            await self._keep_seat(agent, link)
+        try:
+            view = await (self._reach(agent) if refresh else self._store.queue.view(agent))
+        except UnknownAssignee:
+            self._turn_out(links)
+            return
+        self.show(agent, desk.look(view))
+        stats = desk.measure(queues)
+        if stats is not None:
+            for link in links:
+                link.mention(stats)
 
     def _tell_revision(self) -> None:
         """Nothing that an administrator changes waits for a page to be loaded anew."""

@@ -14,6 +14,7 @@ import pytest
 
 from channels.webchat.translate import RECALLED
 from gateway.feed import Feed, Follower
+from queueing.contract import AssigneeView
 from session.events import AssigneeAway
 from session.ids import AssigneeId, SessionId
 from session.ports import Entry
@@ -235,6 +236,30 @@ async def _hello(town: Living, page: DeskPage, **fields: object) -> Any:
     socket = await page.http.ws_connect(f"ws{town.http[4:]}{page.path}", origin=town.http)
     await socket.send_json({"t": "hello", "v": 1, "ticket": ticket, **fields})
     return socket
+
+
+async def test_desks_are_kept_together_so_that_none_is_taken_for_gone(
+    town: Living, desk: Desk, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    """Each is told to be there while the others are: in a row, two hundred of a busy node outlived their time."""
+    queue, waiting = town.house.node._store.queue, set[str]()
+    reach, together = queue.reach, asyncio.Event()
+
+    async def waits_for_all(agent: AssigneeId, via: str, media: frozenset[Medium], *, ttl_s: float) -> AssigneeView:
+        waiting.add(agent)
+        if len(waiting) == len(logins):
+            together.set()
+        await together.wait()
+        return await reach(agent, via, media, ttl_s=ttl_s)
+
+    logins = ("8001", "8002", "8003")
+    for login in logins:
+        await desk(login)
+    monkeypatch.setattr(queue, "reach", waits_for_all)
+    try:
+        await eventually(together.is_set)
+    finally:
+        together.set()
 
 
 async def test_a_ticket_is_good_once(town: Living, desk: Desk) -> None:
