@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from media import codecs, telephone_event
 from media.g711 import EXPANSIONS, FRAME_SAMPLES, SILENCE, TRANSCODE, Law
+from media.inbox import ROOM_BYTES
 from media.interpreter import Interpreter
 from media.ports import address_of, untie
 from media.reports import Reports
-from media.rtp import HEADER_BYTES, VERSION_2, WORDS, Incoming, Outgoing, Packet, parse
+from media.rtp import HEADER, HEADER_BYTES, VERSION_2, Incoming, Outgoing, Packet, parse
+from media.run import Run, Sink, Source
 from media.srtp import is_rtcp
 
 if TYPE_CHECKING:
@@ -35,9 +37,7 @@ if TYPE_CHECKING:
 MAX_PAYLOAD_BYTES = 480
 """60 ms of G.711, the longest packet that telephones send; other codecs have bounds of their own."""
 
-_MOST_BYTES = HEADER_BYTES + MAX_PAYLOAD_BYTES
-_UNKNOWN = -1
-"""The head of no packet."""
+_DATAGRAM_BYTES = ROOM_BYTES
 
 _MAX_WAITING = 1024
 """More packets than a socket's buffer holds (208 KiB by Linux' default): a far end that floods keeps nobody waiting."""
@@ -90,14 +90,18 @@ class End:
         "_digits",
         "_digits_waiting",
         "_expansion",
-        "_far_head",
         "_far_law",
+        "_far_type",
+        "_heard_by",
         "_inbox",
+        "_incoming",
         "_interpreter",
         "_law",
         "_laws",
+        "_listener",
+        "_note",
+        "_outgoing",
         "_owner",
-        "_packets",
         "_pair",
         "_payload_type",
         "_played",
@@ -106,7 +110,7 @@ class End:
         "_receive",
         "_receive_from",
         "_relayed",
-        "_room",
+        "_run",
         "_send_there",
         "_send_to",
         "_shield",
@@ -115,11 +119,8 @@ class End:
         "_target",
         "_ticker",
         "_tied",
-        "incoming",
-        "listener",
+        "hears",
         "looked_at",
-        "note",
-        "outgoing",
         "port",
         "reports",
         "since_s",
@@ -133,20 +134,23 @@ class End:
         self.slot = slot
         self.port = pair.port
         self.terms: Terms | None = None
-        self.incoming = Incoming()
-        self.outgoing = Outgoing(secrets.randbits(32), secrets.randbits(15), secrets.randbits(32))
-        self.reports = Reports(self.incoming, self.outgoing)
+        self._incoming = Incoming()
+        self._outgoing = Outgoing(secrets.randbits(32), secrets.randbits(15), secrets.randbits(32))
+        self.reports = Reports(self._incoming, self._outgoing)
         self.looked_at = Counted()
         """As it stood when somebody last asked how it sounds."""
-        self.listener: End | None = None
-        """Who hears this far end, and `note`, what records it."""
-        self.note: Ear | None = None
+        self._listener: End | None = None
+        self._note: Ear | None = None
+        self._run: Run | None = None
+        self._heard_by: End | None = None
+        """Who hears the run."""
+        self.hears: End | None = None
+        """Whose run goes out here."""
         self.since_s = monotonic()
         """From when on silence of the far end counts."""
         self._pair = pair
-        self._room, self._packets = inbox.room, inbox.packets
-        self._receive = pair.rtp.recv_into
-        self._receive_from = pair.rtp.recvfrom_into
+        self._receive = pair.rtp.recv
+        self._receive_from = pair.rtp.recvfrom
         self._send_to = pair.rtp.sendto
         self._send_there = pair.rtp.send
         self._tied: _Address | None = None
@@ -162,8 +166,7 @@ class End:
         self._laws: dict[int, Law] = {}
         self._interpreter: Interpreter | None = None
         """None where all that was agreed is G.711."""
-        self._far_head = _UNKNOWN
-        """The first two octets of a packet that is like the last one, before its sequence number."""
+        self._far_type = -1
         self._far_law = self._law = Law.PCMA
         self._expansion = EXPANSIONS[Law.PCMA]
         self._payload_type = 0
@@ -176,8 +179,42 @@ class End:
         inbox.add(pair.rtp, self._arrived)
         inbox.add(pair.rtcp, self._report_arrived)
 
+    @property
+    def incoming(self) -> Incoming:
+        """What came, up to date."""
+        self.end_run()
+        return self._incoming
+
+    @property
+    def outgoing(self) -> Outgoing:
+        """What went, up to date."""
+        if self.hears is not None:
+            self.hears.end_run()
+        return self._outgoing
+
+    @property
+    def listener(self) -> End | None:
+        """Who hears this far end."""
+        return self._listener
+
+    @listener.setter
+    def listener(self, listener: End | None) -> None:
+        self.end_run()
+        self._listener = listener
+
+    @property
+    def note(self) -> Ear | None:
+        """What records it."""
+        return self._note
+
+    @note.setter
+    def note(self, note: Ear | None) -> None:
+        self.end_run()
+        self._note = note
+
     def close(self) -> None:
         """Free both ports. Idempotent."""
+        self._end_runs()
         self._ticker.remove(self)
         self._protection.close()
         self._shield = self.reports.shield = None
@@ -188,13 +225,14 @@ class End:
 
     def agree(self, terms: Terms) -> None:
         """Take what was negotiated, first or anew. A far end that keeps its address keeps its place."""
+        self._end_runs()
         if self.terms is None or self.terms.formats != terms.formats:
             self._interpreter = Interpreter(terms.formats) if terms.is_foreign else None
         self.terms = terms
         self._laws = terms.laws
         self._payload_type, self._law = next(iter(self._laws.items()))
         self.reports.ticks = self._interpreter.ticks(self._payload_type) if self._interpreter is not None else 1
-        self._far_head = _UNKNOWN
+        self._far_type = -1
         self.since_s = monotonic()
         self._shield = self.reports.shield = self._protection.agree(terms, self)
         if self._shield is not None:
@@ -209,6 +247,7 @@ class End:
 
     def found(self, addr: _Address) -> None:
         """A page is there, by its checks."""
+        self._end_runs()
         self._signalled = self._source = self._target = addr
         self.reports.host = str(addr[0])
 
@@ -219,6 +258,7 @@ class End:
 
     def hear(self, played: Played | None, *, relayed: bool) -> None:
         """What the far end is to hear: what is played, else the other end (`relayed`), else silence."""
+        self._end_runs()
         self._played = played
         self._relayed = relayed
         self._settle()
@@ -233,6 +273,7 @@ class End:
 
     def look(self, now_s: float) -> None:
         """Once a second: reports, and a digit whose last packets were lost."""
+        self._end_runs()
         if self.terms is None or self._target is None:
             return
         if self._tied is None and self._source == self._signalled and self._shield is None:
@@ -253,40 +294,77 @@ class End:
     # What comes
 
     def _arrived(self, now_s: float) -> None:
-        """A packet. The one that was expected next takes the short way: this is where relaying costs time."""
-        room = self._room
         addr = self._tied
         try:
             if addr is not None:
-                size = self._receive(room)
+                data = self._receive(_DATAGRAM_BYTES)
             else:
-                size, addr = self._receive_from(room)
+                data, addr = self._receive_from(_DATAGRAM_BYTES)
         except OSError:  # nothing, or an ICMP error: whether the far end is gone, silence and signalling tell
             return
-        data: bytearray | bytes = room
         if self._shield is not None:
-            opened = self._shield.opened(bytes(self._packets[size]), addr)
+            opened = self._shield.opened(data, addr)
             if opened is None:
                 return
-            data, size = opened, len(opened)
-        incoming = self.incoming
-        if addr == self._source and HEADER_BYTES < size <= _MOST_BYTES:
-            head, timestamp, ssrc = WORDS.unpack_from(data)
-            sequence = incoming.next_sequence
-            if head == self._far_head | sequence and timestamp == incoming.next_timestamp and ssrc == incoming.ssrc:
-                incoming.follow(now_s, size - HEADER_BYTES)
-                listener = self.listener
-                if data is room and self.note is None and listener is not None and listener.takes(self._far_law):
-                    listener.pass_on(size, incoming.generation, sequence, timestamp, now_s)
-                else:
-                    self._pass_on(sequence, timestamp, bytes(data[HEADER_BYTES:size]), now_s)
+            data = opened
+        self._hear(data, addr, now_s)
+
+    def _hear(self, data: bytes, addr: _Address, now_s: float) -> None:
+        """A packet. The one that was expected next takes the short way, and may be the first of a run."""
+        incoming = self._incoming
+        if addr == self._source and HEADER_BYTES < len(data) <= HEADER_BYTES + MAX_PAYLOAD_BYTES:
+            first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
+            if (
+                sequence == incoming.next_sequence
+                and timestamp == incoming.next_timestamp
+                and ssrc == incoming.ssrc
+                and second == self._far_type
+                and first == VERSION_2
+            ):
+                payload = data[HEADER_BYTES:]
+                incoming.follow(now_s, len(payload))
+                self._pass_on(sequence, timestamp, payload, now_s)
+                if self._tied is not None and self._listener is not None and self._listener.takes(self._far_law):
+                    self._run_on(self._listener, len(data))
                 return
-        self._examine(bytes(data[:size]), addr, now_s)
+        self._examine(data, addr, now_s)
+
+    def _run_on(self, listener: End, size: int) -> None:
+        """Let what comes go straight to who hears it, as long as nothing else happens."""
+        source = Source(
+            *(self._incoming, self._pair.rtp, self._far_type, self._note, self._expansion, self._stray, self.end_run)
+        )
+        self._run = Run.begun(source, listener.sink, self._inbox, size)
+        if self._run is not None:
+            self._heard_by, listener.hears = listener, self
+            self._inbox.hand(self._pair.rtp, self._run.arrived)
+
+    def _stray(self, data: bytes, now_s: float) -> None:
+        addr = self._tied
+        self.end_run()
+        if addr is not None:
+            self._hear(data, addr, now_s)
+
+    def end_run(self) -> None:
+        """What comes is looked at again; the streams are as they would be if all of it had been."""
+        run, self._run = self._run, None
+        if run is None:
+            return
+        run.settle()
+        self._inbox.hand(self._pair.rtp, self._arrived)
+        listener, self._heard_by = self._heard_by, None
+        if listener is not None:
+            listener.hears = None
+
+    def _end_runs(self) -> None:
+        """From here, and to here."""
+        self.end_run()
+        if self.hears is not None:
+            self.hears.end_run()
 
     def _report_arrived(self, _now_s: float) -> None:
         with suppress(OSError):
-            size, addr = self._pair.rtcp.recvfrom_into(self._room)
-            self.reports.hear(bytes(self._packets[size]), addr)
+            self.reports.hear(*self._pair.rtcp.recvfrom(_DATAGRAM_BYTES))
 
     def _examine(self, data: bytes, addr: _Address, now_s: float) -> None:
         if self.terms is None:
@@ -311,20 +389,19 @@ class End:
             self._pass_on(lost.sequence, lost.timestamp, lost.payload, now_s)
         if heard is not None:
             self._take(heard, law, now_s)
-        self._far_head = _UNKNOWN
+        self._far_type = -1
 
     def _take(self, packet: Packet, law: Law | None, now_s: float) -> None:
         """A packet of theirs, as the house hears it."""
         if law is None:
             self._take_event(packet, now_s)
         elif len(packet.payload) <= MAX_PAYLOAD_BYTES:
-            self.incoming.take(packet, now_s)
-            self._far_head = VERSION_2 << 24 | packet.payload_type << 16
-            self._far_law, self._expansion = law, EXPANSIONS[law]
+            self._incoming.take(packet, now_s)
+            self._far_type, self._far_law, self._expansion = packet.payload_type, law, EXPANSIONS[law]
             self._pass_on(packet.sequence, packet.timestamp, packet.payload, now_s)
 
     def _is_theirs(self, addr: _Address, ssrc: int, now_s: float) -> bool:
-        incoming = self.incoming
+        incoming = self._incoming
         if addr != self._source:
             if self._source is not None and addr != self._signalled:
                 return False
@@ -338,19 +415,19 @@ class End:
         return True
 
     def _take_event(self, packet: Packet, now_s: float) -> None:
-        self.incoming.take_event(packet, now_s)
+        self._incoming.take_event(packet, now_s)
         for heard in self._reader.take(packet.payload, packet.timestamp, now_s):
             self._owner.digit_heard(self.slot, heard)
-        if self.listener is not None:
-            self.listener.forward_event(packet, self.incoming.generation, now_s)
+        if self._listener is not None:
+            self._listener.forward_event(packet, self._incoming.generation, now_s)
 
     def _pass_on(self, sequence: int, timestamp: int, payload: bytes, now_s: float) -> None:
-        note = self.note
+        note = self._note
         if note is not None:
             note(now_s, timestamp, payload, self._expansion)
-        listener = self.listener
+        listener = self._listener
         if listener is not None:
-            listener.relay(self._far_law, self.incoming.generation, sequence, timestamp, payload, now_s)
+            listener.relay(self._far_law, self._incoming.generation, sequence, timestamp, payload, now_s)
 
     # What goes
 
@@ -372,13 +449,10 @@ class End:
             and self._interpreter is None
         )
 
-    def pass_on(self, size: int, generation: int, sequence: int, timestamp: int, now_s: float) -> None:
-        """As `relay`, of the packet that stands in the inbox's room, where this end `takes` it."""
-        self.outgoing.head(self._room, self._payload_type, generation, sequence, timestamp, size - HEADER_BYTES, now_s)
-        try:  # noqa: SIM105 - `suppress` would take longer than all else here
-            self._send_there(self._packets[size])
-        except OSError:
-            pass
+    @property
+    def sink(self) -> Sink:
+        """Where they go."""
+        return Sink(self.outgoing, self._pair.rtp, self._payload_type)
 
     def forward_event(self, packet: Packet, generation: int, now_s: float) -> None:
         """A digit of the other far end's, as it is, where this one takes digits."""
@@ -453,8 +527,7 @@ class End:
             self._pair.rtp.connect(addr)
             self._tied = addr
             for _ in range(_MAX_WAITING):
-                size, sender = self._receive_from(self._room)
-                self._examine(bytes(self._packets[size]), sender, now_s)
+                self._examine(*self._receive_from(_DATAGRAM_BYTES), now_s)
 
     def _untie(self) -> None:
         if self._tied is not None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _IN_A_TURN = 64
 """Packets. At some 12 µs each the rest of the loop, and the 20 ms of what is played, wait less than a millisecond."""
 
-_ROOM_BYTES = 2048
+ROOM_BYTES = 2048
 """More than any packet that is taken: what is longer is cut, and so seen to be too long."""
 
 
@@ -27,10 +27,10 @@ class Inbox:
     """Says to each owner of a socket that a packet waits there."""
 
     def __init__(self) -> None:
-        self.room = bytearray(_ROOM_BYTES)
+        self.room = bytearray(ROOM_BYTES)
         """Where owners may read a packet to, and send it on from: it is theirs until they return."""
         whole = memoryview(self.room)
-        self.packets = tuple(whole[:size] for size in range(_ROOM_BYTES + 1))
+        self.packets = tuple(whole[:size] for size in range(ROOM_BYTES + 1))
         """The room's first octets, for each number of them."""
         self._epoll = select.epoll()
         self._owners: dict[int, Callable[[float], None]] = {}
@@ -43,6 +43,11 @@ class Inbox:
             self._loop.add_reader(self._epoll.fileno(), self._deliver)
         self._owners[sock.fileno()] = arrived
         self._epoll.register(sock.fileno(), select.EPOLLIN)
+
+    def hand(self, sock: socket.socket, arrived: Callable[[float], None]) -> None:
+        """Call another one from now on, for a socket that is watched."""
+        if sock.fileno() in self._owners:
+            self._owners[sock.fileno()] = arrived
 
     def remove(self, sock: socket.socket) -> None:
         """Cease to, before the socket is closed; again is no harm."""

@@ -82,7 +82,6 @@ class Incoming:
         "_late_run",
         "_reported_expected",
         "_reported_received",
-        "_transit",
         "arrived_s",
         "generation",
         "jitter",
@@ -90,6 +89,7 @@ class Incoming:
         "next_timestamp",
         "received",
         "ssrc",
+        "transit",
     )
 
     def __init__(self) -> None:
@@ -105,15 +105,16 @@ class Incoming:
         self._cycles = 0
         self._late_next = -1
         self._late_run = 0
-        self._transit = 0.0
+        self.transit = 0.0
+        """Of the last packet: when it came, less its timestamp, in samples."""
         self._reported_expected = 0
         self._reported_received = 0
 
     def follow(self, now_s: float, samples: int) -> None:
         """Count the packet that was expected next: the path of nearly every packet."""
         transit = now_s * 8000 - self.next_timestamp
-        strayed = transit - self._transit
-        self._transit = transit
+        strayed = transit - self.transit
+        self.transit = transit
         if -80000 < strayed < 80000:  # the wrap of the 32-bit timestamp is no jitter
             self.jitter += ((strayed if strayed >= 0 else -strayed) - self.jitter) / 16
         self.received += 1
@@ -122,6 +123,17 @@ class Incoming:
         sequence = self.next_sequence + 1
         if sequence == 65536:
             sequence = 0
+            self._cycles += 65536
+        self.next_sequence = sequence
+
+    def ran(self, packets: int, samples: int, now_s: float, transit: float, jitter: float) -> None:
+        """So many packets, each the one that was expected, have come in a run (`media.run`), the last of them then."""
+        self.received += packets
+        self.arrived_s, self.transit, self.jitter = now_s, transit, jitter
+        self.next_timestamp = (self.next_timestamp + packets * samples) & 0xFFFFFFFF
+        sequence = self.next_sequence + packets
+        if sequence >= 65536:
+            sequence -= 65536
             self._cycles += 65536
         self.next_sequence = sequence
 
@@ -142,7 +154,7 @@ class Incoming:
             gap = leap = 0
         if abs(leap) > _MAX_JUMP_SAMPLES and self._strays(leap, now_s):
             self.generation = next(_generations)
-            self._transit = now_s * 8000 - packet.timestamp
+            self.transit = now_s * 8000 - packet.timestamp
         self._skip_to(packet.sequence, gap)
         self.next_timestamp = packet.timestamp
         self.follow(now_s, len(packet.payload))
@@ -183,7 +195,7 @@ class Incoming:
         self.next_timestamp = packet.timestamp
         self._cycles = 0
         self._base = packet.sequence - expected
-        self._transit = now_s * 8000 - packet.timestamp
+        self.transit = now_s * 8000 - packet.timestamp
         self.arrived_s = now_s
 
     @property
@@ -261,21 +273,6 @@ class Outgoing:
         self, payload_type: int, generation: int, sequence: int, timestamp: int, payload: bytes, now_s: float
     ) -> bytes:
         """A packet of another far end as one of this stream: its gaps and its order stay to be seen."""
-        packet = bytearray(HEADER_BYTES) + payload
-        self.head(packet, payload_type, generation, sequence, timestamp, len(payload), now_s)
-        return bytes(packet)
-
-    def head(
-        self,
-        packet: bytearray,
-        payload_type: int,
-        generation: int,
-        sequence: int,
-        timestamp: int,
-        size: int,
-        now_s: float,
-    ) -> None:
-        """As `relayed`, for a packet of a payload of that size which needs but its header written over."""
         if generation != self._generation:
             self._catch_up(now_s)
             self._generation = generation
@@ -284,13 +281,30 @@ class Outgoing:
             payload_type |= 0x80
         mapped = (sequence + self._sequence_offset) & 0xFFFF
         at = (timestamp + self._timestamp_offset) & 0xFFFFFFFF
+        size = len(payload)
         if mapped == self.sequence or ahead(mapped, self.sequence, 16) > 0:
             self.sequence = (mapped + 1) & 0xFFFF
             self.timestamp = (at + size) & 0xFFFFFFFF
         self.packets += 1
         self.octets += size
         self.sent_s = now_s
-        HEADER.pack_into(packet, 0, VERSION_2, payload_type, mapped, at, self.ssrc)
+        return HEADER.pack(VERSION_2, payload_type, mapped, at, self.ssrc) + payload
+
+    def follows(self, incoming: Incoming) -> bool:
+        """Whether the next packet there is the next one here, as `relayed`."""
+        return (
+            incoming.generation == self._generation
+            and (incoming.next_sequence + self._sequence_offset) & 0xFFFF == self.sequence
+            and (incoming.next_timestamp + self._timestamp_offset) & 0xFFFFFFFF == self.timestamp
+        )
+
+    def ran(self, packets: int, samples: int, now_s: float) -> None:
+        """So many packets, each of so many samples, have gone out in a run (`media.run`), the last of them then."""
+        self.sequence = (self.sequence + packets) & 0xFFFF
+        self.timestamp = (self.timestamp + packets * samples) & 0xFFFFFFFF
+        self.packets += packets
+        self.octets += packets * samples
+        self.sent_s = now_s
 
     def _late_samples(self, now_s: float) -> int:
         return 0 if self.sent_s is None else round((now_s - self.sent_s) * 8000) - 160

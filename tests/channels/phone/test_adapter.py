@@ -1,7 +1,9 @@
 """The phone as a channel, by telephones that send exactly what the tests say."""
 
 import asyncio
+import gc
 import time
+from weakref import ref
 
 import pytest
 
@@ -375,3 +377,27 @@ async def test_events_wait_for_the_store(phone: PhoneChannel, core: Core, eventu
         assert (await caller.response("BYE")).status == 200
         core.is_away = False
         await eventually(lambda: core.closed() == [("call", LegEnd.HANGUP)])
+
+
+async def test_a_call_that_is_over_leaves_nothing_to_the_collector(
+    core: Core, open_phone: OpenPhone, eventually: Eventually
+) -> None:
+    """Else its look through all that calls left makes the rings of others late."""
+    async with (
+        open_phone() as phone,
+        Telephone(phone.bound) as caller,
+        Telephone(phone.bound, user="8001") as device,
+    ):
+        await device.register(PASSWORD)
+        call = await caller.call()
+        await joined(phone, core, device, eventually)
+        (bridge,) = map(ref, phone._bridges.values())
+        gc.collect()
+        gc.disable()
+        try:
+            call.bye()
+            device.reply(await device.request("BYE"), 200)
+            await eventually(lambda: phone.calls == 0, deadline_s=15)
+            await eventually(lambda: bridge() is None, deadline_s=15)
+        finally:
+            gc.enable()
