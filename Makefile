@@ -58,6 +58,7 @@ bench: .venv/.project .venv/.dev .venv/.dial ## every benchmark in short, or one
 	@$(MAKE) -s .venv/.peers || echo "Other programs could not be installed: what is measured beside them stands alone."
 	@tools/bench $(NAME) $(ARGS)
 
+screens: TEST_PACKAGES += pngquant
 screens: system-packages setup .venv/.dev .venv/.dial ## take the pictures of docs/screens, every look of every page
 	$(PYTEST) --screens --timeout 600 -p no:xdist $(ARGS)
 

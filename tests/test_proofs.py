@@ -84,3 +84,10 @@ def test_every_page_is_to_be_found() -> None:
         text = (HOUSE / name).read_text(encoding="utf-8")
         links = [link for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", text) if not link.startswith("http")]
         assert [link for link in links if not (HOUSE / name).parent.joinpath(link).exists()] == [], name
+
+
+def test_every_picture_of_the_pages_is_shown() -> None:
+    """And nothing else is: an old one that no page shows is not looked at."""
+    screens = HOUSE / "docs" / "screens"
+    shown = re.findall(r"!\[[^]]*\]\(([^)]+\.png)\)", (screens / "README.md").read_text(encoding="utf-8"))
+    assert sorted(shown) == sorted(picture.name for picture in screens.glob("*.png"))

@@ -24,6 +24,7 @@ from tests.peers import cmpp as carriers
 from tests.peers.browser import IN_WECHAT
 from tests.peers.browser import MOBILE as PHONE_SCREEN
 from tests.peers.caller import Telephones
+from tests.peers.looks import Album
 from tests.peers.pages import OWN_PAGE, CitizenPage, DeskPage
 from tests.peers.wechat import WeChatApi, serving
 from tests.peers.yihao import Yihao
@@ -267,7 +268,7 @@ async def prove(page: CitizenPage, what: str, **body: str) -> tuple[int, dict[st
 
 
 async def test_the_page_proves_a_number_by_a_code_and_a_wechat_by_a_scan(
-    town: Town, desk: OpensDesk, citizen: OpensChat, window: OpensWindow, eventually: Eventually
+    town: Town, desk: OpensDesk, citizen: OpensChat, window: OpensWindow, eventually: Eventually, screens: Album
 ) -> None:
     """The code is drawn in Chromium, for another window of the same citizen; whoever scans it goes on in WeChat. How
     much may still be written there stands at the desk, and WeChat's own books agree.
@@ -300,6 +301,7 @@ async def test_the_page_proves_a_number_by_a_code_and_a_wechat_by_a_scan(
     await seen.click(".proof-door summary")
     await seen.click(".proof .act:has-text('到微信里继续')")
     await seen.sees(".proof img", 15)
+    await screens.shows(seen, "citizen-wechat")
     drawn = segno.make_qr(FOLLOWED, error="m").matrix_iter(border=4)
     assert await seen.evaluate(MODULES) == [[int(dark) for dark in row] for row in drawn]
     scene = town.wechat.qr[-1]["action_info"]["scene"]["scene_str"]
@@ -336,6 +338,7 @@ async def test_the_page_proves_a_number_by_a_code_and_a_wechat_by_a_scan(
     await reply(screen, "这就办")
     await eventually(partial(is_told, town, "这就办"), deadline_s=15)
     await screen.sees(".reach:has-text('还可发 4 条，47 小时内有效')", 15)
+    await screens.shows_desk(screen, "desk-wechat")
     await eventually(partial(is_told, town, "这就办"), deadline_s=15)
     assert town.wechat.windows[OPENID][1] == 4
     assert MOBILE not in town.hotline.log()

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import Eventually
 from tests.peers.browser import MOBILE, Chromium, Window
+from tests.peers.looks import Album
 from tests.peers.sound import RATE, Sound, likeness, loudness, read_wave, speech, write_wave
 from tests.peers.yihao import Yihao
 from tests.scenarios.conftest import prompt
@@ -168,6 +169,7 @@ async def test_the_agent_lets_the_page_ring_and_whoever_is_there_takes_it_or_not
     draws: Draws,
     album: Path,
     eventually: Eventually,
+    screens: Album,
 ) -> None:
     """Story 3, in the browser: two windows of one citizen ring; each end that is none leaves both where they were."""
     agent, phone = await desk(gateway, "8001"), await softphone(gateway, "8001", says=AGENT, answers=True)
@@ -193,6 +195,7 @@ async def test_the_agent_lets_the_page_ring_and_whoever_is_there_takes_it_or_not
 
     await rings(1)
     await page.picture(album / "page-rings.png")
+    await screens.shows(page, "citizen-rings")
     await page.reload()
     await page.sees(RINGS, DEADLINE_S)
     await page.click(".call-decline")

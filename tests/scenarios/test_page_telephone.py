@@ -153,6 +153,9 @@ async def test_a_call_outlives_the_page_that_it_is_taken_in(
             await page.offline(True)
             cable.cut()
             await page.sees(".item.phone.lost", deadline_s=20)
+            if screens.is_open:
+                await page.sees(".main > .link")
+                await screens.shows(page, "desk-cut")
             cable.mend()
             await page.offline(False)
             await both_ways(page, call, eventually)
@@ -230,7 +233,7 @@ async def test_an_agent_with_nothing_but_a_browser_does_all_that_a_call_asks_for
             await page.sees(".quality:has-text('丢包')", deadline_s=20)
             await screens.shows(page, "desk-telephone-call")
             await held_and_muted(page, call, eventually)
-            await with_a_third(page, call, outside, eventually)
+            await with_a_third(page, call, outside, eventually, screens)
             await consulted_and_handed_on(page, call, outside, eventually)
 
         call = await telephones.call()
@@ -299,16 +302,18 @@ async def held_and_muted(page: Window, call: Call, eventually: Eventually) -> No
     await page.click(".call button:has-text('拨号盘')")
 
 
-async def with_a_third(page: Window, call: Call, outside: Department, eventually: Eventually) -> None:
+async def with_a_third(page: Window, call: Call, outside: Department, eventually: Eventually, screens: Album) -> None:
     """Asked while the citizen waits with music, taken in so that all three hear each other, and let go."""
     before = len(call.sound.heard())
     await page.click(".call button:has-text('咨询')")
     await page.click(".places button:has-text('110')")
     await eventually(lambda: hums_in(page, OUTSIDE_HZ), deadline_s=20)
     await hears(call.sound, *music(), after=before)
+    await screens.shows(page, "desk-consult")
     await page.click(".call button:has-text('三方通话')")
     await eventually(lambda: hums(call.sound.heard(), OUTSIDE_HZ), deadline_s=20)
     await eventually(lambda: hums(outside.sound.heard(), CITIZEN_HZ), deadline_s=20)
+    await screens.shows_desk(page, "desk-conference")
     await page.click(".call button:has-text('结束第三方')")
     await both_ways(page, call, eventually)
 

@@ -15,6 +15,7 @@ from tests.conftest import Eventually
 from tests.peers.baresip import Baresip
 from tests.peers.browser import Window
 from tests.peers.caller import Call, Telephones
+from tests.peers.looks import Album
 from tests.peers.pages import DeskPage, Refused
 from tests.peers.sound import RATE, Sound, likeness, read_wave, speech
 from tests.peers.yihao import Yihao
@@ -129,7 +130,13 @@ class Wallboard:
 
 @pytest.mark.timeout(120)
 async def test_listens_whispers_barges_in_and_takes_over(
-    gateway: Yihao, three: Three, agents_desk: DeskPage, window: OpensWindow, eventually: Eventually, tmp_path: Path
+    gateway: Yihao,
+    three: Three,
+    agents_desk: DeskPage,
+    window: OpensWindow,
+    eventually: Eventually,
+    tmp_path: Path,
+    screens: Album,
 ) -> None:
     both = {"citizen", "agent"}
     three.desk.stay_away()  # one desk for each: the supervisor's is the browser meanwhile
@@ -143,6 +150,12 @@ async def test_listens_whispers_barges_in_and_takes_over(
         await three.boss.saw("CALL_ESTABLISHED")
         await three.heard_each(eventually, citizen={"agent"}, agent={"citizen"}, boss=both)
         await wall.shows("监听")
+        if screens.is_open:
+            await page.click(".rail .item:has-text('班长台')")
+            await page.sees(".board .supervise .el-button--primary")
+            await screens.shows_desk(page, "desk-supervision")
+            await page.click(".rail .item:has-text('监控')")
+            await wall.shows("监听")
         listed = json.loads(await three.desk.get("/api/supervision"))["calls"]
         assert [(one["agent"], one["supervisor"], one["what"]) for one in listed] == [("8001", "8004", "listen")]
         await wall.asks("耳语")

@@ -47,7 +47,7 @@ async def test_word_is_left_in_the_page_kept_through_a_cut_and_worked_off(
             **{f"sms__cmpp__{key}": value for key, value in cmpp.items()},
         )
         await gateway.start()
-        await out_of_hours(gateway, window, in_two_days)
+        await out_of_hours(gateway, window, in_two_days, screens)
         agent = await desk(gateway, "8001")
         await is_worked_off(gateway, agent, eventually)
         async with clerk(gateway) as admin:
@@ -63,16 +63,18 @@ async def test_word_is_left_in_the_page_kept_through_a_cut_and_worked_off(
         await both_are_worked_off(gateway, agent)
 
 
-async def out_of_hours(gateway: Yihao, window: OpensWindow, in_two_days: datetime) -> None:
+async def out_of_hours(gateway: Yihao, window: OpensWindow, in_two_days: datetime, screens: Album) -> None:
     async with Cable(gateway.http) as cable:
         page = await window(cable.address, size=MOBILE)
         assert "现在不是人工服务时间" in await page.sees(".word")
+        await screens.shows(page, "citizen-word")
         await page.click(".language")
         await page.sees(".word h2:has-text('Our staff are not here')")
         await page.click(".size-largest")
         await page.sees("html[data-text='largest']")
         assert no(list(await page.evaluate(SMALL_TARGETS)))
         assert no(await breaches(page))
+        await screens.shows(page, "citizen-word-largest-english")
         await page.resize((320, 640))
         assert await sideways_px(page) <= 0
 
@@ -98,6 +100,7 @@ async def out_of_hours(gateway: Yihao, window: OpensWindow, in_two_days: datetim
         received = await page.sees(".word p[role=status]:has-text('received')")
         assert f"{in_two_days:%A %-d %B} at 00:00" in received.replace(",", "")
         await page.sees(".standing-parked")
+        await screens.shows(page, "citizen-word-left")
         await page.reload()
         await page.sees(".word p[role=status]:has-text('received')")
         assert await page.count(".bubble-citizen") == 1, "once, however often the connection was cut"

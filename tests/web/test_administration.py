@@ -89,7 +89,7 @@ async def test_hours_are_changed_shown_and_rolled_back(gateway: Yihao, window: O
 
 
 async def test_a_line_a_skill_and_an_agent_hold_at_once_and_are_rolled_back(
-    gateway: Yihao, window: OpensWindow
+    gateway: Yihao, window: OpensWindow, screens: Album
 ) -> None:
     """An agent who was ready before is asked for what there was not before; the audit and the channels say so."""
     admin = await window(f"{gateway.http}/desk/administration/routing", DESKTOP)
@@ -101,7 +101,7 @@ async def test_a_line_a_skill_and_an_agent_hold_at_once_and_are_rolled_back(
         await admin.click(".admin nav a:has-text('渠道')")
         came = int(await admin.sees(WEB_CAME))
         await _a_line_for_koreans(admin)
-        await _who_speaks_korean(admin)
+        await _who_speaks_korean(admin, screens)
         assert await _asked_for(gateway, desk) == "korean"
 
         await admin.click(".admin nav a:has-text('队列')")
@@ -145,11 +145,12 @@ async def _a_line_for_koreans(admin: Window) -> None:
     await _put_in_force(admin, "开通韩语", shows="韩语专席")
 
 
-async def _who_speaks_korean(admin: Window) -> None:
+async def _who_speaks_korean(admin: Window, screens: Album) -> None:
     await admin.click(".admin nav a:has-text('坐席')")
     await admin.click("tr:has(th:text-is('8003')) button:has-text('编辑')")
     await admin.click(".el-dialog fieldset label:has-text('韩语专席') input")
     await admin.write(".el-dialog fieldset label:has-text('韩语') input[type=number]", "4")
+    await screens.shows(admin, "administration-agent")
     await admin.click(".el-dialog .keep")
     await admin.sees("tr:has(th:text-is('8003')):has-text('韩语 4')")
     await _put_in_force(admin, "张敏会韩语", shows="korean")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import Eventually
 from tests.peers.browser import MOBILE, Window
-from tests.peers.looks import breaches, no
+from tests.peers.looks import Album, breaches, no
 from tests.peers.pages import CitizenPage, DeskPage, Refused
 from tests.peers.yihao import Yihao
 from tests.web.test_pages import OpensWindow
@@ -92,7 +92,7 @@ async def _tab_to(page: Window, what: str) -> None:
 
 
 async def test_the_whole_talk_by_the_keyboard_alone_and_in_english(
-    gateway: Yihao, window: OpensWindow, eventually: Eventually, tmp_path: Path
+    gateway: Yihao, window: OpensWindow, eventually: Eventually, tmp_path: Path, screens: Album
 ) -> None:
     async with AsyncExitStack() as stack:
         line = [await stack.enter_async_context(CitizenPage(gateway.http)) for _ in range(BEFORE_AN_ESTIMATE + 3)]
@@ -116,11 +116,13 @@ async def test_the_whole_talk_by_the_keyboard_alone_and_in_english(
         assert "ahead of you" in await page.sees(".standing-waiting .place-line")
         await page.sees(".standing-waiting .estimate")
         await page.sees(".bubble-bot .tag-bot:has-text('Robot')")
+        await screens.shows(page, "citizen-robot-english")
 
         await _tab_to(page, ".more-door")
         await page.press("Enter")
         await page.sees(".more")
         assert no(await breaches(page))
+        await screens.shows(page, "citizen-more-english", kept=False)  # which faces it shows is its fonts'
         await page.press("Tab")
         await page.press("Enter")
         await page.press("Escape")
@@ -174,12 +176,13 @@ async def test_the_whole_talk_by_the_keyboard_alone_and_in_english(
         await page.sees(".rating-done")
         rating = await eventually(lambda: [one for one in desk.timeline(session) if one["kind"] == "rating"])
         assert (rating[0]["score"], rating[0]["solved"]) == (4, False)
+        await screens.shows(page, "citizen-rated-english", kept=False)
         assert {one.split("/")[2] for one in page.asked if not one.startswith("blob:")} == {gateway.http.split("/")[2]}
         assert page.complaints == []
 
 
 async def test_the_keyboard_on_the_screen_hides_nothing_and_elders_have_large_targets(
-    gateway: Yihao, window: OpensWindow, eventually: Eventually
+    gateway: Yihao, window: OpensWindow, eventually: Eventually, screens: Album
 ) -> None:
     page = await window(gateway.http, MOBILE)
     await page.sees(".welcome")
@@ -189,12 +192,19 @@ async def test_the_keyboard_on_the_screen_hides_nothing_and_elders_have_large_ta
     await page.click(".size-largest")
     await page.sees("html[data-text='largest']")
     assert no(list(await page.evaluate(SMALL_TARGETS)))
+    if screens.is_open:
+        await page.sees(".bubble-bot")
+        await screens.shows(page, "citizen-robot-largest")
     await page.click(".size-normal")
+    if screens.is_open:
+        await page.sees("html[data-text='normal']")
+        await screens.shows(page, "citizen-robot")
     await page.click(".composer textarea")
     await page.resize((MOBILE[0], 380))  # what is left of it above a telephone's keyboard
     shown = "((one) => one.top >= 0 && one.bottom <= innerHeight)(document.querySelector('%s').getBoundingClientRect())"
     for what in (".composer textarea", ".composer .send", ".bubbles li:last-child .bubble"):
         await eventually(partial(page.evaluate, shown % what))
+    await screens.shows(page, "citizen-keyboard")
 
 
 async def test_who_looks_away_sees_how_many_words_have_come(

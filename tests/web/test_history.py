@@ -156,7 +156,11 @@ async def test_an_agent_sees_their_own_and_a_supervisor_everybodys(
 ) -> None:
     stranger, supervisor = await window(f"{gateway.http}/desk"), await window(f"{gateway.http}/desk")
     await enter(stranger, gateway, "8003")
+    await stranger.evaluate("(window.fetch = () => new Promise(() => {})) && 0")
     await to_history(stranger)
+    await stranger.sees(".list .asking:has-text('正在载入')")
+    await screens.shows(stranger, "desk-history-loading")
+    await stranger.reload()
     await stranger.sees(".none:has-text('还没有会话记录')")
     assert no(await breaches(stranger))
     await screens.shows(stranger, "desk-history-empty")
@@ -284,7 +288,13 @@ async def test_a_call_is_heard_again(
     await desk.evaluate("(() => { document.querySelector('.recording audio').play(); return true; })()")
     await eventually(lambda: desk.evaluate("document.querySelector('.recording audio').currentTime > 0.3"), 5)
     await _waveform_is_drawn_and_leads(desk)
-    await screens.shows_desk(desk, "desk-history")
+    await screens.shows_desk(desk, "desk-history", kept=("dark", "english"))
+    if screens.is_open:
+        await to_history(wall)
+        await wall.click("a.past:has-text('138****8000')")
+        await wall.click(".ladders .el-button")
+        await wall.sees(".ladders pre")
+        await screens.shows_desk(wall, "desk-ladder")
 
 
 async def _waveform_is_drawn_and_leads(desk: Window) -> None:

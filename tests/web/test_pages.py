@@ -169,10 +169,10 @@ async def test_the_desk_is_open_to_all(
     desk = await window(f"{gateway.http}/desk", size)
     await desk.sees("#login")
     assert no(await breaches(desk))
-    await screens.shows(desk, f"desk-login-{size[0]}")
+    await screens.shows(desk, f"desk-login-{size[0]}", kept=size == MOBILE)
     await log_in(desk, gateway, "8001")
     assert no(await breaches(desk))
-    await screens.shows(desk, f"desk-empty-{size[0]}")
+    await screens.shows(desk, f"desk-empty-{size[0]}", kept=size == MOBILE)
     await desk.click(".rail .item:has-text('深色')")
     assert no(await breaches(desk))
     assert await sideways_px(desk) <= 0
@@ -293,12 +293,15 @@ async def test_another_sites_button_opens_the_chat(gateway: Yihao, window: Opens
     await host.sees("button:has-text('12345 在线咨询')")
 
 
-async def test_a_link_that_opens_nothing_is_told_in_both_languages(gateway: Yihao, window: OpensWindow) -> None:
+async def test_a_link_that_opens_nothing_is_told_in_both_languages(
+    gateway: Yihao, window: OpensWindow, screens: Album
+) -> None:
     page = await window(f"{gateway.http}/go#nonsense", SMALLEST)
     await page.sees(".refusal [lang=zh-CN] h2:has-text('这个链接无效')")
     await page.sees(".refusal [lang=en] h2:has-text('This link is not valid')")
     assert no(await breaches(page))
     assert await sideways_px(page) <= 0
+    await screens.shows(page, "citizen-link-refused")
 
 
 @pytest.mark.parametrize("path", ["/", "/desk"])

@@ -93,7 +93,7 @@ async def test_the_desk_says_who_the_citizen_is(gateway: Yihao, window: OpensWin
 
 
 async def test_a_site_says_who_its_visitor_is(
-    gateway: Yihao, portal: Portal, window: OpensWindow, eventually: Eventually
+    gateway: Yihao, portal: Portal, window: OpensWindow, eventually: Eventually, screens: Album
 ) -> None:
     """By an attribute, then by a call; refused, the chat goes on; and who logs in next begins a talk of their own."""
     portal.token = token("user-42")
@@ -108,9 +108,13 @@ async def test_a_site_says_who_its_visitor_is(
         await eventually(lambda: host.evaluate(f"heard.length === {len(heard)}"), deadline_s=15)
         assert await host.evaluate("heard") == heard
 
+    await host.sees("button:has-text('12345 在线咨询')")
+    await screens.shows(host, "site-closed")
     await host.click("button:has-text('12345 在线咨询')")
     await hears(None)
     talk = host.within("iframe")
+    await talk.sees(".welcome")
+    await screens.shows(host, "site-open")
     await talk.write(".composer textarea", "路灯坏了")
     await talk.click(".composer .send")
     await talk.sees(".bubble-citizen:has-text('路灯坏了')")

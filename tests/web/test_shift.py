@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Eventually
 from tests.peers.browser import DESKTOP, Window
-from tests.peers.looks import breaches, no
+from tests.peers.looks import Album, breaches, no
 from tests.peers.pages import OWN_PAGE, CitizenPage
 from tests.peers.yihao import Yihao
 from tests.scenarios.test_browser import make_ready
@@ -58,12 +58,14 @@ def _seconds(clock: str) -> int:
 
 
 async def test_an_offer_rings_is_declined_is_missed_and_waits_for_the_agents_own_act(
-    gateway: Yihao, window: OpensWindow, eventually: Eventually
+    gateway: Yihao, window: OpensWindow, eventually: Eventually, screens: Album
 ) -> None:
     desk = await window(f"{gateway.http}/desk", DESKTOP)
     await desk.before_all(LISTENS)
     await log_in(desk, gateway, "8001")
     await desk.click(".presence")
+    await desk.sees(".el-dropdown-menu__item:has-text('用餐')")
+    await screens.shows(desk, "desk-presence")
     await desk.click(".el-dropdown-menu__item:has-text('用餐')")
     await desk.sees(".presence:has-text('用餐')")
     await eventually(lambda: _timer_runs(desk))
@@ -83,6 +85,7 @@ async def test_an_offer_rings_is_declined_is_missed_and_waits_for_the_agents_own
         await desk.sees(".missed:has-text('您错过了一次派单')")
         await desk.sees(".presence:has-text('未响应')")
         assert no(await breaches(desk))
+        await screens.shows_desk(desk, "desk-missed")
         await desk.reload()
         await desk.sees(".missed")
         assert await desk.count(".offer") == 0, "a reload makes nobody ready"
@@ -103,7 +106,7 @@ async def test_an_offer_rings_is_declined_is_missed_and_waits_for_the_agents_own
 
 
 async def test_two_talks_at_once_and_a_write_up_by_rule(
-    gateway: Yihao, window: OpensWindow, eventually: Eventually
+    gateway: Yihao, window: OpensWindow, eventually: Eventually, screens: Album
 ) -> None:
     await _needs_notes(gateway)
     desk = await window(f"{gateway.http}/desk", DESKTOP)
@@ -121,6 +124,7 @@ async def test_two_talks_at_once_and_a_write_up_by_rule(
         assert len(timers) == 4, "since it came, and since the last word, of each"
         said = await lamp.write("还在吗？")
         await desk.sees(".tab:not(.here) .badge:text-is('1')")
+        await screens.shows_desk(desk, "desk-two-talks")
         await desk.press("Alt+ArrowUp")
         await desk.sees(".tab.here .line:has-text('还在吗')")
         await lamp.saw("msg.state", id=said, state="read")
@@ -144,6 +148,7 @@ async def test_two_talks_at_once_and_a_write_up_by_rule(
         await desk.press("F9")
         await desk.sees(".wrap .bad:has-text('请填写处理摘要')")
         assert no(await breaches(desk))
+        await screens.shows(desk, "desk-wrap-refused")
         await desk.write(".wrap textarea", "河边倒垃圾，已转执法队")
         await desk.press("F9")
         await desk.sees_no("form.wrap")

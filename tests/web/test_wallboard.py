@@ -84,7 +84,7 @@ async def test_a_supervisor_sees_the_house_and_acts(gateway: Yihao, window: Open
         assert [shown[one] for one in told] == ["6", "2", "2", "50.0%", "50.0%", "100.0%", "0.0%"], "as the tiles say"
         await wall.sees(".past-figures .chart canvas")
         await wall.choose(".past-figures label:has-text('指标') select", "connect_rate")
-        await wall.sees(".past-figures small:has-text('answered / (answered + lost)')")
+        await wall.sees(".past-figures small:has-text('人工接通 ÷ (人工接通 + 未接通)')")
         await wall.choose(".past-figures label:has-text('按') select", "hour")
         await wall.sees(".past-figures tbody tr:nth-child(168)")
         assert no(await breaches(wall))
@@ -109,12 +109,12 @@ async def test_a_supervisor_sees_the_house_and_acts(gateway: Yihao, window: Open
         await wall.click(".el-message-box .el-button--primary")
         assert (await agent.saw("notice"))["text"] == "暴雨橙色预警，来电增多，请大家坚守岗位。"
         await wall.sees(".el-message:has-text('暴雨橙色预警')")
-        await _fills_the_wall_and_comes_back(wall)
+        await _fills_the_wall_and_comes_back(wall, screens)
         assert not [one for one in wall.complaints if "401" not in one], "nothing but that nobody was logged in yet"
 
 
-async def _fills_the_wall_and_comes_back(wall: Window) -> None:
-    """On the wall there is the board and nothing else, in letters no smaller than at the desk.
+async def _fills_the_wall_and_comes_back(wall: Window, screens: Album) -> None:
+    """On the wall there is the board and nothing else, in letters no smaller than at the desk; what opens is in sight.
 
     It goes back by its button: Escape is the browser's own key there, which one without a screen has not.
     """
@@ -122,11 +122,18 @@ async def _fills_the_wall_and_comes_back(wall: Window) -> None:
     at_the_desk = float(await wall.evaluate(size_px))
     await wall.click("header button:has-text('全屏')")
     await wall.sees("header button:has-text('退出全屏')")
-    assert await wall.evaluate("document.fullscreenElement.matches('.wallboard')")
+    await wall.sees_no(".rail")
+    await wall.sees_no(".bar")
     assert float(await wall.evaluate(size_px)) >= at_the_desk
-    assert await wall.count("header button:has-text('广播')") == 0, "what it asks for would be out of sight"
+    if screens.is_open:
+        await wall.sees_no(".el-message")
+        await screens.shows(wall, "desk-wallboard-full")
+    await wall.click(".agents button:has-text('王芳')")
+    await wall.click(".el-dropdown-menu__item:visible:has-text('示忙')")
+    await wall.click(".el-message-box button:has-text('取消')")
+    await wall.sees_no(".el-message-box")
     await wall.click("header button:has-text('退出全屏')")
-    await wall.sees("header button:has-text('广播')")
+    await wall.sees(".rail")
     assert await wall.evaluate("document.fullscreenElement === null")
 
 

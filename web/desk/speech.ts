@@ -53,6 +53,12 @@ export function useSpeech() {
     return te(`notice.${template}`, "zh") ? t(`notice.${template}`) : template;
   }
 
+  /** Of a figure, in the reader's words; `yihao figures` has it in the log's. */
+  function formula(terms: string): string {
+    const said = terms.replace(/\w+/g, (term) => (te(`wallboard.term.${term}`, "zh") ? t(`wallboard.term.${term}`) : term));
+    return said.replace("/", "÷");
+  }
+
   function reason(name: string): string {
     return te(`presence.reasons.${name}`, "zh") ? t(`presence.reasons.${name}`) : name;
   }
@@ -80,5 +86,5 @@ export function useSpeech() {
   /** `14:07:05`. */
   const clock = (at: number): string => timeOf(at, "clock", tongue());
 
-  return { t, te, span, citizen, channel, queue, notice, reason, subject, day, minute, clock };
+  return { t, te, span, citizen, channel, queue, notice, formula, reason, subject, day, minute, clock };
 }

@@ -73,13 +73,13 @@ type Word = keyof typeof zh;
 
 const STYLE = `
 .call { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem 0.75rem; padding: 0.75rem 1rem;
-  border-bottom: 1px solid var(--line); background: var(--surface); }
-.call p { flex: 1 1 12rem; margin: 0; }
+  border-bottom: 1px solid var(--line); background: var(--surface); flex: none; max-height: 50vh; overflow-y: auto; }
+.call p { flex: 1 1 10rem; margin: 0; }
 .call time { font-variant-numeric: tabular-nums; font-weight: 600; }
 .call details { flex-basis: 100%; }
 .call summary { min-height: 2.75rem; line-height: 2.75rem; cursor: pointer; }
 .call-keys { display: grid; grid-template-columns: repeat(3, minmax(2.75rem, 6rem)); gap: 0.375rem; }
-.call [hidden], .call-door[hidden] { display: none; }
+.call [hidden], .call time:empty, .call-door[hidden] { display: none; }
 .call small { display: block; }
 .call[data-stage=rings] p { flex-basis: 100%; }
 .call .call-accept { border-color: #1b6e36; background: #1b6e36; color: #fff; }

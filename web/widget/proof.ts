@@ -66,8 +66,8 @@ const en: Record<keyof typeof zh, string> = {
 const STYLE = `
 .proof { padding: 0 1rem 0.5rem; }
 .proof form { display: flex; flex-wrap: wrap; align-items: end; gap: 0.5rem; margin-bottom: 0.5rem; }
-.proof label { display: grid; flex: 1 1 10rem; }
-.proof input { min-height: 2.75rem; padding: 0 0.75rem; border: 1px solid var(--line-strong); border-radius: 0.5rem;
+.proof label { flex: 1 1 10rem; min-width: 0; }
+.proof input { width: 100%; min-height: 2.75rem; padding: 0 0.75rem; border: 1px solid var(--line-strong); border-radius: 0.5rem;
   background: var(--surface); color: inherit; font: inherit; }
 .proof img { display: block; width: 12rem; margin: 0.5rem 0; background: #fff; }
 .proof [hidden] { display: none; }`;

@@ -160,7 +160,7 @@ export const zh = {
   },
   routing: {
     queues: "队列",
-    queues_hint: "坐席在「坐席与角色」里选择负责的队列。general 是没有规则适用时的队列，不能删除。",
+    queues_hint: "坐席在「坐席」里选择负责的队列。general 是没有规则适用时的队列，不能删除。",
     skills: "技能",
     rules: "路由规则",
     rules_hint: "从上到下，第一条条件全部满足的规则生效。",
@@ -416,7 +416,7 @@ export const en: typeof zh = {
   },
   routing: {
     queues: "Queues",
-    queues_hint: "Agents are given their queues under “Agents and roles”. general takes whom no rule is for, and stays.",
+    queues_hint: "Agents are given their queues under “Agents”. general takes whom no rule is for, and stays.",
     skills: "Skills",
     rules: "Routing rules",
     rules_hint: "From the top, the first whose conditions all hold decides.",

@@ -208,7 +208,7 @@ export const en: Words = {
     details: "Details",
     loading: "Loading the timeline…",
     citizen: "Citizen",
-    me: "Me",
+    me: "You",
     system: "System",
     bot: "Robot",
     has_new: "New messages",
@@ -504,7 +504,7 @@ export const en: Words = {
     at_least: "target ≥ {share}",
     formula: "formula: {formula}",
     seconds: "{count} s",
-    below: "below its target",
+    below: "below its target {share}",
     term: {
       came: "calls, chats and all else that came", answered: "answered by a person", prompt: "answered within 15 s", lost: "not answered", by_bot: "done without a person",
       waited_s: "time waited until answered", rated: "rated", pleased: "rated 4 or more", solved: "said to be solved", unsaid: "not said",

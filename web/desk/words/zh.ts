@@ -495,7 +495,7 @@ export const zh = {
     at_least: "目标 ≥ {share}",
     formula: "口径：{formula}",
     seconds: "{count} 秒",
-    below: "低于目标",
+    below: "低于目标 {share}",
     term: {
       came: "电话、网页和其他渠道合计", answered: "人工接通", prompt: "15 秒内接通", lost: "未接通", by_bot: "未转人工即办结",
       waited_s: "应答等待总时长", rated: "已评价", pleased: "评价 4 分以上", solved: "市民称已解决", unsaid: "未表态",
