@@ -276,8 +276,7 @@ class End:
         self._end_runs()
         if self.terms is None or self._target is None:
             return
-        if self._tied is None and self._source == self._signalled and self._shield is None:
-            self._tie(self._target, now_s)
+        self._tie_if_found(now_s)
         for heard in self._reader.expire(now_s):
             self._owner.digit_heard(self.slot, heard)
         if self.terms.rtcp_mux:
@@ -324,7 +323,9 @@ class End:
                 payload = data[HEADER_BYTES:]
                 incoming.follow(now_s, len(payload))
                 self._pass_on(sequence, timestamp, payload, now_s)
-                if self._tied is not None and self._listener is not None and self._listener.takes(self._far_law):
+                if self._tied is None:
+                    self._tie_if_found(now_s)
+                elif self._listener is not None and self._listener.takes(self._far_law):
                     self._run_on(self._listener, len(data))
                 return
         self._examine(data, addr, now_s)
@@ -517,6 +518,10 @@ class End:
                     self._send_to(packet, target)
             except OSError:  # `suppress` would take longer than all else here
                 pass
+
+    def _tie_if_found(self, now_s: float) -> None:
+        if self._tied is None and self._target is not None and self._source == self._signalled and self._shield is None:
+            self._tie(self._target, now_s)
 
     def _tie(self, addr: _Address, now_s: float) -> None:
         """Nobody but the signalled address is heard any more: let the kernel see to that from now on.
