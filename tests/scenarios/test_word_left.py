@@ -67,6 +67,7 @@ async def out_of_hours(gateway: Yihao, window: OpensWindow, in_two_days: datetim
     async with Cable(gateway.http) as cable:
         page = await window(cable.address, size=MOBILE)
         assert "现在不是人工服务时间" in await page.sees(".word")
+        await page.sees_no(".standing-who:has-text('在线受理')")
         await screens.shows(page, "citizen-word")
         await page.click(".language")
         await page.sees(".word h2:has-text('Our staff are not here')")

@@ -54,7 +54,8 @@ const STYLE = `
 .word textarea, .word input { width: 100%; min-height: 3.75rem; padding: var(--space-2) var(--space-3); border: 1px solid var(--line-strong);
   border-radius: var(--radius); background: var(--surface); color: inherit; font: inherit; }
 .word textarea { min-height: 7.5rem; resize: vertical; }
-.word .act { min-height: 3.75rem; font-size: 1.125rem; }`;
+.word .act { min-height: 3.75rem; font-size: 1.125rem; }
+.nobody-there .standing-new .standing-who { visibility: hidden; }`;
 
 /** The number's line is added to the words by the gateway. */
 const LONGEST = 3_800;
@@ -99,6 +100,8 @@ export function show(at: HTMLElement, talk: Talk, language: "zh" | "en"): void {
     const isReceived = state.phase === "parked" && !isOnItsWay;
     // Whoever talks to somebody, or waits for them in the page, needs no form.
     section.hidden = state.phase === "talking" || state.phase === "waiting";
+    // Above it the page would say that somebody is there.
+    document.body.classList.toggle("nobody-there", !section.hidden);
     title.hidden = reason.hidden = form.hidden = isOnItsWay || isReceived;
     const receipt = `${words.received}${language === "en" ? " " : ""}${answered(absence.until, words, language)}${language === "en" ? " " : ""}${words.more}`;
     const now = isReceived ? receipt : isOnItsWay ? words[link === "open" && navigator.onLine ? "sending" : "kept"] : "";
