@@ -28,7 +28,7 @@ endif
 endif
 
 .NOTPARALLEL:
-.PHONY: help setup run test check format lock bench screens lighthouse channel chaos soak fuzz clean system-packages
+.PHONY: help setup run test check format lock bench screens languages lighthouse channel chaos soak fuzz clean system-packages
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F '|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -61,6 +61,10 @@ bench: .venv/.project .venv/.dev .venv/.dial ## every benchmark in short, or one
 screens: TEST_PACKAGES += pngquant
 screens: system-packages setup .venv/.dev .venv/.dial ## take the pictures of docs/screens, every look of every page
 	$(PYTEST) --screens --timeout 600 -p no:xdist $(ARGS)
+
+languages: system-packages setup .venv/.dev .venv/.dial ## the tests that look at pages, each in Chinese and in English
+	$(PYTEST) --language zh -n $(WORKERS) --dist worksteal $(ARGS) || tools/again --language zh
+	$(PYTEST) --language en -n $(WORKERS) --dist worksteal $(ARGS) || tools/again --language en
 
 lighthouse: system-packages setup .venv/.dev tools/lighthouse/node_modules/.installed ## have Lighthouse judge the citizen's page, and a site that hosts it
 	$(PYTEST) $(LONG) -m lighthouse -s $(ARGS)

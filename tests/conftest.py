@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, overload
+from zlib import crc32
 
 import pytest
 
@@ -22,6 +23,7 @@ from tests.peers.looks import Album, no
 from tests.peers.postgres import PostgresServer
 from tests.peers.preloaded import HOUSE
 from tests.peers.valkey import ValkeyServer
+from tests.peers.words import LANGUAGES, Language
 from tests.shares import shared_out
 
 T = TypeVar("T")
@@ -55,12 +57,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make chaos`, `make soak` and `make fuzz` ask for their larger counts, `make screens` for pictures."""
     parser.addoption("--long", action="store_true", help="larger counts, and the tests marked slow")
     parser.addoption("--screens", action="store_true", help="the tests that show pages, and their pictures")
+    parser.addoption("--language", choices=LANGUAGES, help="the tests that look at pages, all in this language")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give each test that looks at pages its language; one that says itself which is left alone."""
+    chosen = any(mark.args[0] == "language" for mark in metafunc.definition.iter_markers("parametrize"))
+    if "language" in metafunc.fixturenames and not chosen:
+        metafunc.parametrize("language", [_language_of(metafunc.definition.name, metafunc.config)])
+
+
+def _language_of(test: str, config: pytest.Config) -> Language:
+    """Every day a test runs in one language, half of them in either: which is theirs by their names."""
+    if config.getoption("--screens"):
+        return "zh"  # and the album asks for the other
+    return config.getoption("--language") or LANGUAGES[crc32(test.encode()) % len(LANGUAGES)]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is not asked for, without reporting it as skipped; and share the rest out."""
     if config.getoption("--screens"):
         left_out = {item for item in items if "screens" not in getattr(item, "fixturenames", ())}
+    elif config.getoption("--language"):
+        left_out = {item for item in items if "language" not in getattr(item, "fixturenames", ())}
     elif config.getoption("--long"):
         left_out = set()
     else:

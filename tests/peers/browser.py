@@ -14,6 +14,8 @@ from typing import Any, Self, TypeVar
 
 from playwright.async_api import Browser, Error, Page, Playwright, async_playwright
 
+from tests.peers.words import Language, row, says, words
+
 T = TypeVar("T")
 
 FLAGS = (
@@ -51,6 +53,11 @@ IN_WECHAT = (
 )
 """How WeChat's own browser names itself (Android)."""
 ACTION_S = 15.0
+_LOCALES: dict[Language, str] = {"zh": "zh-CN", "en": "en-GB"}
+_CHOSEN = """try {
+    for (const name of ["yihao.language", "yihao.desk.language"]) localStorage[name] ??= "%s";
+} catch { /* a page without an origin keeps nothing */ }"""
+"""What a person leaves who has chosen their language on an earlier day."""
 
 
 class ChromiumMissingError(Exception):
@@ -83,15 +90,34 @@ class Frame:
 class Window:
     """One person's browser: cookies and storage of its own, one page. What its console complains of is kept."""
 
-    def __init__(self, chromium: "Chromium", page: Page) -> None:
+    def __init__(self, chromium: "Chromium", page: Page, language: Language = "zh") -> None:
         self._chromium = chromium
         self._page = page
+        self.language: Language = language
+        """Of whoever sits before it: the pages speak it until another is chosen in them."""
         self.complaints: list[str] = []
         self.asked: list[str] = []
         """Every address that its pages have asked for."""
         page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
         page.on("request", lambda request: self.asked.append(request.url))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def words(self, word: str, **values: object) -> str:
+        """What the pages say for this word of their tables (`tests/peers/words.py`), in the person's language."""
+        return words(word, self.language, **values)
+
+    def row(self, word: str) -> list[str]:
+        """The same, for a word that stands for several in a row."""
+        return row(word, self.language)
+
+    def says(self, word: str, **values: object) -> str:
+        """The end of a selector: `f".rail .item{window.says('rail.history')}"`."""
+        return says(word, self.language, **values)
+
+    async def changes_language(self, by: str) -> None:
+        """To the other one, by this control."""
+        await self.click(by)
+        self.language = "en" if self.language == "zh" else "zh"
 
     async def tap(self) -> None:
         """From the next page on `hears_hz` can tell what its calls let it hear."""
@@ -103,7 +129,7 @@ class Window:
 
     async def beside(self, address: str) -> "Window":
         """One more window of the same person; it closes with this one."""
-        other = Window(self._chromium, await self._do(self._page.context.new_page()))
+        other = Window(self._chromium, await self._do(self._page.context.new_page()), self.language)
         await other.open(address)
         return other
 
@@ -240,7 +266,7 @@ class Chromium:
         self._loop.close()
 
     async def window(
-        self, size: tuple[int, int] = DESKTOP, *, language: str = "zh-CN", calls_itself: str | None = None
+        self, size: tuple[int, int] = DESKTOP, *, language: Language = "zh", calls_itself: str | None = None
     ) -> Window:
         """A window that shares nothing with the others; `calls_itself` is another browser's User-Agent."""
         return await self.do(self._window(size, language, calls_itself))
@@ -259,15 +285,16 @@ class Chromium:
         if self._playwright is not None:
             await self._playwright.stop()
 
-    async def _window(self, size: tuple[int, int], language: str, calls_itself: str | None) -> Window:
+    async def _window(self, size: tuple[int, int], language: Language, calls_itself: str | None) -> Window:
         assert self._browser is not None
         width, height = size
         context = await self._browser.new_context(
             viewport={"width": width, "height": height},
-            locale=language,
+            locale=_LOCALES[language],
             user_agent=calls_itself,
             timezone_id="Asia/Shanghai",
             has_touch=width < 600,
         )
         context.set_default_timeout(ACTION_S * 1000)
-        return Window(self, await context.new_page())
+        await context.add_init_script(_CHOSEN % language)
+        return Window(self, await context.new_page(), language)

@@ -12,6 +12,8 @@ from typing import Any, Self
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tests.peers.words import Language
+
 SITE, KEY_NAME = "portal", "2026a"
 SECRET = "a-secret-that-the-portal-and-the-hotline-share"
 AUDIENCE = "yihao"
@@ -36,7 +38,7 @@ main {{ padding: 16px 10%; }}
 window.heard = [];
 addEventListener("yihao:identity", (event) => heard.push(event.detail));
 </script>
-<script async src="{script}" data-identity="{token}"></script>
+<script async src="{script}" data-identity="{token}" data-language="{language}"></script>
 </head>
 <body>
 <header><h1>市民服务网</h1></header>
@@ -58,6 +60,7 @@ class Portal:
     hotline: str
     port: int = 0
     token: str = ""
+    language: Language = "zh"
     _runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -90,7 +93,7 @@ class Portal:
             f"default-src 'none'; script-src {own} {self.hotline}; style-src {own}; "
             f"connect-src 'self'; frame-src {self.hotline}; img-src data:"
         )
-        text = PAGE.format(nonce=NONCE, script=self.script, token=self.token)
+        text = PAGE.format(nonce=NONCE, script=self.script, token=self.token, language=self.language)
         return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": policy})
 
 

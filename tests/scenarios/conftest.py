@@ -14,6 +14,7 @@ from tests.peers.caller import Telephones
 from tests.peers.pages import CitizenPage, DeskPage
 from tests.peers.sound import Sound, read_wave
 from tests.peers.timeline import draw_timeline, page
+from tests.peers.words import Language
 from tests.peers.yihao import HOUSE, Yihao
 from tests.scenarios.kinds import Draws, OpensWindow, Placed
 
@@ -128,11 +129,11 @@ def prompt(name: str) -> Sound:
 
 
 @pytest.fixture
-async def window(chromium: Chromium) -> AsyncIterator[OpensWindow]:
+async def window(chromium: Chromium, language: Language) -> AsyncIterator[OpensWindow]:
     async with AsyncExitStack() as stack:
 
         async def make(address: str, **form: object) -> Window:
-            one = await chromium.window(**form)  # type: ignore[arg-type]  # size or language, as Chromium has them
+            one = await chromium.window(language=language, **form)  # type: ignore[arg-type]  # as Chromium has them
             stack.push_async_callback(one.close)
             await one.open(address)
             return one

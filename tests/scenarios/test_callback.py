@@ -77,7 +77,7 @@ async def test_a_missed_call_is_dialled_back_until_there_is_contact(
         phone = await softphone(gateway, "8001", says=AGENT)
 
         async def dialled(times: int) -> None:
-            await screen.sees(".offer:has-text('欠市民一个回电'):has-text('前回电')", 15)
+            await screen.sees(f".offer{screen.says('offer.owed')}{screen.says('offer.due')}", 15)
             await phone.saw("CALL_INCOMING", times=times)
             assert len(citizen.all("CALL_INCOMING")) == times - 1, "nobody is called before the agent is there"
             await phone.answer()

@@ -24,7 +24,6 @@ from tests.scenarios.told import history, legs
 MOBILE = "13800138000"
 CITIZEN, AGENT = speech(1.5, seed=41), speech(1.5, seed=42)
 ALIKE = 0.9
-TALKING = "通话中"
 
 
 @dataclass
@@ -126,15 +125,15 @@ async def test_a_chat_becomes_a_call_with_the_same_agent_and_stays_open(
     await page.click(".proof form:nth-of-type(1) button")
     code = await eventually(lambda: town.code, deadline_s=15)
     await page.write(".proof input[inputmode=numeric]", code)
-    await page.click(".proof form:nth-of-type(2) button:has-text('确定')")
-    await page.sees(".proof p[role=status]:has-text('已核验')")
-    await page.click(".proof button:has-text('给我打电话')")
+    await page.click(f".proof form:nth-of-type(2) button{page.says('widget.proof.confirm')}")
+    await page.sees(f".proof p[role=status]{page.says('widget.proof.done')}")
+    await page.click(f".proof button{page.says('widget.proof.call_ask')}")
     await phone.saw("CALL_INCOMING")
     assert not town.telephone.all("CALL_INCOMING"), "the agent first"
     await phone.answer()
     await town.telephone.saw("CALL_INCOMING")
     await town.telephone.answer()
-    await page.sees(f".proof p[role=status]:has-text('{TALKING}')", 15)
+    await page.sees(f".proof p[role=status]{page.says('widget.proof.call_talking')}", 15)
     await eventually(lambda: likeness(AGENT, town.telephone.heard()).correlation >= ALIKE, deadline_s=20)
     await write(page, "我在电话里，也在这里")
     await eventually(lambda: "我在电话里，也在这里" in agent.texts(session), deadline_s=15)
@@ -143,7 +142,7 @@ async def test_a_chat_becomes_a_call_with_the_same_agent_and_stays_open(
     await page.picture(album / "chat-to-call-page.png")
     await phone.hang_up()
     await town.telephone.saw("CALL_CLOSED")
-    await page.sees_no(f".proof p[role=status]:has-text('{TALKING}')")
+    await page.sees_no(f".proof p[role=status]{page.says('widget.proof.call_talking')}")
     await write(page, "电话挂了，这里还在")
     await eventually(lambda: "电话挂了，这里还在" in agent.texts(session), deadline_s=15)
     assert [what for what, _ in told(agent, session)] == ["requested", "started"]

@@ -13,6 +13,7 @@ import pytest
 from tests.peers.browser import Chromium, Window
 from tests.peers.looks import Album
 from tests.peers.preloaded import nursery
+from tests.peers.words import Language
 from tests.peers.yihao import Yihao
 from tests.web.test_pages import log_in
 
@@ -43,19 +44,21 @@ def _demo(gateway: Yihao, folder: Path, seconds: int, haste: int) -> "asyncio.Fu
 async def _fills(wall: Window) -> None:
     """Within a minute there is somebody or something in every part of the wallboard."""
     async with asyncio.timeout(60):
-        await wall.sees(".live tbody tr:has-text('服务中')", 60)
-        await wall.sees(".agents li.blue:has-text('服务中')", 60)
-        await wall.sees(".figure:has-text('来话来访量') b:not(:text-is('0'))", 60)
-        await wall.sees(".queues tbody tr:has-text('综合')", 60)
+        await wall.sees(f".live tbody tr{wall.says('wallboard.phase.active')}", 60)
+        await wall.sees(f".agents li.blue{wall.says('presence.routing.engaged')}", 60)
+        await wall.sees(".figure:nth-child(1) b:not(:text-is('0'))", 60)
+        await wall.sees(f".queues tbody tr{wall.says('queues.general')}", 60)
         await wall.sees(".course canvas", 60)
 
 
-async def test_a_city_comes_alive(gateway: Yihao, chromium: Chromium, short_folder: Path, screens: Album) -> None:
+async def test_a_city_comes_alive(
+    gateway: Yihao, chromium: Chromium, language: Language, short_folder: Path, screens: Album
+) -> None:
     """It is seen on the wallboard, and what the people outside did is what the figures say, recounted from events."""
-    wall = await chromium.window((1440, 900))
+    wall = await chromium.window(language=language)
     await wall.open(f"{gateway.http}/desk")
     await log_in(wall, gateway, "8004")
-    await wall.click(".rail .item:has-text('监控')")
+    await wall.click(f".rail .item{wall.says('rail.wallboard')}")
     city = _demo(gateway, short_folder, *((120, 2) if screens.is_open else (8, 6)))
     await _fills(wall)
     if screens.is_open:

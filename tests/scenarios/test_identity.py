@@ -299,7 +299,7 @@ async def test_the_page_proves_a_number_by_a_code_and_a_wechat_by_a_scan(
     await seen.before_all(f"localStorage.setItem('yihao.visitor', {page.visitor!r})")
     await seen.sees(".standing-talking", 15)
     await seen.click(".proof-door summary")
-    await seen.click(".proof .act:has-text('到微信里继续')")
+    await seen.click(f".proof .act{seen.says('widget.proof.scan')}")
     await seen.sees(".proof img", 15)
     await screens.shows(seen, "citizen-wechat")
     drawn = segno.make_qr(FOLLOWED, error="m").matrix_iter(border=4)
@@ -334,10 +334,11 @@ async def test_the_page_proves_a_number_by_a_code_and_a_wechat_by_a_scan(
     screen = await window(f"{town.hotline.http}/desk")
     await log_in(screen, town.hotline.agent("8001"))
     await screen.click(".veil .el-button")  # here, and no longer by hand
-    await screen.sees(".reach:has-text('还可发 5 条，47 小时内有效')", 15)
+    hours = screen.words("reach.hours", count=47)
+    await screen.sees(f".reach{screen.says('reach.left', count=5, time=hours)}", 15)
     await reply(screen, "这就办")
     await eventually(partial(is_told, town, "这就办"), deadline_s=15)
-    await screen.sees(".reach:has-text('还可发 4 条，47 小时内有效')", 15)
+    await screen.sees(f".reach{screen.says('reach.left', count=4, time=hours)}", 15)
     await screens.shows_desk(screen, "desk-wechat")
     await eventually(partial(is_told, town, "这就办"), deadline_s=15)
     assert town.wechat.windows[OPENID][1] == 4
@@ -383,10 +384,10 @@ async def test_a_caller_who_is_known_there_goes_on_in_wechat(
         assert await call.hang_up() == 200
 
         seen = await window(linked(town), size=PHONE_SCREEN, calls_itself=IN_WECHAT)
-        await seen.sees(".standing-waiting:has-text('前面还有 2 位')", 15)
+        await seen.sees(f".standing-waiting{seen.says('widget.words.place', ahead=2)}", 15)
         phone = await softphone(town.hotline, "8001", answers=True)
         await phone.saw("CALL_ESTABLISHED", 15)
-        await seen.sees(".standing-waiting:has-text('前面还有 1 位')", 15)
+        await seen.sees(f".standing-waiting{seen.says('widget.words.place', ahead=1)}", 15)
         await town.write("我在微信里继续")
         await seen.sees(".bubble-citizen:has-text('我在微信里继续')", 15)
         await agent.make_ready()

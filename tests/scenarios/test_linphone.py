@@ -93,7 +93,7 @@ async def to_a_page(gateway: Yihao, agent: Linphone, citizen: Linphone, page: Wi
     beside = await agent.call("8003")
     assert "8001" in await page.sees(".inside", 20)
     await page.click(".inside .take")
-    await page.sees(".inside:has-text('通话中')", 20)
+    await page.sees(f".inside{page.says('telephone.inside.talking')}", 20)
     await hears(page, AGENT)
     agent.join(call, beside)
     await page.sees_no(".inside", 20)

@@ -108,7 +108,7 @@ async def test_a_page_that_is_loaded_anew_at_the_other_is_back_in_its_call(
         await eventually(lambda: beeps(phone.heard()[before:]), deadline_s=20)
         await page.click(".call-end")
         await phone.saw("CALL_CLOSED", 20)
-        await page.sees(".call p:has-text('通话已结束')")
+        await page.sees(f".call p{page.says('widget.call.over')}")
     assert len(phone.all("CALL_ESTABLISHED")) == 1
 
 

@@ -119,7 +119,7 @@ async def test_a_citizen_calls_from_the_page_and_the_chat_stays_open_beside_it(
     await page.picture(album / "page-call.png")
 
     await page.click(".call button[aria-pressed]")
-    await page.sees(".call p:has-text('已静音')")
+    await page.sees(f".call p{page.says('widget.call.muted')}")
     await eventually(lambda: loudness(phone.heard()[-RATE // 2 :]) < 50, deadline_s=DEADLINE_S)
     await page.click(".call button[aria-pressed]")
     await eventually(lambda: loudness(phone.heard()[-RATE // 2 :]) > 500, deadline_s=DEADLINE_S)
@@ -138,7 +138,7 @@ async def test_a_citizen_calls_from_the_page_and_the_chat_stays_open_beside_it(
     await eventually(lambda: is_heard(said, phone.heard()[before:]), deadline_s=DEADLINE_S)
     await page.click(".call-end")
     await phone.saw("CALL_CLOSED", DEADLINE_S)
-    await page.sees(".call p:has-text('通话已结束')")
+    await page.sees(f".call p{page.says('widget.call.over')}")
 
     placed = await history(agent, session)
     assert legs(placed) == ["browser", "webchat"]
@@ -199,26 +199,26 @@ async def test_the_agent_lets_the_page_ring_and_whoever_is_there_takes_it_or_not
     await page.reload()
     await page.sees(RINGS, DEADLINE_S)
     await page.click(".call-decline")
-    await other.sees(".call p:has-text('已拒绝通话')")
+    await other.sees(f".call p{other.says('widget.call.declined')}")
     await phone.saw("CALL_CLOSED", DEADLINE_S)
     await eventually(lambda: told(agent, session)[-1:] == [("failed", "declined")], deadline_s=DEADLINE_S)
 
     await other.evaluate(NO_MICROPHONE)
     await rings(2)
     await other.click(".call-accept")
-    await other.sees(".call p:has-text('没有使用麦克风的权限')")
+    await other.sees(f".call p{other.says('widget.call.no_permission')}")
     await page.sees_no(RINGS)
     await eventually(lambda: told(agent, session)[-1:] == [("failed", "no_microphone")], deadline_s=DEADLINE_S)
     await phone.saw("CALL_CLOSED", DEADLINE_S, times=2)
 
     await rings(3)
     await phone.hang_up()
-    await page.sees(".call p:has-text('工作人员已取消呼叫')", DEADLINE_S)
+    await page.sees(f".call p{page.says('widget.call.cancelled')}", DEADLINE_S)
     await eventually(lambda: told(agent, session)[-1:] == [("failed", "no_agent")], deadline_s=DEADLINE_S)
 
     await rings(4)
     await page.click(".call-accept")
-    await other.sees(".call p:has-text('已在另一个窗口接听')", DEADLINE_S)
+    await other.sees(f".call p{other.says('widget.call.elsewhere')}", DEADLINE_S)
     await page.sees(".call[data-stage=talking]", DEADLINE_S)
     await hears(page, AGENT)
     said = [CITIZEN[:PIECE], CITIZEN[PIECE:]]
@@ -226,7 +226,7 @@ async def test_the_agent_lets_the_page_ring_and_whoever_is_there_takes_it_or_not
     await write(page, "这样清楚多了")
     await eventually(lambda: "这样清楚多了" in agent.texts(session), deadline_s=DEADLINE_S)
     await phone.hang_up()
-    await page.sees(".call p:has-text('通话已结束')", DEADLINE_S)
+    await page.sees(f".call p{page.says('widget.call.over')}", DEADLINE_S)
     await write(page, "谢谢")
     await eventually(lambda: "谢谢" in agent.texts(session), deadline_s=DEADLINE_S)
     placed = await history(agent, session)

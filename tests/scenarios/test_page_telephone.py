@@ -145,8 +145,8 @@ async def test_a_call_outlives_the_page_that_it_is_taken_in(
             await page.open(f"{cable.address}/desk/")
             await both_ways(page, call, eventually)
             assert await _speaks_through(page, speaker), "picked once, for every page"
-            await page.sees(".timeline :has-text('坐席页面断开')", deadline_s=20)
-            await page.sees(".timeline :has-text('坐席页面恢复')", deadline_s=20)
+            await page.sees(f".timeline {page.says('entry.mark.agent_away')}", deadline_s=20)
+            await page.sees(f".timeline {page.says('entry.mark.agent_back')}", deadline_s=20)
 
             # The network changes: the page takes its dialog up by another socket, and its sound another way.
             before_change = await page.evaluate(ICE)
@@ -173,17 +173,17 @@ async def becomes_ready(page: Window, eventually: Eventually, screens: Album) ->
     await page.click(".item.phone")
     await page.sees(".item.phone.idle", deadline_s=20)
     await page.click(".presence")
-    await page.click(".el-dropdown-menu__item:has-text('就绪') >> nth=0")
-    await page.sees(".step.failed:has-text('静音键')", deadline_s=20)
-    await page.sees(".step.passed:has-text('连接')", deadline_s=20)
-    await page.sees(".step.passed:has-text('毫秒')", deadline_s=20)
-    assert "就绪" not in await page.sees(".presence")
+    await page.click(f".el-dropdown-menu__item{page.says('presence.set_ready')} >> nth=0")
+    await page.sees(f".step.failed{page.says('telephone.trial.mend.silent')}", deadline_s=20)
+    await page.sees(f".step.passed{page.says('telephone.trial.socket')}", deadline_s=20)
+    await page.sees(f".step.passed{page.says('telephone.trial.after')}", deadline_s=20)
+    assert page.words("presence.ready") not in await page.sees(".presence")
     assert no(await breaches(page))
     await screens.shows(page, "desk-telephone-trial")
     speaker = await picks_a_speaker(page, eventually)
     await page.evaluate("(navigator.mediaDevices.getUserMedia = window.lent, 0)")
     await page.evaluate(f"({PICK})()")
-    await page.sees(".presence:has-text('就绪')", deadline_s=20)
+    await page.sees(f".presence{page.says('presence.ready')}", deadline_s=20)
     await page.sees_no(".step")
     return speaker
 
@@ -191,7 +191,7 @@ async def becomes_ready(page: Window, eventually: Eventually, screens: Album) ->
 async def picks_a_speaker(page: Window, eventually: Eventually) -> str:
     """The last of those that are there, by its name: at once in force. Gives its id."""
     speaker = str(await page.evaluate(f"{SPEAKER}.lastElementChild.value"))
-    await page.choose(".devices label:has-text('耳机') select", speaker)
+    await page.choose(f".devices label{page.says('telephone.devices.speaker')} select", speaker)
     await eventually(lambda: _speaks_through(page, speaker))
     return speaker
 
@@ -217,8 +217,8 @@ async def test_an_agent_with_nothing_but_a_browser_does_all_that_a_call_asks_for
         await missed.answered(15.0)
         await missed.hang_up()
         await page.click(".presence")
-        await page.click(".el-dropdown-menu__item:has-text('就绪') >> nth=0")
-        await page.click(".offer:has-text('回拨') .accept")
+        await page.click(f".el-dropdown-menu__item{page.says('presence.set_ready')} >> nth=0")
+        await page.click(f".offer{page.says('offer.call_back')} .accept")
         await eventually(lambda: hums_in(page, OUTSIDE_HZ), deadline_s=20)
         await eventually(lambda: beeps(outside.sound.heard()), deadline_s=20)
         await page.click(".call .reached")
@@ -230,7 +230,7 @@ async def test_an_agent_with_nothing_but_a_browser_does_all_that_a_call_asks_for
         await page.click(".offer .accept")
         async with talking(call):
             await both_ways(page, call, eventually)
-            await page.sees(".quality:has-text('丢包')", deadline_s=20)
+            await page.sees(f".quality{page.says('telephone.quality.figures')}", deadline_s=20)
             await screens.shows(page, "desk-telephone-call")
             await held_and_muted(page, call, eventually)
             await with_a_third(page, call, outside, eventually, screens)
@@ -245,7 +245,7 @@ async def test_an_agent_with_nothing_but_a_browser_does_all_that_a_call_asks_for
             colleague = await softphone(gateway, "8001", answers=True)
             other = await desk(gateway, "8001")
             await other.make_ready()
-            await page.click(".talk .acts button:has-text('转接')")
+            await page.click(f".talk .acts button{page.says('transfer.open')}")
             await page.choose(".transfer select", "agent/8001")
             await page.write(".transfer textarea", "请办理")
             await page.click(".transfer .el-button--primary")
@@ -286,44 +286,44 @@ async def test_a_page_calls_the_hotline_as_a_registered_telephone(
 async def held_and_muted(page: Window, call: Call, eventually: Eventually) -> None:
     """Held, the citizen hears music and the agent nothing; muted, the citizen hears nothing; and digits go out."""
     before = len(call.sound.heard())
-    await page.click(".call button:has-text('保持')")
+    await page.click(f".call button{page.says('call.hold')}")
     await hears(call.sound, *music(), after=before)
     assert await page.hears_hz() == 0
-    await page.click(".call button:has-text('恢复')")
+    await page.click(f".call button{page.says('call.resume')}")
     await both_ways(page, call, eventually)
-    await page.click(".call button:has-text('静音')")
+    await page.click(f".call button{page.says('call.mute')}")
     await eventually(lambda: silent(call.sound.heard()), deadline_s=20)
     assert await hums_in(page, CITIZEN_HZ)
-    await page.click(".call button:has-text('取消静音')")
+    await page.click(f".call button{page.says('call.unmute')}")
     await both_ways(page, call, eventually)
-    await page.click(".call button:has-text('拨号盘')")
+    await page.click(f".call button{page.says('call.digits')}")
     await page.click(".pad button:has-text('7')")
     await eventually(lambda: call.sound.digits == ["7"], deadline_s=20)
-    await page.click(".call button:has-text('拨号盘')")
+    await page.click(f".call button{page.says('call.digits')}")
 
 
 async def with_a_third(page: Window, call: Call, outside: Department, eventually: Eventually, screens: Album) -> None:
     """Asked while the citizen waits with music, taken in so that all three hear each other, and let go."""
     before = len(call.sound.heard())
-    await page.click(".call button:has-text('咨询')")
+    await page.click(f".call button{page.says('conference.open')}")
     await page.click(".places button:has-text('110')")
     await eventually(lambda: hums_in(page, OUTSIDE_HZ), deadline_s=20)
     await hears(call.sound, *music(), after=before)
     await screens.shows(page, "desk-consult")
-    await page.click(".call button:has-text('三方通话')")
+    await page.click(f".call button{page.says('conference.together')}")
     await eventually(lambda: hums(call.sound.heard(), OUTSIDE_HZ), deadline_s=20)
     await eventually(lambda: hums(outside.sound.heard(), CITIZEN_HZ), deadline_s=20)
     await screens.shows_desk(page, "desk-conference")
-    await page.click(".call button:has-text('结束第三方')")
+    await page.click(f".call button{page.says('conference.cancel')}")
     await both_ways(page, call, eventually)
 
 
 async def consulted_and_handed_on(page: Window, call: Call, outside: Department, eventually: Eventually) -> None:
     """The agent speaks with the office first, then the citizen is with the office and the agent with nobody."""
-    await page.click(".call button:has-text('咨询')")
+    await page.click(f".call button{page.says('conference.open')}")
     await page.click(".places button:has-text('110')")
     await eventually(lambda: hums_in(page, OUTSIDE_HZ), deadline_s=20)
-    await page.click(".call button:has-text('完成转接')")
+    await page.click(f".call button{page.says('conference.complete')}")
     await page.sees(".item.phone.idle", deadline_s=20)
     since = len(call.sound.heard())
     await eventually(lambda: hums(call.sound.heard()[since:], OUTSIDE_HZ), deadline_s=20)

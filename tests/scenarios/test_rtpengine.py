@@ -53,7 +53,7 @@ async def test_pages_talk_with_telephones_that_it_carries(
     await log_in(page, gateway.agent("8001"))
     await page.click(".item.phone")
     await page.click(".presence")
-    await page.click(".el-dropdown-menu__item:has-text('就绪') >> nth=0")
+    await page.click(f".el-dropdown-menu__item{page.says('presence.set_ready')} >> nth=0")
     async with Telephones(gateway.sip) as phones:
         call = await phones.call(vouched=True)
         await call.answered(15)

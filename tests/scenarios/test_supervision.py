@@ -114,18 +114,22 @@ class Wallboard:
 
     async def open(self, gateway: Yihao) -> None:
         await log_in(self._window, gateway.agent("8004"))
-        await self._window.click(".rail .item:has-text('监控')")
+        await self._window.click(f".rail .item{self._window.says('rail.wallboard')}")
 
     async def asks(self, what: str) -> None:
-        await self._window.click(f".live tr:has-text('8001') .supervise button:has-text('{what}')")
+        await self._window.click(
+            f".live tr:has-text('8001') .supervise button{self._window.says(f'supervision.ways.{what}')}"
+        )
 
     async def shows(self, what: str) -> None:
         """The button of what the supervisor does now is lit."""
-        await self._window.sees(f".live tr:has-text('8001') .supervise .el-button--primary:has-text('{what}')")
+        await self._window.sees(
+            f".live tr:has-text('8001') .supervise .el-button--primary{self._window.says(f'supervision.ways.{what}')}"
+        )
 
     async def gives_way_to_the_call(self) -> None:
         """Whoever takes a call over has its page before them."""
-        await self._window.sees(".talk:has-text('请用话机 8004 通话')")
+        await self._window.sees(f".talk{self._window.says('call.pick_up', extension=8004)}")
 
 
 @pytest.mark.timeout(120)
@@ -144,27 +148,27 @@ async def test_listens_whispers_barges_in_and_takes_over(
     wall = Wallboard(page)
     await wall.open(gateway)
     async with three:
-        await wall.asks("监听")
+        await wall.asks("listen")
         await three.boss.saw("CALL_INCOMING")
         await three.boss.answer()
         await three.boss.saw("CALL_ESTABLISHED")
         await three.heard_each(eventually, citizen={"agent"}, agent={"citizen"}, boss=both)
-        await wall.shows("监听")
+        await wall.shows("listen")
         if screens.is_open:
-            await page.click(".rail .item:has-text('班长台')")
+            await page.click(f".rail .item{page.says('rail.supervision')}")
             await page.sees(".board .supervise .el-button--primary")
             await screens.shows_desk(page, "desk-supervision")
-            await page.click(".rail .item:has-text('监控')")
-            await wall.shows("监听")
+            await page.click(f".rail .item{page.says('rail.wallboard')}")
+            await wall.shows("listen")
         listed = json.loads(await three.desk.get("/api/supervision"))["calls"]
         assert [(one["agent"], one["supervisor"], one["what"]) for one in listed] == [("8001", "8004", "listen")]
-        await wall.asks("耳语")
+        await wall.asks("whisper")
         await three.heard_each(eventually, citizen={"agent"}, agent={"citizen", "boss"}, boss=both)
-        await wall.shows("耳语")
-        await wall.asks("强插")
+        await wall.shows("whisper")
+        await wall.asks("barge")
         await three.heard_each(eventually, citizen={"agent", "boss"}, agent={"citizen", "boss"}, boss=both)
-        await wall.shows("强插")
-        await wall.asks("接管")
+        await wall.shows("barge")
+        await wall.asks("take_over")
         await three.agent.saw("CALL_CLOSED")
         await agents_desk.saw("contact.gone")
         await wall.gives_way_to_the_call()

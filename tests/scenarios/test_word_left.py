@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import aiohttp
+import pytest
 
 from channels.sms.coding import Coding, decode
 from rulebook.hours import CITY
@@ -28,6 +29,7 @@ OPEN = ["mon-sun 00:00-24:00"]
 FULL = {"queues": [{"queue": "general", "longest": 1}]}
 
 
+@pytest.mark.parametrize("language", ["zh"])
 async def test_word_is_left_in_the_page_kept_through_a_cut_and_worked_off(
     own_gateway: MakesGateway, desk: OpensDesk, window: OpensWindow, eventually: Eventually, screens: Album
 ) -> None:

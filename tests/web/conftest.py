@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers.browser import Chromium, Window
+from tests.peers.words import Language
 from tests.peers.yihao import Yihao
 
 
@@ -23,12 +24,12 @@ def gateway() -> Iterator[Yihao]:
 
 
 @pytest.fixture
-async def window(chromium: Chromium) -> AsyncIterator[Callable[..., Awaitable[Window]]]:
-    """Opens a window of that size at an address."""
+async def window(chromium: Chromium, language: Language) -> AsyncIterator[Callable[..., Awaitable[Window]]]:
+    """Opens a window of that size at an address, in the language of the run."""
     async with AsyncExitStack() as stack:
 
         async def make(address: str, size: tuple[int, int] = (1440, 900)) -> Window:
-            one = await chromium.window(size)
+            one = await chromium.window(size, language=language)
             stack.push_async_callback(one.close)
             await one.open(address)
             return one

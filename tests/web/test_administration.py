@@ -13,9 +13,8 @@ from tests.peers.yihao import Yihao
 from tests.web.test_pages import log_in
 
 OpensWindow = Callable[..., Awaitable[Window]]
+SPEAKS_KOREAN = "tr:has(th:text-is('8003')) td:nth-child(6):has-text(' 4')"
 SECTIONS = ("hours", "routing", "ways", "wrap", "roles", "agents", "canned", "words", "prompts", "channels", "audit")
-WEB_ROW = ".channels tr:has(th:text-is('网页'))"
-WEB_CAME = f"{WEB_ROW} td:nth-child(3)"
 
 
 async def _greeted(gateway: Yihao, *, waiting: bool) -> list[str]:
@@ -56,7 +55,7 @@ async def _rolled_back(admin: Window, why: str) -> None:
 async def test_hours_are_changed_shown_and_rolled_back(gateway: Yihao, window: OpensWindow, screens: Album) -> None:
     admin = await window(f"{gateway.http}/desk", DESKTOP)
     await log_in(admin, gateway, "8009")
-    await admin.click(".rail .item:has-text('管理')")
+    await admin.click(f".rail .item{admin.says('rail.administration')}")
     await admin.sees(".week .range")
     await admin.write(".range .clock.end", "00:01")
     await admin.press("Tab")
@@ -64,27 +63,27 @@ async def test_hours_are_changed_shown_and_rolled_back(gateway: Yihao, window: O
     await admin.sees("footer p.changed")
     await screens.shows(admin, "administration-hours-changed")
     await admin.click("[data-date$='-10-01']")
-    await admin.click(".el-dialog label:has-text('单独设定') input")
-    await admin.write(".el-dialog label:has-text('时段') input", "09:00-12:00")
+    await admin.click(f".el-dialog label{admin.says('admin.hours.own')} input")
+    await admin.write(f".el-dialog label{admin.says('admin.hours.spans')} input", "09:00-12:00")
     await admin.click(".el-dialog .el-button--primary")
 
     await admin.click(".review")
-    await admin.sees(".changes del:has-text('周一 到 周日 00:00–24:00')")
-    await admin.sees(".changes ins:has-text('周一 到 周日 00:00–00:01')")
+    await admin.sees(f".changes del:has-text('{_week(admin)} 00:00–24:00')")
+    await admin.sees(f".changes ins:has-text('{_week(admin)} 00:00–00:01')")
     await admin.write(".el-dialog .why input", "假日值班")
     await screens.shows(admin, "administration-difference")
     await admin.click(".el-dialog .put")
-    await admin.sees(".tag:has-text('第 1 版')")
+    await admin.sees(f".tag{admin.says('admin.version', version=1)}")
     (said,) = await _greeted(gateway, waiting=False)
     assert "现在不是人工服务时间，人工在线时间为每天 0:00–0:01" in said
 
     await _oldest_version(admin)
     await admin.sees(".all-versions:has-text('假日值班')")
-    await admin.sees(".changes ins:has-text('周一 到 周日 00:00–24:00')")
+    await admin.sees(f".changes ins:has-text('{_week(admin)} 00:00–24:00')")
     assert no(await breaches(admin))
     await screens.shows(admin, "administration-versions")
     await _rolled_back(admin, "假日已过")
-    await admin.sees(".tag:has-text('第 2 版')")
+    await admin.sees(f".tag{admin.says('admin.version', version=2)}")
     assert await _greeted(gateway, waiting=True) == []
 
 
@@ -93,66 +92,92 @@ async def test_a_line_a_skill_and_an_agent_hold_at_once_and_are_rolled_back(
 ) -> None:
     """An agent who was ready before is asked for what there was not before; the audit and the channels say so."""
     admin = await window(f"{gateway.http}/desk/administration/routing", DESKTOP)
+    web = f".channels tr:has(th{admin.says('channel.webchat')})"
     await log_in(admin, gateway, "8009")
-    await admin.click(".rail .item:has-text('管理')")
+    await admin.click(f".rail .item{admin.says('rail.administration')}")
     agent = gateway.agent("8003")
     async with DeskPage(agent.login, agent.password, gateway.http) as desk:
         await desk.make_ready()
-        await admin.click(".admin nav a:has-text('渠道')")
-        came = int(await admin.sees(WEB_CAME))
+        await admin.click(f".admin nav a{admin.says('admin.sections.channels')}")
+        came = int(await admin.sees(f"{web} td:nth-child(3)"))
         await _a_line_for_koreans(admin)
         await _who_speaks_korean(admin, screens)
         assert await _asked_for(gateway, desk) == "korean"
 
-        await admin.click(".admin nav a:has-text('队列')")
+        await admin.click(f".admin nav a{admin.says('admin.sections.routing')}")
         await _oldest_version(admin)
-        await admin.sees(".el-drawer .changes del:has-text('韩语专席')")
+        await admin.sees(".el-drawer .changes del:has-text('Korean desk')")
         await _rolled_back(admin, "专席撤销")
         assert await _asked_for(gateway, desk) == "general"
         await desk.command("presence.set", presence="off", reason="下班")
 
-    await admin.click(".admin nav a:has-text('渠道')")
-    await admin.sees(f"{WEB_ROW}:has(td:text-is('{came + 2}')):has(.tag:has-text('正常'))")
-    await admin.click(".admin nav a:has-text('审计')")
+    await admin.click(f".admin nav a{admin.says('admin.sections.agents')}")
+    await admin.sees(SPEAKS_KOREAN)
+    await _oldest_version(admin)
+    await admin.sees(".el-drawer .changes del:has-text('korean')")
+    await _rolled_back(admin, "张敏调岗")
+    await admin.sees_no(SPEAKS_KOREAN)
+
+    await admin.click(f".admin nav a{admin.says('admin.sections.channels')}")
+    await admin.sees(f"{web}:has(td:text-is('{came + 2}')):has(.tag{admin.says('admin.channels.states.well')})")
+    await admin.click(f".admin nav a{admin.says('admin.sections.audit')}")
     await admin.choose(".frame header select", "rules_changed")
-    await admin.sees_no(".audit tr:has-text('登录')")
-    newest = [row.split("\t")[1:] for row in await admin.texts(".audit tbody tr")][:3]
+    await admin.sees_no(f".audit tr{admin.says('admin.audit.deeds.login')}")
+    changed = admin.words("admin.audit.deeds.rules_changed")
+    routing, agents = (admin.words(f"admin.sections.{section}") for section in ("routing", "agents"))
+    newest = [row.split("\t")[1:] for row in await admin.texts(".audit tbody tr")][:4]
     assert [[cell.strip() for cell in row] for row in newest] == [
-        ["8009", "修改设置（版本）", "队列与路由", "2 ← 0"],
-        ["8009", "修改设置（版本）", "坐席", "1"],
-        ["8009", "修改设置（版本）", "队列与路由", "1"],
+        ["8009", changed, agents, "3 ← 1"],
+        ["8009", changed, routing, "2 ← 0"],
+        ["8009", changed, agents, "1"],
+        ["8009", changed, routing, "1"],
     ]
+
+
+def _week(admin: Window) -> str:
+    """All of it, as a difference tells of it."""
+    days = admin.row("admin.hours.weekdays")
+    return f"{days[0]} {admin.words('admin.hours.to')} {days[-1]}"
+
+
+def _card(admin: Window, of: str) -> str:
+    return f"section.card{_labelled(admin, f'routing.{of}')}"
+
+
+def _labelled(admin: Window, word: str) -> str:
+    return f"[aria-label='{admin.words(f'admin.{word}')}']"
 
 
 async def _a_line_for_koreans(admin: Window) -> None:
     """A queue, a skill, and the rule that leads every chat there, before all others."""
-    await admin.click(".admin nav a:has-text('队列')")
-    for kind, title, english in (("队列", "韩语专席", "Korean desk"), ("技能", "韩语", "Korean")):
-        card = f"section.card[aria-label='{kind}']"
+    await admin.click(f".admin nav a{admin.says('admin.sections.routing')}")
+    for kind, title, english in (("queues", "韩语专席", "Korean desk"), ("skills", "韩语", "Korean")):
+        card = _card(admin, kind)
         await admin.click(f"{card} > .el-button")
-        for field, words in (("代码", "korean"), ("名称", title), ("英文", english)):
-            await admin.write(f"{card} tbody tr:last-child input[aria-label='{field}']", words)
+        for field, words in (("routing.code", "korean"), ("routing.name", title), ("english", english)):
+            await admin.write(f"{card} tbody tr:last-child input{_labelled(admin, field)}", words)
             await admin.press("Tab")
-    card = "section.card[aria-label='路由规则']"
+    card = _card(admin, "rules")
     rules = await admin.count(f"{card} tbody tr")
     await admin.click(f"{card} > .el-button")
     await admin.choose(f"{card} tbody tr:last-child select >> nth=0", "chat")
-    await admin.choose(f"{card} tbody tr:last-child select[aria-label='进入']", "korean")
-    await admin.write(f"{card} tbody tr:last-child input[aria-label='要求技能']", "korean=3")
+    await admin.choose(f"{card} tbody tr:last-child select{_labelled(admin, 'routing.then')}", "korean")
+    await admin.write(f"{card} tbody tr:last-child input{_labelled(admin, 'routing.skills_ask')}", "korean=3")
     await admin.press("Tab")
     for row in range(rules + 1, 1, -1):
         await admin.click(f"{card} tbody tr:nth-child({row}) button:has-text('↑')")
-    await _put_in_force(admin, "开通韩语", shows="韩语专席")
+    await _put_in_force(admin, "开通韩语", shows="Korean desk")
 
 
 async def _who_speaks_korean(admin: Window, screens: Album) -> None:
-    await admin.click(".admin nav a:has-text('坐席')")
-    await admin.click("tr:has(th:text-is('8003')) button:has-text('编辑')")
-    await admin.click(".el-dialog fieldset label:has-text('韩语专席') input")
-    await admin.write(".el-dialog fieldset label:has-text('韩语') input[type=number]", "4")
+    desk, korean = ("韩语专席", "韩语") if admin.language == "zh" else ("Korean desk", "Korean")
+    await admin.click(f".admin nav a{admin.says('admin.sections.agents')}")
+    await admin.click(f"tr:has(th:text-is('8003')) button{admin.says('admin.edit')}")
+    await admin.click(f".el-dialog fieldset label:has-text('{desk}') input")
+    await admin.write(f".el-dialog fieldset label:has-text('{korean}') input[type=number]", "4")
     await screens.shows(admin, "administration-agent")
     await admin.click(".el-dialog .keep")
-    await admin.sees("tr:has(th:text-is('8003')):has-text('韩语 4')")
+    await admin.sees(f"{SPEAKS_KOREAN}:has-text('{korean}')")
     await _put_in_force(admin, "张敏会韩语", shows="korean")
 
 
@@ -177,17 +202,17 @@ async def test_a_canned_reply_is_put_in_by_keyboard_and_a_word_is_veiled(
     desk = await window(f"{gateway.http}/desk", DESKTOP)
     await log_in(desk, gateway, "8001")
     await desk.click(".presence")
-    await desk.click(".el-dropdown-menu__item:has-text('就绪')")
+    await desk.click(f".el-dropdown-menu__item{desk.says('presence.set_ready')}")
 
-    await admin.click(".rail .item:has-text('管理')")
-    await admin.click(".admin nav a:has-text('敏感词')")
+    await admin.click(f".rail .item{admin.says('rail.administration')}")
+    await admin.click(f".admin nav a{admin.says('admin.sections.words')}")
     await admin.write(".bulk textarea", "内部编号\n")
     await admin.click(".bulk .el-button")
     await _put_in_force(admin, "保密")
-    await admin.click(".admin nav a:has-text('常用语')")
+    await admin.click(f".admin nav a{admin.says('admin.sections.canned')}")
     await admin.click(".add")
-    await admin.write(".el-dialog label:has-text('词') input", "路灯")
-    await admin.write(".el-dialog label:has-text('标题') input", "路灯报修")
+    await admin.write(f".el-dialog label{admin.says('admin.canned.word')} input", "路灯")
+    await admin.write(f".el-dialog label{admin.says('admin.canned.name')} input", "路灯报修")
     await admin.write(".el-dialog textarea >> nth=0", "我是{name}，{number}号。内部编号已登记。")
     await admin.click(".el-dialog .keep")
     await _put_in_force(admin, "新增报修")
@@ -224,7 +249,7 @@ async def _taken_back_and_called_in(desk: Window, admin: Window, screens: Album)
     await desk.sees(".message.ours blockquote:has-text('路灯不亮')")
     await desk.click(".message.ours:has(blockquote) .recall")
     await desk.click(".el-popconfirm .el-button--primary")
-    await desk.sees(".taken-back:has-text('已撤回')")
+    await desk.sees(f".taken-back{desk.says('words.recalled')}")
     await desk.press("Alt+n")
     await desk.type(".talk .composer textarea", "@陈")
     await desk.sees(".colleagues [role=option]:has-text('陈静')")
@@ -247,20 +272,20 @@ async def test_a_notice_is_uploaded_heard_and_scheduled(
 ) -> None:
     admin = await window(f"{gateway.http}/desk", DESKTOP)
     await log_in(admin, gateway, "8009")
-    await admin.click(".rail .item:has-text('管理')")
-    await admin.click(".admin nav a:has-text('语音播报')")
+    await admin.click(f".rail .item{admin.says('rail.administration')}")
+    await admin.click(f".admin nav a{admin.says('admin.sections.prompts')}")
     await admin.sees(".notices .none")
     for name, seed in (("台风红色预警.wav", 1), ("停水通知.wav", 2)):
         await admin.click(".notices .announce")
         await admin.choose_file("input.sound", write_wave(tmp_path / name, speech(2, seed=seed)))
-        await admin.sees(f".notices tbody tr:has-text('{name}') .tag:has-text('在播')")
+        await admin.sees(f".notices tbody tr:has-text('{name}') .tag{admin.says('admin.prompts.heard')}")
     await admin.write(".notices tbody tr:nth-child(2) input >> nth=1", "2099-01-01T08:00")
     await admin.write(".notices tbody tr:nth-child(2) input >> nth=2", "2099-01-02T08:00")
-    await admin.sees(".notices tbody tr:nth-child(2) .tag:has-text('待播')")
-    await admin.click("[data-piece=goodbye] .el-button:has-text('上传')")
+    await admin.sees(f".notices tbody tr:nth-child(2) .tag{admin.says('admin.prompts.to_come')}")
+    await admin.click(f"[data-piece=goodbye] .el-button{admin.says('admin.prompts.upload')}")
     await admin.choose_file("input.sound", write_wave(tmp_path / "再见.wav", speech(1, seed=3)))
     await admin.sees("[data-piece=goodbye] td:has-text('再见.wav')")
-    await admin.click(".notices tbody tr:nth-child(1) .el-button:has-text('试听')")
+    await admin.click(f".notices tbody tr:nth-child(1) .el-button{admin.says('admin.prompts.hear')}")
     await admin.sees(".notices audio")
     assert await admin.evaluate(
         "new Promise(done => { const one = document.querySelector('.notices audio');"
@@ -272,14 +297,14 @@ async def test_a_notice_is_uploaded_heard_and_scheduled(
     await admin.sees(".changes ins:has-text('2099-01-01T08:00:00')")
     await admin.write(".el-dialog .why input", "台风")
     await admin.click(".el-dialog .put")
-    await admin.sees(".tag:has-text('第 1 版')")
+    await admin.sees(f".tag{admin.says('admin.version', version=1)}")
     assert [one for one in admin.complaints if "401" not in one] == []
 
 
 async def test_every_page_is_open_to_all_who_may_see_it(gateway: Yihao, window: OpensWindow, screens: Album) -> None:
     admin = await window(f"{gateway.http}/desk/administration", SMALL)
     await log_in(admin, gateway, "8009")
-    await admin.click(".rail .item:has-text('管理')")
+    await admin.click(f".rail .item{admin.says('rail.administration')}")
     for place, section in enumerate(SECTIONS, 1):
         await admin.click(f".admin nav a:nth-child({place})")
         await admin.sees(f".admin nav a.here[href$='{section}']")
@@ -287,9 +312,9 @@ async def test_every_page_is_open_to_all_who_may_see_it(gateway: Yihao, window: 
         assert no(await breaches(admin)), section
         assert no(await out_of_reach(admin)), section
         assert await sideways_px(admin) <= 0
-        await admin.click(".rail .item:has-text('深色')")
+        await admin.click(f".rail .item{admin.says('rail.theme_dark')}")
         assert no(await breaches(admin, ["color-contrast"])), section
-        await admin.click(".rail .item:has-text('浅色')")
+        await admin.click(f".rail .item{admin.says('rail.theme_light')}")
         kept = ("dark", "english") if place == 1 else ()
         await screens.shows_desk(admin, f"administration-{section}", SMALL, kept=kept)
 
@@ -297,7 +322,7 @@ async def test_every_page_is_open_to_all_who_may_see_it(gateway: Yihao, window: 
 async def test_who_is_no_administrator_sees_none_of_it(gateway: Yihao, window: OpensWindow) -> None:
     supervisor = await window(f"{gateway.http}/desk", DESKTOP)
     await log_in(supervisor, gateway, "8004")
-    assert await supervisor.count(".rail .item:has-text('管理')") == 0
+    assert await supervisor.count(f".rail .item{supervisor.says('rail.administration')}") == 0
     await supervisor.open(f"{gateway.http}/desk/administration/audit")
     await supervisor.sees(".list .empty")
     assert await supervisor.count(".admin") == 0

@@ -15,7 +15,7 @@ from tests.peers.browser import MOBILE, Window
 from tests.peers.looks import Album, breaches, no
 from tests.peers.pages import CitizenPage, DeskPage, Refused
 from tests.peers.yihao import Yihao
-from tests.web.test_pages import OpensWindow
+from tests.web.test_pages import OpensWindow, button_of_ours
 
 KEEPS = """
     window.kept = [];
@@ -91,6 +91,7 @@ async def _tab_to(page: Window, what: str) -> None:
     raise AssertionError(f"the keyboard does not come to {what}")
 
 
+@pytest.mark.parametrize("language", ["en"])
 async def test_the_whole_talk_by_the_keyboard_alone_and_in_english(
     gateway: Yihao, window: OpensWindow, eventually: Eventually, tmp_path: Path, screens: Album
 ) -> None:
@@ -212,11 +213,8 @@ async def test_who_looks_away_sees_how_many_words_have_come(
 ) -> None:
     """On the button in another site's page, and in the title."""
     host = await window(f"{gateway.http}/healthz")
-    await host.evaluate(
-        "new Promise(done => { const script = document.createElement('script');"
-        "script.src = '/widget.js'; script.onload = () => done(0); document.head.append(script); })"
-    )
-    await host.click("button:has-text('12345 在线咨询')")
+    await host.evaluate(button_of_ours(host.language))
+    await host.click(f"button{host.says('widget.loader.label')}")
     talk = host.within("iframe")
     await talk.write(".composer textarea", "有人吗")
     await talk.click(".composer .send")
@@ -228,9 +226,11 @@ async def test_who_looks_away_sees_how_many_words_have_come(
         await talk.click(".minimise")
         for many, text in enumerate(("您好", "在的"), 1):
             await desk.command("msg.send", session=session, text=text)
-            await host.sees(f"button:has-text('12345 在线咨询 ({many})')")
-        await host.click("button:has-text('12345 在线咨询')")
+            await host.sees(f"button{host.says('widget.loader.label')}:has-text('({many})')")
+        await host.click(f"button{host.says('widget.loader.label')}")
         await talk.sees(".bubble-agent:has-text('在的')")
         await eventually(
-            lambda: host.evaluate("document.querySelector('body > button').textContent === '12345 在线咨询'")
+            lambda: host.evaluate(
+                f"document.querySelector('body > button').textContent === '{host.words('widget.loader.label')}'"
+            )
         )

@@ -82,7 +82,7 @@ async def enter(desk: Window, gateway: Yihao, extension: str) -> None:
 
 
 async def to_history(desk: Window) -> None:
-    await desk.click(".rail .item:has-text('历史')")
+    await desk.click(f".rail .item{desk.says('rail.history')}")
     await desk.sees("#history")
 
 
@@ -96,23 +96,25 @@ async def test_past_contacts_are_listed_and_read(gateway: Yihao, window: OpensWi
     await to_history(desk)
     await desk.sees("a.past")
     newest = (await desk.texts("a.past"))[0]
-    assert all(word in newest for word in ("咨询", "综合", "等待 0:0", "办理 0:0", "★ 5")), newest
+    told = (desk.row("wrap.kinds")[0], desk.words("queues.general"), desk.words("history.waited", time="0:0"))
+    assert all(word in newest for word in (*told, desk.words("history.handled", time="0:0"), "★ 5")), newest
     await desk.click("a.past:nth-child(1)")
     await desk.sees(f".message:has-text('{MATTERS[0][1]}')")
     await desk.sees(".wrap:has-text('已告知续签材料')")
     assert await path(desk) == f"/desk/history/{served[-1].lower()}"
     facts = await desk.sees(".facts:has(dt)")
-    assert all(word in facts for word in ("等待", "交谈", "整理", "8001")), facts
+    named = [desk.words(f"history.facts.{one}") for one in ("waited", "talked", "written")]
+    assert all(word in facts for word in (*named, "8001")), facts
     assert no(await breaches(desk))
 
     await desk.reload()
     await desk.sees(f".message:has-text('{MATTERS[0][1]}')")
     await desk.sees("a.past.here")
-    await desk.click(".rail .item:has-text('深色')")
+    await desk.click(f".rail .item{desk.says('rail.theme_dark')}")
     assert no(await breaches(desk))
-    await desk.click(".rail .item:has-text('EN')")
-    await desk.sees("#history:has-text('History')")
-    await desk.sees("a.past:has-text('Question')")
+    await desk.changes_language(f".rail .item{desk.says('rail.language')}")
+    await desk.sees(f"#history{desk.says('rail.history')}")
+    await desk.sees(f"a.past:has-text('{desk.row('wrap.kinds')[0]}')")
     assert no(await breaches(desk))
     assert [complaint for complaint in desk.complaints if "401" not in complaint] == []
 
@@ -124,12 +126,12 @@ async def test_older_ones_come_page_by_page_each_once(gateway: Yihao, window: Op
     await desk.sees("a.past")
     assert await desk.count("a.past") == PAGE
     await desk.click(".older")
-    await desk.sees("p.none:has-text('没有更早的记录了')")
+    await desk.sees(f"p.none{desk.says('history.oldest')}")
     shown = await desk.evaluate("[...document.querySelectorAll('a.past')].map(one => one.href.split('/').pop())")
     assert len(shown) >= PAGE + len(served)
     assert shown == sorted(set(shown), reverse=True)
     assert {session.lower() for session in served} < set(shown)
-    assert await desk.count("a.past.abandoned:has-text('市民放弃')") >= PAGE
+    assert await desk.count(f"a.past.abandoned{desk.says('history.end.abandoned')}") >= PAGE
 
 
 async def test_it_is_walked_through_by_keys(gateway: Yihao, window: OpensWindow, served: list[str]) -> None:
@@ -158,19 +160,19 @@ async def test_an_agent_sees_their_own_and_a_supervisor_everybodys(
     await enter(stranger, gateway, "8003")
     await stranger.evaluate("(window.fetch = () => new Promise(() => {})) && 0")
     await to_history(stranger)
-    await stranger.sees(".list .asking:has-text('正在载入')")
+    await stranger.sees(f".list .asking{stranger.says('history.loading')}")
     await screens.shows(stranger, "desk-history-loading")
     await stranger.reload()
-    await stranger.sees(".none:has-text('还没有会话记录')")
+    await stranger.sees(f".none{stranger.says('history.empty')}")
     assert no(await breaches(stranger))
     await screens.shows(stranger, "desk-history-empty")
     await stranger.open(f"{gateway.http}/desk/history/{served[0].lower()}")
-    await stranger.sees("[role=alert]:has-text('没有这条记录，或您无权查看')")
+    await stranger.sees(f"[role=alert]{stranger.says('history.problem.missing')}")
     await screens.shows(stranger, "desk-history-refused")
 
     await enter(supervisor, gateway, "8004")
     await to_history(supervisor)
-    await supervisor.sees("a.past:has-text('坐席 8001')")
+    await supervisor.sees(f"a.past{supervisor.says('history.agent', name=8001)}")
 
 
 async def test_what_fails_says_so_and_is_tried_again(
@@ -183,16 +185,16 @@ async def test_what_fails_says_so_and_is_tried_again(
         await desk.sees("a.past")
         cable.cut()
         await desk.click(f"a.past[href$='{served[-1].lower()}']")
-        await desk.sees(".talk [role=alert]:has-text('没有载入')")
+        await desk.sees(f".talk [role=alert]{desk.says('history.problem.failed')}")
         await desk.click(".older")
-        await desk.sees(".list [role=alert]:has-text('没有载入')")
+        await desk.sees(f".list [role=alert]{desk.says('history.problem.failed')}")
         assert no(await breaches(desk))
         await screens.shows(desk, "desk-history-cut")
         cable.mend()
         await desk.click(".talk [role=alert] button")
         await desk.sees(f".message:has-text('{MATTERS[0][1]}')")
         await desk.click(".list [role=alert] button")
-        await desk.sees("p.none:has-text('没有更早的记录了')")
+        await desk.sees(f"p.none{desk.says('history.oldest')}")
         assert await desk.count("a.past") > PAGE
 
 
@@ -223,7 +225,7 @@ async def test_an_offer_comes_through_and_its_contact_to_the_front(
     desk = await window(f"{gateway.http}/desk")
     await enter(desk, gateway, "8002")
     await desk.click(".presence")
-    await desk.click(".el-dropdown-menu__item:has-text('就绪')")
+    await desk.click(f".el-dropdown-menu__item{desk.says('presence.set_ready')}")
     await to_history(desk)
     async with CitizenPage(gateway.http) as citizen:
         await citizen.write("路灯不亮。")
@@ -236,7 +238,7 @@ async def test_an_offer_comes_through_and_its_contact_to_the_front(
         await desk.sees(".rail .el-badge__content:has-text('1')")
         await citizen.write("喂？")
         await desk.sees(".rail .el-badge__content:has-text('2')")
-        await desk.click(".rail .item:has-text('会话')")
+        await desk.click(f".rail .item{desk.says('rail.contacts')}")
         await desk.sees(".message:has-text('还在吗')")
         await desk.sees_no(".rail .el-badge__content")
         await desk.press("F9")
@@ -274,8 +276,8 @@ async def test_a_call_is_heard_again(
         await desk.sees(".talk .call.live")
         wall = await window(f"{gateway.http}/desk", DESKTOP)
         await enter(wall, gateway, "8004")
-        await wall.click(".rail .item:has-text('监控')")
-        await wall.sees(".live tr:has-text('138****8000') .supervise button:has-text('接管')")
+        await wall.click(f".rail .item{wall.says('rail.wallboard')}")
+        await wall.sees(f".live tr:has-text('138****8000') .supervise button{wall.says('supervision.ways.take_over')}")
         assert no(await breaches(wall))
         await call.hang_up()
         await desk.click(".wrap .el-radio-button:nth-child(2)")
@@ -306,7 +308,7 @@ async def _waveform_is_drawn_and_leads(desk: Window) -> None:
     await desk.choose(".recording select", "2")
     assert await desk.evaluate(f"{sound}.playbackRate") == 2
     await desk.evaluate(f"{sound}.pause()")
-    await desk.click(".recording .marks button:has-text('保持')")
+    await desk.click(f".recording .marks button{desk.says('entry.mark.held')}")
     assert await desk.evaluate(f"{sound}.currentTime") > 2
     assert no(await breaches(desk))
 
@@ -316,7 +318,7 @@ async def test_a_page_without_a_gesture_says_that_it_cannot_ring(gateway: Yihao,
     await enter(desk, gateway, "8003")
     await desk.sees_no(".ring-hint")
     await desk.reload()
-    await desk.sees(".ring-hint:has-text('点一下页面以开启铃声')")
+    await desk.sees(f".ring-hint{desk.says('ring.locked')}")
     assert no(await breaches(desk))
     await desk.click(".list h2")
     await desk.sees_no(".ring-hint")

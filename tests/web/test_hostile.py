@@ -99,7 +99,7 @@ async def test_what_citizens_write_runs_nowhere(
     await desk.before_all(WATCH)
     await log_in(desk, hotline, "8004")
     await desk.click(".presence")
-    await desk.click(".el-dropdown-menu__item:has-text('就绪')")
+    await desk.click(f".el-dropdown-menu__item{desk.says('presence.set_ready')}")
     async with CitizenPage(hotline.http) as page, aiohttp.ClientSession() as http, Telephones(hotline.sip) as phones:
         await page.open()
         citizen = Citizen(hotline, page, http, wecom, phones, eventually)
@@ -109,7 +109,12 @@ async def test_what_citizens_write_runs_nowhere(
         await asyncio.gather(*(brings(texts[1:]) for brings in ways))
         await citizen.calls(texts, desk)
         names = set(map(_as_called, texts))
-        for words, called in ((_chatted(texts), set()), (texts, names), (_by_wechat(texts), set()), (texts, names)):
+        for words, called in (
+            (_chatted(texts), set()),
+            (texts, names),
+            (_by_wechat(desk, texts), set()),
+            (texts, names),
+        ):
             await desk.press("Alt+ArrowDown")  # from the one that came last to the first
             await _sees_all(desk, Read(set(words), called), eventually)
         await _is_marked_as_self_given(desk, _as_called(texts[-1]))
@@ -201,9 +206,9 @@ class Citizen:
             quoted = text.replace("\\", "\\\\").replace('"', '\\"')  # RFC 3261, section 25.1: quoted-pair
             call = await self._phones.call(caller=MOBILE, vouched=True, display=f'"{quoted}" ')
             await call.answered()
-            await desk.sees(".tab .line:has-text('正在接通')")
+            await desk.sees(f".tab .line{desk.says('call.joining')}")
             await call.hang_up()
-            await desk.sees_no(".tab .line:has-text('正在接通')")
+            await desk.sees_no(f".tab .line{desk.says('call.joining')}")
 
     async def _uploaded(self) -> str:
         headers = {"Origin": self._hotline.http, "X-Visitor": self._page.visitor or "", "X-Filename": "a.pdf"}
@@ -217,10 +222,10 @@ def _chatted(texts: Sequence[str]) -> list[str]:
     return [*texts, *(_as_shown(_as_name(text)) for text in texts)]
 
 
-def _by_wechat(texts: Sequence[str]) -> list[str]:
+def _by_wechat(desk: Window, texts: Sequence[str]) -> list[str]:
     """The places and what is passed on stand in a line of ours."""
-    places = [f"位置 39.89860, 116.39376（误差 0 米）{text}" for text in texts]
-    return [*texts, *places, *(f"[链接] {text} {text} {ELSEWHERE}/u" for text in texts)]
+    place = desk.words("entry.location", latitude="39.89860", longitude="116.39376", metres=0)
+    return [*texts, *(f"{place}{text}" for text in texts), *(f"[链接] {text} {text} {ELSEWHERE}/u" for text in texts)]
 
 
 def _as_name(text: str) -> str:
@@ -262,9 +267,9 @@ async def _sees_all(desk: Window, expected: Read, eventually: Eventually) -> Non
 async def _is_marked_as_self_given(desk: Window, name: str) -> None:
     """Beside who they are, in the same words as a number that is only said; whatever is in it turns nothing else."""
     assert await desk.texts(".head h2 .called bdi") == [name]
-    assert (await desk.texts(".head h2 .called"))[0].startswith("自称")
+    assert (await desk.texts(".head h2 .called"))[0].startswith(desk.words("person.claimed"))
     assert (await desk.texts(".person .names li bdi"))[0] == name
-    assert "未经核验" in (await desk.texts(".person .names li"))[0]
+    assert desk.words("person.claimed_hint") in (await desk.texts(".person .names li"))[0]
     isolation = "[...document.querySelectorAll('bdi')].map((one) => getComputedStyle(one).unicodeBidi)"
     assert set(await desk.evaluate(isolation)) == {"isolate"}
 

@@ -13,6 +13,7 @@ from tests.peers.browser import MOBILE
 from tests.peers.looks import Album, breaches, held_up_by, no, shifted, sideways_px
 from tests.peers.ports import free_pair
 from tests.peers.site import SETTINGS, Portal, token
+from tests.peers.words import Language
 from tests.peers.yihao import Yihao
 from tests.web.test_pages import OpensWindow, log_in
 
@@ -50,9 +51,9 @@ async def test_proving_a_number_is_open_to_all(gateway: Yihao, window: OpensWind
     assert await sideways_px(citizen) <= 0
     await citizen.write(".proof input[type=tel]", "110")
     await citizen.click(".proof .act-main")
-    assert await citizen.sees(".proof [role=status]") == "这不是能收短信的手机号。"
+    assert await citizen.sees(".proof [role=status]") == citizen.words("widget.proof.bad_number")
     await citizen.click(".proof > .act")
-    assert "不能用微信核验" in await citizen.sees("text=现在不能用微信核验")
+    await citizen.sees(f".proof [role=status]{citizen.says('widget.proof.no_code')}")
     assert no(await breaches(citizen))
     await screens.shows(citizen, f"citizen-proof-{size}")
     assert citizen.complaints == [one for one in citizen.complaints if "422" in one], "refusals, and nothing else"
@@ -69,12 +70,12 @@ async def test_the_desk_says_who_the_citizen_is(gateway: Yihao, window: OpensWin
     await citizen.click(".composer .send")
     await desk.click(".offer .el-button--primary")
     await desk.sees(".person .addresses")
-    assert "本次" in await desk.sees(".person .addresses li")
+    assert desk.words("person.here") in await desk.sees(".person .addresses li")
     await desk.click(".person details >> nth=0")
     await desk.write(".person input[inputmode=tel]", "13800138000")
     await desk.write(".person input[maxlength='200']", "身份证号一致")
     assert no(await breaches(desk))
-    await desk.click("text=我认定是同一人")
+    await desk.click(f"button{desk.says('person.word')}")
     await desk.sees(".person .tag-green")
     assert "138****8000" in await desk.sees(".person .addresses")
     await desk.click(".person details >> nth=1")
@@ -93,12 +94,12 @@ async def test_the_desk_says_who_the_citizen_is(gateway: Yihao, window: OpensWin
 
 
 async def test_a_site_says_who_its_visitor_is(
-    gateway: Yihao, portal: Portal, window: OpensWindow, eventually: Eventually, screens: Album
+    gateway: Yihao, portal: Portal, window: OpensWindow, language: Language, eventually: Eventually, screens: Album
 ) -> None:
     """By an attribute, then by a call; refused, the chat goes on; and who logs in next begins a talk of their own."""
-    portal.token = token("user-42")
+    portal.token, portal.language = token("user-42"), language
     host = await window(portal.http)
-    await host.sees("button:has-text('12345 在线咨询')")
+    await host.sees(f"button{host.says('widget.loader.label')}")
     assert (await held_up_by(host), await shifted(host)) == ([], 0), "the site is drawn as if the chat were not there"
     assert host.asked == [portal.http, portal.script], "one file, until it is opened"
     heard: list[object] = []
@@ -108,9 +109,9 @@ async def test_a_site_says_who_its_visitor_is(
         await eventually(lambda: host.evaluate(f"heard.length === {len(heard)}"), deadline_s=15)
         assert await host.evaluate("heard") == heard
 
-    await host.sees("button:has-text('12345 在线咨询')")
+    await host.sees(f"button{host.says('widget.loader.label')}")
     await screens.shows(host, "site-closed")
-    await host.click("button:has-text('12345 在线咨询')")
+    await host.click(f"button{host.says('widget.loader.label')}")
     await hears(None)
     talk = host.within("iframe")
     await talk.sees(".welcome")

@@ -52,9 +52,11 @@ async def _needs_notes(gateway: Yihao) -> None:
             assert answer.status == 200, await answer.text()
 
 
-def _seconds(clock: str) -> int:
-    minutes, seconds = clock.split(":")
-    return 60 * int(minutes) + int(seconds)
+def _seconds(shown: str) -> int:
+    """Of the time that stands there, among other words."""
+    clock = re.search(r"(\d+):(\d+)", shown)
+    assert clock, shown
+    return 60 * int(clock[1]) + int(clock[2])
 
 
 async def test_an_offer_rings_is_declined_is_missed_and_waits_for_the_agents_own_act(
@@ -64,26 +66,27 @@ async def test_an_offer_rings_is_declined_is_missed_and_waits_for_the_agents_own
     await desk.before_all(LISTENS)
     await log_in(desk, gateway, "8001")
     await desk.click(".presence")
-    await desk.sees(".el-dropdown-menu__item:has-text('用餐')")
+    await desk.sees(f".el-dropdown-menu__item{desk.says('presence.reasons.meal')}")
     await screens.shows(desk, "desk-presence")
-    await desk.click(".el-dropdown-menu__item:has-text('用餐')")
-    await desk.sees(".presence:has-text('用餐')")
+    await desk.click(f".el-dropdown-menu__item{desk.says('presence.reasons.meal')}")
+    await desk.sees(f".presence{desk.says('presence.reasons.meal')}")
     await eventually(lambda: _timer_runs(desk))
     await make_ready(desk)
 
     async with CitizenPage(gateway.http) as citizen:
         await citizen.write("路灯不亮")
         offered = await desk.sees(".offer:has(.accept)")
-        assert all(words in offered for words in ("在线会话", "网页", "综合", "已等待", "现在只有您就绪")), offered
+        told = ("medium.chat", "channel.webchat", "queues.general", "offer.waited", "why.only")
+        assert all(desk.words(word) in offered for word in told), offered
         await eventually(lambda: _bar_shrinks(desk))
-        blinked = "[...titles].some((one) => one.startsWith('【来话】'))"
+        blinked = f"[...titles].some((one) => one.startsWith('{desk.words('offer.title')}'))"
         await eventually(lambda: desk.evaluate(f"window.rung >= 4 && {blinked}"))
         await desk.press("Shift+F2")
         await desk.sees_no(".offer")
         await desk.sees(".offer .accept")  # nobody else is there
 
-        await desk.sees(".missed:has-text('您错过了一次派单')")
-        await desk.sees(".presence:has-text('未响应')")
+        await desk.sees(f".missed{desk.says('presence.missed_title')}")
+        await desk.sees(f".presence{desk.says('presence.routing.not_responding')}")
         assert no(await breaches(desk))
         await screens.shows_desk(desk, "desk-missed")
         await desk.reload()
@@ -95,13 +98,13 @@ async def test_an_offer_rings_is_declined_is_missed_and_waits_for_the_agents_own
         await desk.sees(".timeline .message:has-text('路灯不亮')")
 
         await desk.click(".presence")
-        await desk.click(".el-dropdown-menu__item:has-text('会议')")
-        await desk.sees(".presence small:has-text('之后：')")
+        await desk.click(f".el-dropdown-menu__item{desk.says('presence.reasons.meeting')}")
+        await desk.sees(f".presence small{desk.says('presence.next')}")
         await desk.press("F9")
         await desk.click(".finish-sure .el-button--primary")
         await desk.click(".wrap .el-radio-button:nth-child(2)")
         await desk.press("F9")
-        await desk.sees(".presence:has-text('会议')")
+        await desk.sees(f".presence{desk.says('presence.reasons.meeting')}")
     assert [one for one in desk.complaints if "401" not in one] == []
 
 
@@ -134,19 +137,20 @@ async def test_two_talks_at_once_and_a_write_up_by_rule(
         await desk.reload()
         await desk.sees(".talk .composer textarea")
         assert await desk.evaluate("document.querySelector('.talk .composer textarea').value") == "正在为您查"
-        assert [one.strip() for one in await desk.texts(".beside .place summary")] == ["知识库建议", "实时转写", "工单"]
+        told = [desk.words(f"places.{one}") for one in ("knowledge", "transcript", "order")]
+        assert [one.strip() for one in await desk.texts(".beside .place summary")] == told
 
         await desk.press("F9")
         await desk.click(".finish-sure .el-button--primary")
         await desk.sees(".wrap .longer")
-        before = _seconds((await desk.sees(".wrap .left")).split()[-1])
+        before = _seconds(await desk.sees(".wrap .left"))
         await desk.press("Alt+l")
         await eventually(lambda: _left_is_over(desk, before + 40))
         await desk.click(".wrap .longer")
         await desk.sees_no(".wrap .longer")  # twice, as the rule says
         await desk.click(".wrap .el-radio-button:nth-child(4)")
         await desk.press("F9")
-        await desk.sees(".wrap .bad:has-text('请填写处理摘要')")
+        await desk.sees(f".wrap .bad{desk.says('wrap.note_needed')}")
         assert no(await breaches(desk))
         await screens.shows(desk, "desk-wrap-refused")
         await desk.write(".wrap textarea", "河边倒垃圾，已转执法队")
@@ -158,6 +162,7 @@ async def test_two_talks_at_once_and_a_write_up_by_rule(
     assert [one for one in desk.complaints if "401" not in one] == []
 
 
+@pytest.mark.parametrize("language", ["zh"])
 async def test_a_contact_in_english_from_the_login_to_the_write_up(gateway: Yihao, window: OpensWindow) -> None:
     """By the switch at the login; nothing that comes, is asked or is to be written up is left in Chinese."""
     desk = await window(f"{gateway.http}/desk", DESKTOP)
@@ -203,4 +208,4 @@ async def _bar_shrinks(desk: Window) -> bool:
 
 
 async def _left_is_over(desk: Window, seconds: int) -> bool:
-    return _seconds((await desk.sees(".wrap .left")).split()[-1]) > seconds
+    return _seconds(await desk.sees(".wrap .left")) > seconds

@@ -18,24 +18,24 @@ async def test_a_contact_is_handed_to_a_line_from_the_menu(
     desk = await window(f"{gateway.http}/desk", DESKTOP)
     await log_in(desk, gateway, "8001")
     await desk.click(".presence")
-    await desk.click(".el-dropdown-menu__item:has-text('就绪')")
+    await desk.click(f".el-dropdown-menu__item{desk.says('presence.set_ready')}")
     async with CitizenPage(gateway.http) as citizen:
         await citizen.open()
         await citizen.write("路灯不亮")
         await desk.sees(".offer .accept")
         await desk.press("F2")
-        await desk.click(".talk button:has-text('转接')")
+        await desk.click(f".talk button{desk.says('transfer.open')}")
         await desk.sees(".transfer select")
         await desk.sees_no(".transfer [role=alert]")
 
         async def colleagues() -> list[str]:
-            return await desk.texts(".transfer optgroup[label='坐席'] option")
+            return await desk.texts(f".transfer optgroup[label='{desk.words('transfer.agents')}'] option")
 
         await eventually(colleagues)
         assert any("8002" in one for one in await colleagues())
         assert not any("8001" in one for one in await colleagues())
-        lines = await desk.texts(".transfer optgroup[label='队列'] option")
-        assert any(one.strip().startswith("综合 ·") for one in lines), lines
+        lines = await desk.texts(f".transfer optgroup[label='{desk.words('transfer.queues')}'] option")
+        assert any(one.strip().startswith(f"{desk.words('queues.general')} ·") for one in lines), lines
         await desk.evaluate(
             """const list = document.querySelector('.transfer select');
                list.value = 'queue/general';

@@ -38,7 +38,7 @@ async def test_a_note_is_spoken_heard_and_sent(gateway: Yihao, window: OpensWind
     await page.evaluate("document.querySelector('.voice-door').focus()")
     await page.press("Enter")
     await page.sees(".voice[data-stage=recording]")
-    assert await focused(page) == "说完了"
+    assert await focused(page) == page.words("widget.voice.stop")
     await page.sees_no(".composer-row")
     for size in SIZES:
         await page.click(f".size-{size}")
@@ -51,12 +51,12 @@ async def test_a_note_is_spoken_heard_and_sent(gateway: Yihao, window: OpensWind
     await page.evaluate("document.querySelector('.voice .act-main').focus()")
     await page.press("Enter")
     await page.sees(".voice[data-stage=ready]")
-    assert await focused(page) == "▶ 播放"
+    assert await focused(page) == f"▶ {page.words('widget.voice.play')}"
     assert await page.evaluate("microphones.map(track => track.readyState)") == ["ended"], "nobody listens any more"
     assert no(await breaches(page))
     await screens.shows(page, "citizen-voice-ready")
     await page.press("Enter")
-    await page.sees(".voice button:has-text('暂停')")
+    await page.sees(f".voice button{page.says('widget.voice.pause')}")
     await page.sees(".voice time:text-matches('0:(0[1-9]|[1-5].) / 0:')")
 
     await page.evaluate("document.querySelector('.voice .act-main').focus()")
@@ -71,15 +71,15 @@ async def test_a_note_is_spoken_heard_and_sent(gateway: Yihao, window: OpensWind
     await log_in(desk, gateway.agent("8001"))
     await make_ready(desk)
     await desk.click(".offer .accept")
-    await desk.sees(".timeline .message audio[aria-label^='语音留言']")
+    await desk.sees(".timeline .message audio[aria-label]")
     length_s, loudest = await desk.evaluate(HEARD)
     assert 1.5 <= length_s < 62, "a page writes no length into it; the desk's player has one all the same"
     assert loudest > 0.05
     assert no(await breaches(desk))
     await screens.shows(desk, "desk-voice")
-    await page.click(".language")
+    await page.changes_language(".language")
     await page.reload()
-    await page.sees(".bubble-citizen .sound button:has-text('Play')")
+    await page.sees(f".bubble-citizen .sound button{page.says('widget.voice.play')}")
     assert no(await breaches(page))
     assert page.complaints == []
 
@@ -91,17 +91,17 @@ async def test_a_note_has_its_bounds(gateway: Yihao, window: OpensWindow) -> Non
     await page.click(".voice-door")
     await page.sees(".voice[data-stage=recording]")
     await page.click(".voice .act-main")
-    await page.sees(".voice p:has-text('录音太短')")
-    await page.click(".voice button:has-text('重新录')")
+    await page.sees(f".voice p{page.says('widget.voice.too_short')}")
+    await page.click(f".voice button{page.says('widget.voice.again')}")
     await page.sees(".voice[data-stage=recording]")
     await page.evaluate("window.later_ms = 50_000")
-    await page.sees(".voice p:has-text('还能录 10 秒')")
+    await page.sees(f".voice p{page.says('widget.voice.ending')}")
     await page.evaluate("window.later_ms = 60_000")
-    await page.sees(".voice[data-stage=ready] p:has-text('录好了')")
+    await page.sees(f".voice[data-stage=ready] p{page.says('widget.voice.ready')}")
 
     await page.evaluate("() => { window.fetches = fetch; fetch = () => Promise.reject(new TypeError('')); }")
     await page.click(".voice .act-main")
-    await page.sees(".complaint:has-text('文件没有传上去')")
+    await page.sees(f".complaint{page.says('widget.words.file_failed')}")
     await page.sees(".voice[data-stage=ready]")
     assert await page.count(".bubble-citizen") == 0
     await page.evaluate("() => { fetch = window.fetches; }")
@@ -109,15 +109,15 @@ async def test_a_note_has_its_bounds(gateway: Yihao, window: OpensWindow) -> Non
     await page.sees_no(".voice")
 
     refusals = {
-        REFUSES_MICROPHONE: "没有使用麦克风的权限",
-        REFUSES_MICROPHONE.replace("NotAllowed", "NotFound"): "没有找到麦克风",
-        "() => { MediaRecorder.isTypeSupported = () => false; }": "这个浏览器不能录音",
-        "() => { Object.defineProperty(navigator, 'mediaDevices', { value: undefined }); }": "请在新窗口中打开",
+        REFUSES_MICROPHONE: "no_permission",
+        REFUSES_MICROPHONE.replace("NotAllowed", "NotFound"): "no_microphone",
+        "() => { MediaRecorder.isTypeSupported = () => false; }": "unsupported",
+        "() => { Object.defineProperty(navigator, 'mediaDevices', { value: undefined }); }": "insecure",
     }
     for lacks, told in refusals.items():
         await page.evaluate(lacks)
         await page.click(".voice-door")
-        await page.sees(f".voice[data-stage=refused] p:has-text('{told}')")
+        await page.sees(f".voice[data-stage=refused] p{page.says(f'widget.voice.{told}')}")
         assert no(await breaches(page))
         await page.press("Escape")
         await page.sees_no(".voice")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from insight.figures import FIGURES
 from tests.peers.browser import DESKTOP, MOBILE, Window
 from tests.peers.cable import Cable
 from tests.peers.looks import SMALL, WALL, Album, breaches, no, sideways_px
@@ -59,18 +60,24 @@ async def test_a_supervisor_sees_the_house_and_acts(gateway: Yihao, window: Open
         agent, _ = await _day(gateway, stack)
         wall = await window(f"{gateway.http}/desk", DESKTOP)
         await log_in(wall, gateway, "8004")
-        await wall.click(".rail .item:has-text('监控')")
-        await wall.sees(".figure:has-text('来话来访量') b:text-is('6')")
-        await wall.sees(".figure.below:has-text('接通率') b:text-is('50.0%')")
-        await wall.sees(".figure:has-text('满意率') b:text-is('100.0%')")
-        await wall.sees(".figure:has-text('解决率') b:text-is('0.0%')")
-        await wall.sees(".figure:has-text('解决率') small:has-text('市民称已解决 ÷ (已评价 - 未表态)')")
-        await wall.sees(".figure:has-text('接通率') small:has-text('人工接通 ÷ (人工接通 + 未接通)')")
-        await wall.sees(".alarms li:has-text('综合：有人等待，没有坐席就绪')")
-        await wall.sees(".alarms li:has-text('接通率 50.0%，低于目标 95.0%')")
-        await wall.sees(".queues tr.waiting:has-text('综合') td:text-is('2')")
+        await wall.click(f".rail .item{wall.says('rail.wallboard')}")
+        named = {one.key: one.name if wall.language == "zh" else one.english for one in FIGURES}
+        came, connected, pleased = named["came"], named["connect_rate"], named["pleased_rate"]
+        await wall.sees(f".figure:has-text('{came}') b:text-is('6')")
+        await wall.sees(f".figure.below:has-text('{connected}') b:text-is('50.0%')")
+        await wall.sees(f".figure:has-text('{pleased}') b:text-is('100.0%')")
+        solved = named["solved_rate"]
+        await wall.sees(f".figure:has-text('{solved}') b:text-is('0.0%')")
+        answered, lost = wall.words("wallboard.term.answered"), wall.words("wallboard.term.lost")
+        formula = f"{answered} ÷ ({answered} + {lost})"
+        await wall.sees(f".figure:has-text('{connected}') small:has-text('{formula}')")
+        general = wall.words("queues.general")
+        await wall.sees(f".alarms li{wall.says('wallboard.alarm.nobody', queue=general)}")
+        below = {"figure": connected, "value": "50.0%", "at_least": "95.0%"}
+        await wall.sees(f".alarms li{wall.says('wallboard.alarm.figure', **below)}")
+        await wall.sees(f".queues tr.waiting:has-text('{general}') td:text-is('2')")
         assert await wall.count(".live tbody tr") == 3
-        await wall.sees(".live tr:has-text('服务中'):has-text('8001')")
+        await wall.sees(f".live tr{wall.says('wallboard.phase.active')}:has-text('8001')")
         await wall.sees(".course canvas")
         assert no(await breaches(wall))
         await screens.shows_desk(wall, "desk-wallboard", kept=("dark", "english", "1280", "2560"))
@@ -80,23 +87,25 @@ async def test_a_supervisor_sees_the_house_and_acts(gateway: Yihao, window: Open
         await wall.sees(".past-figures tbody tr:last-child td:text-is('6')")
         head = await wall.texts(".past-figures thead th")
         shown = dict(zip(head, await wall.texts(".past-figures tbody tr:last-child > *"), strict=True))
-        told = ("来话来访量", "人工接通量", "未接通量", "接通率", "放弃率", "满意率", "解决率")
-        assert [shown[one] for one in told] == ["6", "2", "2", "50.0%", "50.0%", "100.0%", "0.0%"], "as the tiles say"
+        told = ("came", "answered", "lost", "connect_rate", "loss_rate", "pleased_rate", "solved_rate")
+        assert [shown[named[one]] for one in told] == ["6", "2", "2", "50.0%", "50.0%", "100.0%", "0.0%"], (
+            "as the tiles say"
+        )
         await wall.sees(".past-figures .chart canvas")
-        await wall.choose(".past-figures label:has-text('指标') select", "connect_rate")
-        await wall.sees(".past-figures small:has-text('人工接通 ÷ (人工接通 + 未接通)')")
-        await wall.choose(".past-figures label:has-text('按') select", "hour")
+        await wall.choose(f".past-figures label{wall.says('past.figure')} select", "connect_rate")
+        await wall.sees(f".past-figures small:has-text('{formula}')")
+        await wall.choose(f".past-figures label{wall.says('past.step')} select", "hour")
         await wall.sees(".past-figures tbody tr:nth-child(168)")
         assert no(await breaches(wall))
-        await wall.choose(".past-figures label:has-text('按') select", "day")
-        await wall.choose(".past-figures label:has-text('指标') select", "came")
+        await wall.choose(f".past-figures label{wall.says('past.step')} select", "day")
+        await wall.choose(f".past-figures label{wall.says('past.figure')} select", "came")
         await screens.shows(wall, "desk-past")
         await wall.click(".past-door")
 
         await wall.click(".agents button:has-text('王芳')")
-        await wall.click(".el-dropdown-menu__item:visible:has-text('离线')")
+        await wall.click(f".el-dropdown-menu__item:visible{wall.says('presence.off')}")
         await wall.click(".el-message-box .el-button--primary")
-        await wall.sees(".el-message-box__errormsg:has-text('请填写原因')")
+        await wall.sees(f".el-message-box__errormsg{wall.says('wallboard.agents.why_needed')}")
         assert no(await breaches(wall))
         await screens.shows(wall, "desk-wallboard-force")
         await wall.write(".el-message-box input", "忘记签退")
@@ -104,7 +113,7 @@ async def test_a_supervisor_sees_the_house_and_acts(gateway: Yihao, window: Open
         assert (await agent.saw("presence.self", presence="off"))["reason"] == "忘记签退 (8004)"
 
         await wall.sees_no(".el-message-box")
-        await wall.click("header button:has-text('广播')")
+        await wall.click(f"header button{wall.says('wallboard.tell.act')}")
         await wall.write(".el-message-box textarea", "暴雨橙色预警，来电增多，请大家坚守岗位。")
         await wall.click(".el-message-box .el-button--primary")
         assert (await agent.saw("notice"))["text"] == "暴雨橙色预警，来电增多，请大家坚守岗位。"
@@ -120,8 +129,8 @@ async def _fills_the_wall_and_comes_back(wall: Window, screens: Album) -> None:
     """
     size_px = "parseFloat(getComputedStyle(document.querySelector('.wallboard .figures')).fontSize)"
     at_the_desk = float(await wall.evaluate(size_px))
-    await wall.click("header button:has-text('全屏')")
-    await wall.sees("header button:has-text('退出全屏')")
+    await wall.click(f"header button{wall.says('wallboard.full')}")
+    await wall.sees(f"header button{wall.says('wallboard.full_end')}")
     await wall.sees_no(".rail")
     await wall.sees_no(".bar")
     assert float(await wall.evaluate(size_px)) >= at_the_desk
@@ -129,22 +138,23 @@ async def _fills_the_wall_and_comes_back(wall: Window, screens: Album) -> None:
         await wall.sees_no(".el-message")
         await screens.shows(wall, "desk-wallboard-full")
     await wall.click(".agents button:has-text('王芳')")
-    await wall.click(".el-dropdown-menu__item:visible:has-text('示忙')")
-    await wall.click(".el-message-box button:has-text('取消')")
+    await wall.click(f".el-dropdown-menu__item:visible{wall.says('presence.break')}")
+    await wall.click(".el-message-box__btns button:not(.el-button--primary)")
     await wall.sees_no(".el-message-box")
-    await wall.click("header button:has-text('退出全屏')")
+    await wall.click(f"header button{wall.says('wallboard.full_end')}")
     await wall.sees(".rail")
     assert await wall.evaluate("document.fullscreenElement === null")
 
 
+@pytest.mark.parametrize("language", ["zh"])
 async def test_it_fits_a_wall_a_small_screen_and_a_telephone(gateway: Yihao, window: OpensWindow) -> None:
     for size in (WALL, SMALL, MOBILE):
         wall = await window(f"{gateway.http}/desk/wallboard", size)
         await log_in(wall, gateway, "8004")
-        await wall.click(".rail .item:has-text('监控')")
+        await wall.click(f".rail .item{wall.says('rail.wallboard')}")
         await wall.sees(".figures")
         assert await sideways_px(wall) <= 0, size
-        await wall.click(".rail .item:has-text('EN')")
+        await wall.click(f".rail .item{wall.says('rail.language')}")
         await wall.sees(".figure:has-text('connect rate')")
         assert await sideways_px(wall) <= 0, size
         await wall.click(".rail .item:has-text('Dark')")
@@ -156,7 +166,7 @@ async def test_an_agent_has_no_wallboard(gateway: Yihao, window: OpensWindow) ->
     desk = await window(f"{gateway.http}/desk/wallboard")
     await log_in(desk, gateway, "8003")
     await desk.sees(".presence")
-    assert await desk.count(".rail .item:has-text('监控')") == 0
+    assert await desk.count(f".rail .item{desk.says('rail.wallboard')}") == 0
     await desk.open(f"{gateway.http}/desk/wallboard")
     await desk.sees(".presence")
     assert await desk.count(".wallboard") == 0
@@ -168,10 +178,10 @@ async def test_what_fails_leaves_the_last_board_standing_and_goes_on(
     async with Cable(gateway.http) as cable:
         wall = await window(f"{cable.address}/desk")
         await log_in(wall, gateway, "8004")
-        await wall.click(".rail .item:has-text('监控')")
+        await wall.click(f".rail .item{wall.says('rail.wallboard')}")
         await wall.sees(".figures")
         cable.cut()
-        await wall.sees(".wallboard [role=alert]:has-text('没有载入')")
+        await wall.sees(f".wallboard [role=alert]{wall.says('history.problem.failed')}")
         await wall.sees(".figures")
         await screens.shows(wall, "desk-wallboard-cut")
         cable.mend()

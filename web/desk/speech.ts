@@ -41,10 +41,15 @@ export function useSpeech() {
     return te(`channel.${name}`, "zh") ? t(`channel.${name}`) : name;
   }
 
+  /** What administrators have named: in English where they did so too. */
+  function titled(one: { readonly title: string; readonly english: string }): string {
+    return (locale.value === "en" && one.english) || one.title;
+  }
+
   /** As administrators have called it; as the dictionary does while that is not known. */
   function queue(name: string): string {
     const named = useRules().titles.get(name);
-    if (named) return (locale.value === "en" && named.english) || named.title;
+    if (named) return titled(named);
     return te(`queues.${name}`, "zh") ? t(`queues.${name}`) : name;
   }
 
@@ -86,5 +91,5 @@ export function useSpeech() {
   /** `14:07:05`. */
   const clock = (at: number): string => timeOf(at, "clock", tongue());
 
-  return { t, te, span, citizen, channel, queue, notice, formula, reason, subject, day, minute, clock };
+  return { t, te, span, citizen, channel, titled, queue, notice, formula, reason, subject, day, minute, clock };
 }

@@ -33,7 +33,7 @@ export function App({ conversation, asks }: { conversation: Conversation; asks: 
           <Emblem />
           <div class="band-words">
             <h1>{say("title")}</h1>
-            <p>{language === "zh" ? <span lang="en">Citizen Service Hotline</span> : <span lang="zh">政务服务便民热线</span>}</p>
+            <p lang={language === "zh" ? "en" : "zh"}>{say("other_title")}</p>
           </div>
           <div class="band-tools">
             <div class="sizes" role="group" aria-label={say("text_size")}>

@@ -5,9 +5,12 @@
  * at the first click. `data-language="en"` chooses the language, `data-label` the button's words; `data-identity`, or
  * `Yihao.identify(token)`, says who the visitor is (docs/signed-identity.md), and the event `yihao:identity` what came of it.
  */
+const zh = { label: "12345 在线咨询" };
+const en: typeof zh = { label: "12345 Chat" };
+
 const script = document.currentScript as HTMLScriptElement;
 const origin = new URL(script.src).origin;
-const { language = "zh", label = language === "en" ? "12345 Chat" : "12345 在线咨询" } = script.dataset;
+const { language = "zh", label = (language === "en" ? en : zh).label } = script.dataset;
 const mobile = matchMedia("(max-width: 480px)");
 
 let frame: HTMLIFrameElement | undefined;

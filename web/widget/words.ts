@@ -1,6 +1,7 @@
 /** Every word that the citizen's page says. Chinese first: English has the same keys or the type checker complains. */
 const zh = {
   title: "12345 政务服务便民热线",
+  other_title: "Citizen Service Hotline",
   text_size: "文字大小",
   text_normal: "标准",
   text_large: "大",
@@ -110,6 +111,7 @@ export type Language = "zh" | "en";
 
 const en: Record<Word, string> = {
   title: "12345 Citizen Service Hotline",
+  other_title: "政务服务便民热线",
   text_size: "Text size",
   text_normal: "Normal",
   text_large: "Large",
@@ -169,13 +171,13 @@ const en: Record<Word, string> = {
   typing_agent: "The staff member is typing…",
 
   phase_new: "Write to us",
-  phase_waiting: "Connecting you to a person",
+  phase_waiting: "Connecting to staff",
   phase_handed_on: "You are being passed to a colleague; the time you have waited still counts",
   phase_with_bot: "The assistant is with you",
   phase_talking: "{name} is with you",
   phase_parked: "We are working on your matter and will write back",
   phase_ended: "This chat has ended",
-  place_next: "You are next, one moment please",
+  place_next: "You are next in line",
   place: "{ahead} ahead of you",
   estimate_now: "You will be connected in a moment",
   estimate_minutes: "about {minutes} more min to wait",
@@ -187,7 +189,7 @@ const en: Record<Word, string> = {
   link_elsewhere: "This chat is open in another window.",
   use_here: "Go on here",
 
-  proof: "Verify who you are (optional)",
+  proof: "Verify me (optional)",
   rate_title: "How was our staff's service?",
   rate_result: "Is your matter solved? (optional)",
   rate_solved_true: "Solved",

@@ -49,12 +49,16 @@ export function spansOf(week: readonly string[], day: number): string[] {
     .map(({ start, end }) => `${start}-${end}`);
 }
 
+/** What a make-up day (调休上班) is called after the day that it makes up for. */
+const MAKE_UP = { zh: "调休上班", en: ", make-up day" };
+
 /** The year's statutory days laid over the days that are set, and how many they are; make-up days have Monday's hours. */
 export function withStatutory(hours: Hours, statutory: readonly StatutoryDay[]): Day[] {
   const set = new Map(hours.days.map((day) => [day.date, day]));
   for (const { date, name, english, works } of statutory) {
     const open = works ? spansOf(hours.week, 0) : [];
-    set.set(date, { date, name: works ? `${name}调休上班` : name, english: works ? `${english}, make-up day` : english, open });
+    const after = works ? MAKE_UP : { zh: "", en: "" };
+    set.set(date, { date, name: name + after.zh, english: english + after.en, open });
   }
   return [...set.values()].sort((one, other) => one.date.localeCompare(other.date));
 }

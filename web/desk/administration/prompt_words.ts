@@ -59,7 +59,7 @@ export const zh = {
   refused: { too_large: "文件太大", no_sound: "读不出声音，或太长", too_short: "太短", too_long: "超过 60 秒，只有音乐可以更长", other: "没有成功" },
 };
 
-export const en = {
+export const en: typeof zh = {
   notices: "Notices",
   notices_hint: "Heard from their start to their end by themselves: a typhoon, water cut off. Three at once before one announcement at most, in this order.",
   no_notices: "No notices",

@@ -39,6 +39,8 @@ export const zh = {
   up: "上移",
   down: "下移",
   none: "暂无",
+  and: "、",
+  then: "；",
   english: "英文",
   difference: {
     title: "修改内容",
@@ -137,7 +139,6 @@ export const zh = {
     legend_own: "单独设定",
     weekdays: ["周一", "周二", "周三", "周四", "周五", "周六", "周日"],
     short: ["一", "二", "三", "四", "五", "六", "日"],
-    month: "{month} 月",
   },
   wrap: wrap.zh,
   ways: {
@@ -295,6 +296,8 @@ export const en: typeof zh = {
   up: "Up",
   down: "Down",
   none: "None yet",
+  and: ", ",
+  then: "; ",
   english: "English",
   difference: {
     title: "What changes",
@@ -393,7 +396,6 @@ export const en: typeof zh = {
     legend_own: "its own hours",
     weekdays: ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
     short: ["M", "T", "W", "T", "F", "S", "S"],
-    month: "{name}",
   },
   wrap: wrap.en,
   ways: {

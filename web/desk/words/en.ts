@@ -222,7 +222,7 @@ export const en: Words = {
     hint: "The time waited goes along. They are asked first; if they do not take it, it goes back in line. The citizen is told.",
     to: "To",
     choose: "Choose a colleague or a line",
-    agents: "Colleagues",
+    agent: "{name} ({login}) · {state}", agents: "Colleagues",
     queues: "Lines",
     line: "the line",
     why: "Why",
@@ -465,7 +465,7 @@ export const en: Words = {
     },
   },
   reach: {
-    left: "{count} more, within {time}",
+    by: "{channel}: {left}", left: "{count} more, within {time}",
     hours: "{count} h",
     minutes: "{count} min",
     none: "nothing more until they write again",

@@ -213,7 +213,7 @@ export const zh = {
     hint: "市民已等待的时间一并带过去；对方先收到，不接则回到队列。市民会看到正在转接。",
     to: "转给",
     choose: "请选择坐席或队列",
-    agents: "坐席",
+    agent: "{name}（{login}）· {state}", agents: "坐席",
     queues: "队列",
     line: "队列",
     why: "转接原因",
@@ -456,7 +456,7 @@ export const zh = {
     },
   },
   reach: {
-    left: "还可发 {count} 条，{time}内有效",
+    by: "{channel}：{left}", left: "还可发 {count} 条，{time}内有效",
     hours: "{count} 小时",
     minutes: "{count} 分钟",
     none: "对方再次发言前不能再发",
