@@ -38,14 +38,14 @@ def _share(part: float, whole: float) -> float | None:
 
 
 FIGURES = (
-    Figure("came", "来话来访量", "came", "came", Unit.COUNT, lambda sums: float(sums.came)),
-    Figure("answered", "人工接通量", "answered", "answered", Unit.COUNT, lambda sums: float(sums.answered)),
-    Figure("lost", "未接通量", "not answered", "lost", Unit.COUNT, lambda sums: float(sums.lost)),
-    Figure("by_bot", "机器人解决量", "resolved by bot", "by_bot", Unit.COUNT, lambda sums: float(sums.by_bot)),
+    Figure("came", "来话来访量", "Came", "came", Unit.COUNT, lambda sums: float(sums.came)),
+    Figure("answered", "人工接通量", "Answered", "answered", Unit.COUNT, lambda sums: float(sums.answered)),
+    Figure("lost", "未接通量", "Not answered", "lost", Unit.COUNT, lambda sums: float(sums.lost)),
+    Figure("by_bot", "机器人解决量", "Resolved by bot", "by_bot", Unit.COUNT, lambda sums: float(sums.by_bot)),
     Figure(
         "connect_rate",
         "接通率",
-        "connect rate",
+        "Connect rate",
         "answered / (answered + lost)",
         Unit.SHARE,
         lambda sums: _share(sums.answered, sums.answered + sums.lost),
@@ -54,7 +54,7 @@ FIGURES = (
     Figure(
         "prompt_rate",
         "15 秒接通率",
-        "answered within 15 s",
+        "Answered within 15 s",
         "prompt / (answered + lost)",
         Unit.SHARE,
         lambda sums: _share(sums.prompt, sums.answered + sums.lost),
@@ -63,7 +63,7 @@ FIGURES = (
     Figure(
         "loss_rate",
         "放弃率",
-        "loss rate",
+        "Loss rate",
         "lost / (answered + lost)",
         Unit.SHARE,
         lambda sums: _share(sums.lost, sums.answered + sums.lost),
@@ -71,7 +71,7 @@ FIGURES = (
     Figure(
         "mean_wait_s",
         "平均应答时长",
-        "mean wait until answered",
+        "Mean wait until answered",
         "waited_s / answered",
         Unit.SECONDS,
         lambda sums: _share(sums.waited_s, sums.answered),
@@ -79,7 +79,7 @@ FIGURES = (
     Figure(
         "pleased_rate",
         "满意率",
-        "satisfied",
+        "Satisfied",
         "pleased / rated",
         Unit.SHARE,
         lambda sums: _share(sums.pleased, sums.rated),
@@ -87,7 +87,7 @@ FIGURES = (
     Figure(
         "solved_rate",
         "解决率",
-        "solved",
+        "Solved",
         "solved / (rated - unsaid)",
         Unit.SHARE,
         lambda sums: _share(sums.solved, sums.rated - sums.unsaid),
@@ -95,16 +95,16 @@ FIGURES = (
     Figure(
         "promised",
         "承诺回电量",
-        "calls promised",
+        "Calls promised",
         "promises_kept + promises_broken + promises_due",
         Unit.COUNT,
         lambda sums: float(sums.promises_kept + sums.promises_broken + sums.promises_due),
     ),
-    Figure("promises_due", "待回电量", "calls owed", "promises_due", Unit.COUNT, lambda sums: float(sums.promises_due)),
+    Figure("promises_due", "待回电量", "Calls owed", "promises_due", Unit.COUNT, lambda sums: float(sums.promises_due)),
     Figure(
         "promises_broken",
         "失约量",
-        "promises broken",
+        "Promises broken",
         "promises_broken",
         Unit.COUNT,
         lambda sums: float(sums.promises_broken),
@@ -112,7 +112,7 @@ FIGURES = (
     Figure(
         "promise_rate",
         "回电履约率",
-        "promises kept",
+        "Promises kept",
         "promises_kept / (promises_kept + promises_broken)",
         Unit.SHARE,
         lambda sums: _share(sums.promises_kept, sums.promises_kept + sums.promises_broken),

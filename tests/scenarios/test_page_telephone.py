@@ -368,13 +368,14 @@ async def loaded_again(page: Window, call: Call, eventually: Eventually) -> Gap:
     before = len(call.sound.heard()) - RATE
     await page.reload()
     await both_ways(page, call, eventually)
-    levels = frames(call.sound.heard()[before:])
+    step = FRAME // 2  # a beep is 20 ms long: wherever it lies, one of these is all beep
+    levels = frames(call.sound.heard()[before:], step)
     left, back = max(pairwise(np.flatnonzero(levels > BEEP)), key=lambda pair: pair[1] - pair[0])
     music = np.sum((levels[left:back] > QUIET) & (levels[left:back] < BEEP))
     silent = max(np.diff(np.flatnonzero(levels[left : back + 1] > QUIET)))
     opened_at = float(await page.evaluate("window.socketOpenedAt")) - time.time() + time.monotonic()
-    back_at = call.sound.arrival(before + int(back) * FRAME)
-    whole_s, music_s, silent_s = (float(count) * FRAME / RATE for count in (back - left, music, silent))
+    back_at = call.sound.arrival(before + int(back) * step)
+    whole_s, music_s, silent_s = (float(count) * step / RATE for count in (back - left, music, silent))
     return Gap(whole_s, back_at - opened_at, music_s, silent_s)
 
 
@@ -392,9 +393,9 @@ async def hums_in(page: Window, hertz: int) -> bool:
     return abs(await page.hears_hz() - hertz) < 15
 
 
-def frames(sound: Sound) -> Sound:
-    """The loudness of each 20 ms."""
-    whole = sound[: len(sound) // FRAME * FRAME].reshape(-1, FRAME)
+def frames(sound: Sound, samples: int = FRAME) -> Sound:
+    """The loudness of each 20 ms, or of as many samples."""
+    whole = sound[: len(sound) // samples * samples].reshape(-1, samples)
     return np.asarray(np.sqrt(np.mean(whole**2, axis=1)))
 
 
