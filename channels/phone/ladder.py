@@ -164,7 +164,7 @@ def _rung(row: Row, peers: Sequence[str]) -> str:
     dashes = "─" * max(1, length - _width(label) - 1)
     arrow = f"{label}{dashes}▶" if row.way is Way.OUT else f"◀{dashes}{label}"
     between = f"│{arrow}│"
-    rest = " " * (half - 1) + "".join("│" + " " * (_COLUMN - 1) for _ in peers[column + 1 :])
+    rest = (" " * (_COLUMN - 1) + "│") * len(peers[column + 1 :])
     detail = f"{row.detail}  {row.place}".strip()
     return " " * half + between + rest + "  " + detail
 

@@ -67,6 +67,10 @@ async def test_a_whole_call(open_phone: OpenPhone, core: Core, eventually: Event
     drawn = draw(rows)
     assert "INVITE" in drawn
     assert drawn.splitlines()[0].split() == ["yihao", "caller", "agent", "1"]
+    bars = [[at for at, one in enumerate(line) if one == "│"] for line in drawn.splitlines() if "│" in line]
+    lifelines = max(bars, key=len)
+    assert len(lifelines) == 3
+    assert all(set(line) <= set(lifelines) for line in bars), drawn
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
