@@ -107,11 +107,11 @@ class Ladders:
         return Ladder(time.time, self._keep, captures=self._captures) if self._days else Ladder.unseen()
 
     def _keep(self, name: str, row: Row, seen: Seen | None) -> None:
-        self._waiting += 1
         if self._waiting >= _WAITING:
-            if self._waiting == _WAITING:
-                log.warning("the disk is too slow: ladders of calls have gaps")
             return
+        self._waiting += 1
+        if self._waiting == _WAITING:
+            log.warning("the disk is too slow: ladders of calls have gaps")
         one = _Kept(row, seen, self._local(seen.flow) if seen is not None else None)
         unwritten = self._unwritten.get(name)
         if unwritten is None:

@@ -182,6 +182,24 @@ async def test_old_days_go_and_names_lead_nowhere_else(tmp_path: Path, eventuall
     assert not (tmp_path / "none").exists()
 
 
+async def test_a_disk_that_was_too_slow_leaves_a_gap_and_no_more(
+    tmp_path: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("channels.phone.ladders._WAITING", 4)
+    async with Ladders(tmp_path, days=1, captures=False) as ladders:
+
+        async def rows_kept(name: str, noted: int) -> int:
+            ladder = ladders.begin()
+            ladder.named(name)
+            for _ in range(noted):
+                ladder.note("joined")
+            rows = await eventually(lambda: read_ladder(tmp_path, name), deadline_s=10)
+            return len(rows or ())
+
+        assert await rows_kept("call-1", 9) == 4
+        assert await rows_kept("call-2", 3) == 3
+
+
 async def test_a_disk_that_fails_harms_no_call(
     open_phone: OpenPhone, core: Core, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
