@@ -1,8 +1,8 @@
 """What citizens write by every way in is shown as they wrote it: nothing of it runs or leaves, no policy is touched.
 
 Every day a few of the texts by each way; with `--long` all 500, before the eyes of an agent who then reads them all.
-So are the names that citizens give themselves: a telephone's display name, and a nickname, which WeChat tells of those
-who write to customer service (an official account is told none any more).
+So are the names that citizens give themselves: a telephone's display name, the form's, and a nickname, which WeChat
+tells of those who write to customer service (an official account is told none any more).
 """
 
 import asyncio
@@ -107,10 +107,11 @@ async def test_what_citizens_write_runs_nowhere(
         for brings in ways:
             await asyncio.gather(brings(texts[:1]), _accepts(desk))
         await asyncio.gather(*(brings(texts[1:]) for brings in ways))
+        await citizen.leaves_word(texts)
         await citizen.calls(texts, desk)
         names = set(map(_as_called, texts))
         for words, called in (
-            (_chatted(texts), set()),
+            (_chatted(texts), names),
             (texts, names),
             (_by_wechat(desk, texts), set()),
             (texts, names),
@@ -166,6 +167,11 @@ class Citizen:
         for text in texts:
             await self._page.write(text)
             await self._page.command("file.send", file=self._file, name=_as_name(text))
+
+    async def leaves_word(self, texts: Sequence[str]) -> None:
+        """By the page's form, each time under that name."""
+        for text in texts:
+            await self._page.command("word.leave", about=text, name=text)
 
     async def texts(self, texts: Sequence[str]) -> None:
         path = "/api/sms/twilio/up"
