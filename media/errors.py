@@ -6,6 +6,7 @@ MediaError
 ├── NotNegotiated       the call asks for something that the slot's state does not allow
 ├── EngineFull          no room for another session now
 ├── EngineLost          the process that carried the call has died
+│   └── EngineSlow      … or has not answered in time, and lives for all that is known
 ├── EngineFailed        a defect: what was asked for broke
 ├── NoPortFree          the range of RTP ports is used up
 ├── CannotRecord        no recorder is plugged in, or one runs already
@@ -69,8 +70,15 @@ class EngineLost(MediaError):
     retryable = True
     retry_after_s = 2.0
 
+    def __init__(self, what: str = "the process that carried the sound is no more") -> None:
+        super().__init__(what)
+
+
+class EngineSlow(EngineLost):
+    """No answer in time, from one that lives for all that is known. It may do yet what it was asked for."""
+
     def __init__(self) -> None:
-        super().__init__("the process that carried the sound is no more")
+        super().__init__("what carries the sound has not answered in time")
 
 
 class EngineFailed(MediaError):

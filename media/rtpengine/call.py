@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from media import negotiation, sdp
 from media.call import Call, Place
-from media.errors import AudioRefused, EngineLost
+from media.errors import AudioRefused, EngineLost, EngineSlow
 from media.sdp import Ours
 from media.shield import Protection
 from session.audio import AudioGone, AudioStats, Secrecy, Slot
@@ -41,6 +41,8 @@ _FROM_FAR: dict[str, Said] = {**_PLAIN, "rtcp-mux": ["demux"], "address-family":
 """It is heard from one place only, where it sent from first."""
 _FROM_US: dict[str, Said] = {**_PLAIN, "flags": ["asymmetric"]}
 """What goes straight to the other far end comes in where we would send, from elsewhere."""
+_INSISTS = 3
+"""Times that one which is slow is told to be silent, before nobody is to hear anybody."""
 
 
 @dataclass(eq=False)
@@ -99,6 +101,11 @@ class AnchoredCall(Call):
             self._is_lost = True
             self._bridges.clear()
             self._tell(AudioGone())
+
+    def heard(self) -> int:
+        """How much sound has come through rtpengine so far."""
+        places = self._places.values()
+        return sum(one.end.incoming.received for one in places if one.end is not None and not one.leg.is_ours)
 
     # Offer and answer
 
@@ -252,9 +259,7 @@ class AnchoredCall(Call):
             self._route()
 
     async def _part_straight(self, pair: _Pair) -> None:
-        bridge = self._bridges[pair]
-        with suppress(AudioRefused):
-            await self._anchor.ask("unsubscribe", {"call-id": pair[0].name, "to-tag": bridge.tag})
+        await self._silence(pair[0], self._bridges[pair].tag)
         if pair in self._bridges:
             self._count(pair)
             del self._bridges[pair]
@@ -266,18 +271,30 @@ class AnchoredCall(Call):
         if terms is None:
             return
         line = Ours(terms.port, terms.formats, "recvonly")
-        wish: dict[str, Said] = {"call-id": mouth.name, "from-tag": _FAR, "to-tag": secrets.token_hex(8)}
+        tag = secrets.token_hex(8)
+        wish: dict[str, Said] = {"call-id": mouth.name, "from-tag": _FAR, "to-tag": tag}
         more: dict[str, Said] = {"transport-protocol": "RTP/AVP", "interface": _NEAR, "flags": ["asymmetric"]}
         try:
             lent = await self._anchor.ask("subscribe request", wish | more)
             tag = _octets(lent.get("to-tag")).decode()
             there = sdp.write(secrets.randbits(62), 1, terms.address, [line])
             await self._anchor.ask("subscribe answer", {"call-id": mouth.name, "to-tag": tag, "sdp": there})
-        except AudioRefused as refused:
-            log.warning("rtpengine does not send straight on", extra={"why": refused.reason})
+        except (AudioRefused, EngineSlow) as error:
+            log.warning("rtpengine does not send straight on", extra={"why": str(error)})
             self._unbridgeable.add(pair)
+            if isinstance(error, EngineSlow):
+                await self._silence(mouth, tag)
             return
         self._bridges[pair] = _Bridge(tag, self._said(mouth))
+
+    async def _silence(self, mouth: _Leg, tag: str) -> None:
+        """Have what a mouth says go no longer to whom it went by that tag. Raises `EngineLost`."""
+        for _ in range(_INSISTS):
+            with suppress(EngineSlow):
+                with suppress(AudioRefused):  # it does not go there any more
+                    await self._anchor.ask("unsubscribe", {"call-id": mouth.name, "to-tag": tag})
+                return
+        raise EngineLost
 
     def _said(self, mouth: _Leg) -> int:
         ends = (place.end for place in self._places.values() if place.leg is mouth)

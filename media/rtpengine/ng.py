@@ -10,7 +10,7 @@ import itertools
 import secrets
 from contextlib import suppress
 
-from media.errors import AudioRefused, EngineFull, EngineLost
+from media.errors import AudioRefused, EngineFull, EngineLost, EngineSlow
 from media.rtpengine.bencode import Cut, Said, Value, decoded, encoded
 
 CONNECTS_S = 2.0
@@ -59,7 +59,9 @@ class Ng:
         self._writer.close()
 
     async def ask(self, command: str, fields: dict[str, Said] | None = None) -> dict[str, Value]:
-        """Raises `EngineLost` where no answer comes in time, `AudioRefused` or `EngineFull` where it is no."""
+        """Raises `EngineSlow` where no answer comes in time, `EngineLost` where none can come any more, `AudioRefused`
+        or `EngineFull` where it is no.
+        """
         if self.is_gone:
             raise EngineLost
         cookie = f"{self._prefix}-{next(self._cookies)}".encode()
@@ -67,12 +69,14 @@ class Ng:
         self._waiting[cookie] = waiting
         try:
             self._writer.write(cookie + b" " + encoded({"command": command, **(fields or {})}))
-            async with asyncio.timeout(ANSWERS_S):
-                answer = await waiting
-        except TimeoutError as error:
-            raise EngineLost from error
+            # Not `asyncio.timeout`: where our loop stood still it would cancel what is read in the same turn.
+            await asyncio.wait({waiting}, timeout=ANSWERS_S)
+            if not waiting.done():
+                raise EngineSlow
+            answer = waiting.result()
         finally:
             self._waiting.pop(cookie, None)
+            waiting.cancel()
         result = answer.get("result")
         if result in {b"ok", b"pong"}:
             return answer

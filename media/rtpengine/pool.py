@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from media.errors import EngineFull, EngineLost
+from media.errors import EngineFull, EngineLost, EngineSlow
 from media.rtpengine.bencode import Said, Value
 from media.rtpengine.ng import Ng
 
@@ -17,13 +17,17 @@ log = logging.getLogger(__name__)
 
 _LOOK_S = 1.0
 _MISSED = 2
-"""Pings in a row without an answer: it hangs, and its calls are dead air."""
+"""Pings in a row without an answer, while no sound came through it either: it hangs, and its calls are dead air."""
 _PAUSES_S = (0.2, 1.0, 5.0)
 """Before another try to reach it."""
 
 
 class Anchored(Protocol):
     """A call that goes through one of them."""
+
+    def heard(self) -> int:
+        """How many packets of sound have come through it so far, from ends that are still there."""
+        ...
 
     def lost(self) -> None:
         """That one is no more."""
@@ -38,6 +42,8 @@ class Anchor:
     port: int
     calls: set[Anchored] = field(default_factory=set)
     ng: Ng | None = None
+    is_slow: bool = False
+    """It has let a ping wait, and has its hands full with what it carries."""
 
     async def ask(self, command: str, fields: dict[str, Said] | None = None) -> dict[str, Value]:
         """As `Ng.ask`."""
@@ -61,8 +67,8 @@ class Anchor:
                     log.info("an rtpengine is there")
                     reached.set()
                     await self._watch(ng)
-                finally:
                     self._parted()
+                finally:
                     ng.close()
                     await asyncio.wait({hearing})
             reached.set()
@@ -70,18 +76,24 @@ class Anchor:
             await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S)) - 1])
 
     async def _watch(self, ng: Ng) -> None:
+        """Until it is gone, or hangs. One that is busy answers late, and what it is there for goes on."""
         missed = 0
         while missed < _MISSED and not ng.is_gone:
+            before = self._heard()
             try:
                 await ng.ask("ping")
-                missed = 0
+                missed, self.is_slow = 0, False
+            except EngineSlow:
+                is_carrying = any(heard > before.get(call, heard) for call, heard in self._heard().items())
+                missed, self.is_slow = (0 if is_carrying else missed + 1), True
             except EngineLost:
-                missed += 1
+                return
             await asyncio.sleep(_LOOK_S if not missed else 0)
 
+    def _heard(self) -> dict[Anchored, int]:
+        return {call: call.heard() for call in self.calls}
+
     def _parted(self) -> None:
-        if self.ng is None:
-            return
         self.ng = None
         lost, self.calls = self.calls, set()
         log.log(logging.ERROR if lost else logging.WARNING, "an rtpengine is gone", extra={"calls": len(lost)})
@@ -111,8 +123,11 @@ class Pool:
         await asyncio.gather(*self._keeping, return_exceptions=True)
 
     def freest(self) -> Anchor:
-        """The one with the fewest calls of ours. Raises `EngineLost` where none lives."""
+        """The one with the fewest calls of ours, of those that answer as they should where there are any.
+
+        Raises `EngineLost` where none lives.
+        """
         living = [anchor for anchor in self.anchors if anchor.ng is not None]
         if not living:
             raise EngineLost
-        return min(living, key=lambda anchor: len(anchor.calls))
+        return min(living, key=lambda anchor: (anchor.is_slow, len(anchor.calls)))

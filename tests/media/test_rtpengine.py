@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
 from media.crew import Crew
-from media.errors import AudioRefused, EngineFull, EngineLost
+from media.errors import AudioRefused, EngineFull, EngineLost, EngineSlow
 from media.rtpengine import ng as module
 from media.rtpengine.bencode import Cut, decoded, encoded
 from media.rtpengine.engine import AnchoredEngine
@@ -191,6 +193,106 @@ async def test_one_that_is_killed_is_told_and_the_next_takes_over(
         one.start()
         await eventually(lambda: engine.pool.anchors[0].ng is not None, deadline_s=20)
         assert (await opened(engine, "four"))._anchor.port == one.port
+
+
+class Control:
+    """The way to an rtpengine's control, on which answers can be held back: it is busy, and its sound goes on."""
+
+    def __init__(self, daemon: Rtpengine) -> None:
+        self._daemon, self.passes = daemon, asyncio.Event()
+        self.passes.set()
+
+    async def __aenter__(self) -> tuple[str, int]:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        host, port = self._server.sockets[0].getsockname()
+        return host, port
+
+    async def __aexit__(self, *_: object) -> None:
+        self.passes.set()
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, asks = await asyncio.open_connection(*self._daemon.address)
+        await asyncio.gather(self._carry(reader, asks), self._carry(answers, writer, self.passes))
+
+    async def _carry(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passes: asyncio.Event | None = None
+    ) -> None:
+        while some := await reader.read(65_536):
+            if passes is not None:
+                await passes.wait()
+            writer.write(some)
+        writer.close()
+
+
+async def test_one_that_is_busy_is_not_gone_while_its_sound_goes_on(
+    prompts: PromptLibrary, daemon: Callable[[], Rtpengine], monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> None:
+    one, missed = daemon(), 0
+    asked = Ng.ask
+
+    async def ask(self: Ng, command: str, fields: Any = None) -> Any:
+        nonlocal missed
+        try:
+            return await asked(self, command, fields)
+        except EngineSlow:
+            missed += 1
+            raise
+
+    monkeypatch.setattr(Ng, "ask", ask)
+    control = Control(one)
+    async with (
+        control as address,
+        AnchoredEngine(prompts, rtpengines=[address, shared().address]) as engine,
+        Phone() as citizen,
+        Phone() as agent,
+    ):
+        call = await opened(engine)
+        await connect(call, citizen, agent)
+        await call.join()
+        speaking = asyncio.create_task(citizen.say(speech(40, 71)))
+        monkeypatch.setattr(module, "ANSWERS_S", 1.0)
+        control.passes.clear()
+        await eventually(lambda: missed >= 2)
+        assert engine.pool.anchors[0].is_slow
+        others = [(await opened(engine, str(number)))._anchor for number in range(2)]
+        assert others == [engine.pool.anchors[1]] * 2, "new calls are for who has time for them"
+        monkeypatch.setattr(module, "ANSWERS_S", 3.0)
+        held = asyncio.create_task(call.hold(AGENT, held=True))
+        control.passes.set()
+        await held
+        speaking.cancel()
+        await asyncio.gather(speaking, return_exceptions=True)
+        unheard = speech(0.3, 75)
+        await agent.say(unheard)
+        assert likeness(unheard, citizen.heard())[0] < 0.3
+        await call.hold(AGENT, held=False)
+        await talk(citizen, agent, 77)
+        await eventually(lambda: not engine.pool.anchors[0].is_slow)
+
+        monkeypatch.setattr(module, "ANSWERS_S", 0.5)
+        control.passes.clear()  # nobody speaks now: it is dead for all that anybody can tell
+        assert await asyncio.wait_for(anext(call.events()), 15) == AudioGone()
+
+
+def test_an_answer_that_came_while_our_loop_stood_still_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop that serves looks at its clock before it reads."""
+    monkeypatch.setattr(module, "ANSWERS_S", 0.1)
+
+    async def asked() -> object:
+        ng = await Ng.connected(*shared().address)
+        hearing = asyncio.create_task(ng.run())
+        asking = asyncio.create_task(ng.ask("ping"))
+        await asyncio.sleep(0)
+        time.sleep(0.5)
+        try:
+            return await asking
+        finally:
+            ng.close()
+            await hearing
+
+    assert uvloop.run(asked()) == {"result": b"pong"}
 
 
 async def test_one_that_hangs_is_given_up(
