@@ -73,7 +73,7 @@ chaos: setup .venv/.dev .venv/.dial ## kill gateways and stores a hundred times
 	$(PYTEST) $(LONG) -m chaos $(ARGS)
 
 soak: setup .venv/.dev .venv/.dial ## run for long under load, watch for leaks
-	$(PYTEST) $(LONG) -m soak $(ARGS)
+	$(PYTEST) $(LONG) -m soak -s $(ARGS)
 
 fuzz: setup .venv/.dev ## throw made-up input at every parser
 	$(PYTEST) $(LONG) -m fuzz $(ARGS)
