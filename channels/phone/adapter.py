@@ -332,10 +332,14 @@ class PhoneChannel(Running):
         finally:
             seat.leave()
 
-    def _seat(self, call: IncomingCall, carrier: Carrier | None = None) -> Seat | None:
-        """Room for one more call; None once it has been refused for want of it."""
+    def _seat(self, call: IncomingCall, carrier: Carrier | None = None, *, is_aside: bool = False) -> Seat | None:
+        """Room for one more call; None once it has been refused for want of it.
+
+        `is_aside`: about a call that runs here, so that a node that drains takes it still.
+        """
         seat = None
-        if not self._is_draining and not self._overload.is_on and not (carrier is not None and carrier.is_full):
+        is_shut = self._overload.is_on or (self._is_draining and not is_aside)
+        if not is_shut and not (carrier is not None and carrier.is_full):
             seat = self._limits.take(call.flow.origin, asyncio.get_running_loop().time())
         if seat is None:
             call.refuse(503, (("Retry-After", str(Overload.retry_after_s(_chance()))),))
@@ -486,7 +490,8 @@ class PhoneChannel(Running):
 
     async def _place(self, call: IncomingCall, by: Credential, number: str) -> None:
         """An agent's telephone dials somebody who is none of our numbers."""
-        if (seat := self._seat(call)) is None:
+        is_aside = any(bridge.succession.agent == by.login for bridge in self._bridges.values())
+        if (seat := self._seat(call, is_aside=is_aside)) is None:
             return
         try:
             bridge = await self._own_calls.place(call, by, number, seat)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from urllib.parse import quote
 
 from channels.phone.call import Answered, Ended
 from channels.phone.endpoint import Endpoint
@@ -85,7 +86,7 @@ class Ringing:
                     way_to(binding, self._node),
                     target,
                     caller=caller,
-                    callee=NameAddress(target.bare()),
+                    callee=self._called(binding),
                     body=offer,
                     extra=(*(("Route", proxy) for proxy in binding.path), *self._headers),
                     ladder=self._ladder,
@@ -100,6 +101,14 @@ class Ringing:
                 for call in self._calls:
                     if call is not picked or not self.is_deciding:
                         call.hang_up(ELSEWHERE if self.is_deciding else None)
+
+    def _called(self, binding: Binding) -> NameAddress:
+        """To: whom it is for, by their extension; a proxy before us knows by it whose call stands (0151).
+
+        What the telephone calls itself there is its Contact, and stands in the request's URI.
+        """
+        host, port = self._endpoint.bound
+        return NameAddress(Uri("sip", host, quote(binding.aor, safe="+", errors="surrogateescape"), port=port))
 
     def stop(self) -> None:
         """The offer is over without this assignee; idempotent."""

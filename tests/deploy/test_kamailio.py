@@ -16,8 +16,13 @@ from tests.peers.caller import Message
 from tests.peers.kamailio import SHIPPED, Kamailio, options, program
 from tests.peers.ports import free_pair
 
-EDGE, NODE, OUTSIDE, STRANGER, FLOODER = "127.0.0.2", "127.0.0.11", "127.0.0.3", "127.0.0.4", "127.0.0.5"
+EDGE, NODE, OTHER_NODE = "127.0.0.2", "127.0.0.11", "127.0.0.12"
+OUTSIDE, STRANGER, FLOODER = "127.0.0.3", "127.0.0.4", "127.0.0.5"
 FLOOD = 60
+PATIENCE_S = 1.5
+"""Longer than a silent node is given in these tests."""
+TRIES = 10
+"""Calls that all fall to one of two nodes by chance in one of a thousand runs."""
 
 
 class Socket(asyncio.DatagramProtocol):
@@ -46,18 +51,24 @@ class Socket(asyncio.DatagramProtocol):
         message = Message.parse(data)
         self.came.append(message)
         if self.status and not message.status and message.method != "ACK":
-            kept = ("via", "record-route", "from", "to", "call-id", "cseq")
-            lines = [f"{name}: {value}" for name in kept for value in message.headers.get(name, [])]
-            answer = [f"SIP/2.0 {self.status} -", *lines, "content-length: 0", "", ""]
-            self.transport.sendto("\r\n".join(answer).encode(), addr)
+            self.answer(message, self.status, addr)
         self._news.set()
 
-    async def until(self, method: str, call: str, deadline_s: float = 15.0) -> Message:
-        """The first message of that call with that method, a request or an answer."""
+    def answer(self, asked: Message, status: int, to: tuple[str, int]) -> None:
+        kept = ("via", "record-route", "from", "to", "call-id", "cseq")
+        lines = [f"{name}: {value}" for name in kept for value in asked.headers.get(name, [])]
+        self.transport.sendto("\r\n".join([f"SIP/2.0 {status} -", *lines, "content-length: 0", "", ""]).encode(), to)
+
+    async def until(self, method: str, call: str, deadline_s: float = 15.0, *, is_final: bool = False) -> Message:
+        """The first message of that call with that method, a request or an answer; or the first final answer."""
         async with asyncio.timeout(deadline_s):
             while True:
                 for one in self.came:
-                    if one.header("call-id") == call and one.method == method and one.status != 100:
+                    if (
+                        one.header("call-id") == call
+                        and one.method == method
+                        and (one.status >= 200 if is_final else one.status != 100)
+                    ):
                         return one
                 self._news.clear()
                 await self._news.wait()
@@ -76,18 +87,27 @@ async def edge(short_folder: Path, node: Socket) -> AsyncIterator[Kamailio]:
 
 
 def request(
-    method: str, edge: Kamailio, sender: str, call: str, *more: str, to_tag: str = "", via: str = "", target: str = ""
+    method: str,
+    edge: Kamailio,
+    sender: str,
+    call: str,
+    *more: str,
+    to_tag: str = "",
+    via: str = "",
+    target: str = "",
+    caller: str = "13800138000",
+    callee: str = "12345",
 ) -> bytes:
     host, port = edge.address
     lines = (
         f"{method} {target or f'sip:12345@{host}:{port}'} SIP/2.0",
-        f"Via: SIP/2.0/UDP {sender};branch=z9hG4bK{call}{via}",
+        f"Via: SIP/2.0/UDP {sender};branch=z9hG4bK{call}{method}{via}",
         *(() if any(one.startswith("Max-Forwards") for one in more) else ("Max-Forwards: 70",)),
-        f"From: <sip:13800138000@{sender}>;tag=1",
-        f"To: <sip:12345@{host}>{to_tag}",
+        f"From: <sip:{caller}@{sender}>;tag=1",
+        f"To: <sip:{callee}@{host}>{to_tag}",
         f"Call-ID: {call}",
         f"CSeq: 1 {method}",
-        f"Contact: <sip:13800138000@{sender}>",
+        f"Contact: <sip:{caller}@{sender}>",
         *more,
         "Content-Length: 0",
     )
@@ -155,10 +175,106 @@ async def _drains(caller: Socket, edge: Kamailio, node: Socket) -> None:
                 break
             await asyncio.sleep(0.05)
     before = len(node.came)
-    caller.transport.sendto(request("INVITE", edge, caller.address, "none"), edge.address)
+    caller.transport.sendto(request("INVITE", edge, caller.address, "none", caller="13900139000"), edge.address)
     answer = await caller.until("INVITE", "none")
     assert (answer.status, answer.header("retry-after")) == (503, "5")
     assert all(one.method == "OPTIONS" for one in node.came[before:])
+
+
+class Agent:
+    """The agent 8001 and two nodes, all of them sockets."""
+
+    def __init__(self, edge: Kamailio, phone: Socket, nodes: tuple[Socket, Socket]) -> None:
+        self.edge, self.phone, self.nodes = edge, phone, nodes
+        host, port = edge.address
+        self.here = f"{host}:{port}"
+        self._calls = 0
+
+    async def rung_by(self, node: Socket, call: str) -> None:
+        """And picked up."""
+        path = f"Route: <sip:{self.here};lr;received=sip:{self.phone.address}>"
+        asked = request("INVITE", self.edge, node.address, call, path, target="sip:x-1@192.0.2.1", callee="8001")
+        node.transport.sendto(asked, self.edge.address)
+        assert (await node.until("INVITE", call)).status == 200
+
+    async def within(self, node: Socket, method: str, call: str, sender: Socket, caller: str = "8001") -> None:
+        """What the node or the telephone asks within such a call."""
+        target = f"sip:{(self.phone if sender is node else node).address}"
+        ours = f"Route: <sip:{self.here};lr>"
+        asked = request(method, self.edge, sender.address, call, ours, to_tag=";tag=2", target=target, caller=caller)
+        sender.transport.sendto(asked, self.edge.address)
+        assert (await sender.until(method, call, is_final=True)).status == 200
+
+    async def calls(self, *more: str, caller: str = "8001") -> list[Socket]:
+        """A call of their own, begun and ended; the nodes that it was given to, one after the other."""
+        self._calls += 1
+        call = f"own{self._calls}"
+        asked = request("INVITE", self.edge, self.phone.address, call, *more, caller=caller, target="sip:8002@x")
+        self.phone.transport.sendto(asked, self.edge.address)
+        assert (await self.phone.until("INVITE", call)).status == 200
+        given = [one for one in self.nodes if any(had.header("call-id") == call for had in one.came)]
+        await self.within(given[-1], "BYE", call, self.phone, caller)
+        return given
+
+    async def spread(self, *more: str, caller: str = "8001") -> set[Socket]:
+        """All that get some of many."""
+        return {one for _ in range(TRIES) for one in await self.calls(*more, caller=caller)}
+
+
+@pytest.fixture
+async def agent(short_folder: Path) -> AsyncIterator[Agent]:
+    async with (
+        Socket(NODE, status=200) as one,
+        Socket(OTHER_NODE, status=200) as other,
+        Socket(OUTSIDE, status=200) as phone,
+        Kamailio(
+            short_folder / "edge", (EDGE, free_pair()), [one.address, other.address], answers_within_ms=1000
+        ) as edge,
+    ):
+        yield Agent(edge, phone, (one, other))
+
+
+async def test_who_is_on_a_call_calls_the_node_that_has_it(agent: Agent) -> None:
+    one, other = agent.nodes
+    both = {one, other}
+    assert await agent.spread(caller="8002") == both
+    await agent.rung_by(one, "first")
+    assert await agent.spread() == {one}
+    assert await agent.spread(caller="8003") == both, "it is theirs alone"
+    assert await agent.spread("Replaces: first;to-tag=2;from-tag=1", caller="8003") == {one}, "who comes in its place"
+    await agent.edge.leave_out(one.address)
+    assert await agent.calls() == [one], "a node that drains finishes what it has"
+
+    await agent.rung_by(other, "second")
+    assert await agent.calls() == [other], "the call that they were on last"
+    await agent.within(one, "INVITE", "first", agent.phone)
+    assert await agent.calls() == [one], "which they show by taking it up, or putting it on hold"
+    await agent.within(one, "BYE", "first", one)
+    assert await agent.calls() == [other]
+
+
+async def test_a_node_that_died_with_the_call_is_left(agent: Agent) -> None:
+    one, other = agent.nodes
+    await agent.rung_by(one, "first")
+    one.status = 0
+    assert await agent.calls() == [one, other]
+    async with asyncio.timeout(15):
+        while await agent.calls() != [other]:  # the dispatcher may not know it yet
+            pass
+    assert await agent.spread() == {other}
+
+
+async def test_a_colleague_has_their_time_to_pick_up(agent: Agent) -> None:
+    one, _ = agent.nodes
+    await agent.rung_by(one, "first")
+    one.status = 180
+    asked = request("INVITE", agent.edge, agent.phone.address, "beside", caller="8001", target="sip:8002@x")
+    agent.phone.transport.sendto(asked, agent.edge.address)
+    assert (await agent.phone.until("INVITE", "beside")).status == 180
+    rung = await one.until("INVITE", "beside")
+    asyncio.get_running_loop().call_later(PATIENCE_S, one.answer, rung, 200, agent.edge.address)
+    assert (await agent.phone.until("INVITE", "beside", is_final=True)).status == 200
+    assert not [had for had in agent.nodes[1].came if had.header("call-id") == "beside"]
 
 
 @pytest.mark.parametrize("tls", [False, True])

@@ -33,6 +33,7 @@ class Kamailio:
     nodes: Sequence[str]
     carriers: str = "src_ip == 198.51.100.10"
     flood: int = 1000
+    answers_within_ms: int = 10_000
     _child: subprocess.Popen[bytes] | None = None
 
     async def __aenter__(self) -> Self:
@@ -47,6 +48,11 @@ class Kamailio:
         if self._child is not None:
             await asyncio.to_thread(stop_child, self._child, signal.SIGTERM)
 
+    async def start_anew(self) -> None:
+        """As when another takes over under its address: nothing is known of what was."""
+        await self.__aexit__()
+        await self.__aenter__()
+
     def write(self) -> Path:
         """Write what `kamailio -f` takes."""
         self.folder.mkdir(exist_ok=True)
@@ -55,10 +61,25 @@ class Kamailio:
         (self.folder / "site.cfg").write_text(
             f"#!define LISTEN_UDP listen=udp:{host}:{port}\n#!define LISTEN_TCP listen=tcp:{host}:{port}\n"
             f"#!define FROM_CARRIER ({self.carriers})\n"
+            f"#!define ANSWERS_WITHIN {self.answers_within_ms}\n"
             f'#!define FLOOD {self.flood}\n#!define CONTROL "unixs:{self.folder}/control"\n'
             f'#!define NODES "{self.folder}/site.cfg"\n#!ifdef NODES_ARE_READ_BY_THE_DISPATCHER\n{nodes}#!endif\n'
         )
         return Path(shutil.copy(SHIPPED / "kamailio.cfg", self.folder))
+
+    async def leave_out(self, node: str) -> None:
+        """Give that node nothing new from now on, as while it drains."""
+        await self._set_state("d", node)
+
+    async def take_in(self, node: str) -> None:
+        """Give it new calls again."""
+        await self._set_state("ap", node)
+
+    async def _set_state(self, state: str, node: str) -> None:
+        command = ("kamcmd", "-s", f"unix:{self.folder}/control", "dispatcher.set_state", state, "1", f"sip:{node}")
+        asked = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        said, _ = await asked.communicate()
+        assert asked.returncode == 0, said.decode()
 
     def log(self) -> str:
         return (self.folder / "kamailio.log").read_text(errors="replace")[-4000:]

@@ -5,20 +5,24 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.conftest import Eventually
 from tests.peers.baresip import Baresip
 from tests.peers.caller import Call, Telephones
 from tests.peers.kamailio import Kamailio
+from tests.peers.linphone import Linphone
 from tests.peers.ports import free_pair
+from tests.peers.sound import Sound
 from tests.peers.valkey import ValkeyServer
 from tests.peers.yihao import Yihao
 from tests.scenarios.kinds import MakesGateway
+from tests.scenarios.test_conference import AGENT, CITIZEN, COLLEAGUE, Ears
 from tests.scenarios.test_nodes import KEYS
 from tests.scenarios.told import figures
 
-EDGE, NODES = "127.0.0.2", ("127.0.0.11", "127.0.0.12")
+EDGE, NODES, CARRIER = "127.0.0.2", ("127.0.0.11", "127.0.0.12"), "127.0.0.3"
 QUICK = {
     "session__callback_pauses_s": "[0.1, 3600]",
     "session__call_grace_s": "0.1",
@@ -43,6 +47,20 @@ class City:
         await call.answered(15)
         return call
 
+    def phone(self, folder: Path, extension: str, says: Sound) -> Baresip:
+        """A colleague's telephone, which picks up."""
+        return Baresip(folder / extension, self.server, extension, self.secret(extension), answers=True, says=says)
+
+    @property
+    def server(self) -> str:
+        """Where telephones register."""
+        host, port = self.edge.address
+        return f"{host}:{port}"
+
+    def secret(self, extension: str) -> str:
+        """The password of an agent's telephone."""
+        return next(node for node in self.nodes.values() if node.ready["credentials"]).agent(extension).sip_password
+
     async def one_at_each(self) -> dict[str, Call]:
         """Calls in line at both nodes, the first that came to each."""
         found: dict[str, Call] = {}
@@ -63,8 +81,8 @@ async def city(own_gateway: MakesGateway, short_folder: Path) -> AsyncIterator[C
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, store.stop)
         address = (EDGE, free_pair())
-        phones = await stack.enter_async_context(Telephones(address, answers=True))
-        carrier = f'{{name="city", host="127.0.0.1", port={phones.port}, networks=["127.0.0.1/32"], '
+        phones = await stack.enter_async_context(Telephones(address, CARRIER, answers=True))
+        carrier = f'{{name="city", host="{CARRIER}", port={phones.port}, networks=["{CARRIER}/32"], '
         carrier += f'proxy="{EDGE}:{address[1]}"}}'
         behind = {"sip__trusted_proxies": f'["{EDGE}/32"]', "sip__carriers": f"[{carrier}]", **QUICK}
         kept = {"store__url": store.url, "storage__url": f"sqlite+aiosqlite:///{short_folder / 'history.db'}", **KEYS}
@@ -73,7 +91,7 @@ async def city(own_gateway: MakesGateway, short_folder: Path) -> AsyncIterator[C
             await node.start()
             stack.push_async_exit(node)
         named = {node.sip_text: node for node in nodes}
-        edge = Kamailio(short_folder / "edge", address, tuple(named), carriers="src_ip == 127.0.0.1")
+        edge = Kamailio(short_folder / "edge", address, tuple(named), carriers=f"src_ip == {CARRIER}")
         yield City(named, await stack.enter_async_context(edge), phones)
 
 
@@ -82,9 +100,7 @@ async def test_any_node_rings_any_telephone_and_a_dead_nodes_caller_is_called_ba
 ) -> None:
     waiting = await city.one_at_each()
     first, second = waiting.values()
-    secret = next(iter(city.nodes.values())).agent("8001").sip_password
-    phone = Baresip(tmp_path / "8001", f"{EDGE}:{city.edge.address[1]}", "8001", secret, answers=True)
-    async with phone:
+    async with city.phone(tmp_path, "8001", AGENT) as phone:
         # It registers at one of the nodes; callers of both are put through, so one was rung by the other.
         await phone.registered(15)
         await phone.saw("CALL_ESTABLISHED")
@@ -114,3 +130,33 @@ async def test_any_node_rings_any_telephone_and_a_dead_nodes_caller_is_called_ba
         await eventually(lambda: city.phones.taken)
         (called,) = city.phones.taken.values()
         assert called.startswith(f"INVITE sip:+86{victim.caller}@"), "who waited longest, ahead of who called later"
+
+
+async def test_a_telephone_consults_and_joins_by_itself_whichever_node_has_the_call(
+    city: City, tmp_path: Path, eventually: Eventually
+) -> None:
+    """The dispatcher would give its second call to the other node each time: that one has all that is new."""
+    phone = Linphone(tmp_path / "8001", city.server, "8001", city.secret("8001"), answers=True, says=AGENT)
+    async with phone, AsyncExitStack() as stack:
+        await phone.registered()
+        servers: list[str] = []
+        for extension in ("8002", "8003"):
+            before = len(phone.lines)
+            call = await city.call()
+            servers.append(call.server)
+            stack.callback(asyncio.create_task(call.sound.say(np.tile(CITIZEN, 120))).cancel)
+            theirs = await phone.rings(after=before)
+            colleague = await stack.enter_async_context(city.phone(tmp_path, extension, COLLEAGUE))
+            await colleague.registered()
+            ears = Ears(eventually, citizen=call.sound, agent=phone, colleague=colleague)
+            await ears.hear(citizen={"agent"}, agent={"citizen"})
+            if len(servers) == 2:
+                await city.edge.start_anew()  # what it had noted it learns from the hold
+            for node in city.nodes:
+                await (city.edge.leave_out(node) if node == call.server else city.edge.take_in(node))
+            phone.hold()
+            beside = await phone.call(extension)
+            await ears.hear(agent={"colleague"}, colleague={"agent"}, citizen=set())
+            phone.join(theirs, beside)
+            await ears.hear(citizen={"colleague"}, colleague={"citizen"})
+        assert set(servers) == set(city.nodes)

@@ -50,7 +50,7 @@ async def test_two_devices_ring_and_the_slower_one_is_told(
     phone: PhoneChannel, core: Core, eventually: Eventually
 ) -> None:
     async with (
-        Telephone(phone.bound, user="8001") as one,
+        Telephone(phone.bound, user="8001", device="desk-0x1") as one,
         Telephone(phone.bound, user="8001", tcp=True) as two,
         Telephone(phone.bound) as caller,
     ):
@@ -61,6 +61,7 @@ async def test_two_devices_ring_and_the_slower_one_is_told(
         leg = core.contacts[0].leg
         await phone.ring(SessionId(f"session-{leg}"), leg, AssigneeId("a8001"), 1, time.time() + 20)
         first, second = await one.request("INVITE"), await two.request("INVITE")
+        assert (first.uri.user, first.to_address.uri.user) == ("desk-0x1", "8001"), "by what a proxy knows who it is"
         one.reply(first, 180)
         two.reply(second, 200, body=two.offer())
         await two.request("ACK")

@@ -1,5 +1,6 @@
 """Calls that agents' telephones make to each other, and how one comes to a citizen's call (RFC 3515, 3891, 3892)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
@@ -130,6 +131,18 @@ async def test_who_gives_up_rings_nobody_any_more(phone: PhoneChannel, eventuall
         colleague.reply(rang, 487)
         assert (await agent.response(count=2)).status == 487
         await eventually(lambda: not phone._endpoint.calls)
+
+
+async def test_a_node_that_drains_lets_who_is_on_a_call_consult(
+    phone: PhoneChannel, floor: Floor, eventually: Eventually
+) -> None:
+    draining = asyncio.create_task(phone.drain(15.0))
+    await eventually(lambda: not phone.takes_calls)
+    await dials(phone, floor.colleague, "8001", "besides")
+    assert (await floor.colleague.response(count=2)).status == 503, "about nothing that runs here"
+    await beside(phone, floor.agent, floor.colleague)
+    floor.citizen.bye()
+    await draining
 
 
 @pytest.mark.parametrize("reversed_", [False, True], ids=["in the citizen's call", "in the call beside"])
