@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from media import negotiation, sdp
@@ -47,16 +48,18 @@ _JOINED: Hearing = {Slot.CITIZEN: {Slot.AGENT: 0.0}, Slot.AGENT: {Slot.CITIZEN: 
 _RECORDED_FOR = (Slot.AGENT, Slot.THIRD)
 """The citizen is recorded while these are to hear them, there or not yet. A supervisor only listens in."""
 _HOLD_MUSIC = Announcement("hold_music")
+_NOBODY: Mapping[Slot, float] = MappingProxyType({})
 
 
-@dataclass
+@dataclass(slots=True)
 class Place:
     """What a slot keeps while far ends come and go."""
 
     protection: Protection
     end: End | None = None
     host: str = ""
-    sdp_id: int = field(default_factory=lambda: secrets.randbits(62))
+    sdp_id: int = 0
+    """Drawn when it is first said: most slots of most calls have nobody."""
     sdp_version: int = 0
     offered: tuple[Format, ...] | None = None
     held: bool = False
@@ -108,13 +111,12 @@ class Call:
         description = sdp.parse(offer)
         place = self._places[slot]
         means = place.protection.wanting(secrecy)
-        negotiation.answer(description, 0, means, self._engine.codecs)  # refuse before a port is taken
+        terms, lines = negotiation.answer(description, 0, means, self._engine.codecs)  # refuses before a port is taken
         end = self._end_for(slot, negotiation.family(description))
-        terms, lines = negotiation.answer(description, end.port, means, self._engine.codecs)
         place.offered = None
         end.agree(terms)
         self._route()
-        return self._describe(place, lines)
+        return self._describe(place, negotiation.placed(lines, end.port))
 
     async def offer(self, slot: Slot, secrecy: Secrecy | None = None) -> bytes:
         """Our offer; to a far end that is up already it holds the payload types that were agreed."""
@@ -123,14 +125,14 @@ class Call:
         end = self._end_for(slot, None)
         place.offered = end.terms.formats if end.terms is not None else self._engine.codecs
         mux = end.terms is not None and end.terms.rtcp_mux
-        return self._describe(place, [means.offer(end.port, place.offered, rtcp_mux=mux)])
+        return self._describe(place, [negotiation.offer(means, end.port, place.offered, rtcp_mux=mux)])
 
     async def accept(self, slot: Slot, answer: bytes) -> None:
         """Take the answer to our offer. Raises `AudioRefused`, or `NotNegotiated` when nothing was offered."""
         place = self._places[slot]
         if place.offered is None or place.end is None:
             raise NotNegotiated("an offer of ours that waits for its answer")
-        terms = negotiation.accept(sdp.parse(answer), place.offered, place.protection.means)
+        terms = negotiation.accept(sdp.parse(answer), place.offered, place.protection)
         if terms.is_placed:
             self._demand_family(place, terms.address)
         place.offered = None
@@ -157,18 +159,22 @@ class Call:
 
     @staticmethod
     def _describe(place: Place, lines: Sequence[Ours | Rejected]) -> bytes:
+        place.sdp_id = place.sdp_id or secrets.randbits(62)
         place.sdp_version += 1
         return sdp.write(place.sdp_id, place.sdp_version, place.host, lines)
 
     async def drop(self, slot: Slot) -> None:
         """Forget a far end, its ports, its hold and what it heard. Nobody hears it any more."""
-        place = self._places[slot]
-        if place.end is not None:
-            self._engine.count_lost(place.end.incoming.lost)
-            place.end.close()
+        self._release(self._places[slot])
         self._places[slot] = self._empty(slot)
         self._deafen(slot)
         self._route()
+
+    def _release(self, place: Place) -> None:
+        if place.end is not None:
+            self._engine.count_lost(place.end.incoming.lost)
+            place.end.close()
+            place.end = None
 
     def _deafen(self, slot: Slot) -> None:
         """A slot that nobody has hears nobody, and is heard by nobody."""
@@ -253,9 +259,10 @@ class Call:
 
         Whoever hears one other just as they are is relayed to, unless that one is relayed already; else they are mixed.
         """
-        audible = {slot: self._audible(slot) for slot in Slot}
+        there = [(slot, place) for slot, place in self._places.items() if place.end is not None]
+        audible = {slot: self._audible(slot, place) for slot, place in there}
         relayed: dict[Slot, Slot] = {}
-        for slot, place in self._places.items():
+        for slot, place in there:
             heard = audible[slot] if place.playlist is None else {}
             alone = next(iter(heard)) if len(heard) == 1 else None
             if alone is not None and heard[alone] == 0.0 and alone not in relayed:
@@ -267,7 +274,7 @@ class Call:
         overheard = self._places[Slot.CITIZEN].mix
         if overheard is not None:
             overheard.overheard = self._tap.ear(Slot.AGENT) if self._tap is not None else None
-        for slot, place in self._places.items():
+        for slot, place in there:
             if place.end is None:
                 continue
             listener = relayed.get(slot)
@@ -276,23 +283,27 @@ class Call:
             place.hears = place.playlist or self._hold_music(slot)
             place.end.hear(place.hears or place.mix, relayed=slot in relayed.values())
 
-    def _audible(self, slot: Slot) -> Mapping[Slot, float]:
+    def _audible(self, slot: Slot, place: Place) -> Mapping[Slot, float]:
         """Whom a slot can hear now, of those whom it is to hear."""
-        place = self._places[slot]
-        if not place.is_up or place.is_held:
-            return {}
-        mouths = self._hearing.get(slot, {})
+        mouths = self._hearing.get(slot)
+        if not mouths or not place.is_up or place.is_held:
+            return _NOBODY
         return {mouth: gain for mouth, gain in mouths.items() if self._places[mouth].is_speaking}
 
     def _ears(self, slot: Slot, audible: Mapping[Slot, Mapping[Slot, float]]) -> list[Ear]:
         """Who is told of each packet of a slot: the recording, and the mixes in which it is heard."""
-        mixes = [(place.mix, audible[ear]) for ear, place in self._places.items() if place.mix is not None]
-        ears = [mix.ear(slot) for mix, mouths in mixes if slot in mouths]
+        ears = [
+            place.mix.ear(slot)
+            for ear, place in self._places.items()
+            if place.mix is not None and slot in audible.get(ear, _NOBODY)
+        ]
         if self._tap is None:
             return ears
-        if slot is Slot.CITIZEN and any(slot in audible[ear] or self._is_for_later(ear) for ear in _RECORDED_FOR):
+        if slot is Slot.CITIZEN and any(
+            slot in audible.get(ear, _NOBODY) or self._is_for_later(ear) for ear in _RECORDED_FOR
+        ):
             ears.append(self._tap.ear(Slot.CITIZEN))
-        if self._places[Slot.CITIZEN].mix is None and audible[Slot.CITIZEN].keys() == {slot}:
+        if self._places[Slot.CITIZEN].mix is None and audible.get(Slot.CITIZEN, _NOBODY).keys() == {slot}:
             ears.append(self._tap.ear(Slot.AGENT))
         return ears
 
@@ -413,10 +424,13 @@ class Call:
             return
         self._closed = True
         self._engine.forget(self)
-        for slot, place in tuple(self._places.items()):
-            if place.end is not None:
-                await self.drop(slot)
+        await self._let_all_go()
         try:
             await self.finish_recording()
         finally:
             self._events.put_nowait(None)
+
+    async def _let_all_go(self) -> None:
+        """Nobody is left who could hear anything: their ports are freed, and no more."""
+        for place in self._places.values():
+            self._release(place)

@@ -8,6 +8,7 @@ after that ("RTP bleed"). A new SSRC is believed once the old one has been silen
 from __future__ import annotations
 
 import secrets
+import struct
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -42,6 +43,8 @@ _DATAGRAM_BYTES = ROOM_BYTES
 _MAX_WAITING = 1024
 """More packets than a socket's buffer holds (208 KiB by Linux' default): a far end that floods keeps nobody waiting."""
 
+_BEGINNING = struct.Struct("!IHI")
+"""What a stream of ours begins with, at random (RFC 3550, section 5.1): its source, sequence and timestamp."""
 _SSRC_SILENT_S = 0.2
 _MAX_DIGITS_WAITING = 64
 _Address = tuple[str | int, ...]
@@ -80,6 +83,9 @@ class Counted:
         """The share that was lost, the worse of both ways."""
         ours = _share(self.lost - before.lost, self.expected - before.expected)
         return max(ours, _share(self.far_lost - before.far_lost, self.sent - before.sent))
+
+
+_NOTHING = Counted()
 
 
 class End:
@@ -135,9 +141,10 @@ class End:
         self.port = pair.port
         self.terms: Terms | None = None
         self._incoming = Incoming()
-        self._outgoing = Outgoing(secrets.randbits(32), secrets.randbits(15), secrets.randbits(32))
+        ssrc, sequence, timestamp = _BEGINNING.unpack(secrets.token_bytes(_BEGINNING.size))
+        self._outgoing = Outgoing(ssrc, sequence >> 1, timestamp)
         self.reports = Reports(self._incoming, self._outgoing)
-        self.looked_at = Counted()
+        self.looked_at = _NOTHING
         """As it stood when somebody last asked how it sounds."""
         self._listener: End | None = None
         self._note: Ear | None = None
@@ -219,8 +226,8 @@ class End:
         self._protection.close()
         self._shield = self.reports.shield = None
         self.terms = self.listener = self.note = self._source = self._target = self._signalled = None
-        for sock in self._pair:
-            self._inbox.remove(sock)
+        self._inbox.remove(self._pair.rtp)
+        self._inbox.remove(self._pair.rtcp)
         self._pair.close()
 
     def agree(self, terms: Terms) -> None:
@@ -540,9 +547,10 @@ class End:
             untie(self._pair.rtp)
 
     def _settle(self) -> None:
-        """Be called every 20 ms exactly while it is we who make the sound."""
-        sending_digits = self._digits is not None or bool(self._digits_waiting)
-        if self.terms is not None and (sending_digits or self._played is not None or not self._relayed):
+        """Be called every 20 ms exactly while it is we who make the sound: nobody is sent silence who hears none."""
+        terms, sending_digits = self.terms, self._digits is not None or bool(self._digits_waiting)
+        makes_silence = not self._relayed and terms is not None and terms.far_hears
+        if terms is not None and (sending_digits or self._played is not None or makes_silence):
             self._ticker.add(self)
         else:
             self._ticker.remove(self)

@@ -13,8 +13,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
+    from socket import SocketType
 
 _IN_A_TURN = 64
 """Packets. At some 12 µs each the rest of the loop, and the 20 ms of what is played, wait less than a millisecond."""
@@ -36,7 +36,7 @@ class Inbox:
         self._owners: dict[int, Callable[[float], None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def add(self, sock: socket.socket, arrived: Callable[[float], None]) -> None:
+    def add(self, sock: SocketType, arrived: Callable[[float], None]) -> None:
         """Begin to call `arrived`, with the time, for each packet, or error, that waits. It may find nothing there."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
@@ -44,12 +44,12 @@ class Inbox:
         self._owners[sock.fileno()] = arrived
         self._epoll.register(sock.fileno(), select.EPOLLIN)
 
-    def hand(self, sock: socket.socket, arrived: Callable[[float], None]) -> None:
+    def hand(self, sock: SocketType, arrived: Callable[[float], None]) -> None:
         """Call another one from now on, for a socket that is watched."""
         if sock.fileno() in self._owners:
             self._owners[sock.fileno()] = arrived
 
-    def remove(self, sock: socket.socket) -> None:
+    def remove(self, sock: SocketType) -> None:
         """Cease to, before the socket is closed; again is no harm."""
         if self._owners.pop(sock.fileno(), None) is not None:
             self._epoll.unregister(sock.fileno())

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from media.codecs import G722, OPUS, coders
 from media.errors import AudioRefused
 from media.g711 import Law
 from media.interpreter import INSIDE
 from media.keying import Crypto, Page, Sdes
-from media.sdp import Description, Format, Media, Ours, Rejected
+from media.sdp import Description, Format, Media, Ours, Rejected, ip_version
 from session.audio import Secrecy
 
 if TYPE_CHECKING:
@@ -32,35 +31,42 @@ _LAWS = {"PCMA": Law.PCMA, "PCMU": Law.PCMU}
 _MIRRORED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
 
 
+_NOWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 _CLEAR, _KEYED = "RTP/AVP", "RTP/SAVP"
 _UNDER_DTLS = ("UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP")
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What we can keep a stream secret by: how much that is wanted, our keys for each suite, and us as a page."""
+class Means(Protocol):
+    """What we can keep a stream secret by. Keys and page are asked for only where they are said: to make them costs."""
+
+    @property
+    def secrecy(self) -> Secrecy:
+        """How much that is wanted."""
+        ...
+
+    @property
+    def keys(self) -> Mapping[str, bytes]:
+        """Ours, for each suite."""
+        ...
+
+    @property
+    def page(self) -> Page | None:
+        """Us as a page."""
+        ...
+
+
+class Plain(NamedTuple):
+    """Means of who keeps nothing secret."""
 
     secrecy: Secrecy = Secrecy.NEVER
-    keys: Mapping[str, bytes] = field(default_factory=dict)
+    keys: Mapping[str, bytes] = {}
     page: Page | None = None
 
-    def offer(self, port: int, formats: tuple[Format, ...], *, rtcp_mux: bool) -> Ours:
-        """Our m= line. Where secrecy is only offered it stands as plain audio, which who knows no keys can take."""
-        if self.secrecy is Secrecy.PAGE:
-            page = self.page and replace(self.page, setup="actpass", mid="0")
-            return Ours(port, formats, rtcp_mux=True, protocol=_UNDER_DTLS[0], page=page)
-        if self.secrecy is Secrecy.NEVER:
-            return Ours(port, formats, rtcp_mux=rtcp_mux)
-        crypto = tuple(Crypto(tag, suite, key) for tag, (suite, key) in enumerate(self.keys.items(), 1))
-        protocol = _KEYED if self.secrecy is Secrecy.REQUIRE else _CLEAR
-        return Ours(port, formats, rtcp_mux=rtcp_mux, protocol=protocol, crypto=crypto)
+
+PLAIN = Plain()
 
 
-PLAIN = Means()
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What was agreed with a far end: where it is, and what each side may send.
 
     `far_hears` is false while the far end has put us on hold (sendonly, inactive, or the address 0.0.0.0 of
@@ -79,7 +85,7 @@ class Terms:
     @property
     def is_placed(self) -> bool:
         """Whether the address is where it is."""
-        return not isinstance(self.keys, Page) and not ipaddress.ip_address(self.address).is_unspecified
+        return self.address not in _NOWHERE and not isinstance(self.keys, Page)
 
     @property
     def routable(self) -> bool:
@@ -127,10 +133,15 @@ def _is_spoken(each: Format) -> bool:
 
 
 def _ranked(theirs: Sequence[Format], ours: Iterable[Format]) -> tuple[Format, ...]:
-    """What both speak, in their order, but what we offer ourselves before what we only understand; digits last."""
+    """What both speak, in their order, but what we offer ourselves before what we only understand; digits last.
+
+    Nothing where that is no more than digits.
+    """
     wanted = {each.encoding for each in ours}
-    shared = sorted(filter(_is_spoken, theirs), key=lambda each: each.encoding not in wanted)
-    return (*shared, *(each for each in theirs if each.is_event))
+    shared = [each for each in theirs if _is_spoken(each)]
+    if len(shared) > 1:
+        shared.sort(key=lambda each: each.encoding not in wanted)
+    return (*shared, *[each for each in theirs if each.is_event]) if shared else ()
 
 
 def _of_one_clock(formats: tuple[Format, ...]) -> tuple[Format, ...]:
@@ -169,8 +180,8 @@ def _keys(line: Media, means: Means) -> tuple[bool, int, Sdes | Page | None]:
 def _choose(description: Description, means: Means, ours: Sequence[Format]) -> tuple[int, int, Terms]:
     """The first m= line that we can serve, the tag of its keys, and its terms."""
     for index, line in enumerate(description.media):
-        formats = _ranked(line.formats, ours)
-        if line.address is None or not _usable(line) or all(each.is_event for each in formats):
+        formats = _ranked(line.formats, ours) if _usable(line) else ()
+        if line.address is None or not formats:
             continue
         is_secret, tag, keys = _keys(line, means)
         if not is_secret:
@@ -189,24 +200,42 @@ def answer(
 ) -> tuple[Terms, list[Ours | Rejected]]:
     """Terms and our m= lines, one for each of the offer's in its order (section 6). Raises `AudioRefused`."""
     index, tag, terms = _choose(description, means, ours)
-    terms = replace(terms, formats=_of_one_clock(terms.formats))
-    lines: list[Ours | Rejected] = [
-        Rejected(line.kind, line.protocol, line.payload_types) for line in description.media
-    ]
+    if len(terms.formats) > 1:
+        terms = terms._replace(formats=_of_one_clock(terms.formats))
     crypto = (Crypto(tag, terms.keys.suite, terms.keys.ours),) if isinstance(terms.keys, Sdes) else ()
     page = None
     if isinstance(terms.keys, Page) and means.page is not None:
         page = replace(means.page, setup="passive", mid=terms.keys.mid)
     protocol = description.media[index].protocol
-    lines[index] = Ours(port, terms.formats, _MIRRORED[terms.direction], terms.rtcp_mux, protocol, crypto, page)
-    return terms, lines
+    served = Ours(port, terms.formats, _MIRRORED[terms.direction], terms.rtcp_mux, protocol, crypto, page)
+    return terms, [
+        served if at == index else Rejected(line.kind, line.protocol, line.payload_types)
+        for at, line in enumerate(description.media)
+    ]
+
+
+def placed(lines: Iterable[Ours | Rejected], port: int) -> list[Ours | Rejected]:
+    """The same lines, of an answer for which there is a port now: to refuse one takes none."""
+    return [line._replace(port=port) if isinstance(line, Ours) else line for line in lines]
+
+
+def offer(means: Means, port: int, formats: tuple[Format, ...], *, rtcp_mux: bool) -> Ours:
+    """Our m= line. Where secrecy is only offered it stands as plain audio, which who knows no keys can take."""
+    if means.secrecy is Secrecy.NEVER:
+        return Ours(port, formats, rtcp_mux=rtcp_mux)
+    if means.secrecy is Secrecy.PAGE:
+        page = means.page and replace(means.page, setup="actpass", mid="0")
+        return Ours(port, formats, rtcp_mux=True, protocol=_UNDER_DTLS[0], page=page)
+    crypto = tuple(Crypto(tag, suite, key) for tag, (suite, key) in enumerate(means.keys.items(), 1))
+    protocol = _KEYED if means.secrecy is Secrecy.REQUIRE else _CLEAR
+    return Ours(port, formats, rtcp_mux=rtcp_mux, protocol=protocol, crypto=crypto)
 
 
 def accept(description: Description, offered: Sequence[Format], means: Means = PLAIN) -> Terms:
     """Terms of an answer to our offer (section 7): of what we offered only. Raises `AudioRefused`."""
     _index, _tag, terms = _choose(description, means, offered)
     encodings = {each.encoding for each in offered}
-    if not all(each.encoding in encodings for each in terms.formats):
+    if not encodings.issuperset([each.encoding for each in terms.formats]):
         raise AudioRefused("the answer holds what was not offered", _offered(description))
     if isinstance(terms.keys, Page) is not (means.secrecy is Secrecy.PAGE):
         raise AudioRefused("the answer is a page's to no page's offer, or none's to one", _offered(description))
@@ -217,5 +246,5 @@ def family(description: Description) -> int | None:
     """The IP version of the first audio line's address, by which our own address is chosen; a page has none yet."""
     for line in description.media:
         if _usable(line) and line.address is not None:
-            return None if line.page is not None else ipaddress.ip_address(line.address).version
+            return None if line.page is not None else ip_version(line.address)
     return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from media import rtcp
 
 if TYPE_CHECKING:
-    import socket
+    from socket import SocketType
 
     from media.rtp import Incoming, Outgoing
     from media.shield import Shield
@@ -46,7 +46,7 @@ class Reports:
         """Of the stream's clock for each of ours, which counts samples at 8 kHz."""
         self._incoming = incoming
         self._outgoing = outgoing
-        self._cname = secrets.token_hex(8)  # RFC 7022: random, since a host name would be told to strangers
+        self._cname = ""
         self._due_s = 0.0
         self._reported_packets = 0
         self._far_report = 0
@@ -83,7 +83,7 @@ class Reports:
         passed = (rtcp.middle(now_s) - block.last_report - block.delay) & 0xFFFFFFFF
         return passed * 1000 / 65536 if passed < _LONGEST_ROUND_S * 65536 else None
 
-    def send_when_due(self, now_s: float, through: socket.socket, target: tuple[str | int, ...]) -> None:
+    def send_when_due(self, now_s: float, through: SocketType, target: tuple[str | int, ...]) -> None:
         """One report, if five seconds have passed since the last."""
         if now_s < self._due_s:
             return
@@ -96,6 +96,8 @@ class Reports:
 
     def _compound(self, now_s: float) -> bytes:
         outgoing, incoming = self._outgoing, self._incoming
+        # RFC 7022: random, since a host name would be told to strangers. Many calls end before one is said.
+        self._cname = self._cname or secrets.token_hex(8)
         sender = None
         if outgoing.packets > self._reported_packets and outgoing.sent_s is not None:
             self._reported_packets = outgoing.packets

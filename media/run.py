@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from media.rtp import HEADER_BYTES, VERSION_2, WORDS
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
+    from socket import SocketType
 
     from media.inbox import Inbox
     from media.rtp import Incoming, Outgoing
@@ -29,7 +29,7 @@ class Source(NamedTuple):
     """Whose packets come."""
 
     stream: Incoming
-    socket: socket.socket
+    socket: SocketType
     payload_type: int
     note: Ear | None
     expansion: tuple[bytes, bytes]
@@ -42,7 +42,7 @@ class Sink(NamedTuple):
     """Where they go."""
 
     stream: Outgoing
-    socket: socket.socket
+    socket: SocketType
     payload_type: int
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from media.errors import SdpInvalid
 from media.keying import MAX_CRYPTO, Crypto, Page
@@ -21,8 +22,7 @@ PROTOCOLS = ("RTP/AVP", "RTP/SAVP", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF")
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """One payload type and what it means: `PCMA/8000`."""
 
     payload_type: int
@@ -48,8 +48,7 @@ STATIC_FORMATS = {
 """RFC 3551, table 4, as far as telephones use it: an `a=rtpmap` may be left out for these."""
 
 
-@dataclass(frozen=True, slots=True)
-class Media:
+class Media(NamedTuple):
     """One m= line with what belongs to it. `address` is None where neither it nor the session names one."""
 
     kind: str
@@ -65,14 +64,13 @@ class Media:
     page: Page | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(NamedTuple):
     """A far end's description: its m= lines in their order."""
 
     media: tuple[Media, ...]
 
 
-@dataclass
+@dataclass(slots=True)
 class _Section:
     """The lines below one m= (or the session's own), gathered before they are understood."""
 
@@ -136,15 +134,21 @@ def _connection(value: str) -> str:
     fields = value.split()
     if len(fields) != 3 or fields[0] != "IN" or fields[1] not in ("IP4", "IP6"):
         raise SdpInvalid("a c= line that is not IN IP4 or IN IP6 with an address")
+    return _address(fields[1], fields[2])
+
+
+@functools.lru_cache(256)
+def _address(family: str, text: str) -> str:
+    """As it is written everywhere. Remembered: trunks and sites have few, and to read one takes as long as the rest."""
     try:
-        address = ipaddress.ip_address(fields[2])
+        address = ipaddress.ip_address(text)
     except ValueError:
         raise SdpInvalid("a c= line without a numeric address") from None
     if address.is_multicast or address == ipaddress.IPv4Address("255.255.255.255"):
         raise SdpInvalid("a c= line with a group address")
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id:
         raise SdpInvalid("a c= line with a zone, which means nothing to another host")
-    if f"IP{address.version}" != fields[1]:
+    if f"IP{address.version}" != family:
         raise SdpInvalid("a c= line whose address is of the other family")
     return str(address)
 
@@ -195,7 +199,7 @@ def _understand(section: _Section, session: _Section) -> Media:
         rtcp_port=section.rtcp_port,
         rtcp_mux=section.rtcp_mux,
         crypto=tuple(section.crypto),
-        page=_page({**session.named, **section.named}),
+        page=_page({**session.named, **section.named}) if session.named or section.named else None,
     )
 
 
@@ -216,8 +220,7 @@ def _formats(section: _Section) -> Iterable[Format]:
             yield STATIC_FORMATS[payload_type]
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """An m= line of the far end's that we do not take: given back with port 0 (RFC 3264, section 6)."""
 
     kind: str
@@ -225,8 +228,7 @@ class Rejected:
     payload_types: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ours:
+class Ours(NamedTuple):
     """The audio m= line that we stand behind."""
 
     port: int
@@ -238,10 +240,15 @@ class Ours:
     page: Page | None = None
 
 
+def ip_version(address: str) -> int:
+    """The IP version of a numeric address."""
+    return 6 if ":" in address else 4
+
+
 def write(session_id: int, version: int, address: str, lines: Iterable[Ours | Rejected]) -> bytes:
     """Our description: nothing in it but what the far end needs."""
     lines = tuple(lines)
-    where = f"IN IP{ipaddress.ip_address(address).version} {address}"
+    where = f"IN IP{ip_version(address)} {address}"
     text = [
         "v=0",
         f"o=- {session_id} {version} {where}",

@@ -60,7 +60,7 @@ class Doors:
 
 
 class Protection:
-    """What one slot brings to keep its stream secret; it lasts as long as its far end."""
+    """What one slot brings to keep its stream secret (`negotiation.Means`); it lasts as long as its far end."""
 
     def __init__(self, doors: Doors, slot: Slot) -> None:
         self.secrecy = Secrecy.NEVER
@@ -69,7 +69,7 @@ class Protection:
         self._shield: Shield | None = None
 
     @cached_property
-    def _keys(self) -> dict[str, bytes]:
+    def keys(self) -> dict[str, bytes]:
         """As the page's below: made when they are first said, since most slots of most calls have nobody."""
         return {suite: secrets.token_bytes(KEY_BYTES) for suite in SUITES}
 
@@ -78,15 +78,14 @@ class Protection:
         return IceLite()
 
     @property
-    def means(self) -> Means:
-        """For negotiation."""
-        page = Page(self._ice.ufrag, self._ice.password, self._certificate.fingerprint, "passive")
-        return Means(self.secrecy, self._keys, page)
+    def page(self) -> Page:
+        """Us, as a page is told of us."""
+        return Page(self._ice.ufrag, self._ice.password, self._certificate.fingerprint, "passive")
 
     def wanting(self, secrecy: Secrecy | None) -> Means:
         """The means, with another wish from now on unless None."""
         self.secrecy = secrecy or self.secrecy
-        return self.means
+        return self
 
     def agree(self, terms: Terms, wire: Wire) -> Shield | None:
         """The shield for these terms: the one there is, as long as its keys are the same."""

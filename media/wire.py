@@ -6,7 +6,6 @@ its place in a list.
 
 from __future__ import annotations
 
-import functools
 import struct
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -73,7 +72,7 @@ _RECORDS: tuple[type, ...] = (
     PlaybackEnded, AudioLost, AudioGone,
 )  # fmt: skip
 _WORDS: tuple[type[Any], ...] = (Slot, Secrecy, Law, Path)
-_CLOSED = frozenset({Slot, Secrecy, Law})
+_CLOSED: tuple[type[Slot | Secrecy | Law], ...] = (Slot, Secrecy, Law)
 """Words of which there are few."""
 _ERRORS: tuple[type[errors.MediaError], ...] = (
     errors.AudioRefused, errors.SdpInvalid, errors.NotNegotiated, errors.EngineFull, errors.EngineLost,
@@ -101,15 +100,11 @@ def cut(unread: bytearray) -> Iterator[Message]:
         end = _LENGTH.size + length
         if len(unread) < end:
             return
-        body = bytes(unread[_LENGTH.size : end])
+        body = unread[_LENGTH.size : end]
         del unread[:end]
-        yield _message(body)
-
-
-def _message(body: bytes) -> Message:
-    code, *content = _unpack(body)
-    message: Message = _RECORDS[code](*content)
-    return message
+        code, *content = _unpack(body)
+        message: Message = _RECORDS[code](*content)
+        yield message
 
 
 def _pack(value: object) -> bytes:
@@ -122,15 +117,16 @@ def _content(record: object) -> list[object]:
     return [getattr(record, name) for name in _NAMES[type(record)]]
 
 
-def _unpack(data: bytes) -> Any:
+def _unpack(data: bytes | bytearray) -> Any:
     return msgpack.unpackb(data, ext_hook=_known, use_list=False, strict_map_key=False, max_ext_len=MOST_BYTES)
 
 
 def _marked(value: object) -> object:
     if type(value) is tuple:
         return list(value)
-    if type(value) in _CLOSED:
-        return _word(value)
+    words = _MARKED.get(type(value))
+    if words is not None:
+        return words[value]
     kind = next(each for each in type(value).__mro__ if each in _CODES)
     if kind in _RECORDS:
         content: object = _content(value)
@@ -141,11 +137,15 @@ def _marked(value: object) -> object:
     return msgpack.ExtType(_CODES[kind], _pack(content))
 
 
-@functools.cache
-def _word(value: Slot | Secrecy | Law) -> msgpack.ExtType:
-    return msgpack.ExtType(_CODES[type(value)], _pack(value.value))
-
-
 def _known(code: int, data: bytes) -> Any:
+    word = _SAID.get((code, data))
+    if word is not None:
+        return word
     kind, content = _KINDS[code], _unpack(data)
     return kind(content) if kind in _WORDS else kind(*content)
+
+
+_MARKED: dict[type, dict[Any, msgpack.ExtType]] = {
+    kind: {word: msgpack.ExtType(_CODES[kind], _pack(word.value)) for word in kind} for kind in _CLOSED
+}
+_SAID = {tuple(marked): word for words in _MARKED.values() for word, marked in words.items()}

@@ -60,7 +60,7 @@ class _Leg:
     """Packets that it got past us."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _AnchoredPlace(Place):
     leg: _Leg = field(kw_only=True)
 
@@ -144,7 +144,7 @@ class AnchoredCall(Call):
         if place.leg.is_ours or place.offered is None:
             await super().accept(slot, answer)
             return
-        terms = negotiation.accept(sdp.parse(answer), place.offered, place.protection.means)
+        terms = negotiation.accept(sdp.parse(answer), place.offered, place.protection)
         near = await self._agree("answer", place.leg, _OURS, answer, _FROM_FAR)
         await super().accept(slot, _placed(near, terms))
         await self._settled()
@@ -218,6 +218,11 @@ class AnchoredCall(Call):
         self._anchor.calls.discard(self)
         if self._settling is not None:
             await asyncio.wait({self._settling})
+
+    async def _let_all_go(self) -> None:
+        for slot, place in tuple(self._places.items()):
+            if place.end is not None:
+                await self.drop(slot)
 
     # Straight through rtpengine
 

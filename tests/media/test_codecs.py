@@ -171,7 +171,7 @@ def test_what_we_cannot_speak_is_refused(codec: str) -> None:
 
 def test_an_offer_names_what_the_site_wants_and_digits_at_each_clock() -> None:
     assert [each.payload_type for each in negotiation.spoken(("OPUS", "PCMA"))] == [111, 8, 102, 101]
-    ours = negotiation.Means().offer(5000, negotiation.spoken(("OPUS",)), rtcp_mux=False)
+    ours = negotiation.offer(negotiation.PLAIN, 5000, negotiation.spoken(("OPUS",)), rtcp_mux=False)
     written = sdp.write(1, 1, "127.0.0.1", [ours])
     assert b"a=rtpmap:111 opus/48000/2\r\n" in written
     assert b"useinbandfec=1" in written
