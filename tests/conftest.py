@@ -11,7 +11,7 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, overload
 from zlib import crc32
@@ -91,10 +91,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = shared_out(wanted, workers, lambda item: item.nodeid.partition("::")[0])
 
 
-def pytest_collection_finish() -> None:
-    """What is loaded by now stays: the collector need not walk through it a thousand times more."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is loaded and collected stays: the collector need not walk through it, now or a thousand times more."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")
