@@ -7,9 +7,11 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PIP := .venv/bin/python -m pip install -qq --disable-pip-version-check
 PYTEST := .venv/bin/python -m pytest
-# One computes, two begin with what waits for most of its time (tests/shares.py): a test waits for two seconds of three.
-# Four are no quicker on two cores, and time some tests out. docs/decisions/0118-waits-cut.md has the figures.
-WORKERS := 3
+# Tests wait for two seconds of three: tests/shares.py sees that what listens, what looks and what computes run beside each
+# other. More make sound late on two cores, and fewer leave them idle: docs/decisions/0154-what-runs-beside-what.md.
+WORKERS := 5
+# A file's tests stay together, in the order in which they were collected.
+SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 TEST_PACKAGES := baresip-core linphone-cli libopus0 sip-tester chromium fonts-wqy-microhei postgresql tshark kamailio kamailio-tls-modules rtpengine-daemon systemd
 # What the targets for longer runs give pytest: one at a time, with time to spare.
 LONG := --long --timeout 7200 -p no:xdist
@@ -39,7 +41,7 @@ run: setup .venv/.dial .venv/.sound ## set up and answer: ARGS="--set http.port=
 	@exec .venv/bin/yihao up --data data $(ARGS)
 
 test: system-packages setup .venv/.dev .venv/.dial check ## set up, check, and run the tests
-	$(PYTEST) -n $(WORKERS) --dist worksteal $(ARGS) || tools/again
+	$(PYTEST) $(SHARED) $(ARGS) || tools/again
 
 check: .venv/.project .venv/.dev $(PAGES) $(PAGES_CHECKED) ## lint, format, types, import contracts
 	.venv/bin/ruff check .
@@ -63,8 +65,8 @@ screens: system-packages setup .venv/.dev .venv/.dial ## take the pictures of do
 	$(PYTEST) --screens --timeout 600 -p no:xdist $(ARGS)
 
 languages: system-packages setup .venv/.dev .venv/.dial ## the tests that look at pages, each in Chinese and in English
-	$(PYTEST) --language zh -n $(WORKERS) --dist worksteal $(ARGS) || tools/again --language zh
-	$(PYTEST) --language en -n $(WORKERS) --dist worksteal $(ARGS) || tools/again --language en
+	$(PYTEST) --language zh $(SHARED) $(ARGS) || tools/again --language zh
+	$(PYTEST) --language en $(SHARED) $(ARGS) || tools/again --language en
 
 lighthouse: system-packages setup .venv/.dev tools/lighthouse/node_modules/.installed ## have Lighthouse judge the citizen's page, and a site that hosts it
 	$(PYTEST) $(LONG) -m lighthouse -s $(ARGS)

@@ -86,9 +86,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = {item for item in items if item.get_closest_marker("slow")}
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    wanted = [item for item in items if item not in left_out]
-    items[:] = shared_out(wanted, workers, lambda item: item.nodeid.partition("::")[0])
+    items[:] = [item for item in items if item not in left_out]
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items[:] = shared_out(items, lambda item: item.nodeid.partition("::")[0])
 
 
 @pytest.hookimpl(wrapper=True)

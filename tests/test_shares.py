@@ -1,50 +1,65 @@
 """How the tests are shared out among workers."""
 
 import random
-from itertools import pairwise
+from itertools import groupby
+from pathlib import Path
 
-import pytest
+from tests.shares import A_TEST_S, LISTENING, LONG_S, LOOKING, shared_out
 
-from tests.shares import WAITING, shared_out
-
-LIGHT = [f"tests/{room}/test_{file}.py" for room in ("accounts", "media", "storage") for file in range(4)]
-HEAVY = [f"tests/{room}/test_{file}.py" for room in WAITING for file in range(3)]
-TESTS = [f"{path}::test_{number}" for path in ["tests/test_house.py", *LIGHT, *HEAVY] for number in range(5)]
+ROOMS = ("accounts", "chaos", "session", *LISTENING, *LOOKING)
+LONG = [f"tests/{folder}/test_{name}.py" for folder, names in LONG_S.items() for name in names]
+FILES = [
+    *LONG,
+    *(f"tests/{room}/test_short_{number}.py" for room in ROOMS for number in range(9)),
+    "tests/test_house.py",
+]
+TESTS = [f"{path}::test_{number}" for path in FILES for number in range(5)]
 
 
 def path_of(test: str) -> str:
     return test.partition("::")[0]
 
 
-def is_waiting(test: str) -> bool:
-    return test.split("/")[1] in WAITING
+def seconds_of(path: str) -> float:
+    folder, _, name = path.removeprefix("tests/").removesuffix(".py").rpartition("/")
+    return LONG_S.get(folder, {}).get(name.removeprefix("test_"), 5 * A_TEST_S)
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3, 4, 9])
-def test_each_test_is_there_once_and_files_stay_together(workers: int) -> None:
-    ordered = shared_out(TESTS, workers, path_of)
+def is_of(path: str, folders: tuple[str, ...]) -> bool:
+    return path.split("/")[1] in folders
+
+
+def test_each_test_is_there_once_and_files_stay_together_in_their_order() -> None:
+    ordered = shared_out(TESTS, path_of)
     assert sorted(ordered) == sorted(TESTS)
-    turns = [path for path, after in pairwise([*map(path_of, ordered), ""]) if path != after and path != "waits"]
-    heavy = [path for path in turns if path in HEAVY]
-    assert len(heavy) == len(set(heavy)), "what shares a gateway is run by one worker"
+    files = [list(tests) for _, tests in groupby(ordered, path_of)]
+    assert len(files) == len(FILES)
+    assert all(tests == sorted(tests) for tests in files)
 
 
-@pytest.mark.parametrize(("workers", "computes"), [(2, 1), (3, 1), (4, 2), (5, 2)])
-def test_half_compute_and_the_others_begin_with_what_waits(workers: int, computes: int) -> None:
-    ordered = shared_out(TESTS, workers, path_of)
-    assert len(ordered) == 125
-    ends = [125 * number // workers for number in range(workers + 1)]  # as xdist cuts it
-    stretches = [ordered[begin:end] for begin, end in pairwise(ends)]
-    assert not any(is_waiting(test) for stretch in stretches[:computes] for test in stretch)
-    for stretch in stretches[computes:]:
-        waits = [is_waiting(test) for test in stretch]
-        assert waits == sorted(waits, reverse=True), "what is left for the end is short"
-        assert stretch[0].startswith(("tests/chaos/", "tests/soak/")), "the longest first"
-    shares = [sum(map(is_waiting, stretch)) for stretch in stretches[computes:]]
-    assert max(shares) - min(shares) <= 5
+def test_the_longest_of_a_kind_come_first() -> None:
+    ordered = [path for path, _ in groupby(shared_out(TESTS, path_of), path_of)]
+    for kind in (LISTENING, LOOKING):
+        lengths = [seconds_of(path) for path in ordered if is_of(path, kind)]
+        assert lengths == sorted(lengths, reverse=True)
+    assert all(seconds_of(path) <= 1 for path in ordered[-30:])
+
+
+def test_at_any_time_as_large_a_part_of_each_kind_is_given_out() -> None:
+    ordered = [path for path, _ in groupby(shared_out(TESTS, path_of), path_of)]
+    for kind in (LISTENING, LOOKING):
+        of_kind = [seconds_of(path) * is_of(path, kind) for path in ordered]
+        for given in range(len(ordered)):
+            part = sum(of_kind[:given]) / sum(of_kind)
+            whole = sum(map(seconds_of, ordered[:given])) / sum(map(seconds_of, ordered))
+            assert abs(part - whole) < 0.25, (kind, given)
+
+
+def test_each_file_that_is_called_long_is_there() -> None:
+    assert [path for path in LONG if not (Path(__file__).parent.parent / path).exists()] == []
 
 
 def test_a_few_tests_are_shared_out_too() -> None:
     for seed in range(50):
         chosen = random.Random(seed).sample(TESTS, seed % 7)
-        assert sorted(shared_out(chosen, 3, path_of)) == sorted(chosen)
+        assert sorted(shared_out(chosen, path_of)) == sorted(chosen)
