@@ -49,7 +49,7 @@ def write(sound: Path, card: Card, peaks: bytes) -> None:
     peaks_path(sound).write_bytes(peaks)
     draft = sound.with_suffix(".json.draft")
     with draft.open("w", encoding="utf-8") as file:
-        json.dump({"version": _VERSION, **asdict(card)}, file)
+        file.write(json.dumps({"version": _VERSION, **asdict(card)}))  # `json.dump` leaves cycles for the collector
         file.flush()
         os.fsync(file.fileno())
     draft.replace(card_path(sound))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,6 +70,20 @@ def test_a_card_that_is_none_is_a_typed_error(tmp_path: Path, text: str) -> None
     card.card_path(sound).write_text(text)
     with pytest.raises(RecordingUnreadable):
         card.read(sound)
+
+
+def test_a_card_leaves_nothing_to_the_collector(tmp_path: Path) -> None:
+    """Which would look through all calls for what each that ends has left."""
+    written = card.Card(1.0, 32_044, "0" * 64, 1.0, whole=True)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            card.write(tmp_path / "a.wav", written, b"")
+        assert gc.collect() < 20
+    finally:
+        gc.enable()
+    assert card.read(tmp_path / "a.wav") == written
 
 
 def gather(packets: list[tuple[float, int, bytes, Expansion]], started_s: float) -> list[Stretch]:
