@@ -108,7 +108,7 @@ class DeskState:
     def has(self, session: Session) -> bool:
         """Whether the session is this agent's, or set aside by them."""
         parked = session.phase is Phase.PARKED and session.prefer == self.agent and session.joined_into is None
-        return parked or (session.assignee == self.agent and session.phase in _MINE)
+        return (parked and session.dropped_call is None) or (session.assignee == self.agent and session.phase in _MINE)
 
     def concerns(self, watched: Watched) -> bool:
         """Whether it is shown at all: offered to the agent, or theirs."""

@@ -40,13 +40,28 @@ def close(session: Session, event: Event, reason: CloseReason) -> Step:
 
 
 def wrap(session: Session, event: Event, rules: Rules) -> Step:
-    """The contact is over; the assignee writes it up. A bot has nothing to write."""
+    """The contact is over; the assignee writes it up. A bot has nothing to write.
+
+    The citizen's next is another session; but for a call that dropped, which goes on where it is dialled again in time.
+    """
     if session.assignee is None or session.assignee_kind is AssigneeKind.BOT:
         return close(session, event, CloseReason.RESOLVED_BY_BOT)
+    dropped = session.dropped_call
+    over = session if dropped is None else session.with_leg(replace(dropped, state=LegState.ENDED))
     wrapping = replace(session, phase=Phase.WRAPPING, legs=ended(session.legs))
+    if dropped is not None:
+        wrapping = wrapping.with_leg(dropped)
     timers = (ClearTimer(MEDIA), ClearTimer(ASSIGNEE), ClearTimer(IDLE), *no_call_awaited(session))
-    going = (*_closing_legs(session), Wrap(session.assignee), LetCitizenGo())
+    going = (*_closing_legs(over), Wrap(session.assignee), *(() if dropped else (LetCitizenGo(),)))
     return wrapping, (*going, *timers, SetTimer(WRAP, rules.wrap_s))
+
+
+def written_up(session: Session, event: Event, rules: Rules) -> Step:
+    """Whoever wrote it up is free. A call that dropped may yet be dialled again: it is set aside for that time."""
+    if session.dropped_call is None or session.assignee is None:
+        return close(session, event, CloseReason.COMPLETED)
+    aside = replace(session, phase=Phase.PARKED, prefer=session.assignee, assignee=None, assignee_kind=None)
+    return aside, (Release(session.assignee), ClearTimer(WRAP))
 
 
 def wrap_longer(session: Session, event: Event, rules: Rules) -> Step:

@@ -1,8 +1,9 @@
 """The citizen goes: for a moment, for good, or to go on elsewhere. Used by `session.machine`.
 
-A call that breaks, or is hung up in line, is `away` like a chat whose connection is cut: its place, its medium and its
-assignee stay as they are until it is dialled again or its grace is over. Since a telephone that is not there cannot be
-rung for, its session is put before nobody meanwhile.
+A call that breaks, or is hung up in line, is `away` like a chat whose connection is cut: its place and its medium stay
+as they are until it is dialled again or its grace is over. Since a telephone that is not there cannot be rung for, its
+session is put before nobody meanwhile. An agent is kept for it for a part of that time; after it they write up, and
+whoever dials again in the rest comes to them first.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from session.effects import (
     ClearTimer,
     CloseLeg,
     Effect,
+    LetCitizenGo,
     PauseOffers,
     Play,
     ResumeOffers,
@@ -30,7 +32,7 @@ from session.rules import Rules
 from session.state import CloseReason, Leg, LegEnd, LegState, Medium, Party, Phase, Session
 from session.step import Step
 from session.switch import Purpose, notices_of
-from session.timers import ANNOUNCE, MEDIA, grace
+from session.timers import ANNOUNCE, DROPPED, MEDIA, grace
 from session.waiting import back_in_line, comfort, keep_place, stop_ringing
 
 _IN_LINE = (Phase.QUEUED, Phase.OFFERED)
@@ -181,10 +183,17 @@ def _dropped(session: Session, leg: Leg, rules: Rules) -> Step:
     away, timer = _away(session, leg, rules)
     if session.phase is Phase.ACTIVE:
         hung_up, effects = _without_assignees_calls(away, LegEnd.LOST)
-        return hung_up, (*effects, ClearTimer(MEDIA), *timer)
+        return hung_up, (*effects, ClearTimer(MEDIA), *timer, SetTimer(DROPPED, rules.agent_kept_s))
     silence = stop_ringing(session, session.offer) if session.offer is not None else ()
     waiting = replace(away, phase=Phase.QUEUED, offer=None)
     return waiting, (PauseOffers(), *silence, ClearTimer(ANNOUNCE), *timer)
+
+
+def kept_long_enough(session: Session, event: ev.Event, rules: Rules) -> Step:
+    """The agent of a call that dropped waits no longer for it; the citizen may dial again all the same."""
+    if session.dropped_call is None or len(session.live_legs(Party.CITIZEN)) > 1:
+        return session, ()
+    return contact_over(session, event, rules)
 
 
 def _without_assignees_calls(session: Session, reason: LegEnd) -> Step:
@@ -206,7 +215,16 @@ def _citizen_left(less: Session, leg: Leg, event: ev.LegClosed, rules: Rules) ->
         return _left_the_line(less, leg, event, rules)
     if less.phase is Phase.BOT:
         return close(less, event, CloseReason.RESOLVED_BY_BOT)
-    return contact_over(less, event, rules) if less.phase is Phase.ACTIVE else (less, ())
+    return contact_over(less, event, rules) if less.phase is Phase.ACTIVE else _not_dialled_again(less, leg, event)
+
+
+def _not_dialled_again(less: Session, leg: Leg, event: ev.LegClosed) -> Step:
+    """A call that dropped, and whose agent is done with it or nearly so."""
+    if less.phase is Phase.WRAPPING:
+        return less, (LetCitizenGo(),)
+    if less.phase is Phase.PARKED and leg.medium is Medium.VOICE:
+        return close(less, event, CloseReason.COMPLETED)
+    return less, ()
 
 
 def contact_over(session: Session, event: ev.Event, rules: Rules) -> Step:

@@ -26,13 +26,14 @@ from session.effects import (
     SetTimer,
     Withdraw,
 )
-from session.ending import close, wrap_longer
+from session.ending import close, wrap_longer, written_up
 from session.errors import YihaoError
 from session.ids import SessionId
 from session.joining import joined, joined_into, split, split_from
 from session.leaving import (
     citizen_joined,
     contact_over,
+    kept_long_enough,
     leg_away,
     leg_back,
     leg_closed,
@@ -64,6 +65,7 @@ from session.timers import (
     CHOICE,
     CONTACT,
     DIAL,
+    DROPPED,
     IDLE,
     MEDIA,
     PARK,
@@ -290,7 +292,7 @@ def _wrapped(session: Session, event: ev.Event, rules: Rules) -> Step:
     assert isinstance(event, ev.WrapFinished)
     if session.assignee != event.by:
         return session, ()
-    return close(session, event, CloseReason.COMPLETED)
+    return written_up(session, event, rules)
 
 
 def _assignee_away(session: Session, event: ev.Event, rules: Rules) -> Step:
@@ -382,6 +384,7 @@ _ON_TIME: Mapping[tuple[Phase, str], Rule] = {
     (Phase.ACTIVE, ASSIGNEE): back_in_line,
     (Phase.ACTIVE, IDLE): contact_over,
     (Phase.ACTIVE, DIAL): dialling.out_of_time,
+    (Phase.ACTIVE, DROPPED): kept_long_enough,
     (Phase.ACTIVE, SLOT): dialling.slot_due,
     (Phase.ACTIVE, CALLBACK): owing.being_kept,
     (Phase.ACTIVE, CONTACT): owing.talked,
@@ -391,7 +394,7 @@ _ON_TIME: Mapping[tuple[Phase, str], Rule] = {
     (Phase.PARKED, CALLBACK): owing.lapsed,
     (Phase.PARKED, PARK): _parked_too_long,
     (Phase.WRAPPING, CALLBACK): owing.lapsed,
-    (Phase.WRAPPING, WRAP): _closing(CloseReason.COMPLETED),
+    (Phase.WRAPPING, WRAP): written_up,
     (Phase.CALLBACK_PENDING, CALLBACK): _closing(CloseReason.UNREACHED),
     (Phase.CALLBACK_PENDING, RETRY): owing.call_back,
 }
@@ -435,10 +438,12 @@ def _unfinished(session: Session, event: ev.Event, rules: Rules) -> Step:
 
 
 def _leg_gone_quietly(session: Session, event: ev.Event, rules: Rules) -> Step:
-    """A leg ends where nobody is waiting for it; what is open besides decides nothing."""
+    """A leg ends where nobody is waiting for it; what is open besides decides nothing. A dropped call ended before."""
     assert isinstance(event, ev.LegClosed)
     leg = session.leg(event.leg)
-    return (session.with_leg(replace(leg, state=LegState.ENDED)) if leg else session), ()
+    if leg is None or leg is session.dropped_call:
+        return session, ()
+    return session.with_leg(replace(leg, state=LegState.ENDED)), ()
 
 
 TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
@@ -577,8 +582,8 @@ TABLE: Mapping[tuple[Phase, type[ev.Event]], Cell] = {
     (Phase.WRAPPING, ev.LocationReceived): Cell(_written_too_late, (Phase.QUEUED, Phase.WRAPPING)),
     (Phase.WRAPPING, ev.LegClosed): Cell(_leg_gone_quietly, (Phase.WRAPPING,)),
     (Phase.WRAPPING, ev.WrapExtended): Cell(wrap_longer, (Phase.WRAPPING,)),
-    (Phase.WRAPPING, ev.WrapFinished): Cell(_wrapped, (Phase.CLOSED, Phase.WRAPPING)),
-    (Phase.WRAPPING, ev.TimerFired): Cell(_time, (Phase.WRAPPING, Phase.CLOSED)),
+    (Phase.WRAPPING, ev.WrapFinished): Cell(_wrapped, (Phase.CLOSED, Phase.WRAPPING, Phase.PARKED)),
+    (Phase.WRAPPING, ev.TimerFired): Cell(_time, (Phase.WRAPPING, Phase.CLOSED, Phase.PARKED)),
     # A call back is owed.
     (Phase.CALLBACK_PENDING, ev.LegOpened): Cell(
         _citizen_returned, (Phase.QUEUED, Phase.CHOOSING, Phase.CALLBACK_PENDING)

@@ -12,7 +12,10 @@ class Rules:
     chat_grace_s: float = 120.0
     """A citizen's chat that is cut may come back within this time; the place in line is kept."""
     call_grace_s: float = 60.0
-    """A call that dropped, or was hung up in line, may be dialled again within this time; place and agent are kept."""
+    """A call that dropped, or was hung up in line, may be dialled again within this time: at its place in line, or with
+    its agent first."""
+    agent_kept_s: float = 15.0
+    """The agent of a call that dropped is kept for it so long; then they write it up, and are free."""
     kept_place_s: float = 1800.0
     """A place that the citizen asked to keep waits so long for them without a leg; then a call back is owed."""
     reconnect_s: float = 20.0

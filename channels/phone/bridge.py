@@ -489,9 +489,7 @@ class Bridge:
 
     async def _hear_watched(self, call: Call, leg: LegId) -> Ended:
         """As `_hear`, with an eye on whether that telephone is still there."""
-        vigilance = self._ports.vigilance
-        first_s = vigilance.citizen_s if call is self.call else vigilance.agent_s
-        async with vigil(call, lambda: received(self._audio, self._slot_of(leg)), vigilance, first_s=first_s):
+        async with vigil(call, lambda: received(self._audio, self._slot_of(leg)), self._ports.vigilance):
             return await self._hear(call, leg)
 
     async def _hear(self, call: Call, leg: LegId) -> Ended:

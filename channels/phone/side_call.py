@@ -132,8 +132,7 @@ class SideCall:
 
     async def _follow(self, call: Call, slot: Slot) -> None:
         """Serve one end's signalling until it is over, with an eye on whether it is there."""
-        vigilance = self._ports.vigilance
-        async with vigil(call, lambda: received(self._audio, slot), vigilance, first_s=vigilance.agent_s):
+        async with vigil(call, lambda: received(self._audio, slot), self._ports.vigilance):
             async for event in call:
                 match event:
                     case Ended() | Stranded():

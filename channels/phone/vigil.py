@@ -16,34 +16,32 @@ from channels.phone.call import Call
 
 @dataclass(frozen=True, slots=True)
 class Vigilance:
-    """How long to wait, in seconds. Whoever has gone without a word is let go within 40 s."""
+    """How long to wait, in seconds. Whoever has gone without a word keeps nobody for longer than 40 s, with what the
+    core then waits for a citizen who may dial again (docs/decisions/0152-gone-for-forty-seconds.md).
+    """
 
-    citizen_s: float = 20.0
-    """Of silence, before a citizen's telephone is asked, and between two times of asking either."""
-    agent_s: float = 10.0
-    """Of silence where an agent's telephone had spoken: a citizen talks to nobody meanwhile."""
+    silence_s: float = 10.0
+    """Of silence, before a telephone is asked, and between two times of asking: somebody talks to nobody meanwhile."""
     answer_s: float = 10.0
     """For the answer. Over UDP it is asked five times in it."""
     look_s: float = 2.0
-    page_s: float = 20.0
+    page_s: float = 15.0
     """For a telephone in a page that is gone to be there again, while the other hears music."""
 
 
 @asynccontextmanager
-async def vigil(
-    call: Call, received: Callable[[], Awaitable[int]], vigilance: Vigilance, *, first_s: float
-) -> AsyncIterator[None]:
+async def vigil(call: Call, received: Callable[[], Awaitable[int]], vigilance: Vigilance) -> AsyncIterator[None]:
     """Kept while the block lasts: a call that does not answer is ended as lost.
 
-    `received` counts the packets of sound that have come. `first_s` is how much silence after sound is suspicious.
-    What looks is made when it is first time to look: a call's beginning is the busiest time of all.
+    `received` counts the packets of sound that have come. What looks is made when it is first time to look: a call's
+    beginning is the busiest time of all.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
     watching: list[asyncio.Task[None]] = []
 
     def begin() -> None:
-        watching.append(asyncio.create_task(_watch(call, received, vigilance, first_s, began)))
+        watching.append(asyncio.create_task(_watch(call, received, vigilance, began)))
 
     beginning = loop.call_later(vigilance.look_s, begin)
     try:
@@ -55,16 +53,14 @@ async def vigil(
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def _watch(
-    call: Call, received: Callable[[], Awaitable[int]], vigilance: Vigilance, first_s: float, quiet_since: float
-) -> None:
+async def _watch(call: Call, received: Callable[[], Awaitable[int]], vigilance: Vigilance, quiet_since: float) -> None:
     loop = asyncio.get_running_loop()
-    count, patience_s = 0, vigilance.citizen_s
+    count = 0
     while not call.is_over:
         if (now_count := await received()) != count:
-            count, quiet_since, patience_s = now_count, loop.time(), first_s
-        elif loop.time() - quiet_since >= patience_s:
+            count, quiet_since = now_count, loop.time()
+        elif loop.time() - quiet_since >= vigilance.silence_s:
             if not await call.answers(vigilance.answer_s) and await received() == count:
                 call.give_up()
-            quiet_since, patience_s = loop.time(), vigilance.citizen_s
+            quiet_since = loop.time()
         await asyncio.sleep(vigilance.look_s)

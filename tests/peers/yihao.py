@@ -40,6 +40,8 @@ class Yihao:
     ready: dict[str, Any] = field(default_factory=dict)
     program: Sequence[str] = ()
     """Takes the arguments of `yihao`; where there is none, the product's own is forked, already loaded."""
+    clock: Path | None = None
+    """A file by which a test sets the wall clock of one that is forked, as `tests.peers.preloaded.Order` reads it."""
     _child: Child | None = None
 
     async def __aenter__(self) -> Self:
@@ -65,7 +67,7 @@ class Yihao:
         if self.program:
             child: Child = start_child([*self.program, *arguments], said)
         else:
-            child = await asyncio.to_thread(nursery().start, arguments, said)  # it may still be loading
+            child = await asyncio.to_thread(nursery().start, arguments, said, self.clock)  # it may still be loading
         self._child = child
         async with asyncio.timeout(deadline_s):
             while not (ready := _ready_line(said)):

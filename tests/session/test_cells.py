@@ -48,6 +48,7 @@ _SORTS = [
             "callback",
             "choice",
             "dial",
+            "dropped",
             "idle",
             "media",
             "park",

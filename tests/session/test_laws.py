@@ -230,7 +230,8 @@ class Books:
             case Phase.BOT:
                 assert "idle" in timers
             case Phase.PARKED:
-                assert "park" in timers
+                dropped = session.dropped_call
+                assert "park" in timers or (dropped and f"grace:{dropped.id}" in timers)
             case Phase.WRAPPING:
                 assert "wrap" in timers
             case Phase.CALLBACK_PENDING:

@@ -12,6 +12,7 @@ from session.effects import (
     Effect,
     EndSession,
     Enqueue,
+    LetCitizenGo,
     PauseOffers,
     Play,
     Release,
@@ -20,6 +21,7 @@ from session.effects import (
     SendLink,
     SetTimer,
     Withdraw,
+    Wrap,
 )
 from session.ids import MessageId
 from session.machine import advance, begin, replay
@@ -95,7 +97,8 @@ def test_a_call_that_is_away_is_not_ended_by_being_told_so_again() -> None:
 def test_a_dropped_call_keeps_its_agent_until_it_is_dialled_again() -> None:
     session, effects = after(*TALKING, DROP)
     assert (session.phase, session.assignee, session.medium) == (Phase.ACTIVE, WANG, VOICE)
-    assert effects == (CloseLeg(AGENT_CALL, LegEnd.LOST), ClearTimer("media"), SetTimer("grace:call", 60.0))
+    waits = (SetTimer("grace:call", 60.0), SetTimer("dropped", 15.0))
+    assert effects == (CloseLeg(AGENT_CALL, LegEnd.LOST), ClearTimer("media"), *waits)
     again = (*TALKING, DROP, hangs_up(AGENT_CALL, LegEnd.CLOSED), call(CALL_AGAIN))
     session, effects = after(*again)
     ring = Ring(CALL_AGAIN, WANG, 1, START + 7 + 20.0)
@@ -136,8 +139,44 @@ def test_an_agent_who_does_not_pick_up_again_loses_the_call_to_another() -> None
 
 
 def test_a_dropped_call_that_nobody_dials_again_is_written_up() -> None:
-    session, _ = after(*TALKING, DROP, timer("grace:call"))
+    session, effects = after(*TALKING, DROP, timer("dropped"))
     assert (session.phase, session.assignee) == (Phase.WRAPPING, WANG)
+    assert Wrap(WANG) in effects
+    assert LetCitizenGo() not in effects, "they may dial again"
+    again, effects = after(*TALKING, DROP, timer("dropped"), timer("grace:call"))
+    assert (again.phase, effects) == (Phase.WRAPPING, (LetCitizenGo(),))
+    assert after(*TALKING, DROP, timer("dropped"), timer("grace:call"), timer("wrap"))[0].phase is Phase.CLOSED
+    short, effects = after(*TALKING, DROP, timer("grace:call"))
+    assert (short.phase, LetCitizenGo() in effects) == (Phase.WRAPPING, True), "where the grace is the shorter"
+
+
+WRITTEN = ev.WrapFinished(by=WANG, kind="advice", note="说到一半断了")
+
+
+@pytest.mark.parametrize("until", [(), (WRITTEN,), (timer("wrap"),)], ids=["writes", "has written", "out of time"])
+def test_who_dials_again_later_comes_before_all_others_to_who_wrote_it_up(until: tuple[ev.Event, ...]) -> None:
+    dropped = (*TALKING, DROP, hangs_up(reason=LegEnd.NODE_LOST), timer("dropped"), *until)
+    before, effects = after(*dropped)
+    assert not until or (before.phase, before.assignee, effects[0]) == (Phase.PARKED, None, Release(WANG))
+    session, effects = after(*dropped, call(CALL_AGAIN))
+    assert (session.phase, session.dropped_call) == (Phase.QUEUED, None)
+    place = next(effect for effect in effects if isinstance(effect, Enqueue))
+    assert (place.prefer, place.accrued_s) == (WANG, before.accrued_wait_s)
+    assert before.accrued_wait_s > 0
+    assert ClearTimer("grace:call") in effects
+    assert PauseOffers() not in effects
+    assert until or Release(WANG) in effects
+
+
+def test_who_does_not_dial_again_is_served_all_the_same() -> None:
+    session, effects = after(*TALKING, DROP, timer("dropped"), WRITTEN, hangs_up(reason=LegEnd.NODE_LOST))
+    assert (session.phase, effects) == (Phase.PARKED, ()), "told once more that it is over"
+    session, _ = after(*TALKING, DROP, timer("dropped"), WRITTEN, timer("grace:call"))
+    assert (session.phase, session.close_reason) == (Phase.CLOSED, CloseReason.COMPLETED)
+
+
+def test_an_agent_who_writes_with_a_citizen_whose_call_dropped_is_kept_by_the_chat() -> None:
+    assert after(*TALKING, DROP, chat(), timer("dropped"))[0].phase is Phase.ACTIVE
 
 
 def test_who_hangs_up_on_an_agent_is_done() -> None:

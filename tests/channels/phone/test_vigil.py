@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from channels.phone.adapter import PhoneChannel
+from channels.phone.page_end import GRACE_S
 from channels.phone.sip.timing import Timing
 from channels.phone.vigil import Vigilance
 from session.events import LegOpened
 from session.ids import AssigneeId, LegId, RecordingId, SessionId
+from session.rules import Rules
 from session.state import LegEnd
 from tests.channels.phone.conftest import OpenPhone
 from tests.channels.phone.core import PASSWORD, Core
@@ -18,7 +20,7 @@ from tests.channels.phone.telephone import Telephone
 from tests.channels.phone.test_sound import Ear, port_of
 from tests.conftest import Eventually
 
-QUICK = Vigilance(citizen_s=0.4, agent_s=0.1, answer_s=0.2, look_s=0.02)
+QUICK = Vigilance(silence_s=0.3, answer_s=0.2, look_s=0.02)
 
 
 @pytest.fixture
@@ -94,7 +96,7 @@ async def test_an_agent_s_telephone_that_died_is_noticed_while_the_citizen_talks
         assert isinstance(opened, LegOpened)
         await phone.join(session, leg, opened.leg.id, RecordingId("r1"))
         await eventually(lambda: 0x47 in citizen.heard and 0x31 in agent.heard)
-        await asyncio.sleep(2 * QUICK.citizen_s)  # longer than any silence that is suffered
+        await asyncio.sleep(2 * QUICK.silence_s)  # longer than any silence that is suffered
         assert not [one for one in (*caller.heard, *device.heard) if one.cseq[1] == "OPTIONS"], "they speak"
 
         speaking.cancel()
@@ -107,8 +109,10 @@ async def test_an_agent_s_telephone_that_died_is_noticed_while_the_citizen_talks
 
 
 def test_nobody_is_kept_by_who_has_gone_for_more_than_forty_seconds() -> None:
-    """The silence before the question, the time for its answer, and two looks at the clock."""
-    usual = Vigilance()
-    for silence_s in (usual.citizen_s, usual.agent_s):
-        assert silence_s + usual.answer_s + 2 * usual.look_s <= 40
+    """The silence before the question, the time for its answer, two looks at the clock; then who may come back."""
+    usual, rules = Vigilance(), Rules()
+    noticed_s = usual.silence_s + usual.answer_s + 2 * usual.look_s
+    assert noticed_s + rules.agent_kept_s <= 40, "the agent of a citizen whose telephone is gone"
+    assert noticed_s + usual.page_s <= 40, "the citizen of an agent whose page is gone"
+    assert GRACE_S + rules.agent_kept_s <= 40, "the agent of a citizen whose page is gone"
     assert Timing().give_up_s <= 40, "an answer that nobody acknowledges, a BYE that nobody hears"
