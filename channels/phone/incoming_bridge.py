@@ -24,6 +24,8 @@ from session.ports import Contact
 from session.state import LegEnd
 
 _APOLOGY_S = 15.0
+_SAID_AGAIN_S = 20.0
+"""Who is kept hears so again, and not music alone for minutes: they may have missed it, as on a bad line."""
 
 
 class ComingBridge(Bridge):
@@ -41,14 +43,23 @@ class ComingBridge(Bridge):
 
     async def _be_kept(self, room: WaitingRoom, kept: Kept) -> None:
         """Say so, wait with the caller, and let them go with an apology if it stays away."""
-        await self.play((Announcement("store_down"),), music=True)
-        self.session = await room.wait(kept)
+        saying = asyncio.create_task(self._say_that_they_are_kept())
+        try:
+            self.session = await room.wait(kept)
+        finally:
+            saying.cancel()
+            await asyncio.gather(saying, return_exceptions=True)
         if self.session is None and not self.is_over:
             await self.play((Announcement("apology"),), music=False)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_APOLOGY_S):
                     await self._played.wait()
             self.hang_up(LegEnd.CLOSED)
+
+    async def _say_that_they_are_kept(self) -> None:
+        while True:
+            await self.play((Announcement("store_down"),), music=True)
+            await asyncio.sleep(_SAID_AGAIN_S)
 
     @property
     def is_talking(self) -> bool:

@@ -116,6 +116,7 @@ async def test_the_store_is_away(
         await page.command("session.end")
 
 
+@pytest.mark.timeout(120)
 async def test_a_kept_call_is_owed_when_its_node_is_killed_too(
     own_gateway: MakesGateway, store: ValkeyServer, eventually: Eventually
 ) -> None:
@@ -125,7 +126,7 @@ async def test_a_kept_call_is_owed_when_its_node_is_killed_too(
         await eventually(lambda: is_not_ready(gateway.http))
         call = await phones.call(caller="13900139000")
         await call.answered()
-        await hears(call.sound, prompt("store_down"))
+        await hears(call.sound, prompt("store_down"), deadline_s=40.0)  # it is said again
         gateway.kill()
     await gateway.start()
     async with Database.open(sqlite_url(gateway.data)) as database:

@@ -8,17 +8,32 @@ from pathlib import Path
 
 import pytest
 
+from channels.phone import incoming_bridge
 from channels.phone.adapter import PhoneChannel
 from channels.phone.journal import Journal
+from media.announcement import PIECES
+from media.g711 import Law
+from media.prompts import PromptLibrary
 from session.events import LegClosed
 from session.state import LegEnd
 from tests.channels.phone.conftest import OpenPhone
 from tests.channels.phone.core import Core
 from tests.channels.phone.telephone import Telephone
+from tests.channels.phone.test_sound import Ear
 from tests.conftest import Eventually
 
 NUMBER = "13800138000"
 ASSERTED = (f"P-Asserted-Identity: <tel:+86{NUMBER}>",)
+
+
+KEPT, MUSIC = 0x2A, 0x55
+
+
+@pytest.fixture
+def prompts() -> PromptLibrary:
+    """Every piece a tenth of a second of music, but for the one that says that a caller is kept."""
+    pieces = {name: dict.fromkeys(Law, bytes([MUSIC]) * 800) for name in PIECES}
+    return PromptLibrary(pieces | {"store_down": dict.fromkeys(Law, bytes([KEPT]) * 800)})
 
 
 def noted(folder: Path) -> str:
@@ -42,6 +57,31 @@ async def test_store_away_keeps_calls_in_order_and_posts_them_with_their_true_ar
         assert str(first.address).startswith("sip:caller@")
         await eventually(lambda: noted(tmp_path / "debts") == "")
         assert core.said(LegClosed) == []
+
+
+async def test_who_is_kept_hears_so_again(
+    phone: PhoneChannel, core: Core, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incoming_bridge, "_SAID_AGAIN_S", 0.5)
+    core.is_away = True
+    ear = Ear(0x31)
+    hearing = asyncio.create_task(ear.run())
+
+    def hears_music_alone() -> bool:
+        heard, ear.heard = ear.heard, set()
+        return heard == {MUSIC}
+
+    async with Telephone(phone.bound) as caller:
+        caller.offer = lambda: ear.sdp  # type: ignore[method-assign]  # this caller says where its sound goes
+        await caller.call()
+        for _ in range(2):
+            await eventually(lambda: KEPT in ear.heard, deadline_s=15)
+            await eventually(hears_music_alone, deadline_s=15)
+        core.is_away = False
+        await eventually(lambda: len(core.contacts) == 1)
+    hearing.cancel()
+    await asyncio.gather(hearing, return_exceptions=True)
+    ear.socket.close()
 
 
 async def test_a_kept_call_is_on_disk_before_it_is_answered(
