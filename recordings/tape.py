@@ -116,9 +116,9 @@ class Tape:
         citizen, agent = (channel.gathering.take() for channel in self._channels.values())
         return Gathered(time.monotonic(), citizen, agent)
 
-    def flush(self, gathered: Gathered) -> None:
-        """Write what is old enough that nothing can come before it, in whole peaks."""
-        end = self._clock(gathered.until_s) - _LATEST_SAMPLES
+    def flush(self, gathered: Gathered, late_s: float = 0.0) -> None:
+        """Write what is old enough that nothing can come before it, in whole peaks; we ourselves read so late."""
+        end = self._clock(gathered.until_s - late_s) - _LATEST_SAMPLES
         self._write_until(end - end % wav.PEAK_SAMPLES, gathered)
 
     def finish(self, gathered: Gathered) -> None:

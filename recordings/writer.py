@@ -26,6 +26,11 @@ logger = logging.getLogger(__name__)
 
 _FLUSH_EVERY_S = 1.0
 _FLUSH_STEPS = 20
+_STEP_S = _FLUSH_EVERY_S / _FLUSH_STEPS
+_CATCHES_UP = 4
+"""A loop that was held up may need so many times as long to read what has come meanwhile."""
+_MOST_LATE_S = 5.0
+"""A socket's buffer holds no more packets than of so long."""
 
 T = TypeVar("T")
 
@@ -113,19 +118,26 @@ class RecordingWriter:
         return RecordingResult(sealed, found.duration_s, found.size_bytes, found.sha256)
 
     async def _flush_always(self) -> None:
-        """A twentieth of all tapes every 50 ms, so that a thousand calls make no wave."""
+        """A twentieth of all tapes every 50 ms, so that a thousand calls make no wave.
+
+        What came while the loop was held up waits in the sockets still: its place is not written before it is read.
+        """
+        late_s, looked_s = 0.0, time.monotonic()
         while True:
-            await asyncio.sleep(_FLUSH_EVERY_S / _FLUSH_STEPS)
+            await asyncio.sleep(_STEP_S)
+            now_s = time.monotonic()
+            passed_s, looked_s = now_s - looked_s, now_s
+            late_s = min(_MOST_LATE_S, max(passed_s - _STEP_S, late_s - passed_s / _CATCHES_UP))
             due = -(-len(self._tapes) // _FLUSH_STEPS)
             gathered = [(self._tapes[index], self._tapes[index].gathered()) for index in range(due)]
             self._tapes.rotate(-due)
             if gathered:
-                await self._on_thread(partial(_flush, gathered))
+                await self._on_thread(partial(_flush, gathered, late_s))
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
-def _flush(tapes: list[tuple[Tape, Gathered]]) -> None:
+def _flush(tapes: list[tuple[Tape, Gathered]], late_s: float) -> None:
     for tape, gathered in tapes:
-        tape.flush(gathered)
+        tape.flush(gathered, late_s)

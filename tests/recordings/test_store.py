@@ -152,6 +152,31 @@ def test_channels_stay_together(tmp_path: Path, trouble: str) -> None:
         assert abs(shifts[1] - shifts[0] - true_s * 8000) < 320
 
 
+async def test_what_comes_while_the_loop_is_held_up_is_in_the_file(tmp_path: Path) -> None:
+    """It waits in the sockets; and the writer has its turn before all of them are read."""
+    said = speech(2.0, 1)
+    octets = encode(said.astype("<i2").tobytes(), Law.PCMA)
+    async with RecordingStore(tmp_path) as store:
+        tape = await store.writer.begin(store.path(SESSION, RECORDING))
+        note, begun_s, heard = tape.ear(Slot.CITIZEN), time.monotonic(), 0
+
+        async def hear(until_s: float) -> None:
+            nonlocal heard
+            while (now_s := time.monotonic()) < begun_s + until_s:
+                while heard + 160 <= min(len(octets), (now_s - begun_s) * 8000):
+                    note(now_s, heard, octets[heard : heard + 160], EXPANSIONS[Law.PCMA])
+                    heard += 160
+                await asyncio.sleep(0.01)
+
+        await hear(0.4)
+        time.sleep(0.8)
+        await asyncio.sleep(0.15)
+        await hear(2.1)
+        await tape.finish()
+        left, _ = channels((await store.get(SESSION, RECORDING)).path)
+    assert likeness(said[3200:9600], left)[0] > 0.99
+
+
 async def test_nothing_is_overwritten_and_names_are_safe(tmp_path: Path) -> None:
     async with RecordingStore(tmp_path) as store:
         path = store.path(SESSION, RECORDING)
