@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from media import negotiation, sdp
-from media.end import Counted, End
+from media.end import NOTHING, Counted, End
 from media.errors import AudioRefused, CannotRecord, NotNegotiated
 from media.mixer import Mix
 from media.prompts import Playlist
@@ -80,7 +80,7 @@ class Place:
     @property
     def is_speaking(self) -> bool:
         """It may be heard."""
-        return self.is_up and not self.is_held and not self.muted
+        return self.far_hears and not self.held and not self.muted
 
     @property
     def is_held(self) -> bool:
@@ -165,16 +165,17 @@ class Call:
 
     async def drop(self, slot: Slot) -> None:
         """Forget a far end, its ports, its hold and what it heard. Nobody hears it any more."""
-        self._release(self._places[slot])
+        place = self._places[slot]
+        if place.end is not None:
+            self._release(place, place.end)
         self._places[slot] = self._empty(slot)
         self._deafen(slot)
         self._route()
 
-    def _release(self, place: Place) -> None:
-        if place.end is not None:
-            self._engine.count_lost(place.end.incoming.lost)
-            place.end.close()
-            place.end = None
+    def _release(self, place: Place, end: End) -> None:
+        self._engine.count_lost(end.incoming.lost)
+        end.close()
+        place.end = None
 
     def _deafen(self, slot: Slot) -> None:
         """A slot that nobody has hears nobody, and is heard by nobody."""
@@ -274,12 +275,13 @@ class Call:
         overheard = self._places[Slot.CITIZEN].mix
         if overheard is not None:
             overheard.overheard = self._tap.ear(Slot.AGENT) if self._tap is not None else None
+        is_noted = self._tap is not None or any(place.mix is not None for _, place in there)
         for slot, place in there:
             if place.end is None:
                 continue
             listener = relayed.get(slot)
             place.end.listener = self._places[listener].end if listener is not None else None
-            place.end.note = together(self._ears(slot, audible))
+            place.end.note = together(self._ears(slot, audible)) if is_noted else None
             place.hears = place.playlist or self._hold_music(slot)
             place.end.hear(place.hears or place.mix, relayed=slot in relayed.values())
 
@@ -338,8 +340,10 @@ class Call:
     async def finish_recording(self) -> RecordingResult | None:
         """Complete the recording; None when none ran."""
         tap, self._tap = self._tap, None
+        if tap is None:
+            return None
         self._route()
-        return await tap.finish() if tap is not None else None
+        return await tap.finish()
 
     # What is known and what happens
 
@@ -351,17 +355,19 @@ class Call:
         incoming = end.incoming
         return AudioStats(incoming.received, incoming.lost, end.outgoing.packets, incoming.jitter / 8)
 
-    async def quality(self, slot: Slot, *, lately: bool = False) -> AudioQuality | None:
-        """How the slot's call sounds, both ways; None before it is negotiated."""
-        end = self._places[slot].end
-        if end is None or end.terms is None:
-            return None
+    async def quality(self, *, lately: bool = False) -> Mapping[Slot, AudioQuality]:
+        """How each slot's call sounds, both ways; without those that are not negotiated."""
+        ends = [(slot, place.end) for slot, place in self._places.items() if place.end is not None]
+        return {slot: self._quality(end, lately=lately) for slot, end in ends if end.terms is not None}
+
+    @staticmethod
+    def _quality(end: End, *, lately: bool) -> AudioQuality:
         incoming, far = end.incoming, end.reports.quality
         jitter_ms, far_lost, round_trip_ms = incoming.jitter / 8, 0, None
         if far is not None:
             jitter_ms, far_lost, round_trip_ms = max(jitter_ms, far.jitter_ms), far.packets_lost, far.round_trip_ms
         counted = Counted(incoming.expected, incoming.lost, end.outgoing.packets, far_lost)
-        loss = counted.loss_since(end.looked_at if lately else Counted())
+        loss = counted.loss_since(end.looked_at if lately else NOTHING)
         if lately:
             end.looked_at = counted
         score = opinion(rating(loss, delay_ms(jitter_ms, round_trip_ms)))
@@ -433,4 +439,5 @@ class Call:
     async def _let_all_go(self) -> None:
         """Nobody is left who could hear anything: their ports are freed, and no more."""
         for place in self._places.values():
-            self._release(place)
+            if place.end is not None:
+                self._release(place, place.end)

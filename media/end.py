@@ -85,7 +85,7 @@ class Counted:
         return max(ours, _share(self.far_lost - before.far_lost, self.sent - before.sent))
 
 
-_NOTHING = Counted()
+NOTHING = Counted()
 
 
 class End:
@@ -144,7 +144,7 @@ class End:
         ssrc, sequence, timestamp = _BEGINNING.unpack(secrets.token_bytes(_BEGINNING.size))
         self._outgoing = Outgoing(ssrc, sequence >> 1, timestamp)
         self.reports = Reports(self._incoming, self._outgoing)
-        self.looked_at = _NOTHING
+        self.looked_at = NOTHING
         """As it stood when somebody last asked how it sounds."""
         self._listener: End | None = None
         self._note: Ear | None = None
@@ -225,9 +225,9 @@ class End:
         self._ticker.remove(self)
         self._protection.close()
         self._shield = self.reports.shield = None
-        self.terms = self.listener = self.note = self._source = self._target = self._signalled = None
-        self._inbox.remove(self._pair.rtp)
-        self._inbox.remove(self._pair.rtcp)
+        self.terms = self._listener = self._note = self._source = self._target = self._signalled = None
+        self._inbox.forget(self._pair.rtp)
+        self._inbox.forget(self._pair.rtcp)
         self._pair.close()
 
     def agree(self, terms: Terms) -> None:

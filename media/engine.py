@@ -87,6 +87,10 @@ class Engine:
 
     async def open(self, key: str) -> Call:
         """A new session. Raises `EngineFull`."""
+        return self.begin(key)
+
+    def begin(self, key: str) -> Call:
+        """As `open`."""
         if len(self._calls) >= self.limits.sessions:
             raise EngineFull(self.limits.sessions)
         call = self._call(key)

@@ -49,10 +49,9 @@ class Inbox:
         if sock.fileno() in self._owners:
             self._owners[sock.fileno()] = arrived
 
-    def remove(self, sock: SocketType) -> None:
-        """Cease to, before the socket is closed; again is no harm."""
-        if self._owners.pop(sock.fileno(), None) is not None:
-            self._epoll.unregister(sock.fileno())
+    def forget(self, sock: SocketType) -> None:
+        """Cease to, before the socket is closed, by which the system ceases to watch it; again is no harm."""
+        self._owners.pop(sock.fileno(), None)
 
     def close(self) -> None:
         """Watch nothing any more. Idempotent."""

@@ -32,26 +32,21 @@ class Pipe(asyncio.Protocol):
         call = self.calls[self._calls_begun] = RemoteCall(self._calls_begun, key, self)
         return call
 
-    async def ask(self, call: int, name: str, *arguments: object, **named: object) -> Any:
-        """Have something done, and await what comes of it; 0 is the engine itself. Raises `MediaError`."""
-        return await self.begin(call, name, *arguments, **named)
-
-    def begin(self, call: int, name: str, *arguments: object, **named: object) -> asyncio.Future[Any]:
-        """As `ask`, for what need not be awaited."""
+    def ask(self, call: int, name: str, *arguments: object, **named: object) -> asyncio.Future[Any]:
+        """Have something done; what comes of it is awaited. 0 is the engine itself. Raises `MediaError`."""
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        number = self.tell(call, name, *arguments, **named)
         if self.is_gone:
             _fail(answer, EngineLost())
         else:
-            self._asked[number] = answer
+            self._numbers += 1
+            self._asked[self._numbers] = answer
+            self._transport.write(wire.packed(Command(self._numbers, call, name, arguments, named)))
         return answer
 
-    def tell(self, call: int, name: str, *arguments: object, **named: object) -> int:
-        """Have something done, whatever comes of it; gives the command's number."""
-        self._numbers += 1
+    def tell(self, call: int, name: str, *arguments: object, **named: object) -> None:
+        """Have something done, of which nobody hears what comes."""
         if not self.is_gone:
-            self._transport.write(wire.packed(Command(self._numbers, call, name, arguments, named)))
-        return self._numbers
+            self._transport.write(wire.packed(Command(wire.UNANSWERED, call, name, arguments, named)))
 
     async def run(self) -> None:
         """Until the process is no more."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from media.errors import EngineLost, MediaError
+from media.errors import EngineLost
 from session.audio import (
     Announcement,
     AudioEvent,
@@ -32,14 +32,15 @@ _NOTHING = AudioStats(0, 0, 0, 0.0)
 class RemoteCall:
     """A `session.audio.AudioSession`. Made by `Pipe.open` only; what each method does is said there.
 
-    It begins there with the first thing that is asked of it, both in one trip: a caller waits for the answer. So it is
-    then that an engine which is full says so, and whoever asks again later may find room.
+    It begins there with the first thing that is asked of it, both by one question: a caller waits for the answer. So it
+    is then that an engine which is full says so, and whoever asks again later may find room.
     """
 
     def __init__(self, number: int, key: str, pipe: Pipe) -> None:
         self._number, self._key, self._pipe = number, key, pipe
-        self._beginning: asyncio.Future[None] | None = None
-        self._is_closed = False
+        self._is_asked = self._is_known = False
+        """Something was asked of it; and something came of that, so that it has begun there."""
+        self._is_recorded = self._is_closed = False
         self._events: asyncio.Queue[AudioEvent | None] = asyncio.Queue()
 
     # Offer and answer: who asks must have an answer, so a process that has died is an error
@@ -64,6 +65,7 @@ class RemoteCall:
 
     async def record(self, path: Path) -> None:
         """See the port."""
+        self._is_recorded = True
         await self._ask("record", path)
 
     # What is heard: once the process has died there is nobody to hear it, and `AudioGone` has said so
@@ -109,6 +111,7 @@ class RemoteCall:
     async def finish_recording(self) -> RecordingResult | None:
         """See the port. A recording whose process has died is mended by whoever keeps the files, and told by them."""
         result: RecordingResult | None = await self._do("finish_recording")
+        self._is_recorded = False
         return result
 
     async def stats(self, slot: Slot) -> AudioStats:
@@ -116,10 +119,10 @@ class RemoteCall:
         stats: AudioStats | None = await self._do("stats", slot)
         return stats or _NOTHING
 
-    async def quality(self, slot: Slot, *, lately: bool = False) -> AudioQuality | None:
+    async def quality(self, *, lately: bool = False) -> Mapping[Slot, AudioQuality]:
         """See the port."""
-        quality: AudioQuality | None = await self._do("quality", slot, lately=lately)
-        return quality
+        quality: Mapping[Slot, AudioQuality] | None = await self._do("quality", lately=lately)
+        return quality or {}
 
     async def events(self) -> AsyncIterator[AudioEvent]:
         """See the port."""
@@ -127,13 +130,15 @@ class RemoteCall:
             yield event
 
     async def close(self) -> None:
-        """See the port."""
+        """See the port. Only a recording that it completes is waited for."""
         if self._is_closed:
             return
         self._is_closed = True
         try:
-            if self._beginning is not None:
+            if self._is_recorded:
                 await self._do("close")
+            elif self._is_asked:
+                self._pipe.tell(self._number, "close")
         finally:
             self._pipe.calls.pop(self._number, None)
             self._events.put_nowait(None)
@@ -148,17 +153,12 @@ class RemoteCall:
         self._events.put_nowait(AudioGone())
 
     async def _ask(self, name: str, *arguments: object, **named: object) -> Any:
-        if self._beginning is None:
-            self._beginning = self._pipe.begin(self._number, "open", self._key)
-        beginning = self._beginning
-        try:
+        self._is_asked = True
+        if self._is_known or self._is_closed:
             return await self._pipe.ask(self._number, name, *arguments, **named)
-        except MediaError:
-            # Its answer has come before: where there is no session, that is why.
-            if beginning.done() and (refused := beginning.exception()) is not None:
-                self._beginning = None
-                raise refused from None
-            raise
+        came = await self._pipe.ask(self._number, "open", self._key, name, arguments, named)
+        self._is_known = True
+        return came
 
     async def _do(self, name: str, *arguments: object, **named: object) -> Any:
         with suppress(EngineLost):

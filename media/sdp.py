@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,8 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_SDP_BYTES = 16_384
+_HIGHEST_PORT = 65_535
 _MAX_MEDIA = 16
 _MAX_FORMATS = 64
+
+_USUAL = re.compile(r"v=0\no=[^\n]*\n(?P<before>(?:[^m\n][^\n]*\n)*)m=audio (?P<port>[0-9]{1,5})(?P<after> (?s:.*))")
+"""What one device says differs from call to call by its o= line and its first port: the rest is read once."""
+_USUAL_LETTERS = 2_048
+_SECRET = re.compile("\na=(?:crypto|ice-)")
+"""Is not remembered, and no two are alike."""
 
 PROTOCOLS = ("RTP/AVP", "RTP/SAVP", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF")
 """What carries audio that we can read: in the clear, under keys that are written beside it, under DTLS (RFC 5764)."""
@@ -93,7 +101,21 @@ def parse(octets: bytes) -> Description:
     """Read a description; unknown lines and attributes are passed over. Raises `SdpInvalid`."""
     if len(octets) > MAX_SDP_BYTES:
         raise SdpInvalid(f"a description of {len(octets)} octets, {MAX_SDP_BYTES} at most")
-    lines = octets.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    text = octets.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    usual = _USUAL.fullmatch(text) if len(text) <= _USUAL_LETTERS and _SECRET.search(text) is None else None
+    if usual is None or int(usual["port"]) > _HIGHEST_PORT:
+        return _read(text)
+    first, *others = _remembered(usual["before"], usual["after"]).media
+    return Description((first._replace(port=int(usual["port"])), *others))
+
+
+@functools.lru_cache(256)
+def _remembered(before: str, after: str) -> Description:
+    return _read(f"v=0\n{before}m=audio {_HIGHEST_PORT}{after}")
+
+
+def _read(text: str) -> Description:
+    lines = text.split("\n")
     session = _Section()
     sections: list[_Section] = []
     if lines[0].strip() != "v=0":
@@ -126,7 +148,7 @@ def _media_line(value: str) -> _Section:
     kind, port, protocol, *payload_types = fields
     if len(payload_types) > _MAX_FORMATS:
         raise SdpInvalid(f"an m= line with {len(payload_types)} formats, {_MAX_FORMATS} at most")
-    number = _number(port.partition("/")[0], 65535, "a port in an m= line")
+    number = _number(port.partition("/")[0], _HIGHEST_PORT, "a port in an m= line")
     return _Section(kind.lower(), number, protocol.upper(), tuple(payload_types))
 
 
@@ -162,7 +184,7 @@ def _attribute(section: _Section, value: str) -> None:
             payload_type, _, parameters = argument.partition(" ")
             section.parameters[_number(payload_type, 127, "a payload type in a=fmtp")] = parameters[:255]
         case "rtcp":
-            section.rtcp_port = _number(argument.split(" ")[0], 65535, "the port in a=rtcp")
+            section.rtcp_port = _number(argument.split(" ")[0], _HIGHEST_PORT, "the port in a=rtcp")
         case "rtcp-mux":
             section.rtcp_mux = True
         case "crypto" if len(section.crypto) < MAX_CRYPTO:
@@ -260,7 +282,7 @@ def write(session_id: int, version: int, address: str, lines: Iterable[Ours | Re
         text += ["a=ice-lite", *([f"a=group:BUNDLE {page.mid}"] if page.mid else [])]
     for line in lines:
         text += _write_ours(line, address) if isinstance(line, Ours) else _write_rejected(line)
-    return "".join(f"{line}\r\n" for line in text).encode()
+    return "\r\n".join([*text, ""]).encode()
 
 
 def _write_rejected(line: Rejected) -> list[str]:
@@ -276,16 +298,23 @@ _SAID = {
 
 
 def _write_ours(line: Ours, address: str) -> list[str]:
-    text = [f"m=audio {line.port} {line.protocol} {' '.join(str(each.payload_type) for each in line.formats)}"]
-    for each in line.formats:
-        name, _, channels = _SPELT.get(each.encoding, each.encoding).partition("/")
-        text.append(f"a=rtpmap:{each.payload_type} {name}/{each.clock}{channels and f'/{channels}'}")
-        if each.encoding in _SAID:
-            text.append(f"a=fmtp:{each.payload_type} {_SAID[each.encoding]}")
-    text += ["a=ptime:20", f"a={line.direction}"]
+    numbers, meanings = _write_formats(line.formats)
+    text = [f"m=audio {line.port} {line.protocol} {numbers}", *meanings, "a=ptime:20", f"a={line.direction}"]
     if line.rtcp_mux:
         text.append("a=rtcp-mux")
     text += [f"a=crypto:{each}" for each in line.crypto]
     if line.page is not None:
         text += [f"a={each}" for each in line.page.lines(address, line.port)]
     return text
+
+
+@functools.lru_cache(256)
+def _write_formats(formats: tuple[Format, ...]) -> tuple[str, tuple[str, ...]]:
+    """Their numbers, and the lines that say what these mean."""
+    text = []
+    for each in formats:
+        name, _, channels = _SPELT.get(each.encoding, each.encoding).partition("/")
+        text.append(f"a=rtpmap:{each.payload_type} {name}/{each.clock}{channels and f'/{channels}'}")
+        if each.encoding in _SAID:
+            text.append(f"a=fmtp:{each.payload_type} {_SAID[each.encoding]}")
+    return " ".join(str(each.payload_type) for each in formats), tuple(text)

@@ -40,6 +40,10 @@ _USUAL_BYTES = 4_096
 """Room that is made for a value: msgpack's own quarter of a megabyte costs more than the packing."""
 
 
+UNANSWERED = 0
+"""A command's number, where nobody waits for the reply."""
+
+
 class Command(NamedTuple):
     """Something to be done: a method of the port by its name, of the engine itself where `call` is 0."""
 
@@ -113,10 +117,6 @@ def _pack(value: object) -> bytes:
     return data
 
 
-def _content(record: object) -> list[object]:
-    return [getattr(record, name) for name in _NAMES[type(record)]]
-
-
 def _unpack(data: bytes | bytearray) -> Any:
     return msgpack.unpackb(data, ext_hook=_known, use_list=False, strict_map_key=False, max_ext_len=MOST_BYTES)
 
@@ -127,9 +127,11 @@ def _marked(value: object) -> object:
     words = _MARKED.get(type(value))
     if words is not None:
         return words[value]
-    kind = next(each for each in type(value).__mro__ if each in _CODES)
-    if kind in _RECORDS:
-        content: object = _content(value)
+    kind: type[Any] = type(value)
+    if kind not in _CODES:
+        kind = next(each for each in kind.__mro__ if each in _CODES)
+    if kind in _NAMES:
+        content: object = [getattr(value, name) for name in _NAMES[kind]]
     elif kind in _ERRORS:
         content = list(vars(value).values())  # an error keeps what it was made of, in that order
     else:

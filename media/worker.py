@@ -27,7 +27,7 @@ IN_TURN = frozenset({
 """What of `AudioSession` changes a call, one after the other."""
 AT_ONCE = frozenset({"stats", "quality"})
 """What is only looked at, also while a recording takes its time to end."""
-
+_OF_CALLS = IN_TURN | AT_ONCE
 
 _MOST_UNTOLD = 4_096
 """Events that wait while the gateway does not read; digits beyond are lost."""
@@ -123,6 +123,9 @@ class Worker(asyncio.Protocol):
     # What is asked
 
     def _take(self, command: Command) -> None:
+        if command.name == "open":
+            self._open(command)
+            return
         seat = self._seats.get(command.call)
         if command.name != "leave" and (seat is None or not seat.takes_time(command.name)):
             _finished(self._obey(command))
@@ -132,6 +135,19 @@ class Worker(asyncio.Protocol):
         task.add_done_callback(partial(self._done, seat))
         if seat is not None:
             seat.tasks += 1
+
+    def _open(self, command: Command) -> None:
+        """Begin a session, unless it has begun, with what is asked of it first."""
+        key, name, arguments, named = command.arguments
+        try:
+            if command.call not in self._seats:
+                call = self._engine.begin(key)
+                call.listen(partial(self._tell, command.call))
+                self._seats[command.call] = _Seat(call)
+        except MediaError as error:
+            self._say(Reply(command.number, None, error))
+        else:
+            self._take(Command(command.number, command.call, name, arguments, named))
 
     def _done(self, seat: _Seat | None, task: asyncio.Task[None]) -> None:
         self._doing.discard(task)
@@ -146,22 +162,21 @@ class Worker(asyncio.Protocol):
         except Exception as error:  # a task's top: the gateway is told that it broke, and here is how
             log.exception("the audio engine failed")
             reply = Reply(command.number, None, EngineFailed(type(error).__name__))
-        self._say(reply)
+        if command.number != wire.UNANSWERED:
+            self._say(reply)
         if command.name == "leave":
             self._finish(told=True)
 
     async def _result(self, command: Command) -> Any:
         if command.call == 0:
             return await self._of_engine(command.name, *command.arguments)
-        if command.name == "open":
-            return await self._open(command.call, *command.arguments)
         if command.name == "close":
             return await self._close(command.call)
         seat = self._seats.get(command.call)
-        if seat is None or command.name not in IN_TURN | AT_ONCE:
+        if seat is None or command.name not in _OF_CALLS:
             raise NotNegotiated("a session that is not closed")
         act = getattr(seat.call, command.name)
-        if command.name in AT_ONCE:
+        if seat.tasks == 0 or command.name in AT_ONCE:  # nothing runs whose turn it could be
             return await act(*command.arguments, **command.named)
         async with seat.turn:
             return await act(*command.arguments, **command.named)
@@ -183,16 +198,15 @@ class Worker(asyncio.Protocol):
         for name, sound in own.items():
             self._engine.prompts.put(name, sound)
 
-    async def _open(self, number: int, key: str) -> None:
-        call = await self._engine.open(key)
-        call.listen(partial(self._tell, number))
-        self._seats[number] = _Seat(call)
-
     async def _close(self, number: int) -> None:
         seat = self._seats.pop(number, None)
-        if seat is not None:
-            async with seat.turn:
-                await seat.call.close()
+        if seat is None:
+            return
+        if seat.tasks == 0:
+            await seat.call.close()
+            return
+        async with seat.turn:
+            await seat.call.close()
 
 
 def _finished(work: Coroutine[Any, Any, None]) -> None:

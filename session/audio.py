@@ -225,9 +225,9 @@ class AudioSession(Protocol):
         """The slot's counters at this instant; nought once the engine is gone."""
         ...
 
-    async def quality(self, slot: Slot, *, lately: bool = False) -> AudioQuality | None:
-        """How the slot's call sounds so far, or `lately`: since that was asked last. None before it is negotiated, or
-        where the engine cannot tell.
+    async def quality(self, *, lately: bool = False) -> Mapping[Slot, AudioQuality]:
+        """How each slot's call sounds so far, or `lately`: since that was asked last. Without those that are not
+        negotiated, or of which the engine cannot tell.
         """
         ...
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from weakref import proxy
@@ -22,7 +22,7 @@ from channels.phone.handling import Handling
 from channels.phone.hearing import hearing, talking, waiting
 from channels.phone.invitations import Invitations
 from channels.phone.ladder import Ladder
-from channels.phone.measuring import keep_listening, measured, received
+from channels.phone.measuring import Measures, keep_listening, received
 from channels.phone.outbox import Outbox
 from channels.phone.parting import leg_end, who_ended
 from channels.phone.ports import BridgePorts
@@ -123,12 +123,12 @@ class Bridge:
         self._ringing: Ringing | None = None
         self._ring_turn = asyncio.Lock()
         self._ring_tasks: set[asyncio.Task[None]] = set()
-        self._music_next = False
-        self._may_keep_place = False
+        self._music_next = self._may_keep_place = False
         self._played = asyncio.Event()
         self._telling: asyncio.Event | None = None
         self._silence = Silence(audio)
         self._presses = Presses()
+        self._measures = Measures(audio, self.ladder)
         self._end = LegEnd.HANGUP
         self._is_leaving = asyncio.Event()
 
@@ -204,7 +204,8 @@ class Bridge:
             self.call.hang_up()
         self._tell_end()  # before all else: who dials again at once must find that this call is over
         self._is_leaving.set()
-        await self._measure(self.contact.leg, Slot.CITIZEN)
+        talked = {Slot.AGENT: self._agent.leg} if self._agent is not None else {}
+        await self._measure({Slot.CITIZEN: self.contact.leg, **talked})
         if self._end is LegEnd.LOST and self.is_joined and self._agent is not None:
             await self._tell_dropped()
         for task in tuple(self._ring_tasks):
@@ -361,7 +362,7 @@ class Bridge:
         self._supervisor.let_go()
         self._third.let_go()
         agent.call.hang_up()
-        await self._measure(agent.leg, Slot.AGENT)
+        await self._measure({Slot.AGENT: agent.leg})
         if self.session is not None:
             self._outbox.put(self.session, LegClosed(leg=agent.leg, reason=reason), f"closed:{agent.leg}")
         if not self.is_over:
@@ -411,7 +412,7 @@ class Bridge:
 
     async def see_off(self, guest: Guest, reason: LegEnd) -> None:
         """Let go of a guest who is not the agent."""
-        await self._measure(guest.leg, guest.slot)
+        await self._measure({guest.slot: guest.leg})
         self.tell(LegClosed(leg=guest.leg, reason=reason), f"closed:{guest.leg}")
         guest.carried.close()
         if not self.is_over:
@@ -435,7 +436,7 @@ class Bridge:
         self._handling.forget()
         self._supervisor.let_go()
         if before is not None:
-            await self._measure(before.leg, Slot.AGENT)
+            await self._measure({Slot.AGENT: before.leg})
         await self.sound()
         self._dismiss(before)
 
@@ -575,11 +576,10 @@ class Bridge:
             log.warning("a joined call fell silent at both ends", extra={"leg": self.contact.leg})
             self.hang_up(LegEnd.LOST)
 
-    async def _measure(self, leg: LegId, slot: Slot) -> None:
-        """Tell how a leg sounded."""
-        figures = await measured(self._audio, slot, leg, self.ladder)
-        if figures is not None:
-            self.tell(figures, f"quality:{leg}")
+    async def _measure(self, ends: Mapping[Slot, LegId]) -> None:
+        """Tell how legs sounded that end."""
+        for figures in await self._measures.of(ends):
+            self.tell(figures, f"quality:{figures.leg}")
 
     def _leg_of(self, slot: Slot) -> LegId | None:
         """Whose digits count: the citizen's and the agent's."""

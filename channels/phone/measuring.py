@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Protocol
 
 from channels.phone.ladder import Ladder
 from channels.phone.ports import Sounded
-from session.audio import AudioSession, Slot
+from session.audio import AudioQuality, AudioSession, Slot
 from session.events import QualityMeasured
 from session.ids import LegId, SessionId
 from session.state import Party
 
 
-async def measured(audio: AudioSession, slot: Slot, leg: LegId, ladder: Ladder) -> QualityMeasured | None:
-    """To be asked before the slot is given to another; onto the ladder too. None where nothing was agreed on."""
-    quality = await audio.quality(slot)
-    if quality is None:
-        return None
-    figures = f"{quality.packets_received} packets, {quality.packets_lost} lost, jitter {quality.jitter_ms:.1f} ms"
-    ladder.note("sound heard", f"{figures}, MOS {quality.mos:.1f}", slot)
+class Measures:
+    """How the legs of a call sounded: of each once, as it ends."""
+
+    def __init__(self, audio: AudioSession, ladder: Ladder) -> None:
+        self._audio, self._ladder = audio, ladder
+        self._taken: set[LegId] = set()
+
+    async def of(self, ends: Mapping[Slot, LegId]) -> list[QualityMeasured]:
+        """To be asked before a slot is given to another; onto the ladder too. None of a leg that agreed on nothing."""
+        if self._taken.issuperset(ends.values()):
+            return []
+        quality = await self._audio.quality()
+        heard = {slot: leg for slot, leg in ends.items() if slot in quality and leg not in self._taken}
+        self._taken.update(heard.values())
+        for slot in heard:
+            self._ladder.note("sound heard", _in_words(quality[slot]), slot)
+        return [_measured(quality[slot], leg) for slot, leg in heard.items()]
+
+
+def _in_words(quality: AudioQuality) -> str:
+    packets = f"{quality.packets_received} packets, {quality.packets_lost} lost"
+    return f"{packets}, jitter {quality.jitter_ms:.1f} ms, MOS {quality.mos:.1f}"
+
+
+def _measured(quality: AudioQuality, leg: LegId) -> QualityMeasured:
     return QualityMeasured(
         leg=leg,
         mos=round(quality.mos, 2),
@@ -70,9 +89,9 @@ async def keep_listening(call: Joined, audio: AudioSession, sounded: Sounded) ->
             looks = 0
             continue
         looks += 1
-        for slot, party in _ENDS.items():
-            quality = await audio.quality(slot, lately=True)
-            if quality is None:
+        for slot, quality in (await audio.quality(lately=True)).items():
+            party = _ENDS.get(slot)
+            if party is None:
                 continue
             sounded(
                 call.session, party.value, round(quality.mos, 2), round(quality.loss, 4), round(quality.jitter_ms, 1)

@@ -73,7 +73,7 @@ async def test_a_process_that_is_killed_takes_no_other_call_with_it(
         await calls[0].drop(AGENT)
         assert await calls[0].finish_recording() is None
         assert await calls[0].stats(CITIZEN) == AudioStats(0, 0, 0, 0.0)
-        assert await calls[0].quality(CITIZEN) is None
+        assert await calls[0].quality() == {}
         with pytest.raises(EngineLost):
             await calls[0].offer(AGENT)
         await calls[0].close()

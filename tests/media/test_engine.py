@@ -14,8 +14,9 @@ import pytest
 import uvloop
 
 from media.engine import Engine, Limits
-from media.errors import AudioRefused, CannotAnnounce, CannotRecord, EngineFull, NotNegotiated
+from media.errors import AudioRefused, CannotAnnounce, CannotRecord, EngineFull, NoPortFree, NotNegotiated
 from media.g711 import Law, decode, encode
+from media.ports import PortRange
 from media.rtp import ahead
 from session.audio import Announcement, AudioLost, DigitHeard, PlaybackEnded, Slot
 from tests.media.conftest import tone
@@ -263,6 +264,21 @@ async def test_the_far_ends_own_hold(call: AudioSession, way: tuple[str, ...], e
         await call.answer(AGENT, agent.sdp())
         await citizen.say(speech(0.1, 9))
         await eventually(lambda: len(agent.arrived) > before)
+
+
+async def test_nobody_is_sent_silence_who_hears_none(prompts: PromptLibrary) -> None:
+    async with Engine(prompts) as engine, Phone() as citizen:
+        call = await engine.open("call-1")
+        for way, is_paced in (("a=inactive", False), ("a=sendrecv", True), ("a=sendonly", False)):
+            await call.answer(CITIZEN, citizen.sdp(way))
+            assert bool(engine.ticker._place) is is_paced
+
+
+def test_what_no_port_would_mend_is_not_tried_with_each() -> None:
+    ports = PortRange((30_000, 60_000))
+    with pytest.raises(NoPortFree):
+        ports.bind("192.0.2.1")  # is not of this machine
+    assert ports._turn == 1
 
 
 @in_each_form

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -177,6 +178,36 @@ def test_any_description_is_understood_or_refused(octets: bytes) -> None:
     assert len(ours.media) == len(sdp.parse(octets).media)
     assert sum(line.port != 0 for line in ours.media) == 1
     assert terms.laws
+
+
+def understood(read: Callable[[], sdp.Description]) -> sdp.Description | str:
+    """Or why not."""
+    try:
+        return read()
+    except SdpInvalid as invalid:
+        return str(invalid)
+
+
+usual = st.lists(sdp_line, max_size=8).map("\r\n".join)
+
+
+@given(usual, st.integers(0, 70_000), usual)
+def test_what_a_device_said_before_is_remembered_as_it_would_be_read(before: str, port: int, after: str) -> None:
+    for number, session in ((4000, 1), (port, 2)):
+        head = f"v=0\r\no=- {session} 1 IN IP4 192.0.2.1\r\n{before}\r\n".replace("\r\n\r\n", "\r\n")
+        text = f"{head}m=audio {number} RTP/AVP 8 0\r\n{after}"
+        with_care = understood(lambda: sdp._read(text.replace("\r\n", "\n").replace("\r", "\n")))  # noqa: B023
+        assert understood(lambda: sdp.parse(text.encode())) == with_care  # noqa: B023
+
+
+def test_keys_are_not_remembered() -> None:
+    sdp._remembered.cache_clear()
+    lines = ("c=IN IP4 192.0.2.1", "m=audio 4000 RTP/AVP 8")
+    crypto = describe(*lines, f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{'A' * 40}").media[0].crypto
+    assert len(crypto) == 1
+    assert sdp._remembered.cache_info().currsize == 0
+    assert [describe(*lines).media[0].port for _ in range(2)] == [4000, 4000]
+    assert sdp._remembered.cache_info().hits == 1
 
 
 @pytest.mark.parametrize(

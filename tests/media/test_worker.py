@@ -11,7 +11,7 @@ import pytest
 
 from media import wire
 from media.engine import Engine
-from media.errors import EngineFailed
+from media.errors import EngineFailed, NotNegotiated
 from media.telephone_event import Heard
 from media.wire import Command, Happened, Reply
 from media.worker import _MOST_UNTOLD, Worker
@@ -51,6 +51,10 @@ class Gateway:
     def ask(self, number: int, name: str, *arguments: object, **named: object) -> None:
         self.sock.sendall(wire.packed(Command(number, 1, name, arguments, named)))
 
+    def begin(self, number: int) -> None:
+        """With a look at its figures, which are nought."""
+        self.ask(number, "open", "call-1", "stats", (CITIZEN,), {})
+
     def read(self) -> list[wire.Message]:
         """All that has been said so far."""
         try:
@@ -86,7 +90,7 @@ async def test_what_takes_its_time_is_waited_for_by_what_changes_the_call_only(
 ) -> None:
     recorder = SlowRecorder()
     async with a_gateway(prompts, recorder) as gateway:
-        gateway.ask(1, "open", "call-1")
+        gateway.begin(1)
         gateway.ask(2, "record", cast("Path", "nowhere"))
         gateway.ask(3, "hold", CITIZEN, held=True)
         gateway.ask(4, "stats", CITIZEN)
@@ -103,11 +107,27 @@ async def test_what_takes_its_time_is_waited_for_by_what_changes_the_call_only(
         assert gateway.call._places[CITIZEN].held
 
 
+async def test_a_session_stands_although_what_was_asked_of_it_first_is_refused(
+    prompts: PromptLibrary, eventually: Eventually
+) -> None:
+    async with a_gateway(prompts) as gateway:
+        gateway.ask(1, "open", "call-1", "accept", (CITIZEN, b"v=0"), {})
+        gateway.ask(2, "open", "call-1", "hold", (CITIZEN,), {"held": True})
+        await eventually(lambda: len(gateway.replies) == 2, deadline_s=15)
+        assert isinstance(gateway.replies[1].error, NotNegotiated)
+        assert gateway.call._places[CITIZEN].held, "who asks again, not knowing, finds the same"
+        gateway.ask(wire.UNANSWERED, "close")
+        gateway.ask(3, "stats", CITIZEN)
+        await eventually(lambda: 3 in gateway.replies, deadline_s=15)
+        assert isinstance(gateway.replies[3].error, NotNegotiated), "it is closed"
+        assert gateway.replies.keys() == {1, 2, 3}, "which nobody waited for"
+
+
 async def test_what_waits_although_it_was_to_be_done_at_once_breaks_and_holds_up_nobody(
     prompts: PromptLibrary, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with a_gateway(prompts) as gateway:
-        gateway.ask(1, "open", "call-1")
+        gateway.begin(1)
         await eventually(lambda: 1 in gateway.replies, deadline_s=15)
         monkeypatch.setattr(gateway.call, "hold", lambda *_, **__: asyncio.sleep(3600))
         gateway.ask(2, "hold", CITIZEN, held=True)
@@ -122,7 +142,7 @@ async def test_a_gateway_that_does_not_read_is_told_later_and_of_digits_so_many(
     prompts: PromptLibrary, eventually: Eventually
 ) -> None:
     async with a_gateway(prompts) as gateway:
-        gateway.ask(1, "open", "call-1")
+        gateway.begin(1)
         await eventually(lambda: 1 in gateway.replies, deadline_s=15)
         while gateway.worker._is_heard:
             gateway.call.digit_heard(CITIZEN, Heard("1", 100))

@@ -1,14 +1,14 @@
 """How a call that runs sounds: told every five seconds, and on the ladder no more often than it says something."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from channels.phone.ladder import Ladder, Row
-from channels.phone.measuring import keep_listening
+from channels.phone.measuring import Measures, keep_listening
 from session.audio import AudioQuality, AudioSession, Slot
-from session.ids import SessionId
+from session.ids import LegId, SessionId
 from tests.channels.phone.clockwork import run
 
 SESSION = SessionId("S1")
@@ -31,9 +31,10 @@ class Talking:
         self.ladder = Ladder(lambda: 0.0, lambda _, row, __: self.rows.append(row))
         self.ladder.named("leg")
 
-    async def quality(self, slot: Slot, *, lately: bool) -> AudioQuality | None:
-        assert lately
-        return next(self.citizens, CLEAN) if slot is Slot.CITIZEN else CLEAN
+    async def quality(self, *, lately: bool = False) -> Mapping[Slot, AudioQuality]:
+        citizens = next(self.citizens, CLEAN)
+        agents = {Slot.AGENT: CLEAN, Slot.SUPERVISOR: CLEAN}
+        return agents if citizens is None else {Slot.CITIZEN: citizens, **agents}
 
     async def listened_to(self, seconds: float) -> None:
         audio: AudioSession = self  # type: ignore[assignment]  # of a whole port this alone is asked
@@ -58,3 +59,16 @@ def test_who_is_not_joined_is_not_listened_to() -> None:
     call = Talking(iter([]), is_joined=False)
     run(call.listened_to(60))
     assert (call.told, call.rows) == ([], [])
+
+
+async def test_each_leg_is_measured_once_as_it_ends() -> None:
+    call = Talking(iter([None, WORSE]))
+    audio: AudioSession = call  # type: ignore[assignment]  # as above
+    measures = Measures(audio, call.ladder)
+    citizen, agent = LegId("citizen"), LegId("agent")
+    told = await measures.of({Slot.CITIZEN: citizen, Slot.AGENT: agent})
+    assert [(one.leg, one.mos) for one in told] == [(agent, 4.39)], "the citizen's end is not agreed on yet"
+    told = await measures.of({Slot.CITIZEN: citizen, Slot.AGENT: agent})
+    assert [(one.leg, one.mos, one.loss) for one in told] == [(citizen, 3.5, 0.05)]
+    assert await measures.of({Slot.AGENT: agent}) == []
+    assert [row.peer for row in call.rows] == ["agent", "citizen"]
