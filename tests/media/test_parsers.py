@@ -188,7 +188,7 @@ def understood(read: Callable[[], sdp.Description]) -> sdp.Description | str:
         return str(invalid)
 
 
-usual = st.lists(sdp_line, max_size=8).map("\r\n".join)
+usual = st.lists(sdp_line, max_size=4).map("\r\n".join)
 
 
 @given(usual, st.integers(0, 70_000), usual)
