@@ -186,10 +186,19 @@ class Administration:
             return refused(400, "malformed")
         if not 0 < len(why.strip()) <= LONGEST_WHY:
             return refused(400, "why_needed")
-        detail = f"{expected + 1}" if to is None else f"{expected + 1} ← {to}"
-        await self._parts.audit.note(agent.login, Deed.CHANGE, kind, detail)
+
+        async def noted(version: int) -> None:
+            detail = f"{version}" if to is None else f"{version} ← {to}"
+            await self._parts.audit.note(agent.login, Deed.CHANGE, kind, detail)
+
         version = await self._book.put(
-            kind, document, expected=expected, author=agent.login, at=await self._parts.clock(), why=why.strip()
+            kind,
+            document,
+            expected=expected,
+            author=agent.login,
+            at=await self._parts.clock(),
+            why=why.strip(),
+            noted=noted,
         )
         return _json({"version": version})
 

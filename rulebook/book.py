@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -161,8 +161,18 @@ class Rulebook:
             raise NoSuchVersion(kind, version)
         return read(kind, one.form, policy.body)
 
-    async def put(self, kind: str, document: Document, *, expected: int, author: str, at: float, why: str) -> int:
-        """Put a document in force after version `expected`; gives its version.
+    async def put(
+        self,
+        kind: str,
+        document: Document,
+        *,
+        expected: int,
+        author: str,
+        at: float,
+        why: str,
+        noted: Callable[[int], Awaitable[None]] | None = None,
+    ) -> int:
+        """Put a document in force after version `expected`; gives its version, which `noted` hears before it is.
 
         Raises `PolicyMoved` where another has come after that one, `DocumentMalformed` for a document that what stands
         elsewhere does not allow.
@@ -171,6 +181,8 @@ class Rulebook:
         if one.elsewhere is not None:
             expected = await self._catch_up(one, one.elsewhere, expected, at)
         policy = Policy(kind, expected + 1, written(document), author, at, why)
+        if noted is not None:
+            await noted(policy.version)
 
         async def along(connection: AsyncConnection) -> None:
             if one.elsewhere is not None:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Protocol
 
 from channels.calls import Caller
 from channels.contract import LegUnknown
+from channels.phone.errands import Errands
 from session.address import Address
 from session.errors import YihaoError
 from session.ids import LegId, NodeId, SessionId
@@ -77,7 +77,7 @@ class Abroad:
         self._pages: dict[LegId, set[NodeId]] = {}
         """The nodes that pages of our calls have come to: each is told when it is over."""
         self._asked: dict[bytes, asyncio.Future[tuple[bytes, bytes]]] = {}
-        self._writing: set[asyncio.Task[None]] = set()
+        self._errands = Errands()
 
     # -- where the call is -------------------------------------------------------------------------------------
 
@@ -166,7 +166,7 @@ class Abroad:
         head, _, body = letter.partition(b"\n")
         match head.split(b" ", 4):
             case [what, sender, turn, leg, who] if what == _AGAIN:
-                self._run(self._answer(NodeId(sender.decode()), turn, LegId(leg.decode()), who.decode(), body))
+                self._errands.run(self._answer(NodeId(sender.decode()), turn, LegId(leg.decode()), who.decode(), body))
             case [what, turn, said] if what == _ANSWER:
                 if (asked := self._asked.get(turn)) is not None and not asked.done():
                     asked.set_result((said, body))
@@ -180,9 +180,7 @@ class Abroad:
 
     async def close(self) -> None:
         """What is being written stays unsaid."""
-        for task in tuple(self._writing):
-            task.cancel()
-        await asyncio.gather(*self._writing, return_exceptions=True)
+        await self._errands.close()
 
     async def _answer(self, node: NodeId, turn: bytes, leg: LegId, who: str, offer: bytes) -> None:
         said, description = _GONE, b""
@@ -197,18 +195,13 @@ class Abroad:
         await self._post(node, b" ".join((_ANSWER, turn, said)) + b"\n" + description)
 
     def _write(self, node: NodeId, letter: bytes) -> None:
-        self._run(self._post(node, letter))
+        self._errands.run(self._post(node, letter))
 
     async def _post(self, node: NodeId, letter: bytes) -> None:
         try:
             await self._mail.send(node, letter)
         except YihaoError as error:
             log.warning("a page at another node was not told", extra={"why": type(error).__name__})
-
-    def _run(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
 
 
 def _key(leg: LegId) -> str:

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from channels.phone.errands import Errands
 from session.address import Address
 from session.errors import YihaoError
 from session.ids import LegId, NodeId
@@ -38,7 +39,7 @@ class Elsewhere:
         """`secret` is shared by the nodes: it blinds numbers in names of keys."""
         self._node, self._shared, self._mail, self._secret, self._bury = node, shared, mail, secret, bury
         self._awaited: dict[LegId, asyncio.Event] = {}
-        self._looking: set[asyncio.Task[None]] = set()
+        self._errands = Errands()
 
     def note(self, address: Address, leg: LegId) -> Note:
         """What is kept with a call whose number the network vouches for."""
@@ -57,9 +58,7 @@ class Elsewhere:
         """Read a letter; False for one that is about something else."""
         match letter.split(b" "):
             case [what, sender, leg] if what == _LOOK:
-                task = asyncio.get_running_loop().create_task(self._look(sender.decode(), LegId(leg.decode())))
-                self._looking.add(task)
-                task.add_done_callback(self._looking.discard)
+                self._errands.run(self._look(sender.decode(), LegId(leg.decode())))
             case [what, leg] if what == _LOOKED:
                 if (awaited := self._awaited.get(LegId(leg.decode()))) is not None:
                     awaited.set()
@@ -69,9 +68,7 @@ class Elsewhere:
 
     async def close(self) -> None:
         """Nobody waits for what is still being looked at here longer than they would for a dead node."""
-        for task in tuple(self._looking):
-            task.cancel()
-        await asyncio.gather(*self._looking, return_exceptions=True)
+        await self._errands.close()
 
     async def _ask(self, node: NodeId, leg: LegId) -> None:
         looked = self._awaited.setdefault(leg, asyncio.Event())

@@ -262,8 +262,12 @@ async def test_the_audit_says_who_did_what_and_cannot_be_changed(town: Living, t
             assert answer.status == 401
         await supervisor.ask("/api/agents/8001/presence", {"presence": "off", "reason": "午休"})
         await admin.put("hours", NIGHT, 0)
+        version, staff = await admin.document("agents")
+        put = await admin.put("agents", staff, version)
+        assert put == (200, {"version": version + 2}), "what stood there is a version as well"
         _, shown = await admin.ask("/api/admin/audit")
         assert [(one["by"], one["deed"], one["on"], one["detail"]) for one in shown["notes"]] == [
+            ("8009", "rules_changed", "agents", f"{version + 2}"),
             ("8009", "rules_changed", "hours", "1"),
             ("8004", "presence_forced", "8001", "off: 午休"),
             ("", "login_refused", "", ""),
