@@ -9,7 +9,7 @@ PIP := .venv/bin/python -m pip install -qq --disable-pip-version-check
 PYTEST := .venv/bin/python -m pytest
 # Tests wait for two seconds of three: tests/shares.py sees that what listens, what looks and what computes run beside each
 # other. More make sound late on two cores, and fewer leave them idle: docs/decisions/0154-what-runs-beside-what.md.
-WORKERS := 5
+WORKERS := 4
 # A file's tests stay together, in the order in which they were collected.
 SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 TEST_PACKAGES := baresip-core linphone-cli libopus0 sip-tester chromium fonts-wqy-microhei postgresql tshark kamailio kamailio-tls-modules rtpengine-daemon systemd
