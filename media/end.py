@@ -189,12 +189,19 @@ class End:
     @property
     def incoming(self) -> Incoming:
         """What came, up to date."""
-        self.end_run()
+        self.count_run()
         return self._incoming
 
     @property
     def outgoing(self) -> Outgoing:
         """What went, up to date."""
+        if self.hears is not None:
+            self.hears.count_run()
+        return self._outgoing
+
+    @property
+    def _voice(self) -> Outgoing:
+        """The same, to speak there ourselves."""
         if self.hears is not None:
             self.hears.end_run()
         return self._outgoing
@@ -280,7 +287,9 @@ class End:
 
     def look(self, now_s: float) -> None:
         """Once a second: reports, and a digit whose last packets were lost."""
-        self._end_runs()
+        self.count_run()
+        if self.hears is not None:
+            self.hears.count_run()
         if self.terms is None or self._target is None:
             return
         self._tie_if_found(now_s)
@@ -339,9 +348,12 @@ class End:
 
     def _run_on(self, listener: End, size: int) -> None:
         """Let what comes go straight to who hears it, as long as nothing else happens."""
-        source = Source(
-            *(self._incoming, self._pair.rtp, self._far_type, self._note, self._expansion, self._stray, self.end_run)
-        )
+        reel = None
+        if self._note is not None:
+            reel = self._note.reel(self._incoming.next_timestamp, size - HEADER_BYTES, self._expansion)
+            if reel is None:
+                return
+        source = Source(self._incoming, self._pair.rtp, self._far_type, reel, self._stray, self.end_run)
         self._run = Run.begun(source, listener.sink, self._inbox, size)
         if self._run is not None:
             self._heard_by, listener.hears = listener, self
@@ -352,6 +364,11 @@ class End:
         self.end_run()
         if addr is not None:
             self._hear(data, addr, now_s)
+
+    def count_run(self) -> None:
+        """What has come in a run that goes on."""
+        if self._run is not None:
+            self._run.settle()
 
     def end_run(self) -> None:
         """What comes is looked at again; the streams are as they would be if all of it had been."""
@@ -432,7 +449,7 @@ class End:
     def _pass_on(self, sequence: int, timestamp: int, payload: bytes, now_s: float) -> None:
         note = self._note
         if note is not None:
-            note(now_s, timestamp, payload, self._expansion)
+            note.note(now_s, timestamp, payload, self._expansion)
         listener = self._listener
         if listener is not None:
             listener.relay(self._far_law, self._incoming.generation, sequence, timestamp, payload, now_s)
@@ -445,7 +462,7 @@ class End:
             return
         if law is not self._law:
             payload = payload.translate(TRANSCODE[law, self._law])
-        self._send(self.outgoing.relayed(self._payload_type, generation, sequence, timestamp, payload, now_s))
+        self._send(self._voice.relayed(self._payload_type, generation, sequence, timestamp, payload, now_s))
 
     def takes(self, law: Law) -> bool:
         """Whether another far end's packets under this law go out as they came, but for their header."""
@@ -460,7 +477,7 @@ class End:
     @property
     def sink(self) -> Sink:
         """Where they go."""
-        return Sink(self.outgoing, self._pair.rtp, self._payload_type)
+        return Sink(self._voice, self._pair.rtp, self._payload_type)
 
     def forward_event(self, packet: Packet, generation: int, now_s: float) -> None:
         """A digit of the other far end's, as it is, where this one takes digits."""
@@ -468,7 +485,7 @@ class End:
         if event_type is None or self._digits is not None:
             return
         second = event_type | (0x80 if packet.marker else 0)
-        self._send(self.outgoing.relayed(second, generation, packet.sequence, packet.timestamp, packet.payload, now_s))
+        self._send(self._voice.relayed(second, generation, packet.sequence, packet.timestamp, packet.payload, now_s))
 
     def tick(self, now_s: float) -> None:
         """The next 20 ms of what we send ourselves: a digit, else what is played, else silence."""
@@ -482,7 +499,7 @@ class End:
             self._owner.played(self.slot)
         if self.terms is not None and self.terms.far_hears:
             silence = SILENCE[self._law] * FRAME_SAMPLES
-            self._send(self.outgoing.paced(self._payload_type, frame or silence, now_s))
+            self._send(self._voice.paced(self._payload_type, frame or silence, now_s))
 
     def _next_step(self) -> telephone_event.Written | None:
         if self._digits is None:
@@ -500,8 +517,8 @@ class End:
         if step.payload is None or event_type is None:
             return
         if step.first:
-            self._digit_start = self.outgoing.timestamp
-        self._send(self.outgoing.event(event_type, step.payload, self._digit_start, first=step.first, now_s=now_s))
+            self._digit_start = self._voice.timestamp
+        self._send(self._voice.event(event_type, step.payload, self._digit_start, first=step.first, now_s=now_s))
 
     def _send(self, packet: bytes) -> None:
         # Straight to the socket: the loop's transport would queue what the kernel cannot take, and sound is

@@ -30,8 +30,11 @@ class Voice:
         self._concealer = Concealer()
 
     def note(self, _arrived_s: float, timestamp: int, payload: bytes, expansion: tuple[bytes, bytes]) -> None:
-        """A packet of theirs: a `media.tap.Ear`."""
+        """A packet of theirs, as a `media.tap.Ear`."""
         self._buffer.put(timestamp, expand(payload, expansion))
+
+    def reel(self, _timestamp: int, _samples: int, _expansion: tuple[bytes, bytes]) -> None:
+        """Each packet is wanted when it comes."""
 
     def frame(self) -> Samples | None:
         """Their next 20 ms, made whole; None before their first word."""
@@ -62,7 +65,7 @@ class Mix:
 
     def ear(self, slot: Slot) -> Ear:
         """What is to be told of each packet of a slot that is heard."""
-        return self._voices[slot].note
+        return self._voices[slot]
 
     def frame(self, law: Law) -> bytes:
         """The next 20 ms."""
@@ -73,6 +76,6 @@ class Mix:
                 total += heard * voice.factor
         octets = compress(total, law)
         if self.overheard is not None:
-            self.overheard(monotonic(), self._timestamp, octets, EXPANSIONS[law])
+            self.overheard.note(monotonic(), self._timestamp, octets, EXPANSIONS[law])
         self._timestamp = (self._timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
         return octets

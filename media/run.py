@@ -1,9 +1,9 @@
 """A run: packets that follow each other from one far end straight to another, each but its header as it came.
 
 Nearly every packet of a call is of one, so this is where relaying costs time. A run knows the header that comes next
-and the one that goes out for it, and counts by these alone. What the two streams keep is brought up to date when it
-ends: with a packet that is not the next one, with whatever else happens at either end, when somebody asks for figures,
-and once a second.
+and the one that goes out for it, and counts by these alone. What the two streams keep is brought up to date once a
+second, when somebody asks for figures, and when it ends: with a packet that is not the next one, and with whatever else
+happens at either end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from media.inbox import Inbox
     from media.rtp import Incoming, Outgoing
-    from media.tap import Ear
+    from media.tap import Reel
 
 _words, _write = WORDS.unpack_from, WORDS.pack_into
 _LEAST_PACKETS = 8
@@ -31,8 +31,8 @@ class Source(NamedTuple):
     stream: Incoming
     socket: SocketType
     payload_type: int
-    note: Ear | None
-    expansion: tuple[bytes, bytes]
+    reel: Reel | None
+    """Of what records them."""
     stray: Callable[[bytes, float], None]
     """Takes a packet that is not the run's next one, and ends the run; so does `over`."""
     over: Callable[[], None]
@@ -50,18 +50,17 @@ class Run:
     """Its `arrived` is called for each packet. Both sockets are connected."""
 
     __slots__ = (
-        "_expansion",
         "_first",
         "_head",
         "_jitter",
         "_last",
-        "_note",
         "_now_s",
         "_over",
         "_packet",
         "_packets",
         "_payload",
         "_receive",
+        "_reel",
         "_room",
         "_samples",
         "_send",
@@ -86,7 +85,7 @@ class Run:
         self._room, self._packets = inbox.room, inbox.packets
         self._packet = self._packets[size]
         self._payload = self._packet[HEADER_BYTES:]
-        self._note, self._expansion = source.note, source.expansion
+        self._reel = source.reel
         self._size, self._samples = size, size - HEADER_BYTES
         self._head = self._first = _head(source.payload_type, incoming.next_sequence)
         self._last = self._head + most - 1
@@ -123,9 +122,12 @@ class Run:
         strayed = transit - self._transit
         self._transit, self._now_s = transit, now_s
         self._jitter += ((strayed if strayed >= 0 else -strayed) - self._jitter) / 16
-        note = self._note
-        if note is not None:
-            note(now_s, timestamp, bytes(self._payload), self._expansion)
+        reel = self._reel
+        if reel is not None:
+            octets = reel.octets
+            octets += self._payload
+            if transit < reel.least:  # noqa: PLR1730  a call of `min` costs more than all else here
+                reel.least = transit
         self._timestamp = timestamp + self._samples
         self._head = head + 1
         _write(room, 0, head + self._shift, timestamp + self._turn, self._ssrc_there)
@@ -138,11 +140,14 @@ class Run:
             self._over()
 
     def settle(self) -> None:
-        """Bring both streams up to date: it is over."""
+        """Bring both streams up to date. It may go on."""
         packets = self._head - self._first
         if packets:
+            self._first = self._head
             self._source.stream.ran(packets, self._samples, self._now_s, self._transit, self._jitter)
             self._sink.stream.ran(packets, self._samples, self._now_s)
+        if self._reel is not None:
+            self._reel.trim()
 
 
 def _head(payload_type: int, sequence: int) -> int:

@@ -33,7 +33,7 @@ def mend(sound: Path) -> card.Card | None:
         file.truncate(wav.HEADER_BYTES + data_bytes)
         peaks = bytearray()
         while chunk := file.read(_CHUNK_BYTES):
-            peaks += wav.peaks(chunk)
+            peaks += wav.peaks(wav.frames(chunk))
         file.flush()
         os.fsync(file.fileno())
         found = card.Card(

@@ -8,13 +8,14 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from recordings import wav
 from recordings.errors import AlreadyRecorded
-from recordings.track import Expansion, Gathering, Placed, Stretch, Track
+from recordings.track import Expansion, Gathering, Placed, Track
 from session.audio import Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 MAX_RECORDING_S = 12 * 3600.0
@@ -25,29 +26,9 @@ _LATEST_SAMPLES = 1600
 
 
 @lru_cache(maxsize=8)
-def _levels(expansion: Expansion) -> tuple[int, ...]:
+def _levels(expansion: Expansion) -> wav.Samples:
     """The sample that each octet stands for."""
-    return tuple(int.from_bytes(bytes(octets), "little", signed=True) for octets in zip(*expansion, strict=True))
-
-
-@lru_cache(maxsize=8)
-def _silence(expansion: Expansion) -> bytes:
-    """The octet whose sample is nearest nought."""
-    levels = _levels(expansion)
-    return bytes([min(range(256), key=lambda octet: abs(levels[octet]))])
-
-
-@lru_cache(maxsize=8)
-def _loudness(expansion: Expansion) -> bytes:
-    """A table from octet to |sample| / 128."""
-    return bytes(wav.loudness(level) for level in _levels(expansion))
-
-
-@lru_cache(maxsize=8)
-def _recoding(source: Expansion, target: Expansion) -> bytes:
-    """A table from an octet of one law to the nearest of the other."""
-    levels = _levels(target)
-    return bytes(min(range(256), key=lambda octet: abs(levels[octet] - wanted)) for wanted in _levels(source))
+    return np.frombuffer(bytes(octet for both in zip(*expansion, strict=True) for octet in both), dtype="<i2")
 
 
 class _Channel:
@@ -58,72 +39,69 @@ class _Channel:
         self._track = Track()
         self._early: list[Placed] = []
 
-    def window(self, said: list[Stretch], start: int, count: int) -> tuple[bytes, Expansion] | None:
-        """The octets from `start` on with their expansion; None when nothing was said there."""
-        placed = self._early + self._track.place(said)
-        end = start + count
+    def lay(self, start: int, still: wav.Samples) -> None:
+        """Put into `still`, from whose beginning on the file is at `start`, what has been said for there."""
+        placed = self._early + self._track.place(self.gathering.take())
+        end = start + len(still)
         self._early = [each for each in placed if each.position + len(each.octets) > end]
-        if not any(each.position < end for each in placed):
-            return None
-        expansion = placed[0].expansion
-        window = bytearray(_silence(expansion) * count)
-        for position, its_octets, its_expansion in placed:
-            octets = its_octets
-            if its_expansion != expansion:
-                octets = its_octets.translate(_recoding(its_expansion, expansion))
-            at = position - start
-            part = octets[max(0, -at) : max(0, count - at)]
-            at = max(0, at)
-            window[at : at + len(part)] = part
-        return bytes(window), expansion
+        for position, octets, expansion in placed:
+            first, last = max(position, start), min(position + len(octets), end)
+            if first < last:
+                there = np.frombuffer(octets, np.uint8, last - first, first - position)
+                still[first - start : last - start] = _levels(expansion).take(there)
 
 
-class Gathered(NamedTuple):
-    """What is handed from the event loop to the writer's thread."""
+class Piece(NamedTuple):
+    """What is handed from the event loop to the writer's thread: sound that follows what is in the file already."""
 
-    until_s: float
-    citizen: list[Stretch]
-    agent: list[Stretch]
+    tape: Tape
+    frames: memoryview
+    peaks: bytes
 
-    @property
-    def said(self) -> tuple[list[Stretch], list[Stretch]]:
-        """Left, right."""
-        return self.citizen, self.agent
+    def write(self) -> None:
+        """Blocks."""
+        self.tape.append(self)
 
 
 class Tape:
     """A file that grows with its call.
 
-    `ear` and `gathered` belong to the event loop, everything else to one other thread at a time; nothing is shared
-    between the two but what `gathered` hands over.
+    `ear`, `cut` and `rest` belong to the event loop, everything else to one other thread at a time; nothing is shared
+    between the two but the pieces, which are to be written in the order in which they were cut.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.peaks = bytearray()
         self.failure: OSError | None = None
-        self._written = 0
+        self._cut = self._written = 0
         self._file = _create(path)
         self._started_s = time.monotonic()
         self._channels = {slot: _Channel(self._started_s) for slot in (Slot.CITIZEN, Slot.AGENT)}
 
-    def ear(self, slot: Slot) -> Callable[[float, int, bytes, Expansion], None]:
-        """What notes a slot's packets."""
-        return self._channels[slot].gathering.note
+    def ear(self, slot: Slot) -> Gathering:
+        """What is told of a slot's packets."""
+        return self._channels[slot].gathering
 
-    def gathered(self) -> Gathered:
-        """What both have said since the last time, and until when: to be handed to `flush` or `finish`."""
-        citizen, agent = (channel.gathering.take() for channel in self._channels.values())
-        return Gathered(time.monotonic(), citizen, agent)
+    def cut(self, now_s: float) -> Piece:
+        """What is old enough that nothing can come before it, in whole peaks."""
+        end = self._clock(now_s) - _LATEST_SAMPLES
+        return self._piece(end - end % wav.PEAK_SAMPLES)
 
-    def flush(self, gathered: Gathered, late_s: float = 0.0) -> None:
-        """Write what is old enough that nothing can come before it, in whole peaks; we ourselves read so late."""
-        end = self._clock(gathered.until_s - late_s) - _LATEST_SAMPLES
-        self._write_until(end - end % wav.PEAK_SAMPLES, gathered)
+    def rest(self, now_s: float) -> Piece:
+        """All there is. The file stays ours until `close`."""
+        return self._piece(self._clock(now_s))
 
-    def finish(self, gathered: Gathered) -> None:
-        """Write all there is; the file stays ours until `close`."""
-        self._write_until(self._clock(gathered.until_s), gathered)
+    def append(self, piece: Piece) -> None:
+        """Write it."""
+        if not piece.frames or self.failure is not None:
+            return
+        try:
+            self._append(piece.frames)
+        except OSError as error:  # a full disk ends the recording, not the call
+            self.failure = error
+            return
+        self.peaks += piece.peaks
 
     def sync(self) -> None:
         """Make what is written durable. Takes as long as the disk likes."""
@@ -144,44 +122,21 @@ class Tape:
     def _clock(self, now_s: float) -> int:
         return int(min(now_s - self._started_s, MAX_RECORDING_S) * wav.SAMPLE_RATE)
 
-    def _write_until(self, end: int, gathered: Gathered) -> None:
-        count = max(0, end - self._written)
-        windows = [
-            channel.window(said, self._written, count)
-            for channel, said in zip(self._channels.values(), gathered.said, strict=True)
-        ]
-        if count == 0 or self.failure is not None:
-            return
-        frames = bytearray(count * wav.FRAME_BYTES)
-        for place, window in zip((0, 2), windows, strict=True):
-            if window is not None:
-                octets, (low, high) = window
-                frames[place :: wav.FRAME_BYTES] = octets.translate(low)
-                frames[place + 1 :: wav.FRAME_BYTES] = octets.translate(high)
-        try:
-            self._append(frames)
-        except OSError as error:  # a full disk ends the recording, not the call
-            self.failure = error
-            return
-        citizen, agent = (_loudnesses(window, count) for window in windows)
-        self.peaks += wav.loudest(citizen, agent)
+    def _piece(self, end: int) -> Piece:
+        frames = np.zeros((max(0, end - self._cut), 2), dtype="<i2")
+        for side, channel in enumerate(self._channels.values()):
+            channel.lay(self._cut, frames[:, side])
+        self._cut += len(frames)
+        return Piece(self, frames.view(np.uint8).reshape(-1).data, wav.peaks(frames))
 
-    def _append(self, frames: bytearray) -> None:
+    def _append(self, rest: memoryview) -> None:
+        samples = len(rest) // wav.FRAME_BYTES
         at = wav.HEADER_BYTES + self._written * wav.FRAME_BYTES
-        rest = memoryview(frames)
         while rest:
             wrote = os.pwrite(self._file, rest, at)
             rest, at = rest[wrote:], at + wrote
-        self._written += len(frames) // wav.FRAME_BYTES
+        self._written += samples
         os.pwrite(self._file, wav.header(self._written * wav.FRAME_BYTES), 0)
-
-
-def _loudnesses(window: tuple[bytes, Expansion] | None, count: int) -> bytes:
-    """Loudness of every `PEAK_STEP`th sample of a window."""
-    if window is None:
-        return bytes(-(-count // wav.PEAK_STEP))
-    octets, expansion = window
-    return octets[:: wav.PEAK_STEP].translate(_loudness(expansion))
 
 
 def _create(path: Path) -> int:

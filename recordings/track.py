@@ -9,7 +9,7 @@ stay within 2 × 20 ms of each other however long the call and however the far e
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,8 +34,8 @@ _MAX_STRETCH = 16_000
 _MAX_WAITING = 480_000
 """A minute: what a stalled disk may cost in memory. Then what comes is given up."""
 
-_ENOUGH = 10
-"""Fewer packets than this may all have been late by chance."""
+_ENOUGH = 1600
+"""200 ms: packets of less than this may all have been late by chance."""
 
 
 class Stretch(NamedTuple):
@@ -43,7 +43,6 @@ class Stretch(NamedTuple):
 
     begun: float
     timestamp: int
-    packets: int
     octets: bytes
     expansion: Expansion
 
@@ -61,57 +60,75 @@ def _leap(later: int, earlier: int) -> int:
 
 
 class Gathering:
-    """Joins packets that follow one another, as they come: no object is kept for a packet, only its octets."""
+    """Joins packets that follow one another, as they come: no object is kept for a packet, only its octets.
 
-    __slots__ = ("_begun", "_expansion", "_first", "_next", "_octets", "_packets", "_started_s", "_waiting", "_whole")
+    A `media.tap.Ear`, and the `Reel` of it.
+    """
+
+    __slots__ = ("_begun", "_expansion", "_first", "_started", "_turn", "_waiting", "_whole", "least", "octets")
 
     def __init__(self, started_s: float) -> None:
-        self._started_s = started_s
+        self.octets = bytearray()
+        """Of the stretch that grows. It stays the same object, since a run adds to it."""
+        self.least = math.inf
+        self._turn = 0.0
+        """What makes of `least` when the first octet could have been spoken."""
+        self._started = started_s * SAMPLE_RATE
+        self._begun = math.inf
+        """The same by packets that were noted."""
+        self._first = 0
+        self._expansion: Expansion = (b"", b"")
         self._whole: list[Stretch] = []
         self._waiting = 0
-        self._octets = bytearray()
-        self._packets = self._first = self._next = 0
-        self._expansion: Expansion = (b"", b"")
-        self._begun = math.inf
 
     def note(self, arrived_s: float, timestamp: int, payload: bytes, expansion: Expansion) -> None:
-        """Take a packet, on the event loop, for every packet of every call: nothing more is done here."""
-        if timestamp != self._next or expansion is not self._expansion:
-            self._close()
-            self._open(timestamp, expansion)
-        octets = self._octets
+        """Take a packet, on the event loop: nothing more is done here."""
+        self._follow(timestamp, expansion)
+        octets = self.octets
         octets += payload
-        size = len(octets)
-        self._packets += 1
-        self._next = (self._first + size) & 0xFFFFFFFF
-        begun = (arrived_s - self._started_s) * SAMPLE_RATE - size
+        begun = arrived_s * SAMPLE_RATE - self._started - len(octets)
         if begun < self._begun:  # noqa: PLR1730  a call of `min` costs more than all else here
             self._begun = begun
-        if size > _MAX_STRETCH:
-            self._close()
-            self._open(self._next, expansion)
+        self.trim()
+
+    def reel(self, timestamp: int, samples: int, expansion: Expansion) -> Self:
+        """This one, for a run."""
+        self._follow(timestamp, expansion)
+        self._begun, self.least = self._earliest, math.inf
+        self._turn = timestamp - len(self.octets) - samples - self._started
+        return self
+
+    def trim(self) -> None:
+        """A stretch that has grown long enough is whole."""
+        if len(self.octets) > _MAX_STRETCH:
+            self._cut()
 
     def take(self) -> list[Stretch]:
-        """What has been gathered since the last time; on the event loop as well."""
-        timestamp, expansion = self._next, self._expansion
-        self._close()
-        self._open(timestamp, expansion)
+        """What has been gathered since the last time; on the event loop as well, and in the middle of a run."""
+        self._cut()
         whole, self._whole, self._waiting = self._whole, [], 0
         return whole
 
-    def _open(self, timestamp: int, expansion: Expansion) -> None:
-        self._octets = bytearray()
-        self._packets = 0
-        self._first = self._next = timestamp
-        self._expansion = expansion
-        self._begun = math.inf
+    @property
+    def _earliest(self) -> float:
+        return min(self._begun, self.least + self._turn)
 
-    def _close(self) -> None:
-        size = len(self._octets)
+    def _follow(self, timestamp: int, expansion: Expansion) -> None:
+        """What comes next has that timestamp: behind a gap, or under another law, it begins a stretch."""
+        if timestamp != (self._first + len(self.octets)) & 0xFFFFFFFF or expansion is not self._expansion:
+            self._cut()
+            self._first, self._expansion = timestamp, expansion
+
+    def _cut(self) -> None:
+        """The stretch is whole; what follows it begins another."""
+        size = len(self.octets)
         if size and self._waiting + size <= _MAX_WAITING:
             self._waiting += size
-            found = Stretch(self._begun, self._first, self._packets, bytes(self._octets), self._expansion)
-            self._whole.append(found)
+            self._whole.append(Stretch(self._earliest, self._first, bytes(self.octets), self._expansion))
+        self.octets.clear()
+        self._begun = self.least = math.inf
+        self._first = (self._first + size) & 0xFFFFFFFF
+        self._turn += size
 
 
 class Track:
@@ -148,7 +165,7 @@ class Track:
             position = self._position + _leap(first.timestamp, self._timestamp)
         positions = [position + _leap(stretch.timestamp, first.timestamp) for stretch in run]
         late = round(min(stretch.begun - at for stretch, at in zip(run, positions, strict=True)))
-        enough = sum(stretch.packets for stretch in run) >= _ENOUGH
+        enough = sum(len(stretch.octets) for stretch in run) >= _ENOUGH
         if is_new or late < -_EARLY or (late > _LATE and enough):
             positions = [at + late for at in positions]
         last = run[-1]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from recordings import card
 from recordings.shelf import Shelf
-from recordings.tape import Gathered, Tape
+from recordings.tape import Piece, Tape
 from session.audio import RecordingResult
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class RecordingWriter:
         self._shelf, self._seal = shelf, seal
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recordings")
         self._tapes: deque[Tape] = deque()
+        self._pieces: list[Piece] = []
+        """Cut, in the order in which they are to be written."""
         self._flusher: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -90,7 +92,8 @@ class RecordingWriter:
         """Complete a recording: its last sound, its card, its seal."""
         with suppress(ValueError):
             self._tapes.remove(tape)
-        await self._on_thread(partial(tape.finish, tape.gathered()))
+        self._pieces.append(tape.rest(time.monotonic()))
+        await self._write()
         # Syncing takes long, and hashing an hour a second: not on the thread that others' sound waits for.
         return await asyncio.to_thread(self._complete, tape)
 
@@ -129,15 +132,22 @@ class RecordingWriter:
             passed_s, looked_s = now_s - looked_s, now_s
             late_s = min(_MOST_LATE_S, max(passed_s - _STEP_S, late_s - passed_s / _CATCHES_UP))
             due = -(-len(self._tapes) // _FLUSH_STEPS)
-            gathered = [(self._tapes[index], self._tapes[index].gathered()) for index in range(due)]
-            self._tapes.rotate(-due)
-            if gathered:
-                await self._on_thread(partial(_flush, gathered, late_s))
+            for _ in range(due):
+                if self._tapes:  # some end meanwhile
+                    self._pieces.append(self._tapes[0].cut(now_s - late_s))
+                    self._tapes.rotate(-1)
+                    await asyncio.sleep(0)  # packets wait; a piece takes as long as ten of them
+            if self._pieces:
+                await self._write()
+
+    async def _write(self) -> None:
+        pieces, self._pieces = self._pieces, []
+        await self._on_thread(partial(_write, pieces))
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
-def _flush(tapes: list[tuple[Tape, Gathered]], late_s: float) -> None:
-    for tape, gathered in tapes:
-        tape.flush(gathered, late_s)
+def _write(pieces: list[Piece]) -> None:
+    for piece in pieces:
+        piece.write()

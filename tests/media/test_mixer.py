@@ -161,12 +161,12 @@ def test_gains_and_full_scale() -> None:
     mix.hear({AGENT: -6.0})
     loud = np.full(160, 16000).astype("<i2").tobytes()
     for index in range(4):
-        mix.ear(AGENT)(0.0, index * 160, encode(loud, Law.PCMA), EXPANSIONS[Law.PCMA])
+        mix.ear(AGENT).note(0.0, index * 160, encode(loud, Law.PCMA), EXPANSIONS[Law.PCMA])
     frames = [np.frombuffer(decode(mix.frame(Law.PCMA), Law.PCMA), "<i2") for _ in range(4)]
     assert abs(int(frames[-1][80]) / 16000 - 0.5) < 0.04
     mix.hear({AGENT: 6.0, CITIZEN: 6.0})
     for slot in (AGENT, CITIZEN):
         for index in range(4, 8):
-            mix.ear(slot)(0.0, index * 160, encode(loud, Law.PCMA), EXPANSIONS[Law.PCMA])
+            mix.ear(slot).note(0.0, index * 160, encode(loud, Law.PCMA), EXPANSIONS[Law.PCMA])
     loudest = max(int(np.frombuffer(decode(mix.frame(Law.PCMA), Law.PCMA), "<i2").max()) for _ in range(4))
     assert loudest > 30000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import time
 from itertools import pairwise
@@ -52,6 +53,18 @@ def take(incoming: Incoming, outgoing: Outgoing, packet: Packet, now_s: float) -
     return outgoing.relayed(KIND_THERE, 1, packet.sequence, packet.timestamp, packet.payload, now_s)
 
 
+class Kept:
+    """A reel."""
+
+    def __init__(self) -> None:
+        self.octets = bytearray()
+        self.least = math.inf
+        self.trimmed = 0
+
+    def trim(self) -> None:
+        self.trimmed += 1
+
+
 def figures(stream: Incoming | Outgoing) -> dict[str, object]:
     return {name: getattr(stream, name) for name in stream.__slots__ if name not in {"generation", "_generation"}}
 
@@ -75,13 +88,10 @@ def test_a_run_counts_and_sends_as_one_by_one_does(begins: tuple[int, int, int, 
     sink, ear = connected()
     inbox = Inbox()
     strays: list[bytes] = []
-    noted: list[tuple[float, int, bytes]] = []
+    kept, transits = Kept(), [math.inf]
     over: list[bool] = []
     run: Run | None = None
-    told = Source(
-        incoming, source, KIND, lambda *said: noted.append(said[:3]), (b"", b""),
-        lambda data, _: strays.append(data), lambda: over.append(True),
-    )  # fmt: skip
+    told = Source(incoming, source, KIND, kept, lambda data, _: strays.append(data), lambda: over.append(True))
     with far, source, sink, ear:
         for number in range(1, 60):
             sequence, timestamp = (begins[0] + number) & 0xFFFF, (begins[1] + 160 * number) & 0xFFFFFFFF
@@ -95,7 +105,13 @@ def test_a_run_counts_and_sends_as_one_by_one_does(begins: tuple[int, int, int, 
             far.send(build(packet))
             run.arrived(now_s)
             assert ear.recv(2048) == expected
-            assert noted[-1] == (now_s, timestamp, packet.payload)
+            transits.append(now_s * 8000 - timestamp)
+            assert kept.octets[-160:] == packet.payload
+            assert kept.least == pytest.approx(min(transits))
+            if number % 20 == 0:
+                run.settle()
+                assert figures(outgoing) == figures(outgoing_too)
+                assert figures(incoming) == pytest.approx(figures(incoming_too))
             if over:
                 over.clear()
                 run.settle()
@@ -105,7 +121,8 @@ def test_a_run_counts_and_sends_as_one_by_one_does(begins: tuple[int, int, int, 
         if run is not None:
             run.settle()
     assert strays == []
-    assert len(noted) > 30, "nearly all go straight"
+    assert len(kept.octets) > 30 * 160, "nearly all go straight"
+    assert kept.trimmed > 1
     assert figures(outgoing) == figures(outgoing_too)
     assert figures(incoming) == pytest.approx(figures(incoming_too))
     inbox.close()
@@ -133,7 +150,7 @@ def test_what_is_not_the_next_packet_is_looked_at(other: Packet) -> None:
     inbox = Inbox()
     strays: list[bytes] = []
     with far, source, sink, ear:
-        told = Source(incoming, source, KIND, None, (b"", b""), lambda data, _: strays.append(data), lambda: None)
+        told = Source(incoming, source, KIND, None, lambda data, _: strays.append(data), lambda: None)
         run = Run.begun(told, Sink(outgoing, sink, KIND_THERE), inbox, HEADER_BYTES + 160)
         assert run is not None
         run.arrived(2.0)  # nothing
@@ -208,9 +225,15 @@ async def test_whatever_happens_beside_a_run_is_one_stream_with_it(call: Call, e
         await eventually(lambda: said._run is None, deadline_s=15)
         await goes_straight(call, citizen, eventually)
 
-        call.look(time.monotonic())
-        assert said._run is None
+        counted, sequence = said.incoming.received, citizen.sequence
         await goes_straight(call, citizen, eventually)
+
+        def is_counted() -> bool:
+            call.look(time.monotonic())
+            return said._incoming.received == counted + ((citizen.sequence - sequence) & 0xFFFF)
+
+        await eventually(is_counted, deadline_s=15)
+        assert end_of(call, CITIZEN)._run is not None, "it goes on"
         await call.drop(AGENT)
         assert said._run is None
         assert said.hears is None

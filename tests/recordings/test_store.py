@@ -106,8 +106,8 @@ class Wire:
         for arrived, slot, timestamp, payload in self.packets:
             while arrived > flushed + 0.5:
                 flushed += 0.5
-                tape.flush(tape.gathered()._replace(until_s=started_s + flushed))
-            tape.ear(slot)(started_s + arrived, timestamp, payload, EXPANSIONS[Law.PCMA])
+                tape.cut(started_s + flushed).write()
+            tape.ear(slot).note(started_s + arrived, timestamp, payload, EXPANSIONS[Law.PCMA])
         return float(started_s + self.packets[-1][0])
 
 
@@ -138,7 +138,7 @@ def test_channels_stay_together(tmp_path: Path, trouble: str) -> None:
         wire.add(Slot.AGENT, said[Slot.AGENT], at_s=0, timestamp=2**32 - 4000, delays=delays[Slot.AGENT], rate=rate)
     wire.add(Slot.CITIZEN, said[Slot.CITIZEN], at_s=0, timestamp=99, delays=delays[Slot.CITIZEN])
     ended_s = wire.play_into(tape, tape._started_s)
-    tape.finish(tape.gathered()._replace(until_s=ended_s))
+    tape.rest(ended_s).write()
     tape.close()
     left, right = channels(tmp_path / "x" / "a.wav")
     for start_s in (1, 8, 17):
@@ -158,7 +158,7 @@ async def test_what_comes_while_the_loop_is_held_up_is_in_the_file(tmp_path: Pat
     octets = encode(said.astype("<i2").tobytes(), Law.PCMA)
     async with RecordingStore(tmp_path) as store:
         tape = await store.writer.begin(store.path(SESSION, RECORDING))
-        note, begun_s, heard = tape.ear(Slot.CITIZEN), time.monotonic(), 0
+        note, begun_s, heard = tape.ear(Slot.CITIZEN).note, time.monotonic(), 0
 
         async def hear(until_s: float) -> None:
             nonlocal heard
@@ -240,7 +240,7 @@ async def test_a_full_disk_ends_the_recording_only(tmp_path: Path, caplog: pytes
             resource.setrlimit(resource.RLIMIT_FSIZE, (9000, before[1]))
             start = time.monotonic()
             for index in range(50):
-                tape.ear(Slot.CITIZEN)(start + index / 50, index * 160, b"\x2a" * 160, EXPANSIONS[Law.PCMA])
+                tape.ear(Slot.CITIZEN).note(start + index / 50, index * 160, b"\x2a" * 160, EXPANSIONS[Law.PCMA])
             await asyncio.sleep(0.9)
             result = await tape.finish()
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
