@@ -16,8 +16,8 @@ rounds that take the subjects in turn; medians are compared.
 - pyvoip: pyVoIP's RTPClient with a thread that writes what it reads, µ-law, a call having one far end only. It is let
   lose one frame in a hundred, since its clock is never quite even.
 
-`--short` makes one round over every fourth level, without pyVoIP, instead of three over all. A machine that does other
-work meanwhile gives smaller numbers for all.
+`--short` makes one round over every fourth level, without pyVoIP, instead of three over all; `--only` measures those
+that are named. A machine that does other work meanwhile gives smaller numbers for all.
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ from benchmarks.relays import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from media.engine import Engine, Limits
 
 ROOT = Path(__file__).parents[1]
@@ -437,10 +439,22 @@ class Found(NamedTuple):
     us_a_packet: float
 
 
-def serve_if_asked() -> bool:
-    """The arguments `--short`, and those by which a subject's process is started; whether `--short`."""
+class Asked(NamedTuple):
+    """How much is to be measured."""
+
+    short: bool
+    only: list[str]
+    """Of the names that may be left out; empty for all."""
+
+
+def serve_if_asked(names: Sequence[str] = ()) -> Asked:
+    """What is asked for; or what a subject's process was started for, which ends with it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--short", action="store_true")
+    if names:
+        parser.add_argument("--only", nargs="+", choices=names, default=[])
+    else:
+        parser.set_defaults(only=[])
     parser.add_argument("--serve", choices=sorted(SUBJECTS))
     parser.add_argument("--core", type=int, default=0)
     arguments = parser.parse_args()
@@ -449,20 +463,20 @@ def serve_if_asked() -> bool:
 
         uvloop.run(serve(arguments.serve, arguments.core))
         sys.exit()
-    return bool(arguments.short)
+    return Asked(arguments.short, arguments.only)
 
 
 def main() -> None:
-    short = serve_if_asked()
-    found = in_turn(NAMES[:-1] if short else NAMES, short=short)
-    limit, ours, recorded = (found[name].calls for name in ("limit", "ours", "recorded"))
+    short, only = serve_if_asked(NAMES)
+    found = in_turn(only or (NAMES[:-1] if short else NAMES), short=short)
+    limit, ours, recorded = (found[name].calls if name in found else None for name in ("limit", "ours", "recorded"))
     line = {
         "name": "bridge",
         "value": ours,
         "limit": limit,
-        "ratio": round(ours / limit, 3) if limit else None,
+        "ratio": round(ours / limit, 3) if limit and ours is not None else None,
         "unit": "bridged calls on one core",
-        "recorded_ratio": round(recorded / limit, 3) if limit else None,
+        "recorded_ratio": round(recorded / limit, 3) if limit and recorded is not None else None,
         "calls": {name: one.calls for name, one in found.items()},
         "core_us_a_packet": {name: one.us_a_packet for name, one in found.items()},
     }

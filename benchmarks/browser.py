@@ -17,7 +17,7 @@ NAMES = ["browser", "rtpengine-browser", "ours"]
 
 
 def main() -> None:
-    found = in_turn(NAMES, short=serve_if_asked())
+    found = in_turn(NAMES, short=serve_if_asked().short)
     value = found["browser"].calls
     limit = found["rtpengine-browser"].calls if "rtpengine-browser" in found else None
     line = {

@@ -34,7 +34,7 @@ def ours(others: int, frames: int) -> float:
     began = time.process_time()
     for index in range(frames):
         for ear in ears:
-            ear(0.0, index * FRAME_SAMPLES & 0xFFFFFFFF, packets[index % 16], EXPANSIONS[Law.PCMA])
+            ear.note(0.0, index * FRAME_SAMPLES & 0xFFFFFFFF, packets[index % 16], EXPANSIONS[Law.PCMA])
         mix.frame(Law.PCMA)
     return (time.process_time() - began) / frames * 1e6
 

@@ -15,7 +15,7 @@ NAMES = ["limit", "recorded", "pyvoip"]
 
 
 def main() -> None:
-    found = in_turn(NAMES, short=serve_if_asked())
+    found = in_turn(NAMES, short=serve_if_asked().short)
     limit, recorded = found["limit"].calls, found["recorded"].calls
     line = {
         "name": "relay",
