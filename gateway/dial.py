@@ -2,9 +2,9 @@
 
 pyVoIP is GPL-3: this is a program of its own (`python -m gateway.dial`), which imports nothing of ours and is imported
 by nobody. A citizen's telephone is registered nowhere, which pyVoIP 1.6.8 does not foresee: its `call()` waits for ever
-unless a 100 or 180 comes first, its ACK bears a To tag of its own making, and most refusals are not heard. Those parts
-are done here; its parser, its dialog and its sound are used. Its A-law is encoded by the µ-law table, so only µ-law is
-offered. It works in threads that may hang, so everything has a bound.
+unless a 100 or 180 comes first, its ACK bears a To tag of its own making, its ACK and BYE go round the proxies between,
+and most refusals are not heard. Those parts are done here; its parser, its dialog and its sound are used. Its A-law is
+encoded by the µ-law table, so only µ-law is offered. It works in threads that may hang, so everything has a bound.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -54,7 +55,7 @@ class Telephone:
         self._sip.s = self._sip.out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._sip.s.bind((address, 0))
         self._sip.myPort = self._sip.s.getsockname()[1]
-        self._sip.gen_ack = self._ack
+        self._sip.gen_ack, self._sip.gen_bye = self._ack, self._bye
         self._hear = self._sip.parse_message
         self._sip.parse_message = self._parse_message
         self.status = 0
@@ -65,6 +66,8 @@ class Telephone:
         self.times: dict[str, float] = {}
         """From the INVITE to the first response and to the answer, in seconds."""
         self._invite = ""
+        self._routes: list[str] = []
+        """The proxies that are between, from the answer (RFC 3261 §12.1.2)."""
         self._sent_at = 0.0
 
     def dial(self, number: str) -> Any:
@@ -86,7 +89,6 @@ class Telephone:
     def hang_up(self) -> None:
         """BYE after an answer, CANCEL before one."""
         if self.call.state == VoIP.CallState.ANSWERED:
-            self.call.request.headers["Via"][0]["branch"] = self._sip.gen_branch()
             self.call.hangup()
         elif self.call.state == VoIP.CallState.DIALING:
             self._send(self._within("CANCEL"))
@@ -113,6 +115,7 @@ class Telephone:
         self.times.setdefault("round_trip_s", round(time.monotonic() - self._sent_at, 4))
         if 200 <= self.status < 300:
             self.times.setdefault("answer_s", round(time.monotonic() - self._sent_at, 4))
+            self._routes = _recorded(message.raw)
         if self.status < 300:
             self._hear(message)
             self.is_acknowledged = self.status >= 200
@@ -125,19 +128,27 @@ class Telephone:
         uri = response.headers["Contact"].partition("<")[2].partition(">")[0]
         return self._within("ACK", response.headers["To"]["tag"], uri, self._sip.gen_branch())
 
-    def _within(self, method: str, to_tag: str = "", uri: str = "", branch: str = "") -> str:
-        """A request on the INVITE's transaction, or beside it when it has a branch of its own."""
+    def _bye(self, request: Any) -> str:
+        """The next request after the INVITE; its Contact and tag are the answer's by now."""
+        uri = request.headers["Contact"].partition("<")[2].partition(">")[0]
+        number = int(request.headers["CSeq"]["check"]) + 1
+        return self._within("BYE", request.headers["To"]["tag"], uri, self._sip.gen_branch(), number)
+
+    def _within(self, method: str, to_tag: str = "", uri: str = "", branch: str = "", number: int = 0) -> str:
+        """A request on the INVITE's transaction, or in the dialog when it has a URI and a branch of its own."""
         sip, headers = self._sip, self.call.request.headers
+        routes = "".join(f"Route: {proxy}\r\n" for proxy in self._routes) if uri else ""
         uri = uri or str(self.call.request.heading, "utf8").split(" ")[1]
         tag = f";tag={to_tag}" if to_tag else ""
         return (
             f"{method} {uri} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP {sip.myIP}:{sip.myPort};branch={branch or headers['Via'][0]['branch']}\r\n"
             "Max-Forwards: 70\r\n"
+            f"{routes}"
             f"From: {headers['From']['raw']};tag={headers['From']['tag']}\r\n"
             f"To: {headers['To']['raw']}{tag}\r\n"
             f"Call-ID: {headers['Call-ID']}\r\n"
-            f"CSeq: {headers['CSeq']['check']} {method}\r\n"
+            f"CSeq: {number or headers['CSeq']['check']} {method}\r\n"
             "Content-Length: 0\r\n\r\n"
         )
 
@@ -222,6 +233,13 @@ def _read_wave(path: Path) -> bytes:
     if form != (RATE, 1, 2):
         _fail("--play wants 8 kHz, one channel, 8 or 16 bits")
     return bytes((high + SILENCE) & 0xFF for high in frames[1::2])
+
+
+def _recorded(answer: bytes) -> list[str]:
+    """The route set of who called: Record-Route, the last first. pyVoIP's own parser keeps one line of several."""
+    head = answer.partition(b"\r\n\r\n")[0].decode("utf-8", "replace")
+    lines = re.findall(r"(?im)^record-route[ \t]*:(.*)$", head)
+    return [proxy for line in lines for proxy in re.findall(r"<[^>]*>", line)][::-1]
 
 
 def _own_address(server: str, port: int) -> str:

@@ -15,9 +15,10 @@ from channels.phone.sip.message import Request
 from session.ports import Credential, Telephones
 
 # RFC 8760 has a phone take the first challenge that it knows; these give up at the first that they do not. Measured:
-# baresip 1.0.0, "Register: Function not implemented"; JsSIP 3.13, "Digest algorithm different than 'MD5'". They are
-# offered what they know, where MD5 is accepted.
-_STOPS_AT_UNKNOWN = re.compile(r"baresip v[01]\.|JsSIP[ /]|SIP\.js/")
+# baresip 1.0.0, "Register: Function not implemented"; JsSIP 3.13, "Digest algorithm different than 'MD5'"; sipp 3.6.1,
+# "authentication must use MD5 or AKAv1-MD5", whose scenario has to name it. They are offered what they know, where MD5
+# is accepted.
+_STOPS_AT_UNKNOWN = re.compile(r"baresip v[01]\.|JsSIP[ /]|SIP\.js/|SIPp/")
 
 
 class Access:

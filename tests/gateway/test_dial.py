@@ -87,7 +87,7 @@ async def test_hangs_up_by_control_c(tmp_path: Path, answering: Callable[..., tu
     async with called:
         program, heard = await dial(tmp_path, server)
         assert program.stdout is not None
-        assert b"answered" in await asyncio.wait_for(program.stdout.readline(), 5)
+        assert b"answered" in await asyncio.wait_for(program.stdout.readline(), 15)
         program.send_signal(signal.SIGINT)
         await outcome(program)
         await called.succeeded()

@@ -38,7 +38,7 @@ Call-ID: [call_id]
 CSeq: {cseq} {method}
 Contact: <sip:13800138000@[local_ip]:[local_port];transport=[transport]>
 Max-Forwards: 70
-{lines}Content-Length: [len]
+{"[routes]" + chr(10) if within else ""}{lines}Content-Length: [len]
 
 {body}]]></send>
 """
@@ -51,6 +51,35 @@ INVITE = (
 )
 ANSWERED = '<recv response="200" rrs="true" rtd="true"/>' + _request("ACK", "1")
 HANG_UP = _request("BYE", "2") + '<recv response="200"/>'
+
+
+def registration(extension: str, password: str, expires_s: int = 600) -> str:
+    """REGISTER, again with the proof that is asked for: by MD5, the only one that it knows. With 0 it is taken back."""
+    lines = f"Expires: {expires_s}\n"
+    again = f"[authentication username={extension} password={password}]\n"
+    return (
+        _register(extension, 1, lines)
+        + '<recv response="401" auth="true"/>'
+        + _register(extension, 2, lines + again)
+        + '<recv response="200"/>'
+    )
+
+
+def _register(extension: str, cseq: int, lines: str) -> str:
+    return f"""<send retrans="500"><![CDATA[
+REGISTER sip:[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: <sip:{extension}@[remote_ip]>;tag=sipp[pid]
+To: <sip:{extension}@[remote_ip]>
+Call-ID: [call_id]
+CSeq: {cseq} REGISTER
+Contact: <sip:{extension}@[local_ip]:[local_port]>
+Max-Forwards: 70
+User-Agent: SIPp/3.6
+{lines}Content-Length: 0
+
+]]></send>
+"""
 
 
 def response(status: int, lines: str = "", body: str = "", *, tag: str = "") -> str:
