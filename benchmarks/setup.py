@@ -172,17 +172,19 @@ class Running:
     telephone: int
     pid: int
 
-    def spent_s(self) -> float:
-        """Of its core: itself, and its children there."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+    def spent_s(self) -> tuple[float, float]:
+        """Of its core, by itself and its children there; and by children elsewhere, as the sound of ours is."""
+        children = [int(child) for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
         there = os.sched_getaffinity(self.pid)
-        pids = [self.pid, *(int(child) for child in children if os.sched_getaffinity(int(child)) == there)]
-        return sum(_ticks(pid) for pid in pids) / os.sysconf("SC_CLK_TCK")
+        elsewhere = [child for child in children if os.sched_getaffinity(child) != there]
+        spent = (_ticks(each) for each in ([self.pid, *(set(children) - set(elsewhere))], elsewhere))
+        own_s, others_s = (ticks / os.sysconf("SC_CLK_TCK") for ticks in spent)
+        return own_s, others_s
 
 
-def _ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+def _ticks(pids: list[int]) -> int:
+    stats = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids)
+    return sum(int(fields[11]) + int(fields[12]) for fields in stats)
 
 
 @contextlib.contextmanager
@@ -238,6 +240,8 @@ class Trial(NamedTuple):
     carried: bool
     cost_ms: float
     """Of the core, a call."""
+    beside_ms: float
+    """Of the other core: what the sound takes."""
     late_ms: list[float]
     """From each INVITE to its telephone that rings."""
 
@@ -247,6 +251,7 @@ class Found(NamedTuple):
 
     rate: int
     cost_ms: float
+    beside_ms: float
 
 
 def trial(running: Running, rate: int, seconds: float, core: int) -> Trial:
@@ -260,10 +265,11 @@ def trial(running: Running, rate: int, seconds: float, core: int) -> Trial:
             _sipp(core, folder, "telephone", *common, "-p", str(running.telephone)),
             _sipp(core, folder, "caller", *common, *_caller(running, rate)),
         ]
-        ends_at, spent_s = time.monotonic() + (1 + LAGS) * seconds + TALK_MS / 1000, running.spent_s()
+        ends_at, before_s = time.monotonic() + (1 + LAGS) * seconds + TALK_MS / 1000, running.spent_s()
         went_well = [_ended_well(each, ends_at) for each in ends]  # neither is left running
-        carried = all(went_well)
-        return Trial(carried, (running.spent_s() - spent_s) * 1000 / calls, _late(folder))
+        spent = zip(running.spent_s(), before_s, strict=True)
+        cost_ms, beside_ms = ((after_s - earlier_s) * 1000 / calls for after_s, earlier_s in spent)
+        return Trial(all(went_well), cost_ms, beside_ms, _late(folder))
 
 
 def _caller(running: Running, rate: int) -> tuple[str, ...]:
@@ -298,20 +304,22 @@ def _late(folder: Path) -> list[float]:
 
 def highest(name: str, rates: list[int], seconds: float, chances: int, cores: list[int], folder: Path) -> Found:
     """By halving. Each trial has a subject that is started anew: what one left behind is no burden of the next."""
-    low, high, cost_ms = -1, len(rates), 0.0
+    low, high, cost_ms, beside_ms = -1, len(rates), 0.0, 0.0
     while high - low > 1:
         middle = (low + high) // 2
         for _chance in range(chances):
             with subject(name, cores[0], cores[-1], folder) as running:
                 got = trial(running, rates[middle], seconds, cores[-1])
             verdict = "carried" if got.carried else "not carried"
-            print(
-                f"{name:9} {rates[middle]:5} calls/s  {got.cost_ms:5.2f} ms of the core a call  {verdict}", flush=True
-            )
+            spent = f"{got.cost_ms:5.2f} ms of the core a call and {got.beside_ms:4.2f} of the other"
+            print(f"{name:9} {rates[middle]:5} calls/s  {spent}  {verdict}", flush=True)
             if got.carried:
                 break
-        low, high, cost_ms = (middle, high, got.cost_ms) if got.carried else (low, middle, cost_ms)
-    return Found(rates[low] if low >= 0 else 0, cost_ms)
+        if got.carried:
+            low, cost_ms, beside_ms = middle, got.cost_ms, got.beside_ms
+        else:
+            high = middle
+    return Found(rates[low] if low >= 0 else 0, cost_ms, beside_ms)
 
 
 def percentile(found: list[float], share: float) -> float:
@@ -352,6 +360,7 @@ def main() -> None:
         "core_ms_a_call": {
             name: round(statistics.median(one.cost_ms for one in each), 2) for name, each in found.items() if each
         },
+        "sound_ms_a_call": round(statistics.median(one.beside_ms for one in found["ours"]), 2),
         "rounds": {name: [one.rate for one in each] for name, each in found.items()},
     }
     print(json.dumps(line))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from dataclasses import dataclass
-from time import monotonic
+from functools import cached_property
+from time import monotonic, time_ns
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,7 @@ class Place:
     end: End | None = None
     host: str = ""
     sdp_id: int = 0
-    """Drawn when it is first said: most slots of most calls have nobody."""
+    """When it was first said (RFC 8866, section 5.2)."""
     sdp_version: int = 0
     offered: tuple[Format, ...] | None = None
     held: bool = False
@@ -98,7 +98,6 @@ class Call:
         self._hearing: Hearing = {}
         self._tap: Tap | None = None
         self._closed = False
-        self._events: asyncio.Queue[AudioEvent | None] = asyncio.Queue()
         self._listener: Callable[[AudioEvent], None] | None = None
 
     def _empty(self, slot: Slot) -> Place:
@@ -159,7 +158,7 @@ class Call:
 
     @staticmethod
     def _describe(place: Place, lines: Sequence[Ours | Rejected]) -> bytes:
-        place.sdp_id = place.sdp_id or secrets.randbits(62)
+        place.sdp_id = place.sdp_id or time_ns()
         place.sdp_version += 1
         return sdp.write(place.sdp_id, place.sdp_version, place.host, lines)
 
@@ -380,6 +379,10 @@ class Call:
         end = self._places[slot].end
         return end.reports.quality if end is not None else None
 
+    @cached_property
+    def _events(self) -> asyncio.Queue[AudioEvent | None]:
+        return asyncio.Queue()
+
     async def events(self) -> AsyncIterator[AudioEvent]:
         """What happens, until `close`."""
         while (event := await self._events.get()) is not None:
@@ -434,7 +437,8 @@ class Call:
         try:
             await self.finish_recording()
         finally:
-            self._events.put_nowait(None)
+            if self._listener is None:
+                self._events.put_nowait(None)
 
     async def _let_all_go(self) -> None:
         """Nobody is left who could hear anything: their ports are freed, and no more."""

@@ -7,12 +7,11 @@ after that ("RTP bleed"). A new SSRC is believed once the old one has been silen
 
 from __future__ import annotations
 
-import secrets
 import struct
 from contextlib import suppress
-from dataclasses import dataclass
+from os import urandom
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from media import codecs, telephone_event
 from media.g711 import EXPANSIONS, FRAME_SAMPLES, SILENCE, TRANSCODE, Law
@@ -25,7 +24,7 @@ from media.run import Run, Sink, Source
 from media.srtp import is_rtcp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from media.inbox import Inbox
     from media.negotiation import Terms
@@ -70,8 +69,7 @@ class Owner(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(NamedTuple):
     """Packets that were to come and did not, and ours that were sent and have not arrived."""
 
     expected: int = 0
@@ -141,7 +139,7 @@ class End:
         self.port = pair.port
         self.terms: Terms | None = None
         self._incoming = Incoming()
-        ssrc, sequence, timestamp = _BEGINNING.unpack(secrets.token_bytes(_BEGINNING.size))
+        ssrc, sequence, timestamp = _BEGINNING.unpack(urandom(_BEGINNING.size))
         self._outgoing = Outgoing(ssrc, sequence >> 1, timestamp)
         self.reports = Reports(self._incoming, self._outgoing)
         self.looked_at = NOTHING
@@ -170,7 +168,7 @@ class End:
         self._signalled: _Address | None = None
         self._source: _Address | None = None
         self._target: _Address | None = None
-        self._laws: dict[int, Law] = {}
+        self._laws: Mapping[int, Law] = {}
         self._interpreter: Interpreter | None = None
         """None where all that was agreed is G.711."""
         self._far_type = -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -15,7 +16,7 @@ from media.sdp import Description, Format, Media, Ours, Rejected, ip_version
 from session.audio import Secrecy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 _FORMATS = {
     "PCMA": Format(8, "PCMA"),
@@ -103,9 +104,9 @@ class Terms(NamedTuple):
         return self.direction in ("sendrecv", "sendonly")
 
     @property
-    def laws(self) -> dict[int, Law]:
+    def laws(self) -> Mapping[int, Law]:
         """Payload type → the law under which the house hears it, the one that we send first."""
-        return {each.payload_type: _LAWS.get(each.encoding, INSIDE) for each in self.formats if not each.is_event}
+        return _laws(self.formats)
 
     @property
     def is_foreign(self) -> bool:
@@ -120,6 +121,11 @@ class Terms(NamedTuple):
         return events[0].payload_type if events else None
 
 
+@functools.lru_cache(256)
+def _laws(formats: tuple[Format, ...]) -> Mapping[int, Law]:
+    return {each.payload_type: _LAWS.get(each.encoding, INSIDE) for each in formats if not each.is_event}
+
+
 def spoken(codecs: Iterable[str]) -> tuple[Format, ...]:
     """What we offer of these, by their names and as far as this machine knows them, and digits at the clock of each."""
     known = tuple(_FORMATS[name] for name in codecs if _is_spoken(_FORMATS[name]))
@@ -132,7 +138,8 @@ def _is_spoken(each: Format) -> bool:
     return each.encoding == OPUS and each.clock == 48000 and OPUS in coders()
 
 
-def _ranked(theirs: Sequence[Format], ours: Iterable[Format]) -> tuple[Format, ...]:
+@functools.lru_cache(256)
+def _ranked(theirs: tuple[Format, ...], ours: tuple[Format, ...]) -> tuple[Format, ...]:
     """What both speak, in their order, but what we offer ourselves before what we only understand; digits last.
 
     Nothing where that is no more than digits.
@@ -177,7 +184,7 @@ def _keys(line: Media, means: Means) -> tuple[bool, int, Sdes | Page | None]:
     return line.protocol == _CLEAR and means.secrecy in {Secrecy.NEVER, Secrecy.OFFER}, 0, None
 
 
-def _choose(description: Description, means: Means, ours: Sequence[Format]) -> tuple[int, int, Terms]:
+def _choose(description: Description, means: Means, ours: tuple[Format, ...]) -> tuple[int, int, Terms]:
     """The first m= line that we can serve, the tag of its keys, and its terms."""
     for index, line in enumerate(description.media):
         formats = _ranked(line.formats, ours) if _usable(line) else ()
@@ -196,7 +203,7 @@ def _choose(description: Description, means: Means, ours: Sequence[Format]) -> t
 
 
 def answer(
-    description: Description, port: int, means: Means = PLAIN, ours: Sequence[Format] = OFFERED
+    description: Description, port: int, means: Means = PLAIN, ours: tuple[Format, ...] = OFFERED
 ) -> tuple[Terms, list[Ours | Rejected]]:
     """Terms and our m= lines, one for each of the offer's in its order (section 6). Raises `AudioRefused`."""
     index, tag, terms = _choose(description, means, ours)
@@ -231,7 +238,7 @@ def offer(means: Means, port: int, formats: tuple[Format, ...], *, rtcp_mux: boo
     return Ours(port, formats, rtcp_mux=rtcp_mux, protocol=protocol, crypto=crypto)
 
 
-def accept(description: Description, offered: Sequence[Format], means: Means = PLAIN) -> Terms:
+def accept(description: Description, offered: tuple[Format, ...], means: Means = PLAIN) -> Terms:
     """Terms of an answer to our offer (section 7): of what we offered only. Raises `AudioRefused`."""
     _index, _tag, terms = _choose(description, means, offered)
     encodings = {each.encoding for each in offered}

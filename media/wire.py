@@ -113,7 +113,7 @@ def cut(unread: bytearray) -> Iterator[Message]:
 
 def _pack(value: object) -> bytes:
     # Strict, so that a word such as `Slot.AGENT` is not mistaken for the text that it also is.
-    data: bytes = msgpack.packb(value, default=_marked, strict_types=True, buf_size=_USUAL_BYTES)
+    data: bytes = msgpack.Packer(default=_marked, strict_types=True, buf_size=_USUAL_BYTES).pack(value)
     return data
 
 
