@@ -205,6 +205,7 @@ class PhoneChannel(Running):
             asides=Asides(self._endpoint.calls, self._bridge_of_agent),
             number=settings.numbers[0] if settings.numbers else "",
             sounded=sounded,
+            telling=self._telling,
         )
         self._own_calls = OwnCalls(self._ports, audio, beginnings)
         self._is_draining = False

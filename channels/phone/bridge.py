@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -22,7 +21,7 @@ from channels.phone.handling import Handling
 from channels.phone.hearing import hearing, talking, waiting
 from channels.phone.invitations import Invitations
 from channels.phone.ladder import Ladder
-from channels.phone.measuring import Measures, keep_listening, received
+from channels.phone.measuring import LOOK_S, Measures, keep_listening, received
 from channels.phone.outbox import Outbox
 from channels.phone.parting import leg_end, who_ended
 from channels.phone.ports import BridgePorts
@@ -33,6 +32,7 @@ from channels.phone.silence import Silence
 from channels.phone.sip.digits import InfoDigit
 from channels.phone.sip.refer import Reference
 from channels.phone.sip.sdp import asks_hold
+from channels.phone.sip.tokens import token_hex
 from channels.phone.succession import Succession
 from channels.phone.summons import Summons
 from channels.phone.supervision import Supervisor
@@ -137,11 +137,16 @@ class Bridge:
     @asynccontextmanager
     async def _living(self) -> AsyncIterator[list[asyncio.Task[None]]]:
         """Tell the core and hear the sound while the block lasts, and until all has been told. Gives those tasks."""
-        listening = keep_listening(self, self._audio, self._ports.sounded)
-        background = [asyncio.create_task(one) for one in (self._outbox.run(), self._hear_audio(), listening)]
+        background = [asyncio.create_task(self._outbox.run()), asyncio.create_task(self._hear_audio())]
+
+        def listen() -> None:
+            background.append(asyncio.create_task(keep_listening(self, self._audio, self._ports.sounded)))
+
+        listening = asyncio.get_running_loop().call_later(LOOK_S, listen)
         try:
             yield background
         finally:
+            listening.cancel()
             try:
                 await self._leave()
                 await self._outbox.drained()
@@ -215,7 +220,8 @@ class Bridge:
         agent = self._agent
         self._supervisor.let_go()
         self._third.let_go()
-        await asyncio.gather(*self._ring_tasks, return_exceptions=True)
+        if self._ring_tasks:
+            await asyncio.gather(*self._ring_tasks, return_exceptions=True)
         await self._supervisor.close()
         await self._third.close()
         if agent is not None:
@@ -231,13 +237,17 @@ class Bridge:
     async def _tell_dropped(self) -> None:
         """The agent hears why it is quiet, unless they hang up or their telephone is needed."""
         self._telling = asyncio.Event()
+        self._ports.telling.add(self)
         self.is_joined = False
-        with suppress(YihaoError, TimeoutError):
-            async with self._audio_turn:
-                await self._audio.part()
-                await self._audio.play(Slot.AGENT, (CITIZEN_DROPPED,))
-            async with asyncio.timeout(_DROPPED_S):
-                await self._telling.wait()
+        try:
+            with suppress(YihaoError, TimeoutError):
+                async with self._audio_turn:
+                    await self._audio.part()
+                    await self._audio.play(Slot.AGENT, (CITIZEN_DROPPED,))
+                async with asyncio.timeout(_DROPPED_S):
+                    await self._telling.wait()
+        finally:
+            self._ports.telling.discard(self)
 
     # -- the agent's end ---------------------------------------------------------------------------------------
 
@@ -325,7 +335,7 @@ class Bridge:
 
     async def _picked_up(self, session: SessionId, ringing: Ringing, picked: PickedUp, lease_until: float) -> None:
         """Picking up is accepting. The 200 has been acknowledged; only a granted accept lets sound through."""
-        agent = Guest(ringing.assignee, LegId(f"agent-{secrets.token_hex(12)}"), picked.call, Slot.AGENT)
+        agent = Guest(ringing.assignee, LegId(f"agent-{token_hex(12)}"), picked.call, Slot.AGENT)
         try:
             verdict = await self._summons.accept(session, ringing, lease_until)
             if not verdict.granted:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from channels.phone.errors import CallOver, MalformedMessage, ReofferRefused
 from channels.phone.ladder import Ladder
@@ -126,6 +126,8 @@ class Call:
         self.is_answered = False
         self._endpoint = endpoint
         self._events: Tidings[CallEvent] = Tidings()
+        self._is_told = False
+        """Its user knows that it is over."""
         self._acceptances: dict[int, Acceptance] = {}
         self._all_acknowledged = asyncio.Event()
         self._all_acknowledged.set()
@@ -139,12 +141,15 @@ class Call:
         self._watched: Watched | None = None
         self._stranded_on: Flow | None = None
 
-    async def __aiter__(self) -> AsyncIterator[CallEvent]:
-        while True:
-            event = await self._events.get()
-            yield event
-            if isinstance(event, Ended):
-                return
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> CallEvent:
+        if self._is_told:
+            raise StopAsyncIteration
+        event = await self._events.get()
+        self._is_told = isinstance(event, Ended)
+        return event
 
     # -- what the user asks ------------------------------------------------------------------------------------
 
@@ -345,17 +350,8 @@ class Call:
 
     @property
     def target_flow(self) -> Flow:
-        """Where the dialog's next request goes.
-
-        The remote target's port counts where its address is the one we hear from; any other address (behind a
-        translator, or a name) is reached the way that we heard from it. A connection, while it lives, is the way.
-        """
-        return self.flow if self.dialog is None else self.flow_to(self.dialog)
-
-    def flow_to(self, dialog: Dialog) -> Flow:
-        """As `target_flow`, for one of a fork's dialogs."""
-        hop = dialog.next_hop
-        return self.flow.towards((hop.host, hop.effective_port)) if hop.host == self.flow.remote[0] else self.flow
+        """Where the dialog's next request goes."""
+        return self.flow if self.dialog is None else way_within(self.dialog, self.flow)
 
     def tell(self, event: CallEvent) -> None:
         """Queue an event; a far end that sends faster than its user reads loses the call."""
@@ -364,7 +360,7 @@ class Call:
         if len(self._events) >= _BACKLOG:
             self.hang_up()
             return
-        self._events.put(event)
+        self._put(event)
 
     def end(self, ended: Ended) -> None:
         """The call is over: tell its user once, and let the endpoint forget it."""
@@ -377,9 +373,12 @@ class Call:
         self.decide_reference(481)
         if self._reinviting is not None and not self._reinviting.done():
             self._reinviting.set_exception(CallOver("be re-offered", "over"))
-        self._events.put(ended)
+        self._put(ended)
         if self._farewell is None:
             self._endpoint.forget(self)
+
+    def _put(self, event: CallEvent) -> None:
+        self._events.put(event)
 
     def _settle(self) -> None:
         """No 2xx is repeated any more."""
@@ -564,6 +563,16 @@ class Call:
             self.hang_up()
         elif response.status >= 300:
             self._lives()
+
+
+def way_within(dialog: Dialog, flow: Flow) -> Flow:
+    """Where a dialog's next request goes, whose far end we hear from by this flow.
+
+    The remote target's port counts where its address is the one we hear from; any other address (behind a
+    translator, or a name) is reached the way that we heard from it. A connection, while it lives, is the way.
+    """
+    hop = dialog.next_hop
+    return flow.towards((hop.host, hop.effective_port)) if hop.host == flow.remote[0] else flow
 
 
 def ignore(_response: Response) -> None:

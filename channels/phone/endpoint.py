@@ -24,6 +24,7 @@ from channels.phone.guard import Guard
 from channels.phone.incoming import IncomingCall
 from channels.phone.ladder import Ladder, Way
 from channels.phone.ladders import Ladders
+from channels.phone.lingering import Lingering
 from channels.phone.outgoing import OutgoingCall
 from channels.phone.proxies import seen_through
 from channels.phone.relay import Relay
@@ -34,13 +35,14 @@ from channels.phone.sip.client import (
     ClientTransaction,
     InviteClient,
     NonInviteClient,
+    State,
     TimedOut,
     Transmit,
     cancellation,
 )
 from channels.phone.sip.client import Deliver as DeliverResponse
 from channels.phone.sip.dialog import DialogId, dialog_id
-from channels.phone.sip.framing import Frame
+from channels.phone.sip.framing import Frame, frame_datagram
 from channels.phone.sip.login import Login
 from channels.phone.sip.message import Headers, Request, Response, has_tag, respond
 from channels.phone.sip.reading import ACCEPT, ALLOW, SUPPORTED, is_response, method_of, read, refuse
@@ -54,6 +56,7 @@ from channels.phone.sip.server import (
 )
 from channels.phone.sip.session_timer import SessionTiming
 from channels.phone.sip.timing import Timing
+from channels.phone.sip.tokens import token_hex
 from channels.phone.sip.uri import Uri, write_host
 from channels.phone.sip.via import MAGIC_COOKIE, Via
 from channels.phone.tracing import Tracer
@@ -62,6 +65,9 @@ from channels.phone.websocket import Pages
 from channels.phone.wheel import TimerWheel
 
 log = logging.getLogger(__name__)
+
+_TRYING_S = 0.1
+"""A caller that has heard nothing 500 ms behind its INVITE sends it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,10 @@ class Endpoint:
         async with AsyncExitStack() as undo:
             self._loop = asyncio.get_running_loop()
             self._wheel = TimerWheel()
-            self._served = ServedRequests(self._wheel)
+            self._served = ServedRequests(self._wheel, self.timing.give_up_s)
+            self._late: Lingering[tuple[str, str], Callable[[Response], None]] = Lingering(self.timing.give_up_s)
+            undo.callback(self._late.stop)
+            undo.callback(self._served.stop)
             undo.callback(self._wheel.stop)
             undo.push_async_callback(self._transport.close)
             await self._transport.open()
@@ -188,7 +197,7 @@ class Endpoint:
             "INVITE",
             flow,
             target,
-            caller=caller.with_tag(secrets.token_hex(8)),
+            caller=caller.with_tag(token_hex(8)),
             callee=callee,
             body=narrowed(body, codecs),
             extra=more,
@@ -215,7 +224,7 @@ class Endpoint:
         extra: tuple[tuple[str, str], ...] = (),
     ) -> Request:
         """A request outside any dialog (section 8.1.1). `contact` stands in place of our usual one."""
-        call_id = call_id or secrets.token_hex(16)
+        call_id = call_id or token_hex(16)
         headers = (
             ("Via", self.via(flow)),
             ("Max-Forwards", "70"),
@@ -249,7 +258,7 @@ class Endpoint:
     def via(self, flow: Flow) -> str:
         """A Via for a new request of ours, with a branch that names one transaction."""
         host = write_host(*self._transport.local(flow))
-        return f"SIP/2.0/{flow.protocol.upper()} {host};branch={MAGIC_COOKIE}{secrets.token_hex(12)};rport"
+        return f"SIP/2.0/{flow.protocol.upper()} {host};branch={MAGIC_COOKIE}{token_hex(12)};rport"
 
     def contact(self, flow: Flow) -> tuple[str, str]:
         """Where we are reached within dialogs."""
@@ -275,10 +284,26 @@ class Endpoint:
             self._wheel.watch(asked)
         self.ask(cancellation(transaction.request, reason), flow, ignore, ignore_failure)
 
+    def leave(self, transaction: ClientTransaction, late: Callable[[Response], None]) -> None:
+        """Nobody waits for more of an INVITE that has its final response: a 2xx that comes after all is `late`'s."""
+        asked = self._asked.get(transaction.key)
+        if asked is not None and transaction.state is State.ACCEPTED:
+            self._drop(asked)
+            self._late.put(transaction.key, late)
+        elif asked is not None and transaction.state is State.COMPLETED:
+            asked.heard, asked.unheard = ignore, ignore_failure
+
     def transmit(self, message: Request | Response, flow: Flow) -> None:
         """Send outside any transaction: the ACK of a 2xx."""
         self.tracer.saw(message, flow, Way.OUT)
-        self._send(bytes(message), flow)
+        self._send(message.wire, flow)
+
+    def retransmit(self, data: bytes, flow: Flow) -> None:
+        """Send again what was sent, and stands in its place; nothing where that is nothing."""
+        frame = frame_datagram(data)
+        if frame is not None:
+            self.tracer.saw(read(frame, secure=True), flow, Way.OUT)
+            self._send(data, flow)
 
     def respond(self, served: Served, response: Response) -> None:
         """Answer a request. One that was answered already stays so: a far end can cross us at any moment."""
@@ -382,6 +407,12 @@ class Endpoint:
         served = self._served.get(key)
         if served is not None:
             self._perform_served(served, served.transaction.repeat())
+            if request.method == "INVITE":
+                self._try(served)
+            return
+        answered = self._served.answered(key)
+        if answered is not None:
+            self.retransmit(answered.again, answered.flow)
             return
         served = self._serve(request, flow, key)
         if served is None:
@@ -399,9 +430,9 @@ class Endpoint:
     def _serve(self, request: Request, flow: Flow, key: TransactionKey) -> Served | None:
         """Begin a server transaction; None when there are too many, which is told without remembering it."""
         reply_flow = flow.towards(request.vias[0].reply_address(flow.remote))
-        if not self._served.has_room(flow.origin, self._loop.time()):
+        if not self._served.has_room(flow.origin):
             busy = self._with_tag(respond(request, 503, headers=(("Retry-After", "5"),)))
-            self._send(bytes(busy), reply_flow)
+            self._send(busy.wire, reply_flow)
             return None
         machine = InviteServer if request.method == "INVITE" else NonInviteServer
         served = Served(
@@ -435,8 +466,13 @@ class Endpoint:
         call.ladder = self.tracer.begin()
         self.tracer.trace(call.request.call_id, call.ladder, "caller")
         self.tracer.saw(call.request, call.flow, Way.IN)
-        self.respond(served, respond(call.request, 100))
+        self._loop.call_later(_TRYING_S, self._try, served)
         self._start(self._invite(call))
+
+    def _try(self, served: Served) -> None:
+        """Say that the INVITE has come, where nothing else has said so yet (section 17.2.1)."""
+        if served.transaction.last_response is None:
+            self.respond(served, respond(served.request, 100))
 
     async def _register(self, served: Served) -> None:
         try:
@@ -461,7 +497,7 @@ class Endpoint:
         served = self._served.get(transaction_key(request, flow.source))
         transaction = served.transaction if served is not None else None
         if served is not None and isinstance(transaction, InviteServer) and transaction.acknowledge(self._loop.time()):
-            self._served.settle(served, self._loop.time())
+            self._served.settle(served)
             return
         call = self.calls.get(dialog_id(request, is_uas=True))
         if call is not None:
@@ -469,9 +505,10 @@ class Endpoint:
 
     def _cancel_came(self, served: Served, flow: Flow) -> None:
         """Section 9.2: the CANCEL's branch is the INVITE's."""
-        invite = self._served.get(transaction_key(replace(served.request, method="INVITE"), flow.source))
+        key = transaction_key(replace(served.request, method="INVITE"), flow.source)
+        invite = self._served.get(key)
         if invite is None:
-            self.respond(served, respond(served.request, 481))
+            self.respond(served, respond(served.request, 481 if self._served.answered(key) is None else 200))
             return
         self.respond(served, respond(served.request, 200))
         if invite.call is not None:
@@ -495,7 +532,7 @@ class Endpoint:
         with suppress(IndexError, MalformedMessage):
             via = Via.parse_list(frame.headers.all("via")[0])[0]
             flow = flow.towards(via.reply_address(flow.remote))
-        self._send(bytes(response), flow)
+        self._send(response.wire, flow)
 
     # -- responses ---------------------------------------------------------------------------------------------
 
@@ -503,9 +540,12 @@ class Endpoint:
         """One with a single Via of ours, or it is dropped (section 18.1.2; RFC 4475, section 3.3.10)."""
         if len(response.vias) != 1:
             return
-        asked = self._asked.get((response.vias[0].branch or "", response.cseq[1]))
+        key = (response.vias[0].branch or "", response.cseq[1])
+        asked = self._asked.get(key)
         if asked is not None:
             self._perform_asked(asked, asked.transaction.receive(response, self._loop.time()))
+        elif (heard := self._late.get(key)) is not None:
+            heard(response)
 
     # -- performing --------------------------------------------------------------------------------------------
 
@@ -513,7 +553,7 @@ class Endpoint:
         for action in actions:
             if isinstance(action, Transmit):
                 self.transmit(action.message, served.flow)
-        self._served.settle(served, self._loop.time())
+        self._served.settle(served)
 
     def _perform_asked(self, asked: Asked, actions: list[Action]) -> None:
         for action in actions:
@@ -523,10 +563,14 @@ class Endpoint:
                 asked.heard(action.response)
             elif isinstance(action, TimedOut):
                 asked.unheard()
-        if asked.transaction.is_over:
-            self._asked.pop(asked.transaction.key, None)
-        else:
+        if asked.transaction.is_settled:
+            self._drop(asked)
+        elif self._asked.get(asked.transaction.key) is asked:
             self._wheel.watch(asked)
+
+    def _drop(self, asked: Asked) -> None:
+        self._wheel.forget(asked)
+        self._asked.pop(asked.transaction.key, None)
 
     def _send(self, data: bytes, flow: Flow) -> None:
         if not flow.node:

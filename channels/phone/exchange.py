@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from channels.phone.incoming import IncomingCall
 
 
+@dataclass(eq=False, slots=True)
 class Served:
     """A request of a peer, its transaction, and the way its response goes."""
 
-    def __init__(
-        self, transaction: ServerTransaction, flow: Flow, perform: Callable[[Served, list[Action]], None]
-    ) -> None:
-        self.transaction = transaction
-        self.flow = flow
-        self.call: IncomingCall | None = None
-        self._perform = perform
+    transaction: ServerTransaction
+    flow: Flow
+    perform: Callable[[Served, list[Action]], None]
+    call: IncomingCall | None = None
+    merge: tuple[str, ...] | None = None
+    """Its name among requests that may come by two ways; None where that was not asked."""
 
     @property
     def request(self) -> Request:
@@ -39,7 +39,7 @@ class Served:
 
     def turn(self, now: float) -> None:
         """Do what is due."""
-        self._perform(self, self.transaction.advance(now))
+        self.perform(self, self.transaction.advance(now))
 
 
 @dataclass(eq=False, slots=True)

@@ -88,6 +88,8 @@ Keep = Callable[[str, Row, Seen | None], None]
 class Ladder:
     """One call's, while it runs. Until it has a name (the call's leg) its rows wait in memory."""
 
+    __slots__ = ("_captures", "_clock", "_keep", "_peers", "_rows", "_unnamed", "name")
+
     def __init__(self, clock: Callable[[], float], keep: Keep, *, captures: bool = False) -> None:
         """`keep` takes the name and each row, and the message too where it `captures`."""
         self.name = ""
@@ -116,8 +118,10 @@ class Ladder:
 
     def saw(self, message: Message, flow: Flow, way: Way) -> None:
         """A message has come or gone."""
-        what = message.method if isinstance(message, Request) else f"{message.status} {message.reason}"
-        detail = "" if isinstance(message, Request) else message.cseq[1]
+        if isinstance(message, Request):
+            what, detail = message.method, ""
+        else:
+            what, detail = f"{message.status} {message.reason}", message.cseq[1]
         reason = message.headers.first("reason")
         if reason:
             detail = f"{detail} {reason}".strip()

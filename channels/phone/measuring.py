@@ -50,7 +50,8 @@ def _measured(quality: AudioQuality, leg: LegId) -> QualityMeasured:
     )
 
 
-_LOOK_S = 5.0
+LOOK_S = 5.0
+"""From the beginning of a call to the first look at how it sounds, and between two."""
 _ENDS = {Slot.CITIZEN: Party.CITIZEN, Slot.AGENT: Party.ASSIGNEE}
 
 
@@ -83,25 +84,34 @@ async def keep_listening(call: Joined, audio: AudioSession, sounded: Sounded) ->
     rungs: dict[Slot, tuple[Grade, int]] = {}
     looks = 0
     while True:
-        await asyncio.sleep(_LOOK_S)
-        if not call.is_joined or call.session is None:
+        if call.is_joined and call.session is not None:
+            looks += 1
+            await _look(call, call.session, audio, sounded, rungs, looks)
+        else:
             rungs.clear()
             looks = 0
+        await asyncio.sleep(LOOK_S)
+
+
+async def _look(
+    call: Joined,
+    session: SessionId,
+    audio: AudioSession,
+    sounded: Sounded,
+    rungs: dict[Slot, tuple[Grade, int]],
+    looks: int,
+) -> None:
+    for slot, quality in (await audio.quality(lately=True)).items():
+        party = _ENDS.get(slot)
+        if party is None:
             continue
-        looks += 1
-        for slot, quality in (await audio.quality(lately=True)).items():
-            party = _ENDS.get(slot)
-            if party is None:
-                continue
-            sounded(
-                call.session, party.value, round(quality.mos, 2), round(quality.loss, 4), round(quality.jitter_ms, 1)
-            )
-            grade = Grade.of(quality.mos)
-            before, due = rungs.get(slot, (None, 0))
-            if grade is not before or looks >= due:
-                rungs[slot] = grade, 2 * looks
-                figures = f"MOS {quality.mos:.1f}, {quality.loss:.1%} lost, jitter {quality.jitter_ms:.0f} ms"
-                call.ladder.note(f"sounds {grade}", figures, slot)
+        sounded(session, party.value, round(quality.mos, 2), round(quality.loss, 4), round(quality.jitter_ms, 1))
+        grade = Grade.of(quality.mos)
+        before, due = rungs.get(slot, (None, 0))
+        if grade is not before or looks >= due:
+            rungs[slot] = grade, 2 * looks
+            figures = f"MOS {quality.mos:.1f}, {quality.loss:.1%} lost, jitter {quality.jitter_ms:.0f} ms"
+            call.ladder.note(f"sounds {grade}", figures, slot)
 
 
 async def received(audio: AudioSession, slot: Slot) -> int:

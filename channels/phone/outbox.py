@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from channels.phone.tidings import Tidings
 from session.events import Event
 from session.ids import SessionId
 from session.ports import Inbox, SessionGone, StoreUnavailable
@@ -14,22 +15,29 @@ class Outbox:
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
-        self._waiting: asyncio.Queue[tuple[SessionId, Event, str | None]] = asyncio.Queue()
+        self._waiting: Tidings[tuple[SessionId, Event, str | None]] = Tidings()
+        self._untold = 0
+        self._all_told = asyncio.Event()
+        self._all_told.set()
 
     def put(self, session: SessionId, event: Event, dedupe: str | None = None) -> None:
         """Tell in turn; `dedupe` makes a repetition harmless."""
-        self._waiting.put_nowait((session, event, dedupe))
+        self._untold += 1
+        self._all_told.clear()
+        self._waiting.put((session, event, dedupe))
 
     async def run(self) -> None:
         """Tell until cancelled."""
         while True:
             session, event, dedupe = await self._waiting.get()
             await self._tell(session, event, dedupe)
-            self._waiting.task_done()
+            self._untold -= 1
+            if not self._untold:
+                self._all_told.set()
 
     async def drained(self) -> None:
         """Wait until all has been told."""
-        await self._waiting.join()
+        await self._all_told.wait()
 
     async def _tell(self, session: SessionId, event: Event, dedupe: str | None) -> None:
         while True:

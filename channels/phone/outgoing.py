@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from channels.phone.call import Answered, Call, EndCause, Ended, Ringing, ignore, ignore_failure
+from channels.phone.acknowledgements import Acknowledgements
+from channels.phone.call import Answered, Call, CallEvent, EndCause, Ended, Ringing, ignore, ignore_failure, way_within
 from channels.phone.errors import MalformedMessage
 from channels.phone.sip.client import ClientTransaction, State
 from channels.phone.sip.dialog import Dialog, dialog_id
@@ -38,18 +39,24 @@ class OutgoingCall(Call):
         super().__init__(endpoint, flow, request.call_id)
         self.request = request
         self.transaction: ClientTransaction | None = None
-        self._acks: dict[str, Request] = {}
+        self._acks: Acknowledgements | None = None
         self._early: dict[str, _Early] = {}
         self._is_cancelled = False
         self._is_cancel_sent = False
         self._reason: tuple[tuple[str, str], ...] = ()
+        self._decided: Callable[[Answered | Ended], None] | None = None
         self._login = login
         self._demand: Demand | None = None
         self._proofs = 0
 
     def begin(self) -> None:
         """Send the INVITE."""
+        self._acks = Acknowledgements(self._endpoint, self.flow, self.request)
         self.transaction = self._endpoint.ask(self.request, self.flow, self.heard, self.unheard)
+
+    def when_decided(self, told: Callable[[Answered | Ended], None]) -> None:
+        """Tell at once of the answer or the end, instead of among the events. What comes before is nobody's matter."""
+        self._decided = told
 
     def hang_up(self, reason: str | None = None) -> None:
         """BYE once answered; CANCEL before, as soon as that may be sent. A 2xx that crosses it is ended by BYE."""
@@ -69,6 +76,14 @@ class OutgoingCall(Call):
         for early in self._early.values():
             self._endpoint.forget_dialog(early.dialog.id, self)
         super().end(ended)
+        self._leave()
+
+    def _put(self, event: CallEvent) -> None:
+        if self._decided is None:
+            super()._put(event)
+        elif isinstance(event, Answered | Ended):
+            told, self._decided = self._decided, None
+            told(event)
 
     def heard(self, response: Response) -> None:
         """A response to our INVITE."""
@@ -80,6 +95,8 @@ class OutgoingCall(Call):
             return
         else:
             self.end(Ended(EndCause.REFUSED, response.status))
+        if self.is_over:
+            self._leave()
 
     def unheard(self) -> None:
         """No answer, or no way to the device."""
@@ -132,7 +149,7 @@ class OutgoingCall(Call):
         if acknowledged is None:
             return False
         early.dialog = early.dialog.refreshed(response.contacts).next_sequence()
-        flow = self.flow_to(early.dialog)
+        flow = way_within(early.dialog, self.flow)
         prack = early.dialog.request("PRACK", via=self._endpoint.via(flow), extra=(("RAck", acknowledged),))
         self._endpoint.ask(prack, flow, ignore, ignore_failure)
         return True
@@ -173,6 +190,11 @@ class OutgoingCall(Call):
         self._early.clear()
         self.begin()
 
+    def _leave(self) -> None:
+        """Nothing of the call is kept for what may still come of its INVITE."""
+        if self.transaction is not None and self._acks is not None:
+            self._endpoint.leave(self.transaction, self._acks.heard_late)
+
     def _cancel(self) -> None:
         """Once: its repetitions are its transaction's matter."""
         if not self._is_cancel_sent and self.transaction is not None:
@@ -180,23 +202,16 @@ class OutgoingCall(Call):
             self._endpoint.cancel(self.transaction, self.flow, self._reason)
 
     def _heard_acceptance(self, response: Response) -> None:
-        tag = response.to_address.tag or ""
-        if (repeated := self._acks.get(tag)) is not None:
-            self._endpoint.transmit(repeated, self.target_flow)
+        if self._acks is None or self._acks.repeat(response):
             return
-        early = self._early.get(tag)
+        early = self._early.get(response.to_address.tag or "")
         dialog = Dialog.created(self.request, response)
         if early is not None:
             dialog = dialog._replace(local_seq=early.dialog.local_seq)
-        flow = self.flow_to(dialog)
-        ack = dialog.request("ACK", via=self._endpoint.via(flow), sequence=self.request.cseq[0])
-        self._acks[tag] = ack
-        self._endpoint.transmit(ack, flow)
         if self.dialog is not None or self.is_over:
-            # A second device behind a fork, or a call given up meanwhile: taken and ended at once (section 13.2.2.4).
-            bye = dialog.next_sequence().request("BYE", via=self._endpoint.via(flow))
-            self._endpoint.ask(bye, flow, ignore, ignore_failure)
+            self._acks.take_and_end(dialog)
             return
+        self._acks.send(dialog)
         self.dialog = dialog
         self.is_answered = True
         self._allowed = response.allowed

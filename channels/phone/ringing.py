@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from urllib.parse import quote
 
 from channels.phone.call import Answered, Ended
@@ -79,12 +79,11 @@ class Ringing:
         """Ring all. None when it was stopped. Other devices than the one picked up are silent afterwards."""
         if not bindings:
             return NoAnswer.UNREACHABLE
-        async with asyncio.TaskGroup() as group:
+        try:
             for number, binding in enumerate(bindings, 1):
-                target = Uri.parse(binding.contact)
                 call = self._endpoint.call(
                     way_to(binding, self._node),
-                    target,
+                    Uri.parse(binding.contact),
                     caller=caller,
                     callee=self._called(binding),
                     body=offer,
@@ -93,14 +92,13 @@ class Ringing:
                     peer=self._peer if len(bindings) == 1 else f"{self._peer}.{number}",
                 )
                 self._calls.append(call)
-                group.create_task(self._follow(call))
-            try:
-                return await self._decide()
-            finally:
-                picked = next((call for call in self._calls if call.is_answered and not call.is_over), None)
-                for call in self._calls:
-                    if call is not picked or not self.is_deciding:
-                        call.hang_up(ELSEWHERE if self.is_deciding else None)
+                call.when_decided(partial(self._heard_of, call))
+            return await self._decide()
+        finally:
+            picked = next((call for call in self._calls if call.is_answered and not call.is_over), None)
+            for call in self._calls:
+                if call is not picked or not self.is_deciding:
+                    call.hang_up(ELSEWHERE if self.is_deciding else None)
 
     def _called(self, binding: Binding) -> NameAddress:
         """To: whom it is for, by their extension; a proxy before us knows by it whose call stands (0151).
@@ -127,11 +125,8 @@ class Ringing:
                 return no_answer(statuses)
         return None
 
-    async def _follow(self, call: OutgoingCall) -> None:
-        async for event in call:
-            if isinstance(event, Answered | Ended):
-                self._heard.put((call, event))
-                return
+    def _heard_of(self, call: OutgoingCall, event: Answered | Ended) -> None:
+        self._heard.put((call, event))
 
 
 def way_to(binding: Binding, node: NodeId) -> Flow:

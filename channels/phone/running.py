@@ -12,6 +12,7 @@ from channels.phone.call import Call
 from channels.phone.calling_page import PageCallingBridge
 from channels.phone.entrusted import EntrustedBridge
 from channels.phone.incoming_bridge import ComingBridge
+from channels.phone.ports import Spares
 from session.address import Address
 from session.audio import Announcement
 from session.ids import AssigneeId, LegId, RecordingId, SessionId
@@ -25,6 +26,7 @@ class Running:
 
     def __init__(self) -> None:
         self._bridges: dict[LegId, Bridge] = {}
+        self._telling: set[Spares] = set()
         self._made: set[asyncio.Task[None]] = set()
         """Calls that we make, and those of pages."""
         self._idle = asyncio.Event()
@@ -57,7 +59,7 @@ class Running:
         lease_until: float,
     ) -> None:
         """Call the assignee's registered devices."""
-        for other in self._bridges.values():
+        for other in tuple(self._telling):
             other.spare(assignee)
         self._bridge(citizen_leg).ring(session, assignee, token, lease_until)
 

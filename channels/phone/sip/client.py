@@ -64,6 +64,11 @@ class ClientTransaction:
         """Whether the machine may be forgotten."""
         return self.state is State.TERMINATED
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing that may still come of it changes anything, or is answered."""
+        return self.state is State.TERMINATED
+
     def start(self, now: float) -> list[Action]:
         """Send the request."""
         raise NotImplementedError
@@ -155,6 +160,11 @@ class InviteClient(ClientTransaction):
 
 class NonInviteClient(ClientTransaction):
     """Client transaction of every other method: figure 6."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Once completed it absorbs repetitions, as whoever knows it no longer does."""
+        return self.state in {State.COMPLETED, State.TERMINATED}
 
     def start(self, now: float) -> list[Action]:
         """Send; repeat by timer E unless reliable; give up by timer F."""

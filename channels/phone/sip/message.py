@@ -10,6 +10,7 @@ from typing import Self
 from channels.phone.errors import MalformedMessage
 from channels.phone.sip.address import NameAddress
 from channels.phone.sip.grammar import parse_number, split_outside
+from channels.phone.sip.once import once
 from channels.phone.sip.uri import Uri
 from channels.phone.sip.via import Via
 
@@ -147,33 +148,33 @@ class _Message:
     headers: Headers
     body: bytes = b""
 
-    @functools.cached_property
+    @once
     def call_id(self) -> str:
         """Call-ID; compared byte by byte."""
         return self._single("call-id")
 
-    @functools.cached_property
+    @once
     def cseq(self) -> tuple[int, str]:
         """The sequence number and the method."""
         number, _, method = self._single("cseq").partition(" ")
         return parse_number(number, "CSeq", CSEQ_LIMIT), method.strip()
 
-    @functools.cached_property
+    @once
     def from_address(self) -> NameAddress:
         """From."""
         return NameAddress.parse(self._single("from"), "From")
 
-    @functools.cached_property
+    @once
     def to_address(self) -> NameAddress:
         """To."""
         return NameAddress.parse(self._single("to"), "To")
 
-    @functools.cached_property
+    @once
     def vias(self) -> tuple[Via, ...]:
         """Every hop, the last sender first."""
         return tuple(via for line in self.headers.all("via") for via in Via.parse_list(line))
 
-    @functools.cached_property
+    @once
     def contacts(self) -> tuple[NameAddress, ...]:
         """Contact, without the `*` of a REGISTER."""
         lines = [line for line in self.headers.all("contact") if line.strip() != "*"]
@@ -201,10 +202,20 @@ class _Message:
             raise MalformedMessage(name, "absent" if not values else "more than one")
         return values[0]
 
-    def _write(self, start: str) -> bytes:
-        lines = [start, *(f"{name}: {value}" for name, value in self.headers)]
-        lines.append(f"Content-Length: {len(self.body)}")
-        return "\r\n".join((*lines, "", "")).encode("utf-8", "surrogateescape") + self.body
+    @property
+    def start(self) -> str:
+        """The first line."""
+        raise NotImplementedError
+
+    @once
+    def wire(self) -> bytes:
+        """The message as it is sent. Written once, however often it is."""
+        lines = [f"{name}: {value}\r\n" for name, value in self.headers.items]
+        text = f"{self.start}\r\n{''.join(lines)}Content-Length: {len(self.body)}\r\n\r\n"
+        return text.encode("utf-8", "surrogateescape") + self.body
+
+    def __bytes__(self) -> bytes:
+        return self.wire
 
 
 @dataclass(frozen=True)
@@ -220,10 +231,14 @@ class Request(_Message):
         vias = (top.as_received(source), *others)
         headers = self.headers.replaced("Via", ", ".join(map(str, vias)))
         stamped = Request(headers, self.body, self.method, self.uri)
-        return stamped.knowing(**{**vars(self), "headers": headers, "vias": vias})
+        known = {**vars(self), "headers": headers, "vias": vias}
+        known.pop("wire", None)
+        return stamped.knowing(**known)
 
-    def __bytes__(self) -> bytes:
-        return self._write(f"{self.method} {self.uri} SIP/2.0")
+    @property
+    def start(self) -> str:
+        """Method, target and version."""
+        return f"{self.method} {self.uri} SIP/2.0"
 
 
 @dataclass(frozen=True)
@@ -238,8 +253,10 @@ class Response(_Message):
         """Whether the transaction is decided by it."""
         return self.status >= 200
 
-    def __bytes__(self) -> bytes:
-        return self._write(f"SIP/2.0 {self.status} {self.reason}")
+    @property
+    def start(self) -> str:
+        """Version, status and reason."""
+        return f"SIP/2.0 {self.status} {self.reason}"
 
 
 Message = Request | Response

@@ -206,6 +206,8 @@ CALLEE: Mapping[str, tuple[tuple[str, ...], Row]] = {
             **cannot(PROCEEDING, *UNANSWERED),
             **ANSWERING,
             "they INVITE again": (PROCEEDING, "100/INVITE"),
+            "64*T1": (PROCEEDING, "100/INVITE"),
+            "the session's time": (PROCEEDING, "100/INVITE"),
         },
     ),
     "early": (

@@ -267,6 +267,28 @@ async def test_repeated_2xx_is_acknowledged_again(endpoint: Endpoint) -> None:
         await device.request("ACK", count=3)
 
 
+async def test_what_comes_of_an_invite_behind_its_call_is_acknowledged_and_ended(
+    quick: Endpoint, eventually: Eventually
+) -> None:
+    """Nothing of the call is kept for that but what was sent, and that for 64·T1."""
+    async with Telephone(quick.bound) as device:
+        call = dial(quick, device)
+        invite = await device.request("INVITE")
+        device.reply(invite, 200, tag="one", body="v=0\r\n")
+        ack = await device.request("ACK")
+        call.hang_up()
+        device.reply(await device.request("BYE"), 200)
+        await eventually(lambda: not quick._asked)
+        device.reply(invite, 200, tag="one", body="v=0\r\n")
+        assert bytes(await device.request("ACK", count=2)) == bytes(ack)
+        device.reply(invite, 200, tag="two", body="v=0\r\n")
+        bye = await device.request("BYE", count=2)
+        assert bye.to_address.tag == "two"
+        assert (await device.request("ACK", count=3)).cseq == (invite.cseq[0], "ACK")
+        device.reply(bye, 200)
+        await eventually(lambda: not len(quick._late))
+
+
 async def test_silent_device_is_lost(quick: Endpoint) -> None:
     async with Telephone(quick.bound) as device:
         call = dial(quick, device)

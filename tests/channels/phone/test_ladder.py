@@ -47,7 +47,6 @@ async def test_a_whole_call(open_phone: OpenPhone, core: Core, eventually: Event
     said = [(row.way, row.peer, row.what) for row in rows if row.way is not Way.NOTE]
     for wanted in (
         (Way.IN, "caller", "INVITE"),
-        (Way.OUT, "caller", "100 Trying"),
         (Way.OUT, "caller", "200 OK"),
         (Way.IN, "caller", "ACK"),
         (Way.OUT, "agent 1", "INVITE"),
@@ -113,7 +112,7 @@ async def test_wireshark_reads_the_capture(
         )
         rows = [line.split("\t") for line in shown.stdout.splitlines()]
         assert [row[0] for row in rows if row[0]] == ["INVITE", "ACK", "BYE"]
-        assert {"100", "200"} <= {row[1] for row in rows}
+        assert "200" in {row[1] for row in rows}
 
 
 def test_a_row_is_its_own_line() -> None:

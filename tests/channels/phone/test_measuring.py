@@ -48,7 +48,7 @@ class Talking:
 
 def test_a_rung_for_each_change_and_else_ever_fewer() -> None:
     call = Talking(iter([CLEAN, CLEAN, WORSE, WORSE, None, CLEAN]))
-    run(call.listened_to(3601))
+    run(call.listened_to(3596))
     assert call.rungs("citizen")[:3] == ["sounds good", "sounds good", "sounds poor"]
     assert len(call.rungs("agent")) == 10, "an hour of one grade"
     assert len(call.told) == 2 * 720 - 1, "and each figure was told"
@@ -57,7 +57,7 @@ def test_a_rung_for_each_change_and_else_ever_fewer() -> None:
 
 def test_who_is_not_joined_is_not_listened_to() -> None:
     call = Talking(iter([]), is_joined=False)
-    run(call.listened_to(60))
+    run(call.listened_to(55))
     assert (call.told, call.rows) == ([], [])
 
 
