@@ -54,7 +54,7 @@ async def test_neither_waits_for_the_other_and_the_answer_for_both(
         caller.send(caller.compose("OPTIONS"))
         await caller.response("OPTIONS")
         heard = [one for one in caller.heard if isinstance(one, Response) and one.cseq[1] == "INVITE"]
-        assert [one.status for one in heard] == [100]
+        assert {one.status for one in heard} <= {100}
         last.set()
         assert (await caller.response()).status == 200
 
