@@ -141,7 +141,7 @@ class SippMissingError(Exception):
 class Sipp:
     """One run of a scenario made of the pieces above, against `server` (host:port), or waiting for calls without one.
 
-    `arguments` are sipp's own, such as `-m 10 -r 5`.
+    `arguments` are sipp's own, such as `-m 10 -r 5`. As every telephone it answers an OPTIONS within its call (`-aa`).
     """
 
     folder: Path
@@ -176,7 +176,7 @@ class Sipp:
                     "-nostdin",
                 ),
                 *("-key", "rtp_port", str(self.rtp_port), "-trace_err", "-trace_stat", "-error_file", "errors.log"),
-                *("-stf", "statistics.csv", "-fd", "1", *self.arguments),
+                *("-stf", "statistics.csv", "-fd", "1", "-aa", *self.arguments),
             ],
             self.folder / "sipp.log",
         )
