@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 
-from channels.phone.endpoint import Reply
+from channels.phone.application import Reply
 from channels.phone.errors import MalformedMessage
 from channels.phone.flow import Flow
 from channels.phone.guard import Guard

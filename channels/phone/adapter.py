@@ -20,6 +20,7 @@ from channels.calls import Callee, Caller, ExchangeFull
 from channels.contract import Capabilities, ChannelError, Content, LegUnknown
 from channels.phone.abroad import Abroad
 from channels.phone.access import Access
+from channels.phone.application import Reply
 from channels.phone.asides import Asides
 from channels.phone.bridge import Bridge
 from channels.phone.calling_page import PageCallingBridge
@@ -27,7 +28,7 @@ from channels.phone.carriers import Carrier, Carriers
 from channels.phone.debts import Debts
 from channels.phone.echo import Echoes
 from channels.phone.elsewhere import Elsewhere
-from channels.phone.endpoint import Endpoint, Reply
+from channels.phone.endpoint import Endpoint
 from channels.phone.entrusted import EntrustedBridge
 from channels.phone.flow import Flow, SocketAddress
 from channels.phone.guard import Guard

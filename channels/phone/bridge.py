@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from weakref import proxy
 
 from channels.phone.agreeing import Agreeing
 from channels.phone.call import Call, Confirmed, EndCause, Ended, Referred, RefreshDue, Reoffered, Stranded
 from channels.phone.comeback import Comeback
+from channels.phone.dropped import Dropped
 from channels.phone.guest import Guest
 from channels.phone.handling import Handling
 from channels.phone.hearing import hearing, talking, waiting
@@ -41,7 +42,6 @@ from channels.phone.third import Third
 from channels.phone.vigil import vigil
 from session.address import Address
 from session.audio import (
-    CITIZEN_DROPPED,
     KEEP_PLACE,
     Announcement,
     AudioGone,
@@ -70,7 +70,6 @@ log = logging.getLogger(__name__)
 MUSIC = (Announcement("hold_music"),)
 RINGBACK = (Announcement("ringback"),)
 _PARTIES = (Slot.CITIZEN, Slot.AGENT)
-_DROPPED_S = 8.0
 _KEEP_PLACE_KEY = "1"
 
 
@@ -125,7 +124,7 @@ class Bridge:
         self._ring_tasks: set[asyncio.Task[None]] = set()
         self._music_next = self._may_keep_place = False
         self._played = asyncio.Event()
-        self._telling: asyncio.Event | None = None
+        self._dropped = Dropped(audio, self._audio_turn)
         self._silence = Silence(audio)
         self._presses = Presses()
         self._measures = Measures(audio, self.ladder)
@@ -235,17 +234,11 @@ class Bridge:
             self._outbox.put(self.session, LegClosed(leg=leg, reason=self._end), f"closed:{leg}")
 
     async def _tell_dropped(self) -> None:
-        """The agent hears why it is quiet, unless they hang up or their telephone is needed."""
-        self._telling = asyncio.Event()
-        self._ports.telling.add(self)
+        """Unless the agent's telephone is needed."""
         self.is_joined = False
+        self._ports.telling.add(self)
         try:
-            with suppress(YihaoError, TimeoutError):
-                async with self._audio_turn:
-                    await self._audio.part()
-                    await self._audio.play(Slot.AGENT, (CITIZEN_DROPPED,))
-                async with asyncio.timeout(_DROPPED_S):
-                    await self._telling.wait()
+            await self._dropped.tell()
         finally:
             self._ports.telling.discard(self)
 
@@ -287,7 +280,7 @@ class Bridge:
     def hang_up_leg(self, leg: LegId, reason: LegEnd) -> None:
         """End the call of the agent, who first hears if it broke off, or of a guest, where that leg is theirs."""
         if self._agent is not None and self._agent.leg == leg:
-            if not (reason is LegEnd.LOST and self._telling is not None):
+            if not (reason is LegEnd.LOST and self._dropped.is_told):
                 self._agent.call.hang_up()
         elif self._supervisor.has(leg):
             self._supervisor.let_go()
@@ -312,7 +305,7 @@ class Bridge:
     def spare(self, assignee: AssigneeId) -> None:
         """That agent is to be rung for the call that was dialled again: they need not hear any longer that it broke."""
         agent = self._agent
-        if self._telling is not None and agent is not None and agent.assignee == assignee:
+        if self._dropped.is_told and agent is not None and agent.assignee == assignee:
             agent.call.hang_up()
 
     async def _ring(self, ringing: Ringing, lease_until: float) -> None:
@@ -366,8 +359,7 @@ class Bridge:
             return
         self._agent = None
         self.is_joined = False
-        if self._telling is not None:
-            self._telling.set()
+        self._dropped.enough()
         self._handling.forget()
         self._supervisor.let_go()
         self._third.let_go()
@@ -554,8 +546,8 @@ class Bridge:
                     self._played.set()
                     if self._music_next:
                         await self.play((), music=True)
-                case PlaybackEnded(slot=Slot.AGENT) if self._telling is not None:
-                    self._telling.set()
+                case PlaybackEnded(slot=Slot.AGENT):
+                    self._dropped.enough()
                 case AudioLost(slot=slot, silent_s=silent_s):
                     await self._fell_silent(slot, silent_s)
                 case AudioGone():

@@ -12,10 +12,11 @@ import logging
 import secrets
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
+from channels.phone.application import Application, Reply
 from channels.phone.call import Call, ignore, ignore_failure
 from channels.phone.errors import MalformedMessage
 from channels.phone.exchange import Asked, HasTimers, Served, Watched
@@ -68,37 +69,6 @@ log = logging.getLogger(__name__)
 
 _TRYING_S = 0.1
 """A caller that has heard nothing 500 ms behind its INVITE sends it again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A final response as its maker thinks of it."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...] = ()
-    kept_s: float = 0.0
-    """How long the connection that it goes out by may be silent: a telephone is registered by it."""
-
-
-class Application(Protocol):
-    """What stands behind an endpoint."""
-
-    async def invited(self, call: IncomingCall) -> None:
-        """A call came in; it lives on after the method returns if it was answered."""
-        ...
-
-    async def registered(self, request: Request, flow: Flow) -> Reply:
-        """A REGISTER came in."""
-        ...
-
-    def lost(self, flow: Flow) -> None:
-        """A connection is gone."""
-        ...
-
-    @property
-    def takes_calls(self) -> bool:
-        """Whether a call that came now would be taken."""
-        ...
 
 
 class Endpoint:

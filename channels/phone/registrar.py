@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from channels.phone.access import Access
-from channels.phone.endpoint import Reply
+from channels.phone.application import Reply
 from channels.phone.errors import MalformedMessage
 from channels.phone.flow import Flow
 from channels.phone.guard import Guard

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Self
 
+from channels.phone.application import Reply
 from channels.phone.call import Call, CallEvent, Ended, Ringing
-from channels.phone.endpoint import Endpoint, Reply
+from channels.phone.endpoint import Endpoint
 from channels.phone.errors import CallOver, ReofferRefused
 from channels.phone.flow import Flow, Protocol3261
 from channels.phone.guard import Guard, GuardSettings

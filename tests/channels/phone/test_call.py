@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from channels.phone.application import Reply
 from channels.phone.call import Answered, EndCause, Ended, RefreshDue, Reoffered, Ringing
-from channels.phone.endpoint import Endpoint, Reply
+from channels.phone.endpoint import Endpoint
 from channels.phone.errors import CallOver, ReofferRefused
 from channels.phone.flow import Flow, Protocol3261
 from channels.phone.guard import Guard, GuardSettings

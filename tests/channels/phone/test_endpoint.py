@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from channels.phone.application import Reply
 from channels.phone.call import Answered, Confirmed, EndCause, Ended, Reoffered, Ringing
-from channels.phone.endpoint import Endpoint, Reply
+from channels.phone.endpoint import Endpoint
 from channels.phone.errors import CallOver, ReofferRefused
 from channels.phone.flow import Flow, Protocol3261
 from channels.phone.guard import Guard, GuardSettings
