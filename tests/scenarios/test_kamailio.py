@@ -22,6 +22,7 @@ from tests.peers.yihao import Yihao
 from tests.scenarios.kinds import MakesGateway
 from tests.scenarios.test_conference import AGENT, CITIZEN, COLLEAGUE, Ears
 from tests.scenarios.test_nodes import KEYS
+from tests.scenarios.test_phone import hears
 from tests.scenarios.told import figures
 
 EDGE, NODES, CARRIER = "127.0.0.2", ("127.0.0.11", "127.0.0.12"), "127.0.0.3"
@@ -178,3 +179,13 @@ async def test_a_telephone_consults_and_joins_by_itself_whichever_node_has_the_c
             phone.join(theirs, beside)
             await ears.hear(citizen={"colleague"}, colleague={"citizen"})
         assert set(servers) == set(city.nodes)
+
+        # The node dies with the call that was just handed on, and who hears nothing any more hangs up: both agents are
+        # free, for the next caller and for the one who was lost.
+        city.nodes[call.server].kill()
+        await colleague.hang_up()
+        later = await city.call()
+        await hears(later.sound, AGENT, COLLEAGUE, deadline_s=30)
+        await eventually(lambda: city.phones.taken, deadline_s=30)
+        (called,) = city.phones.taken.values()
+        assert called.startswith(f"INVITE sip:+86{call.caller}@")
