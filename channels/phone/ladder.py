@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from channels.phone.flow import Flow
@@ -20,7 +21,8 @@ ROWS = 400
 """Of one call; what comes behind them is not kept."""
 _US = "yihao"
 _NOTE_LIMIT = 120
-_quoted = json.encoder.encode_basestring_ascii
+_quoted = lru_cache(maxsize=4096)(json.encoder.encode_basestring_ascii)
+"""Of some hundred texts, calls long."""
 _COLUMN = 26
 
 

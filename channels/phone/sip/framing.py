@@ -148,7 +148,8 @@ def _read_head(head: bytes) -> tuple[str, Headers, MalformedMessage | None]:
     """Start line and fields, and the first fault."""
     start, items, defect = _read_plain(head) or _read_odd(head)
     headers = Headers(items)
-    if sum(value.count(",") + 1 for value in headers.all("via")) > VIA_LIMIT:
+    vias = headers.all("via")
+    if len(vias) + sum([value.count(",") for value in vias]) > VIA_LIMIT:
         defect = defect or _too_large("Via")
     return start, headers, defect
 

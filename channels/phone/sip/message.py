@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -84,6 +84,11 @@ class Headers:
         self._index: dict[str, tuple[str, ...]] | None = None
         """Made at the first look. Of tuples, which the collector passes by: a message may be kept for half a minute."""
 
+    @property
+    def index(self) -> Mapping[str, tuple[str, ...]]:
+        """Every line of each header, by its name in lower case and full form. Not to be changed."""
+        return self._index or self._indexed()
+
     def first(self, name: str) -> str | None:
         """The first value of a header, None when it is absent. `name` is canonical: lower case, full form."""
         values = (self._index or self._indexed()).get(name)
@@ -96,7 +101,10 @@ class Headers:
     @property
     def repeated(self) -> list[str]:
         """The headers that have more than one line."""
-        return [name for name, values in (self._index or self._indexed()).items() if len(values) > 1]
+        index = self._index or self._indexed()
+        if len(index) == len(self.items):
+            return []
+        return [name for name, values in index.items() if len(values) > 1]
 
     def replaced(self, name: str, value: str) -> Headers:
         """With one line of that header, on top, in place of all."""
@@ -116,7 +124,8 @@ class Headers:
 
     def listed(self, name: str) -> list[str]:
         """The comma-separated elements of every line of a header."""
-        return [part for line in self.all(name) for part in split_outside(line, ",", name) if part]
+        lines = (self._index or self._indexed()).get(name)
+        return [part for line in lines for part in split_outside(line, ",", name) if part] if lines else []
 
     def __contains__(self, name: str) -> bool:
         return name in (self._index or self._indexed())
@@ -172,7 +181,10 @@ class _Message:
     @once
     def vias(self) -> tuple[Via, ...]:
         """Every hop, the last sender first."""
-        return tuple(via for line in self.headers.all("via") for via in Via.parse_list(line))
+        lines = self.headers.all("via")
+        if len(lines) == 1:
+            return Via.parse_list(lines[0])
+        return tuple(via for line in lines for via in Via.parse_list(line))
 
     @once
     def contacts(self) -> tuple[NameAddress, ...]:

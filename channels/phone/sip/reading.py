@@ -111,8 +111,9 @@ def _check_fields(message: Message) -> None:
     """Required fields exactly once and readable; numbers within their bounds."""
     headers = message.headers
     _check_top_via(headers)
+    index = headers.index
     for name in _SINGLE:
-        if len(headers.all(name)) != 1:
+        if len(index.get(name, ())) != 1:
             raise MalformedMessage(name, "must stand exactly once")
     for name in headers.repeated:
         if name in _AT_MOST_ONE:

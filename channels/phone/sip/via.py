@@ -44,8 +44,7 @@ class Via(NamedTuple):
     @classmethod
     def parse_list(cls, text: str) -> tuple[Via, ...]:
         """Read a comma-separated header value."""
-        parts = split_outside(text, ",", "Via") if "," in text else (text,)
-        return tuple(map(cls.parse, parts))
+        return tuple(map(cls.parse, split_outside(text, ",", "Via"))) if "," in text else (cls.parse(text),)
 
     @property
     def branch(self) -> str | None:
