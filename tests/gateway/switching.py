@@ -289,7 +289,10 @@ class Day:
             assert waited >= self.waits.get(name, 0.0) - 1e-6, "the wait has shrunk"
             self.waits[name] = waited
             if session.phase in OVER:
-                assert all(leg.state is LegState.ENDED for leg in session.legs), "a leg is left after the end"
+                left = [leg for leg in session.legs if leg.state is not LegState.ENDED]
+                awaited = [session.dropped_call] if session.phase is Phase.WRAPPING and session.dropped_call else []
+                assert left == awaited, "a leg is left after the end"
+                assert all(f"grace:{leg.id}" in kept.timers for leg in left), "away without an end"
             else:
                 self._look_where_they_are(session)
         for view in await self.store.queue.roster():

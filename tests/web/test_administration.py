@@ -129,7 +129,7 @@ async def test_a_line_a_skill_and_an_agent_hold_at_once_and_are_rolled_back(
     assert [[cell.strip() for cell in row] for row in newest] == [
         ["8009", changed, agents, "3 ← 1"],
         ["8009", changed, routing, "2 ← 0"],
-        ["8009", changed, agents, "1"],
+        ["8009", changed, agents, "2"],
         ["8009", changed, routing, "1"],
     ]
 
