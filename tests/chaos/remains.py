@@ -33,23 +33,30 @@ class Remains:
     database: str
     settings: QueueSettings
 
-    async def logs(self) -> dict[SessionId, list[Entry]]:
-        """Every session's whole log."""
+    async def sessions(self) -> list[SessionId]:
+        """All that have ever been."""
         async with self._opened() as (store, history):
-            found: dict[SessionId, list[Entry]] = {}
+            found: dict[SessionId, None] = {}
             cursor = "0"
             while True:
                 cursor, entries = await store.log.follow(cursor, block_s=0.01)
                 if not entries:
                     break
-                found.update((entry.session, []) for entry in entries)
+                found.update((entry.session, None) for entry in entries)
             before: SessionId | None = None
             while page := await history.recent(limit=200, before=before):
-                found.update((record.session.id, []) for record in page)
+                found.update((record.session.id, None) for record in page)
                 before = page[-1].session.id
-            for session in found:
-                found[session] = await read_timeline(store.log, history, session)
-            return found
+            return list(found)
+
+    async def logs(self) -> dict[SessionId, list[Entry]]:
+        """Every session's whole log."""
+        return await self.logs_of(await self.sessions())
+
+    async def logs_of(self, sessions: Iterable[SessionId]) -> dict[SessionId, list[Entry]]:
+        """These sessions' whole logs."""
+        async with self._opened() as (store, history):
+            return {session: await read_timeline(store.log, history, session) for session in sessions}
 
     async def charges(self) -> dict[AssigneeId, frozenset[SessionId]]:
         """What each agent is charged for."""

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import tempfile
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +42,49 @@ RULES = {
 REST_S = 40.0
 """After the last kill: leases of dead nodes, graces, wrap-up, each with room."""
 PATIENCE_S = 4.0
+MANY_FRAMES = 10_000
+"""Of one desk: those that have been looked at are let go then."""
+
+
+class Shown:
+    """What a desk's frames come to. Each is looked at once, and old ones are let go: an hour has a million."""
+
+    def __init__(self, desk: DeskPage) -> None:
+        self._desk = desk
+        self._seen = 0
+        self._routing = ""
+        self._offers: dict[tuple[str, int], dict[str, Any]] = {}
+        self._told: set[tuple[str, int]] = set()
+
+    def routing(self) -> str:
+        """Whether its agent gets offers, as the desk was told last."""
+        self._look()
+        return self._routing
+
+    def new_offers(self) -> list[dict[str, Any]]:
+        """Offers that stand and that the desk can take (all but calls), each once."""
+        self._look()
+        self._told &= self._offers.keys()
+        found = [one for name, one in self._offers.items() if one["medium"] != "voice" and name not in self._told]
+        self._told |= {(one["session"], one["token"]) for one in found}
+        return found
+
+    def _look(self) -> None:
+        for frame in self._desk.frames[self._seen :]:
+            match frame["t"]:
+                case "snapshot":
+                    self._routing = frame["presence"].get("routing")
+                    self._offers = {(one["session"], one["token"]): one for one in frame["offers"]}
+                case "presence.self":
+                    self._routing = frame["routing"]
+                case "offer.new":
+                    self._offers[frame["session"], frame["token"]] = frame
+                case "offer.revoked":
+                    self._offers.pop((frame["session"], frame["token"]), None)
+        self._seen = len(self._desk.frames)
+        if self._seen > MANY_FRAMES:
+            self._desk.frames.clear()
+            self._seen = 0
 
 
 @dataclass
@@ -56,6 +99,7 @@ class World:
     nodes: list[Yihao] = field(default_factory=list)
     faults: list[BaseException] = field(default_factory=list)
     """Of the people themselves: a citizen who fell over has shown nothing."""
+    _shown: dict[DeskPage, Shown] = field(default_factory=dict)
     _living: bool = True
     _people: set[asyncio.Task[None]] = field(default_factory=set)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -126,27 +170,25 @@ class World:
                 self.phones[extension] = await self._stack.enter_async_context(phone)
                 await phone.registered()
             await desk.make_ready()
+            self._shown[desk] = Shown(desk)
             self._run(self._stay_ready(desk))
             if extension in DESKS:
                 self._run(self._work(desk))
 
     async def _stay_ready(self, desk: DeskPage) -> None:
         """An agent whom the system thinks missing says that they are there."""
+        shown = self._shown[desk]
         while True:
-            last = next((one for one in reversed(desk.frames) if one["t"] in {"snapshot", "presence.self"}), None)
-            routing = (last["presence"] if last and last["t"] == "snapshot" else last or {}).get("routing")
-            if routing in {"not_responding", "off"}:
+            if shown.routing() in {"not_responding", "off"}:
                 with suppress(TimeoutError, Refused):
                     await desk.command("presence.set", PATIENCE_S, presence="ready")
             await asyncio.sleep(0.1)
 
     async def _work(self, desk: DeskPage) -> None:
         """Accept what is offered, say a word, finish, write up."""
-        done: set[tuple[str, int]] = set()
+        shown = self._shown[desk]
         while True:
-            offers = [one for one in _standing_offers(desk) if (one["session"], one["token"]) not in done]
-            for offer in offers:
-                done.add((offer["session"], offer["token"]))
+            for offer in shown.new_offers():
                 with suppress(TimeoutError, Refused):
                     await desk.command("offer.accept", PATIENCE_S, session=offer["session"], token=offer["token"])
                     self.answered += 1
@@ -214,17 +256,16 @@ class World:
         self._living = False
         with suppress(TimeoutError):
             async with asyncio.timeout(REST_S):
-                while await self._open_sessions():
+                resting: set[SessionId] = set()
+                while restless := set(await self._remains.sessions()) - resting:
+                    resting |= await self._at_rest(restless)
                     await asyncio.sleep(0.5)
 
-    async def _open_sessions(self) -> list[SessionId]:
-        logs = await self._remains.logs()
+    async def _at_rest(self, sessions: Iterable[SessionId]) -> set[SessionId]:
+        logs = await self._remains.logs_of(sessions)
+        states = {session: replay(session, (entry.event for entry in log)) for session, log in logs.items()}
         at_rest = {Phase.CLOSED, Phase.CALLBACK_PENDING, Phase.PARKED}
-        return [
-            session
-            for session, log in logs.items()
-            if replay(session, (entry.event for entry in log)).phase not in at_rest
-        ]
+        return {session for session, state in states.items() if state.phase in at_rest}
 
     async def evidence(self) -> Evidence:
         """What is left, from the history, the store, and the nodes' files of debts."""
@@ -242,20 +283,6 @@ class World:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self.faults.append(error)
-
-
-def _standing_offers(desk: DeskPage) -> list[dict[str, Any]]:
-    """Offers that this desk was shown, that were not taken back, and that it can take: all but calls."""
-    standing: dict[tuple[str, int], dict[str, Any]] = {}
-    for frame in desk.frames:
-        match frame["t"]:
-            case "snapshot":
-                standing = {(one["session"], one["token"]): one for one in frame["offers"]}
-            case "offer.new":
-                standing[frame["session"], frame["token"]] = frame
-            case "offer.revoked":
-                standing.pop((frame["session"], frame["token"]), None)
-    return [offer for offer in standing.values() if offer["medium"] != "voice"]
 
 
 async def each_takes_a_new_contact(world: World) -> AsyncIterator[str]:

@@ -3,6 +3,8 @@
 Every day for some seconds, `make soak` for an hour.
 """
 
+import asyncio
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,19 +32,30 @@ class Size:
         return cls(pages * PAGE / 2**20, len(list(Path(f"/proc/{pid}/fd").iterdir())))
 
 
+def sizes(world: World) -> list[Size]:
+    return [Size.of(node.pid) for node in world.nodes]
+
+
+async def looked_at(world: World, seconds: float) -> list[Size]:
+    """The sizes behind that time; it says every minute how they are."""
+    ends_at = time.monotonic() + seconds
+    while (left_s := ends_at - time.monotonic()) > 0:
+        await asyncio.sleep(min(60.0, left_s))
+        print(f"{len(world.words)} words and {len(world.callers)} calls so far, {sizes(world)}", flush=True)
+    return sizes(world)
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 async def test_nothing_grows(short_folder: Path, long_run: bool) -> None:
     seconds = 3600.0 if long_run else 6.0
     async with World(short_folder) as world:
-        idle = [Size.of(node.pid) for node in world.nodes]
+        idle = sizes(world)
         world.fill()
-        await world.pause(seconds / 3, seconds / 3)
-        warm = [Size.of(node.pid) for node in world.nodes]
-        await world.pause(seconds * 2 / 3, seconds * 2 / 3)
-        late = [Size.of(node.pid) for node in world.nodes]
+        warm = await looked_at(world, seconds / 3)
+        late = await looked_at(world, seconds * 2 / 3)
         await world.rest()
-        rested = [Size.of(node.pid) for node in world.nodes]
+        rested = sizes(world)
         evidence = await world.evidence()
         found = findings(evidence)
         print(
