@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from channels.phone.call import ignore, ignore_failure, way_within
 from channels.phone.sip.dialog import Dialog
-from channels.phone.sip.framing import frame_datagram
 from channels.phone.sip.message import Request, Response
-from channels.phone.sip.reading import read
+from channels.phone.sip.reading import reread
 
 if TYPE_CHECKING:
     from channels.phone.endpoint import Endpoint
@@ -56,7 +55,6 @@ class Acknowledgements:
         """A response that comes behind the call's end."""
         if not 200 <= response.status < 300 or self.repeat(response):
             return
-        frame = frame_datagram(self._invite)
-        invite = read(frame, secure=True) if frame is not None else None
+        invite = reread(self._invite)
         if isinstance(invite, Request):
             self.take_and_end(Dialog.created(invite, response))

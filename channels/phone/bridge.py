@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -33,7 +34,6 @@ from channels.phone.silence import Silence
 from channels.phone.sip.digits import InfoDigit
 from channels.phone.sip.refer import Reference
 from channels.phone.sip.sdp import asks_hold
-from channels.phone.sip.tokens import token_hex
 from channels.phone.succession import Succession
 from channels.phone.summons import Summons
 from channels.phone.supervision import Supervisor
@@ -234,7 +234,7 @@ class Bridge:
             self._outbox.put(self.session, LegClosed(leg=leg, reason=self._end), f"closed:{leg}")
 
     async def _tell_dropped(self) -> None:
-        """Unless the agent's telephone is needed."""
+        """The agent hears why it is quiet, unless their telephone is needed."""
         self.is_joined = False
         self._ports.telling.add(self)
         try:
@@ -328,7 +328,7 @@ class Bridge:
 
     async def _picked_up(self, session: SessionId, ringing: Ringing, picked: PickedUp, lease_until: float) -> None:
         """Picking up is accepting. The 200 has been acknowledged; only a granted accept lets sound through."""
-        agent = Guest(ringing.assignee, LegId(f"agent-{token_hex(12)}"), picked.call, Slot.AGENT)
+        agent = Guest(ringing.assignee, LegId(f"agent-{secrets.token_hex(12)}"), picked.call, Slot.AGENT)
         try:
             verdict = await self._summons.accept(session, ringing, lease_until)
             if not verdict.granted:

@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import logging
 import random
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,7 +28,6 @@ from channels.phone.sip.grammar import parse_number
 from channels.phone.sip.login import Login
 from channels.phone.sip.message import Response
 from channels.phone.sip.registration import Ask, Registration, Standing
-from channels.phone.sip.tokens import token_hex
 from channels.phone.sip.uri import Uri
 from session.audio import Secrecy
 
@@ -94,7 +94,7 @@ class Carrier:
     registration: Registration | None = None
     running: int = 0
     located_at: float = -_LOCATED_S
-    call_id: str = field(default_factory=lambda: token_hex(16))
+    call_id: str = field(default_factory=lambda: secrets.token_hex(16))
     number: int = 0
 
     @property
@@ -226,7 +226,7 @@ class Carriers:
         target = Uri("sip", carrier.settings.domain or carrier.settings.host, port=carrier.settings.port)
         us = NameAddress(Uri("sip", endpoint.local(flow)[0], carrier.settings.user or None))
         request = endpoint.compose(
-            "OPTIONS", flow, target, caller=us.with_tag(token_hex(4)), callee=NameAddress(target)
+            "OPTIONS", flow, target, caller=us.with_tag(secrets.token_hex(4)), callee=NameAddress(target)
         )
         endpoint.ask(
             request, flow, lambda response: self.heard(carrier, flow, response), lambda: self.unheard(carrier, flow)
@@ -274,7 +274,7 @@ class Carriers:
             "REGISTER",
             flow,
             domain,
-            caller=us.with_tag(token_hex(4)),
+            caller=us.with_tag(secrets.token_hex(4)),
             callee=us,
             call_id=carrier.call_id,
             number=carrier.number,

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import logging
 import secrets
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from types import TracebackType
@@ -18,6 +18,7 @@ from typing import Self
 
 from channels.phone.application import Application, Reply
 from channels.phone.call import Call, ignore, ignore_failure
+from channels.phone.errands import Errands
 from channels.phone.errors import MalformedMessage
 from channels.phone.exchange import Asked, HasTimers, Served, Watched
 from channels.phone.flow import Flow, SocketAddress
@@ -43,10 +44,10 @@ from channels.phone.sip.client import (
 )
 from channels.phone.sip.client import Deliver as DeliverResponse
 from channels.phone.sip.dialog import DialogId, dialog_id
-from channels.phone.sip.framing import Frame, frame_datagram
+from channels.phone.sip.framing import Frame
 from channels.phone.sip.login import Login
 from channels.phone.sip.message import Headers, Request, Response, has_tag, respond
-from channels.phone.sip.reading import ACCEPT, ALLOW, SUPPORTED, is_response, method_of, read, refuse
+from channels.phone.sip.reading import ACCEPT, ALLOW, SUPPORTED, is_response, method_of, read, refuse, reread
 from channels.phone.sip.sdp import narrowed
 from channels.phone.sip.server import (
     Acceptance,
@@ -57,7 +58,6 @@ from channels.phone.sip.server import (
 )
 from channels.phone.sip.session_timer import SessionTiming
 from channels.phone.sip.timing import Timing
-from channels.phone.sip.tokens import token_hex
 from channels.phone.sip.uri import Uri, write_host
 from channels.phone.sip.via import MAGIC_COOKIE, Via
 from channels.phone.tracing import Tracer
@@ -96,7 +96,7 @@ class Endpoint:
         self._ladders = ladders
         self.tracer = Tracer(ladders, self.timing.give_up_s)
         self._asked: dict[tuple[str, str], Asked] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._errands = Errands()
         self._tag_key = secrets.token_bytes(16)
 
     async def __aenter__(self) -> Self:
@@ -115,7 +115,7 @@ class Endpoint:
             if self._relay is not None:
                 undo.push_async_callback(self._relay.close)
                 await self._relay.open(self)
-            undo.push_async_callback(self._finish_tasks)
+            undo.push_async_callback(self._errands.close)
             self._undo = undo.pop_all()
         return self
 
@@ -167,7 +167,7 @@ class Endpoint:
             "INVITE",
             flow,
             target,
-            caller=caller.with_tag(token_hex(8)),
+            caller=caller.with_tag(secrets.token_hex(8)),
             callee=callee,
             body=narrowed(body, codecs),
             extra=more,
@@ -194,7 +194,7 @@ class Endpoint:
         extra: tuple[tuple[str, str], ...] = (),
     ) -> Request:
         """A request outside any dialog (section 8.1.1). `contact` stands in place of our usual one."""
-        call_id = call_id or token_hex(16)
+        call_id = call_id or secrets.token_hex(16)
         headers = (
             ("Via", self.via(flow)),
             ("Max-Forwards", "70"),
@@ -228,7 +228,7 @@ class Endpoint:
     def via(self, flow: Flow) -> str:
         """A Via for a new request of ours, with a branch that names one transaction."""
         host = write_host(*self._transport.local(flow))
-        return f"SIP/2.0/{flow.protocol.upper()} {host};branch={MAGIC_COOKIE}{token_hex(12)};rport"
+        return f"SIP/2.0/{flow.protocol.upper()} {host};branch={MAGIC_COOKIE}{secrets.token_hex(12)};rport"
 
     def contact(self, flow: Flow) -> tuple[str, str]:
         """Where we are reached within dialogs."""
@@ -269,11 +269,9 @@ class Endpoint:
         self._send(message.wire, flow)
 
     def retransmit(self, data: bytes, flow: Flow) -> None:
-        """Send again what was sent, and stands in its place; nothing where that is nothing."""
-        frame = frame_datagram(data)
-        if frame is not None:
-            self.tracer.saw(read(frame, secure=True), flow, Way.OUT)
-            self._send(data, flow)
+        """Send again what was sent, of which its bytes are left."""
+        self.tracer.saw(reread(data), flow, Way.OUT)
+        self._send(data, flow)
 
     def respond(self, served: Served, response: Response) -> None:
         """Answer a request. One that was answered already stays so: a far end can cross us at any moment."""
@@ -382,7 +380,8 @@ class Endpoint:
             return
         answered = self._served.answered(key)
         if answered is not None:
-            self.retransmit(answered.again, answered.flow)
+            if answered.again:
+                self.retransmit(answered.again, answered.flow)
             return
         served = self._serve(request, flow, key)
         if served is None:
@@ -422,7 +421,7 @@ class Endpoint:
             headers = (ALLOW, ACCEPT, ("Accept-Encoding", "identity"), SUPPORTED)
             self.respond(served, respond(request, status, headers=headers))
         elif request.method == "REGISTER":
-            self._start(self._register(served))
+            self._errands.run(self._register(served))
         else:
             self._invite_came(served)
 
@@ -437,7 +436,7 @@ class Endpoint:
         self.tracer.trace(call.request.call_id, call.ladder, "caller")
         self.tracer.saw(call.request, call.flow, Way.IN)
         self._loop.call_later(_TRYING_S, self._try, served)
-        self._start(self._invite(call))
+        self._errands.run(self._invite(call))
 
     def _try(self, served: Served) -> None:
         """Say that the INVITE has come, where nothing else has said so yet (section 17.2.1)."""
@@ -559,13 +558,3 @@ class Endpoint:
         tag = hmac.new(self._tag_key, name.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:16]
         items = [(name, f"{value};tag={tag}" if name == "To" else value) for name, value in response.headers]
         return replace(response, headers=Headers(items))
-
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _finish_tasks(self) -> None:
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -14,7 +14,6 @@ from channels.phone.sip.message import Response, respond
 from channels.phone.sip.reading import ALLOW, SUPPORTED
 from channels.phone.sip.reliable import ReliableServer
 from channels.phone.sip.sdp import narrowed
-from channels.phone.sip.tokens import token_hex
 
 if TYPE_CHECKING:
     from channels.phone.endpoint import Endpoint
@@ -28,7 +27,7 @@ class IncomingCall(Call):
         super().__init__(endpoint, served.flow, served.request.call_id)
         self.request = served.request
         self.offer = served.request.body or None
-        self.tag = token_hex(8)
+        self.tag = secrets.token_hex(8)
         self.served = served
         self.dialog = Dialog.answered(served.request, self.tag)
         self._allowed = served.request.allowed

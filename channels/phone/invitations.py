@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from contextlib import ExitStack
 
 from channels.phone.call import Ended
@@ -12,7 +13,6 @@ from channels.phone.ladder import Ladder
 from channels.phone.outgoing import OutgoingCall
 from channels.phone.ports import BridgePorts
 from channels.phone.ringing import NoAnswer, PickedUp, Ringing, no_answer
-from channels.phone.sip.tokens import token_hex
 from channels.phone.summons import Summons
 from session.address import Address
 from session.audio import AudioSession, Slot
@@ -99,7 +99,7 @@ class Invitations:
         except YihaoError:
             call.hang_up()
             return None
-        return Guest(assignee, LegId(f"{party.value}-{token_hex(12)}"), call, slot)
+        return Guest(assignee, LegId(f"{party.value}-{secrets.token_hex(12)}"), call, slot)
 
     async def _vacate(self, slot: Slot) -> None:
         async with self._turn:

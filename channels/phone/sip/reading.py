@@ -9,7 +9,7 @@ import re
 from itertools import chain
 
 from channels.phone.errors import MalformedMessage
-from channels.phone.sip.framing import Frame
+from channels.phone.sip.framing import Frame, frame_datagram
 from channels.phone.sip.grammar import is_token, parse_number
 from channels.phone.sip.message import REASONS, Headers, Message, Request, Response, mirrored
 from channels.phone.sip.uri import Uri
@@ -54,6 +54,14 @@ def read(frame: Frame, *, secure: bool = False) -> Message:
     `secure`: nobody else could read it on its way here.
     """
     return _read_response(frame) if is_response(frame) else _read_request(frame, secure=secure)
+
+
+def reread(wire: bytes) -> Message:
+    """A message of ours, of which its bytes are left. Raises `MalformedMessage`, as `read` does."""
+    frame = frame_datagram(wire)
+    if frame is None:
+        raise MalformedMessage("message", "nothing is left of it")
+    return read(frame, secure=True)
 
 
 def _read_response(frame: Frame) -> Response:
